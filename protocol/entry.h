@@ -1,0 +1,82 @@
+/*
+ * What an ENTRY may say: the rules that every name and type from a peer must pass
+ * before anything is done with them (see [entry]), and the words of itemized changes.
+ */
+#ifndef LADE_PROTOCOL_ENTRY_H
+#define LADE_PROTOCOL_ENTRY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "protocol/message.h"
+
+/* Values of an entry's link field. */
+#define LADE_LINK_NONE 0u   /* one name, or names are not tracked */
+#define LADE_LINK_LEADER 1u /* the first name of an inode that has more */
+#define LADE_LINK_FOLLOWS 2u /* plus the index of the leader: another name of it */
+
+/* Options of a session that the other side must know: the bits of OPEN's options (see [open]). */
+enum lade_option {
+	LADE_OPTION_RECURSIVE = 1u << 0,
+	LADE_OPTION_LINKS = 1u << 1,
+	LADE_OPTION_PERMS = 1u << 2,
+	LADE_OPTION_TIMES = 1u << 3,
+	LADE_OPTION_GROUP = 1u << 4,
+	LADE_OPTION_OWNER = 1u << 5,
+	LADE_OPTION_DEVICES = 1u << 6,
+	LADE_OPTION_SPECIALS = 1u << 7,
+	LADE_OPTION_HARD_LINKS = 1u << 8,
+	LADE_OPTION_ACLS = 1u << 9,
+	LADE_OPTION_XATTRS = 1u << 10,
+	LADE_OPTION_CHECKSUM = 1u << 11,
+	LADE_OPTION_DELETE = 1u << 12,
+	LADE_OPTION_DRY_RUN = 1u << 13,
+	LADE_OPTION_ITEMIZE = 1u << 14,     /* send ITEM for what changes */
+	LADE_OPTION_NUMERIC_IDS = 1u << 15,
+	LADE_OPTION_FSYNC = 1u << 16,       /* files reach the disk before they are renamed */
+	LADE_OPTION_VERIFY = 1u << 17,      /* digest local copies too */
+	LADE_OPTION_FAIL_CHANGED = 1u << 18, /* a file that kept changing counts as vanished (24) */
+	LADE_OPTIONS_KNOWN = (1u << 19) - 1,
+};
+
+/* Bits of ITEM's changes (see [item]). */
+enum lade_item {
+	LADE_ITEM_NEW = 1u << 0,      /* was not there */
+	LADE_ITEM_DATA = 1u << 1,     /* content travelled */
+	LADE_ITEM_LOCAL = 1u << 2,    /* made or changed without content: a directory, a symlink, a device */
+	LADE_ITEM_HARD_LINK = 1u << 3, /* linked to target */
+	LADE_ITEM_DELETED = 1u << 4,
+	LADE_ITEM_CHECKSUM = 1u << 5, /* content differs by digest; for a symlink its target, for a device its number */
+	LADE_ITEM_SIZE = 1u << 6,
+	LADE_ITEM_TIME = 1u << 7,
+	LADE_ITEM_TIME_NOW = 1u << 8, /* the time becomes that of the transfer: times are not kept */
+	LADE_ITEM_PERMS = 1u << 9,
+	LADE_ITEM_OWNER = 1u << 10,
+	LADE_ITEM_GROUP = 1u << 11,
+	LADE_ITEM_ACL = 1u << 12,
+	LADE_ITEM_XATTR = 1u << 13,
+};
+
+/* Severities of a REPORT (see [report]). */
+enum lade_severity {
+	LADE_REPORT_NOTE = 0,    /* worth knowing; the exit status stays */
+	LADE_REPORT_WARNING = 1, /* something was left out on purpose or vanished */
+	LADE_REPORT_ERROR = 2,   /* one file or directory failed; the session goes on */
+	LADE_REPORT_FATAL = 3,   /* the session ends */
+};
+
+/*
+ * True if name is one path component: not empty, not "." or "..", at most
+ * LADE_NAME_MAX bytes, without a slash or NUL.
+ */
+bool lade_entry_name_valid(struct lade_slice name);
+
+/*
+ * Check what can be checked of an entry on its own: the name ("." is allowed for a
+ * directory if root_allowed), a known type, and that the fields belong to that type.
+ * Returns 0 or LADE_E_PROTOCOL.
+ */
+int lade_entry_check(const struct lade_msg_entry *entry, bool root_allowed);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * The bounds of everything a peer may say. Each is checked before memory is taken.
+ * Lengths are bytes, counts are items. Changing one that a peer can observe is a
+ * change of the protocol (see PROTOCOL.md).
+ */
+#ifndef LADE_PROTOCOL_LIMITS_H
+#define LADE_PROTOCOL_LIMITS_H
+
+#define LADE_NAME_MAX 255u              /* one path component, as in every Linux file system */
+#define LADE_PATH_MAX (1u << 20)        /* a whole relative path; far beyond the kernel's PATH_MAX */
+#define LADE_TARGET_MAX 4096u           /* a symlink's target, its terminating NUL included */
+#define LADE_DEPTH_MAX 16384u           /* directories inside each other */
+#define LADE_XATTR_NAME_MAX 255u        /* XATTR_NAME_MAX */
+#define LADE_XATTR_VALUE_MAX 65536u     /* XATTR_SIZE_MAX */
+#define LADE_XATTR_COUNT_MAX 1024u      /* attributes of one entry */
+#define LADE_XATTRS_MAX (128u << 10)    /* all attributes of one entry, encoded */
+#define LADE_CONTROL_MAX (256u << 10)   /* control bytes of one frame */
+#define LADE_PAYLOAD_MAX (4u << 20)     /* payload bytes of one frame: the largest run */
+#define LADE_RUN_DEFAULT (1u << 20)     /* run length a sender chooses unless it knows better */
+#define LADE_SMALL_MAX (64u << 10)      /* largest file that travels in a bundle */
+#define LADE_BUNDLE_MAX (512u << 10)    /* payload of a bundle: several small files */
+#define LADE_BUNDLE_COUNT_MAX 1024u     /* files in one bundle */
+#define LADE_SLOTS_MAX 8192u            /* files asked for and not yet acknowledged */
+#define LADE_DESCRIPTORS_MAX 16u        /* descriptors in flight on a local session */
+#define LADE_ENTRY_CREDIT (1u << 20)    /* entry bytes in flight, see [credit] */
+#define LADE_RULES_MAX (128u << 10)     /* all filter rules, encoded */
+#define LADE_SOURCES_MAX 1024u          /* source paths of one session */
+#define LADE_TEXT_MAX 4096u             /* free text in a report */
+#define LADE_DIGEST_LEN 16u             /* XXH3-128 */
+#define LADE_SECRET_LEN 32u             /* each side's share of the run key */
+#define LADE_PROOF_LEN 32u              /* proof of a token */
+#define LADE_FILE_SIZE_MAX INT64_MAX    /* off_t */
+#define LADE_RUN_TRIES 3u               /* how often one run is asked for again */
+#define LADE_WANT_RUNS_MAX 1024u        /* runs asked for again and not yet answered */
+
+#endif

@@ -1,0 +1,597 @@
+/*
+ * The receiver's half of a session.
+ *
+ * Entry stream: the names of a directory come first those of files, then those of
+ * directories, each part in strictly rising bytewise order, so that no name comes
+ * twice; one level remembers one name. Data: the runs and holes of a file come in
+ * order without gaps; besides, a run may come that was asked for again. A file is settled
+ * when its end was said and every run that landed has been judged. A RUN_ABORT ends all asking
+ * for the attempt: whether it answers a WANT_RUN or crossed it on the way cannot be told, so
+ * both sides forget the requests that are under way.
+ */
+#include "protocol/session_recv.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "protocol/entry.h"
+#include "protocol/error.h"
+
+/* Credit is given back in pieces of at least this many bytes. */
+#define CREDIT_PIECE (LADE_ENTRY_CREDIT / 8)
+/* Runs of one file that may be outstanding again at a time; more differing runs make it corrupt. */
+#define AGAIN_MAX 64u
+
+struct again {
+	uint64_t off;
+	uint32_t len;
+	uint32_t tries;
+	bool waiting; /* asked for and not yet announced */
+};
+
+struct slot {
+	bool used, ended, changed, damaged, corrupt, failed, gone, settled;
+	void *file;
+	uint64_t size, next_off;
+	uint32_t pending; /* runs announced and not yet judged */
+	uint32_t attempt, error;
+	struct lade_recv_source source;
+	struct again *again;
+	uint32_t again_count;
+};
+
+struct level {
+	size_t name_off; /* where the last name of this level stands in names */
+	bool directories; /* its directories have begun */
+};
+
+struct lade_session_recv {
+	struct slot slots[LADE_SLOTS_MAX];
+	uint32_t free_slots[LADE_SLOTS_MAX]; /* a stack of free_count */
+	uint32_t free_count;
+	struct level *levels; /* of level_capacity */
+	size_t level_capacity;
+	uint32_t depth;
+	struct lade_writer names;
+	uint64_t index;
+	bool root_said, root_single, root_is_entry, ended;
+	atomic_bool entries_ended; /* looked at with the data, which may be another thread's */
+	size_t owed; /* credit bytes not yet given back */
+	uint32_t waiting; /* runs asked for again and not yet answered */
+};
+
+int lade_session_recv_new(struct lade_session_recv **machine_out)
+{
+	struct lade_session_recv *machine = calloc(1, sizeof(*machine));
+
+	if (!machine)
+		return LADE_E_MEMORY;
+	for (uint32_t i = 0; i < LADE_SLOTS_MAX; i++)
+		machine->free_slots[i] = LADE_SLOTS_MAX - 1 - i;
+	machine->free_count = LADE_SLOTS_MAX;
+	lade_writer_init(&machine->names, (size_t)(LADE_DEPTH_MAX + 2) * LADE_NAME_MAX);
+	machine->level_capacity = 64;
+	machine->levels = calloc(machine->level_capacity, sizeof(*machine->levels));
+	if (!machine->levels || !lade_writer_reserve(&machine->names, LADE_NAME_MAX)) {
+		lade_session_recv_free(machine);
+		return LADE_E_MEMORY;
+	}
+	*machine_out = machine;
+	return 0;
+}
+
+void lade_session_recv_free(struct lade_session_recv *machine)
+{
+	if (!machine)
+		return;
+	for (uint32_t i = 0; i < LADE_SLOTS_MAX; i++)
+		free(machine->slots[i].again);
+	lade_writer_fini(&machine->names);
+	free(machine->levels);
+	free(machine);
+}
+
+/* ---- the entry stream ---- */
+
+static int compare_names(struct lade_slice a, struct lade_slice b)
+{
+	size_t len = a.len < b.len ? a.len : b.len;
+	int order = memcmp(a.data, b.data, len);
+
+	if (order)
+		return order;
+	return a.len < b.len ? -1 : a.len > b.len;
+}
+
+/* Check that name may follow what its directory already had, and remember it. */
+static int follow(struct lade_session_recv *machine, struct lade_slice name, bool is_directory)
+{
+	struct level *level = &machine->levels[machine->depth];
+	struct lade_slice last = lade_slice(machine->names.data + level->name_off, machine->names.len - level->name_off);
+
+	if (is_directory && !level->directories) {
+		level->directories = true;
+		last.len = 0;
+	}
+	if (!is_directory && level->directories)
+		return LADE_E_PROTOCOL;
+	if (last.len && compare_names(last, name) >= 0)
+		return LADE_E_PROTOCOL;
+	machine->names.len = level->name_off;
+	lade_writer_put_bytes(&machine->names, name.data, name.len);
+	return machine->names.error;
+}
+
+static int enter(struct lade_session_recv *machine)
+{
+	if (machine->depth + 1 >= LADE_DEPTH_MAX)
+		return LADE_E_LIMIT;
+	if (machine->depth + 1 == machine->level_capacity) {
+		size_t capacity = 2 * machine->level_capacity;
+		struct level *levels = realloc(machine->levels, capacity * sizeof(*levels));
+
+		if (!levels)
+			return LADE_E_MEMORY;
+		machine->levels = levels;
+		machine->level_capacity = capacity;
+	}
+	machine->depth++;
+	machine->levels[machine->depth] = (struct level){ .name_off = machine->names.len };
+	return 0;
+}
+
+static int step_entry(struct lade_session_recv *machine, const struct lade_msg_entry *entry,
+		      struct lade_recv_event *event)
+{
+	bool is_directory = S_ISDIR((mode_t)entry->mode);
+	bool is_root = entry->name.len == 1 && entry->name.data[0] == '.';
+	int error;
+
+	if (lade_entry_check(entry, machine->index == 0))
+		return LADE_E_PROTOCOL;
+	if (machine->depth == 0 && machine->root_is_entry)
+		return LADE_E_PROTOCOL;
+	/* A single source gets the name that the user gave: nothing else may come beside it. */
+	if (machine->depth == 0 && machine->root_single && (machine->index || is_root))
+		return LADE_E_PROTOCOL;
+	if (entry->link >= LADE_LINK_FOLLOWS && entry->link - LADE_LINK_FOLLOWS >= machine->index)
+		return LADE_E_PROTOCOL;
+	error = follow(machine, entry->name, is_directory);
+	if (error)
+		return error;
+	event->type = LADE_RECV_ENTRY;
+	event->index = machine->index;
+	event->depth = machine->depth;
+	if (is_directory) {
+		error = enter(machine);
+		if (error)
+			return error;
+		machine->root_is_entry |= is_root;
+	}
+	machine->index++;
+	return 1;
+}
+
+static int step_leave(struct lade_session_recv *machine, struct lade_recv_event *event)
+{
+	if (machine->depth == 0)
+		return LADE_E_PROTOCOL;
+	machine->names.len = machine->levels[machine->depth].name_off;
+	machine->depth--;
+	event->type = LADE_RECV_LEAVE;
+	event->depth = machine->depth;
+	return 1;
+}
+
+static int step_entry_stream(struct lade_session_recv *machine, const struct lade_message *message,
+			     struct lade_recv_event *event)
+{
+	if (machine->entries_ended || machine->root_said == (message->type == LADE_MSG_ROOT))
+		return LADE_E_PROTOCOL;
+	switch (message->type) {
+	case LADE_MSG_ROOT:
+		machine->root_said = true;
+		machine->root_single = message->root.single;
+		event->type = LADE_RECV_ROOT;
+		return 1;
+	case LADE_MSG_IDENTITY:
+		event->type = LADE_RECV_IDENTITY;
+		return message->identity.name.len && !memchr(message->identity.name.data, '\0', message->identity.name.len) ?
+			1 : LADE_E_PROTOCOL;
+	case LADE_MSG_ENTRY:
+		return step_entry(machine, &message->entry, event);
+	case LADE_MSG_LEAVE:
+		return step_leave(machine, event);
+	default:
+		if (machine->depth)
+			return LADE_E_PROTOCOL;
+		machine->entries_ended = true;
+		event->type = LADE_RECV_ENTRIES_END;
+		return 1;
+	}
+}
+
+void lade_session_recv_planned(struct lade_session_recv *machine, uint64_t planned, size_t len,
+			       struct lade_writer *out)
+{
+	struct lade_msg_credit credit = { .planned = planned };
+
+	machine->owed += len;
+	if (machine->owed < CREDIT_PIECE)
+		return;
+	credit.bytes = (uint32_t)machine->owed;
+	machine->owed = 0;
+	lade_put_credit(out, &credit);
+}
+
+int lade_session_recv_want(struct lade_session_recv *machine, uint64_t index, uint64_t size, void *file,
+			   struct lade_writer *out)
+{
+	struct lade_msg_want want = { .index = index };
+
+	if (machine->free_count == 0)
+		return LADE_E_AGAIN;
+	want.slot = machine->free_slots[machine->free_count - 1];
+	lade_put_want(out, &want);
+	if (out->error)
+		return out->error;
+	machine->free_count--;
+	machine->slots[want.slot] = (struct slot){ .used = true, .file = file, .size = size };
+	return 0;
+}
+
+/* ---- data ---- */
+
+static void event_for(struct lade_recv_event *event, enum lade_recv_event_type type, const struct slot *slot,
+		      uint32_t number)
+{
+	event->type = type;
+	event->slot = number;
+	event->file = slot->file;
+	event->attempt = slot->attempt;
+}
+
+static int settle(struct slot *slot, uint32_t number, struct lade_recv_event *event)
+{
+	if (!slot->ended || slot->pending || slot->again_count || slot->settled)
+		return 0;
+	slot->settled = true;
+	event_for(event, LADE_RECV_SETTLED, slot, number);
+	event->whole = !slot->damaged && !slot->corrupt;
+	event->error = slot->error;
+	if (slot->failed)
+		event->verdict = LADE_VERDICT_FAILED;
+	else if (slot->gone)
+		event->verdict = LADE_VERDICT_GONE;
+	else if (slot->changed)
+		event->verdict = LADE_VERDICT_CHANGED;
+	else if (slot->damaged || slot->corrupt)
+		event->verdict = LADE_VERDICT_CORRUPT;
+	else
+		event->verdict = LADE_VERDICT_INTACT;
+	return 1;
+}
+
+static struct again *find_again(struct slot *slot, uint64_t off, uint32_t len)
+{
+	for (uint32_t i = 0; i < slot->again_count; i++)
+		if (slot->again[i].off == off && slot->again[i].len == len)
+			return &slot->again[i];
+	return NULL;
+}
+
+static void drop_again(struct slot *slot, struct again *again)
+{
+	*again = slot->again[--slot->again_count];
+}
+
+/* Forget what was asked for and has not come; what has come is still to be judged. */
+static void drop_waiting(struct lade_session_recv *machine, struct slot *slot)
+{
+	uint32_t i = 0;
+
+	while (i < slot->again_count) {
+		if (slot->again[i].waiting) {
+			machine->waiting--;
+			drop_again(slot, &slot->again[i]);
+		} else {
+			i++;
+		}
+	}
+}
+
+/* True if off, len is the next range of the file; it is then counted. */
+static bool next_range(struct slot *slot, uint64_t off, uint64_t len)
+{
+	if (slot->ended || off != slot->next_off || len == 0 || len > slot->size - off)
+		return false;
+	slot->next_off += len;
+	return true;
+}
+
+static int step_run(struct lade_session_recv *machine, struct slot *slot, const struct lade_msg_run *run,
+		    struct lade_recv_event *event)
+{
+	struct again *again = find_again(slot, run->off, run->len);
+
+	if (again && again->waiting) {
+		again->waiting = false;
+		machine->waiting--;
+	} else if (!next_range(slot, run->off, run->len)) {
+		return LADE_E_PROTOCOL;
+	}
+	slot->pending++;
+	event_for(event, LADE_RECV_RUN, slot, run->slot);
+	event->off = run->off;
+	event->len = run->len;
+	event->digest = run->digest;
+	event->discard = slot->failed;
+	return 1;
+}
+
+static int step_run_abort(struct lade_session_recv *machine, struct slot *slot,
+			  const struct lade_msg_run_abort *gone, struct lade_recv_event *event)
+{
+	if (gone->off >= slot->next_off ? !next_range(slot, gone->off, gone->len) :
+	    gone->len == 0 || gone->len > slot->next_off - gone->off)
+		return LADE_E_PROTOCOL;
+	drop_waiting(machine, slot);
+	slot->damaged = true;
+	return settle(slot, gone->slot, event);
+}
+
+static int step_hole(struct slot *slot, const struct lade_msg_hole *hole, struct lade_recv_event *event)
+{
+	if (!next_range(slot, hole->off, hole->len))
+		return LADE_E_PROTOCOL;
+	event_for(event, LADE_RECV_HOLE, slot, hole->slot);
+	event->off = hole->off;
+	event->len = hole->len;
+	event->discard = slot->failed;
+	return 1;
+}
+
+static int step_file_end(struct slot *slot, const struct lade_msg_file_end *end, struct lade_recv_event *event)
+{
+	if (slot->ended || (!end->changed && slot->next_off != slot->size))
+		return LADE_E_PROTOCOL;
+	slot->ended = true;
+	slot->changed = end->changed;
+	if (slot->next_off != slot->size)
+		slot->damaged = true;
+	slot->source = (struct lade_recv_source){ end->size, end->mtime_s, end->mtime_ns };
+	return settle(slot, end->slot, event);
+}
+
+static int step_file_gone(struct slot *slot, const struct lade_msg_file_gone *gone, struct lade_recv_event *event)
+{
+	if (slot->ended)
+		return LADE_E_PROTOCOL;
+	slot->ended = true;
+	slot->gone = true;
+	slot->error = gone->error;
+	return settle(slot, gone->slot, event);
+}
+
+static int step_descriptor(struct slot *slot, uint32_t number, struct lade_recv_event *event)
+{
+	if (slot->ended || slot->next_off)
+		return LADE_E_PROTOCOL;
+	slot->ended = true;
+	slot->pending = 1;
+	event_for(event, LADE_RECV_DESCRIPTOR, slot, number);
+	event->len = slot->size;
+	return 1;
+}
+
+/* The slot that a data message is about, or NULL if it was not asked for. */
+static struct slot *slot_of(struct lade_session_recv *machine, uint32_t number)
+{
+	struct slot *slot = &machine->slots[number];
+
+	return slot->used && !slot->settled ? slot : NULL;
+}
+
+static int step_data(struct lade_session_recv *machine, const struct lade_message *message,
+		     struct lade_recv_event *event)
+{
+	/* Every message of this class begins with its slot. */
+	uint32_t number = message->run.slot;
+	struct slot *slot = slot_of(machine, number);
+
+	if (!slot)
+		return LADE_E_PROTOCOL;
+	switch (message->type) {
+	case LADE_MSG_RUN:
+		return step_run(machine, slot, &message->run, event);
+	case LADE_MSG_RUN_ABORT:
+		return step_run_abort(machine, slot, &message->run_abort, event);
+	case LADE_MSG_HOLE:
+		return step_hole(slot, &message->hole, event);
+	case LADE_MSG_FILE_END:
+		return step_file_end(slot, &message->file_end, event);
+	case LADE_MSG_FILE_GONE:
+		return step_file_gone(slot, &message->file_gone, event);
+	default:
+		return step_descriptor(slot, number, event);
+	}
+}
+
+/* The sender may end only after us: then its entries have ended and nothing is open. */
+static int step_end(struct lade_session_recv *machine, struct lade_recv_event *event)
+{
+	if (!machine->entries_ended || machine->free_count < LADE_SLOTS_MAX)
+		return LADE_E_PROTOCOL;
+	machine->ended = true;
+	event->type = LADE_RECV_END;
+	return 1;
+}
+
+int lade_session_recv_step(struct lade_session_recv *machine, const struct lade_message *message,
+			   struct lade_recv_event *event_out)
+{
+	memset(event_out, 0, sizeof(*event_out));
+	switch (message->type) {
+	case LADE_MSG_ROOT:
+	case LADE_MSG_IDENTITY:
+	case LADE_MSG_ENTRY:
+	case LADE_MSG_LEAVE:
+	case LADE_MSG_ENTRIES_END:
+		return step_entry_stream(machine, message, event_out);
+	case LADE_MSG_RUN:
+	case LADE_MSG_RUN_ABORT:
+	case LADE_MSG_HOLE:
+	case LADE_MSG_FILE_END:
+	case LADE_MSG_FILE_GONE:
+	case LADE_MSG_DESCRIPTOR:
+		return step_data(machine, message, event_out);
+	case LADE_MSG_BUNDLE:
+		event_out->type = LADE_RECV_BUNDLE;
+		return machine->ended ? LADE_E_PROTOCOL : 1;
+	case LADE_MSG_END:
+		return machine->ended ? LADE_E_PROTOCOL : step_end(machine, event_out);
+	default:
+		return LADE_E_PROTOCOL;
+	}
+}
+
+int lade_session_recv_record(struct lade_session_recv *machine, const struct lade_bundle_record *record,
+			     struct lade_recv_event *event_out)
+{
+	struct slot *slot = slot_of(machine, record->slot);
+
+	memset(event_out, 0, sizeof(*event_out));
+	if (!slot || slot->ended || slot->next_off || record->data.len != slot->size)
+		return LADE_E_PROTOCOL;
+	slot->next_off = slot->size;
+	slot->ended = true;
+	slot->pending = 1;
+	event_for(event_out, LADE_RECV_RECORD, slot, record->slot);
+	event_out->len = record->data.len;
+	event_out->data = record->data;
+	event_out->digest = record->digest;
+	return 1;
+}
+
+/* Ask for a run once more. False if that is over the limits, or there is nothing to ask for. */
+static bool ask_again(struct lade_session_recv *machine, const struct lade_msg_want_run *want, struct lade_writer *out)
+{
+	struct slot *slot = &machine->slots[want->slot];
+	struct again *again = find_again(slot, want->off, want->len);
+
+	if (want->len == 0 || machine->waiting == LADE_WANT_RUNS_MAX) {
+		if (again)
+			drop_again(slot, again);
+		return false;
+	}
+	if (!again) {
+		if (slot->again_count == AGAIN_MAX)
+			return false;
+		if (!slot->again)
+			slot->again = calloc(AGAIN_MAX, sizeof(*slot->again));
+		if (!slot->again)
+			return false;
+		again = &slot->again[slot->again_count++];
+		*again = (struct again){ .off = want->off, .len = want->len };
+	}
+	if (++again->tries > LADE_RUN_TRIES) {
+		drop_again(slot, again);
+		return false;
+	}
+	again->waiting = true;
+	machine->waiting++;
+	lade_put_want_run(out, want);
+	return true;
+}
+
+int lade_session_recv_verified(struct lade_session_recv *machine, uint32_t number, uint64_t off, uint32_t len, bool good,
+			       struct lade_writer *out, struct lade_recv_event *event_out)
+{
+	const struct lade_msg_want_run want = { number, off, len };
+	struct slot *slot = &machine->slots[number];
+	struct again *again = find_again(slot, off, len);
+
+	assert(slot->used && slot->pending);
+	memset(event_out, 0, sizeof(*event_out));
+	slot->pending--;
+	if (!good && !slot->failed && !slot->damaged && !slot->corrupt) {
+		if (!ask_again(machine, &want, out))
+			slot->corrupt = true;
+	} else if (again && !again->waiting) {
+		drop_again(slot, again);
+	}
+	return settle(slot, number, event_out);
+}
+
+void lade_session_recv_copied(struct lade_session_recv *machine, uint32_t number, bool whole, bool changed,
+			      const struct lade_recv_source *source, struct lade_recv_event *event_out)
+{
+	struct slot *slot = &machine->slots[number];
+
+	assert(slot->used && slot->pending == 1);
+	memset(event_out, 0, sizeof(*event_out));
+	slot->pending = 0;
+	slot->changed = changed;
+	slot->damaged = !whole;
+	slot->source = *source;
+	settle(slot, number, event_out);
+}
+
+void lade_session_recv_fail(struct lade_session_recv *machine, uint32_t number)
+{
+	machine->slots[number].failed = true;
+}
+
+struct lade_recv_source lade_session_recv_source(const struct lade_session_recv *machine, uint32_t number)
+{
+	return machine->slots[number].source;
+}
+
+void lade_session_recv_want_again(struct lade_session_recv *machine, uint32_t number, struct lade_writer *out)
+{
+	const struct lade_msg_want_again want = { number };
+	struct slot *slot = &machine->slots[number];
+	struct again *again = slot->again;
+
+	assert(slot->settled);
+	*slot = (struct slot){ .used = true, .file = slot->file, .size = slot->source.size,
+			       .attempt = slot->attempt + 1, .source = slot->source, .again = again };
+	lade_put_want_again(out, &want);
+}
+
+void lade_session_recv_ack(struct lade_session_recv *machine, uint32_t number, struct lade_writer *out)
+{
+	const struct lade_msg_ack ack = { number };
+	struct slot *slot = &machine->slots[number];
+
+	assert(slot->settled);
+	free(slot->again);
+	*slot = (struct slot){ .used = false };
+	machine->free_slots[machine->free_count++] = number;
+	lade_put_ack(out, &ack);
+}
+
+uint32_t lade_session_recv_open(const struct lade_session_recv *machine)
+{
+	return LADE_SLOTS_MAX - machine->free_count;
+}
+
+void *lade_session_recv_abandon(struct lade_session_recv *machine)
+{
+	for (uint32_t i = 0; i < LADE_SLOTS_MAX; i++) {
+		struct slot *slot = &machine->slots[i];
+
+		if (slot->used) {
+			void *file = slot->file;
+
+			free(slot->again);
+			*slot = (struct slot){ .used = false };
+			machine->free_slots[machine->free_count++] = i;
+			return file;
+		}
+	}
+	return NULL;
+}

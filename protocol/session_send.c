@@ -1,0 +1,414 @@
+/*
+ * The sender's half of a session.
+ *
+ * Entries that the receiver has not decided about wait in a ring in the order of
+ * their numbers; a WANT or CREDIT that names a number decides about all before it.
+ * A wanted file moves into the slot that the receiver chose. Invariants: the ring
+ * holds entries [base, next); a slot in use has a file; credit never goes below 0.
+ * Each attempt at a file is a turn of its slot: what was asked in one turn is not
+ * answered in the next, nor after a RUN_ABORT.
+ */
+#include "protocol/session_send.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "protocol/entry.h"
+#include "protocol/error.h"
+
+#define RING_FIRST_CAPACITY 256u
+
+enum slot_state { SLOT_FREE, SLOT_WANTED, SLOT_SAID };
+
+struct slot {
+	enum slot_state state;
+	void *file;
+	uint64_t size;     /* what is being sent */
+	uint64_t new_size; /* what the last FILE_END named */
+	uint64_t next_off;
+	uint32_t turn;     /* counts the attempts in this slot */
+	uint32_t asked;    /* WANT_RUNs of this attempt that are still to be answered */
+	bool aborted;      /* a RUN_ABORT was said in this attempt */
+};
+
+struct waiting {
+	void *file;
+	uint64_t size;
+	uint64_t said; /* bytes of entry stream before it */
+};
+
+struct lade_session_send {
+	struct slot slots[LADE_SLOTS_MAX];
+	struct waiting *ring; /* of capacity, a power of two */
+	size_t capacity;
+	uint64_t dropped;     /* first entry not yet handed back or moved to a slot */
+	uint64_t base;        /* first undecided entry */
+	uint64_t next;        /* number of the next entry */
+	uint64_t credit;      /* bytes of entry stream that may still be said */
+	uint64_t said;        /* bytes of entry stream so far */
+	bool entries_ended;
+	bool ended;
+};
+
+int lade_session_send_new(struct lade_session_send **machine_out)
+{
+	struct lade_session_send *machine = calloc(1, sizeof(*machine));
+
+	if (!machine)
+		return LADE_E_MEMORY;
+	machine->credit = LADE_ENTRY_CREDIT;
+	*machine_out = machine;
+	return 0;
+}
+
+void lade_session_send_free(struct lade_session_send *machine)
+{
+	if (!machine)
+		return;
+	free(machine->ring);
+	free(machine);
+}
+
+/* The entry stream is paid for by encoded length: take back what the credit does not cover. */
+static int charge(struct lade_session_send *machine, struct lade_writer *out, size_t start)
+{
+	size_t len;
+
+	if (out->error)
+		return out->error;
+	len = out->len - start;
+	if (len > machine->credit) {
+		out->len = start;
+		return LADE_E_AGAIN;
+	}
+	machine->credit -= len;
+	machine->said += len;
+	return 0;
+}
+
+int lade_session_send_root(struct lade_session_send *machine, bool single, struct lade_writer *out)
+{
+	const struct lade_msg_root root = { single };
+	size_t start = out->len;
+
+	lade_put_root(out, &root);
+	return charge(machine, out, start);
+}
+
+int lade_session_send_identity(struct lade_session_send *machine, const struct lade_msg_identity *identity,
+			       struct lade_writer *out)
+{
+	size_t start = out->len;
+
+	lade_put_identity(out, identity);
+	return charge(machine, out, start);
+}
+
+int lade_session_send_leave(struct lade_session_send *machine, bool incomplete, struct lade_writer *out)
+{
+	const struct lade_msg_leave leave = { incomplete };
+	size_t start = out->len;
+
+	lade_put_leave(out, &leave);
+	return charge(machine, out, start);
+}
+
+int lade_session_send_entries_end(struct lade_session_send *machine, bool incomplete, struct lade_writer *out)
+{
+	const struct lade_msg_entries_end end = { incomplete };
+	size_t start = out->len;
+	int error;
+
+	lade_put_entries_end(out, &end);
+	error = charge(machine, out, start);
+	if (!error)
+		machine->entries_ended = true;
+	return error;
+}
+
+static struct waiting *ring_at(struct lade_session_send *machine, uint64_t index)
+{
+	return &machine->ring[index & (machine->capacity - 1)];
+}
+
+static int ring_grow(struct lade_session_send *machine)
+{
+	size_t capacity = machine->capacity ? 2 * machine->capacity : RING_FIRST_CAPACITY;
+	struct waiting *ring;
+
+	if (machine->next - machine->dropped < machine->capacity)
+		return 0;
+	ring = malloc(capacity * sizeof(*ring));
+	if (!ring)
+		return LADE_E_MEMORY;
+	for (uint64_t i = machine->dropped; i < machine->next; i++)
+		ring[i & (capacity - 1)] = *ring_at(machine, i);
+	free(machine->ring);
+	machine->ring = ring;
+	machine->capacity = capacity;
+	return 0;
+}
+
+int lade_session_send_entry(struct lade_session_send *machine, const struct lade_msg_entry *entry, void *file,
+			    struct lade_writer *out, uint64_t *index_out)
+{
+	size_t start = out->len;
+	uint64_t said = machine->said;
+	int error;
+
+	error = ring_grow(machine);
+	if (error)
+		return error;
+	lade_put_entry(out, entry);
+	error = charge(machine, out, start);
+	if (error)
+		return error;
+	*ring_at(machine, machine->next) = (struct waiting){ file, entry->size, said };
+	if (index_out)
+		*index_out = machine->next;
+	machine->next++;
+	return 0;
+}
+
+void *lade_session_send_dropped(struct lade_session_send *machine)
+{
+	while (machine->dropped < machine->base) {
+		void *file = ring_at(machine, machine->dropped++)->file;
+
+		if (file)
+			return file;
+	}
+	return NULL;
+}
+
+/*
+ * Credit comes only for what was decided: with it for nothing, a receiver could have us
+ * keep all entries there are.
+ */
+static int step_credit(struct lade_session_send *machine, const struct lade_msg_credit *credit)
+{
+	uint64_t decided;
+
+	if (credit->planned < machine->base || credit->planned > machine->next)
+		return LADE_E_PROTOCOL;
+	decided = credit->planned < machine->next ? ring_at(machine, credit->planned)->said : machine->said;
+	machine->base = credit->planned;
+	machine->credit += credit->bytes;
+	/* What was granted at first, and all of it that came back later, less what was said. */
+	return machine->credit > LADE_ENTRY_CREDIT - (machine->said - decided) ? LADE_E_PROTOCOL : 1;
+}
+
+/* Begin an attempt to send size bytes of file in slot. */
+static void take_turn(struct slot *slot, void *file, uint64_t size)
+{
+	*slot = (struct slot){ .state = SLOT_WANTED, .file = file, .size = size, .new_size = size,
+			       .turn = slot->turn + 1 };
+}
+
+static int step_want(struct lade_session_send *machine, const struct lade_msg_want *want,
+		     struct lade_send_event *event)
+{
+	struct slot *slot = &machine->slots[want->slot];
+	struct waiting *waiting;
+
+	if (slot->state != SLOT_FREE || want->index < machine->base || want->index >= machine->next)
+		return LADE_E_PROTOCOL;
+	waiting = ring_at(machine, want->index);
+	if (!waiting->file)
+		return LADE_E_PROTOCOL;
+	take_turn(slot, waiting->file, waiting->size);
+	waiting->file = NULL;
+	machine->base = want->index + 1;
+	event->slot = want->slot;
+	event->file = slot->file;
+	return 1;
+}
+
+static int step_want_run(struct lade_session_send *machine, const struct lade_msg_want_run *want,
+			 struct lade_send_event *event)
+{
+	struct slot *slot = &machine->slots[want->slot];
+
+	if (slot->state == SLOT_FREE || want->len == 0 || want->off > slot->next_off ||
+	    want->len > slot->next_off - want->off)
+		return LADE_E_PROTOCOL;
+	event->slot = want->slot;
+	event->file = slot->file;
+	event->off = want->off;
+	event->len = want->len;
+	event->turn = slot->turn;
+	if (slot->aborted)
+		return 0;
+	slot->asked++;
+	return 1;
+}
+
+static int step_said(struct lade_session_send *machine, uint32_t number, bool again, struct lade_send_event *event)
+{
+	struct slot *slot = &machine->slots[number];
+
+	/* Who lets go of a file that it still asks for would have it freed while it is read. */
+	if (slot->state != SLOT_SAID || slot->asked)
+		return LADE_E_PROTOCOL;
+	event->slot = number;
+	event->file = slot->file;
+	if (again)
+		take_turn(slot, slot->file, slot->new_size);
+	else
+		*slot = (struct slot){ .state = SLOT_FREE, .turn = slot->turn };
+	return 1;
+}
+
+/* The receiver may end only when it has decided about all and acknowledged all. */
+static int step_end(struct lade_session_send *machine)
+{
+	if (!machine->entries_ended || machine->ended)
+		return LADE_E_PROTOCOL;
+	for (uint32_t i = 0; i < LADE_SLOTS_MAX; i++)
+		if (machine->slots[i].state != SLOT_FREE)
+			return LADE_E_PROTOCOL;
+	machine->base = machine->next;
+	machine->ended = true;
+	return 1;
+}
+
+int lade_session_send_step(struct lade_session_send *machine, const struct lade_message *message,
+			   struct lade_send_event *event_out)
+{
+	memset(event_out, 0, sizeof(*event_out));
+	if (machine->ended)
+		return LADE_E_PROTOCOL;
+	switch (message->type) {
+	case LADE_MSG_CREDIT:
+		event_out->type = LADE_SEND_CREDIT;
+		return step_credit(machine, &message->credit);
+	case LADE_MSG_WANT:
+		event_out->type = LADE_SEND_WANT;
+		return step_want(machine, &message->want, event_out);
+	case LADE_MSG_WANT_RUN:
+		event_out->type = LADE_SEND_WANT_RUN;
+		return step_want_run(machine, &message->want_run, event_out);
+	case LADE_MSG_WANT_AGAIN:
+		event_out->type = LADE_SEND_WANT_AGAIN;
+		return step_said(machine, message->want_again.slot, true, event_out);
+	case LADE_MSG_ACK:
+		event_out->type = LADE_SEND_ACK;
+		return step_said(machine, message->ack.slot, false, event_out);
+	case LADE_MSG_END:
+		event_out->type = LADE_SEND_END;
+		return step_end(machine);
+	default:
+		return LADE_E_PROTOCOL;
+	}
+}
+
+bool lade_session_send_answers(const struct lade_session_send *machine, uint32_t number, uint32_t turn)
+{
+	const struct slot *slot = &machine->slots[number];
+
+	return slot->state != SLOT_FREE && slot->turn == turn && !slot->aborted;
+}
+
+uint64_t lade_session_send_size(const struct lade_session_send *machine, uint32_t slot)
+{
+	return machine->slots[slot].size;
+}
+
+/* Advance over a range: the next one in order, or one that was said before. */
+static void advance(struct slot *slot, uint64_t off, uint64_t len)
+{
+	assert(slot->state != SLOT_FREE && off <= slot->next_off && len <= slot->size - off);
+	if (off == slot->next_off)
+		slot->next_off += len;
+}
+
+int lade_session_send_run(struct lade_session_send *machine, const struct lade_msg_run *run, struct lade_writer *out)
+{
+	struct slot *slot = &machine->slots[run->slot];
+
+	if (run->off != slot->next_off && slot->asked)
+		slot->asked--;
+	advance(slot, run->off, run->len);
+	lade_put_run(out, run);
+	return out->error;
+}
+
+int lade_session_send_run_abort(struct lade_session_send *machine, uint32_t slot, uint64_t off, uint32_t len,
+				struct lade_writer *out)
+{
+	const struct lade_msg_run_abort abort_message = { slot, off, len };
+
+	advance(&machine->slots[slot], off, len);
+	machine->slots[slot].aborted = true;
+	machine->slots[slot].asked = 0;
+	lade_put_run_abort(out, &abort_message);
+	return out->error;
+}
+
+int lade_session_send_hole(struct lade_session_send *machine, uint32_t slot, uint64_t off, uint64_t len,
+			   struct lade_writer *out)
+{
+	const struct lade_msg_hole hole = { slot, off, len };
+
+	advance(&machine->slots[slot], off, len);
+	lade_put_hole(out, &hole);
+	return out->error;
+}
+
+int lade_session_send_file_end(struct lade_session_send *machine, const struct lade_msg_file_end *file_end,
+			       struct lade_writer *out)
+{
+	struct slot *slot = &machine->slots[file_end->slot];
+
+	assert(slot->state == SLOT_WANTED);
+	slot->state = SLOT_SAID;
+	slot->new_size = file_end->size;
+	lade_put_file_end(out, file_end);
+	return out->error;
+}
+
+int lade_session_send_file_gone(struct lade_session_send *machine, uint32_t slot, uint32_t error,
+				struct lade_writer *out)
+{
+	const struct lade_msg_file_gone gone = { slot, error };
+
+	assert(machine->slots[slot].state == SLOT_WANTED);
+	machine->slots[slot].state = SLOT_SAID;
+	lade_put_file_gone(out, &gone);
+	return out->error;
+}
+
+void lade_session_send_record(struct lade_session_send *machine, uint32_t slot)
+{
+	advance(&machine->slots[slot], 0, machine->slots[slot].size);
+	machine->slots[slot].state = SLOT_SAID;
+}
+
+int lade_session_send_descriptor(struct lade_session_send *machine, uint32_t slot, struct lade_writer *out)
+{
+	const struct lade_msg_descriptor descriptor = { slot };
+
+	assert(machine->slots[slot].state == SLOT_WANTED);
+	machine->slots[slot].state = SLOT_SAID;
+	lade_put_descriptor(out, &descriptor);
+	return out->error;
+}
+
+bool lade_session_send_ended(const struct lade_session_send *machine)
+{
+	return machine->ended;
+}
+
+void *lade_session_send_abandon(struct lade_session_send *machine)
+{
+	machine->base = machine->next;
+	for (uint32_t i = 0; i < LADE_SLOTS_MAX; i++) {
+		void *file = machine->slots[i].file;
+
+		machine->slots[i] = (struct slot){ .state = SLOT_FREE };
+		if (file)
+			return file;
+	}
+	return lade_session_send_dropped(machine);
+}

@@ -1,0 +1,131 @@
+/*
+ * The sender's half of a session as a step machine: what may be said and heard
+ * when. No input or output, no clock: messages to say are appended to a writer,
+ * messages heard become events. The exchange is described in PROTOCOL.md.
+ *
+ * A file is the caller's pointer; the machine keeps it from the entry until the
+ * receiver has decided (dropped), or until it has acknowledged (the ACK event).
+ * Not safe for two threads at once: the caller locks.
+ */
+#ifndef LADE_PROTOCOL_SESSION_SEND_H
+#define LADE_PROTOCOL_SESSION_SEND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "protocol/message.h"
+
+struct lade_session_send;
+
+enum lade_send_event_type {
+	LADE_SEND_CREDIT,     /* entries may be sent again */
+	LADE_SEND_WANT,       /* the whole of file is wanted in slot */
+	LADE_SEND_WANT_RUN,   /* the run off, len of the file in slot is wanted again */
+	LADE_SEND_WANT_AGAIN, /* the whole of the file in slot, as its last FILE_END named it */
+	LADE_SEND_ACK,        /* slot is free; file is the caller's again */
+	LADE_SEND_END,        /* the receiver is done; say END too */
+};
+
+struct lade_send_event {
+	enum lade_send_event_type type;
+	uint32_t slot;
+	void *file;
+	uint64_t off;
+	uint32_t len;
+	uint32_t turn; /* of a WANT_RUN: see lade_session_send_answers() */
+};
+
+/* Make a machine. The caller frees it with lade_session_send_free(). Returns 0 or LADE_E_MEMORY. */
+int lade_session_send_new(struct lade_session_send **machine_out);
+void lade_session_send_free(struct lade_session_send *machine);
+
+/* [root] Say whether the source is a single file. First of the entry stream. */
+int lade_session_send_root(struct lade_session_send *machine, bool single, struct lade_writer *out);
+
+/*
+ * [identity] [entry] [leave] [entries-end] Say the next piece of the entry stream. Returns 0;
+ * LADE_E_AGAIN where the credit does not suffice (nothing was written; try after a CREDIT event);
+ * or the writer's error. file (entries of regular files with content only, else NULL) is the
+ * machine's from 0 on. index_out (may be NULL) gets the entry's number.
+ */
+int lade_session_send_identity(struct lade_session_send *machine,
+			       const struct lade_msg_identity *identity, struct lade_writer *out);
+int lade_session_send_entry(struct lade_session_send *machine, const struct lade_msg_entry *entry,
+			    void *file, struct lade_writer *out, uint64_t *index_out);
+int lade_session_send_leave(struct lade_session_send *machine, bool incomplete,
+			    struct lade_writer *out);
+int lade_session_send_entries_end(struct lade_session_send *machine, bool incomplete,
+				  struct lade_writer *out);
+
+/*
+ * Take the next message. Returns 1 and an event, 0 for nothing to do (a WANT_RUN that crossed a
+ * RUN_ABORT), LADE_E_PROTOCOL for a message that is not allowed now. After each step the
+ * caller collects with lade_session_send_dropped() the files that the receiver does not want.
+ */
+int lade_session_send_step(struct lade_session_send *machine, const struct lade_message *message,
+			   struct lade_send_event *event_out);
+
+/* The next file that is the caller's again without having been wanted; NULL when there is none. */
+void *lade_session_send_dropped(struct lade_session_send *machine);
+
+/*
+ * True while the WANT_RUN that came as turn is still to be answered: neither was a
+ * RUN_ABORT said since, nor has the receiver gone on to something else in this slot.
+ * Ask right before answering.
+ */
+bool lade_session_send_answers(const struct lade_session_send *machine, uint32_t slot,
+			       uint32_t turn);
+
+/* Bytes that the file in slot has by its entry or its last FILE_END: what is to be sent. */
+uint64_t lade_session_send_size(const struct lade_session_send *machine, uint32_t slot);
+
+/*
+ * [run] Announce a run of the file in slot; its payload follows in the same frame. Sequential, or
+ * one that was wanted again.
+ */
+int lade_session_send_run(struct lade_session_send *machine, const struct lade_msg_run *run,
+			  struct lade_writer *out);
+
+/*
+ * [run-abort] The range is not what the file holds (it was padded), or is not sent at all.
+ * No WANT_RUN of this attempt is answered after it.
+ */
+int lade_session_send_run_abort(struct lade_session_send *machine, uint32_t slot, uint64_t off,
+				uint32_t len, struct lade_writer *out);
+
+/* [hole] The next len bytes are zeros without blocks. */
+int lade_session_send_hole(struct lade_session_send *machine, uint32_t slot, uint64_t off,
+			   uint64_t len, struct lade_writer *out);
+
+/*
+ * [file-end] All was said about the file in slot. changed: its second stat, in file_end, is not the
+ * first one.
+ */
+int lade_session_send_file_end(struct lade_session_send *machine,
+			       const struct lade_msg_file_end *file_end, struct lade_writer *out);
+
+/* [file-gone] The file in slot cannot be read (error: errno). */
+int lade_session_send_file_gone(struct lade_session_send *machine, uint32_t slot, uint32_t error,
+				struct lade_writer *out);
+
+/*
+ * [bundle] The file in slot travels whole as a record of a bundle; counts as its runs and FILE_END.
+ */
+void lade_session_send_record(struct lade_session_send *machine, uint32_t slot);
+
+/*
+ * [descriptor] The file in slot travels as a descriptor with this frame; nothing else is said about
+ * it.
+ */
+int lade_session_send_descriptor(struct lade_session_send *machine, uint32_t slot,
+				 struct lade_writer *out);
+
+/* True once the receiver has said END: then nothing is open. */
+bool lade_session_send_ended(const struct lade_session_send *machine);
+
+/*
+ * For the end of a broken session: any file that the machine still keeps; NULL when there is none.
+ */
+void *lade_session_send_abandon(struct lade_session_send *machine);
+
+#endif
