@@ -1,0 +1,48 @@
+/*
+ * Digests of a session: XXH3-128 under the run key.
+ *
+ * They find corruption and changes; they are no signature: the key is known to both
+ * sides of the session and to nobody else. See xxHash's documentation of
+ * XXH3_128bits_withSecret, and PROTOCOL.md [run-key].
+ */
+#ifndef LADE_CHUNKER_DIGEST_H
+#define LADE_CHUNKER_DIGEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "protocol/limits.h"
+
+/* Bytes of a run key: XXH3's default secret length. */
+#define LADE_RUN_KEY_LEN 192u
+
+/* The key of a session; plain memory. */
+struct lade_run_key {
+	_Alignas(64) uint8_t bytes[LADE_RUN_KEY_LEN];
+};
+
+/* Expand the secrets of both sides' HELLO, that of the side that dialled first, to a run key. */
+void lade_run_key_derive(struct lade_run_key *key_out, const uint8_t dialler[LADE_SECRET_LEN],
+			 const uint8_t answerer[LADE_SECRET_LEN]);
+
+/* Digest len bytes at data under key; canonical (big-endian) form. Any thread. */
+void lade_digest(const struct lade_run_key *key, const void *data, size_t len, uint8_t out[LADE_DIGEST_LEN]);
+
+/* True if both digests are the same. */
+bool lade_digest_equal(const uint8_t a[LADE_DIGEST_LEN], const uint8_t b[LADE_DIGEST_LEN]);
+
+/* A digest over pieces that come one after another; the same value as over all at once. */
+struct lade_digest_stream;
+
+/* Start; key is borrowed until the stream is freed. Returns 0 or LADE_E_MEMORY; freed with lade_digest_stream_free(). */
+int lade_digest_stream_new(const struct lade_run_key *key, struct lade_digest_stream **stream_out);
+void lade_digest_stream_free(struct lade_digest_stream *stream);
+
+/* Add len bytes. */
+void lade_digest_stream_add(struct lade_digest_stream *stream, const void *data, size_t len);
+
+/* The digest of what was added since the start or the last call; the stream starts afresh. */
+void lade_digest_stream_take(struct lade_digest_stream *stream, uint8_t out[LADE_DIGEST_LEN]);
+
+#endif
