@@ -1,0 +1,384 @@
+/*
+ * Connections. Sockets are written with MSG_NOSIGNAL; pipes rely on SIGPIPE being
+ * ignored by the program. Descriptors of a socket pair arrive with the first byte of the
+ * write that sent them, so everything on such a connection is read with recvmsg: a
+ * plain read would drop them (unix(7)).
+ */
+#include "transport/connection.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CHILD_PIPE_SIZE (1 << 20)
+
+extern char **environ;
+
+static void init(struct lade_connection *connection, enum lade_connection_kind kind, int in_fd, int out_fd,
+		 const char *peer)
+{
+	memset(connection, 0, sizeof(*connection));
+	connection->kind = kind;
+	connection->in_fd = in_fd;
+	connection->out_fd = out_fd;
+	connection->child = -1;
+	snprintf(connection->peer, sizeof(connection->peer), "%s", peer);
+}
+
+int lade_connection_pair(struct lade_connection *a, struct lade_connection *b, struct lade_fault *fault)
+{
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
+		return lade_fault_set(fault, LADE_E_SYSTEM, "create socket pair", NULL);
+	init(a, LADE_CONNECTION_PAIR, fds[0], fds[0], "local");
+	init(b, LADE_CONNECTION_PAIR, fds[1], fds[1], "local");
+	return 0;
+}
+
+/* Control goes out in whole frames: Nagle's algorithm would only delay the last one. */
+static void no_delay(int fd)
+{
+	int one = 1;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+}
+
+static int connect_to(const struct addrinfo *address)
+{
+	int fd = socket(address->ai_family, address->ai_socktype | SOCK_CLOEXEC, address->ai_protocol);
+	int saved;
+
+	if (fd < 0)
+		return -1;
+	if (connect(fd, address->ai_addr, address->ai_addrlen) == 0)
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+int lade_connection_dial(struct lade_connection *connection, const char *host, const char *port,
+			 struct lade_fault *fault)
+{
+	const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+	struct addrinfo *addresses;
+	char peer[256];
+	int fd = -1;
+
+	snprintf(peer, sizeof(peer), strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
+	if (getaddrinfo(host, port, &hints, &addresses)) {
+		errno = ENOENT;
+		return lade_fault_set(fault, LADE_E_ABSENT, "look up host", peer);
+	}
+	for (struct addrinfo *address = addresses; address && fd < 0; address = address->ai_next)
+		fd = connect_to(address);
+	freeaddrinfo(addresses);
+	if (fd < 0)
+		return lade_fault_set(fault, LADE_E_SYSTEM, "connect to", peer);
+	no_delay(fd);
+	init(connection, LADE_CONNECTION_TCP, fd, fd, peer);
+	return 0;
+}
+
+int lade_connection_accept(struct lade_connection *connection, int fd, struct lade_fault *fault)
+{
+	struct sockaddr_storage address;
+	socklen_t address_len = sizeof(address);
+	char host[NI_MAXHOST], port[NI_MAXSERV], peer[256];
+
+	(void)fault;
+	snprintf(peer, sizeof(peer), "unknown peer");
+	if (getpeername(fd, (struct sockaddr *)&address, &address_len) == 0 &&
+	    getnameinfo((struct sockaddr *)&address, address_len, host, sizeof(host), port, sizeof(port),
+			NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+		snprintf(peer, sizeof(peer), strchr(host, ':') ? "[%.200s]:%.20s" : "%.200s:%.20s", host, port);
+	no_delay(fd);
+	init(connection, LADE_CONNECTION_TCP, fd, fd, peer);
+	return 0;
+}
+
+void lade_connection_stdio(struct lade_connection *connection)
+{
+	init(connection, LADE_CONNECTION_PIPES, STDIN_FILENO, STDOUT_FILENO, "the other side");
+}
+
+int lade_connection_spawn(struct lade_connection *connection, char *const argv[], const char *name,
+			  struct lade_fault *fault)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t defaults;
+	int to_child[2] = { -1, -1 }, from_child[2] = { -1, -1 };
+	int error, result;
+	pid_t child;
+
+	if (pipe2(to_child, O_CLOEXEC) || pipe2(from_child, O_CLOEXEC)) {
+		result = lade_fault_set(fault, LADE_E_SYSTEM, "create pipe for", name);
+		goto out;
+	}
+	/* The kernel's default of 64 KiB halves what ssh can take; failing is no harm. */
+	(void)fcntl(to_child[1], F_SETPIPE_SZ, CHILD_PIPE_SIZE);
+	(void)fcntl(from_child[0], F_SETPIPE_SZ, CHILD_PIPE_SIZE);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, to_child[0], STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, from_child[1], STDOUT_FILENO);
+	posix_spawnattr_init(&attributes);
+	/* An ignored SIGPIPE is inherited by exec; the child must die with its pipe. */
+	sigemptyset(&defaults);
+	sigaddset(&defaults, SIGPIPE);
+	posix_spawnattr_setsigdefault(&attributes, &defaults);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+	error = posix_spawnp(&child, argv[0], &actions, &attributes, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attributes);
+	if (error) {
+		errno = error;
+		result = lade_fault_set(fault, LADE_E_SYSTEM, "run", argv[0]);
+		goto out;
+	}
+	init(connection, LADE_CONNECTION_PIPES, from_child[0], to_child[1], name);
+	connection->child = child;
+	from_child[0] = to_child[1] = -1;
+	result = 0;
+out:
+	for (int i = 0; i < 2; i++) {
+		if (to_child[i] >= 0)
+			close(to_child[i]);
+		if (from_child[i] >= 0)
+			close(from_child[i]);
+	}
+	return result;
+}
+
+void lade_connection_cancel(struct lade_connection *connection)
+{
+	if (connection->kind != LADE_CONNECTION_PIPES)
+		(void)shutdown(connection->in_fd, SHUT_RDWR);
+	else if (connection->child > 0)
+		(void)kill(connection->child, SIGTERM);
+}
+
+void lade_connection_end_writing(struct lade_connection *connection)
+{
+	if (connection->kind != LADE_CONNECTION_PIPES) {
+		(void)shutdown(connection->out_fd, SHUT_WR);
+	} else if (connection->out_fd >= 0) {
+		close(connection->out_fd);
+		connection->out_fd = -1;
+	}
+}
+
+void lade_connection_close(struct lade_connection *connection)
+{
+	while (connection->descriptor_count)
+		close(lade_connection_take_descriptor(connection));
+	if (connection->in_fd >= 0)
+		close(connection->in_fd);
+	if (connection->out_fd >= 0 && connection->out_fd != connection->in_fd)
+		close(connection->out_fd);
+	connection->in_fd = connection->out_fd = -1;
+}
+
+int lade_connection_reap(struct lade_connection *connection)
+{
+	int status = 0;
+	pid_t pid;
+
+	lade_connection_close(connection);
+	if (connection->child <= 0)
+		return 0;
+	do {
+		pid = waitpid(connection->child, &status, 0);
+	} while (pid < 0 && errno == EINTR);
+	connection->child = -1;
+	if (pid < 0)
+		return 0;
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* Keep the descriptors of a message; what is beyond the protocol's limit is closed. */
+static void keep_descriptors(struct lade_connection *connection, struct msghdr *message)
+{
+	for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR(message, part)) {
+		size_t count;
+
+		if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
+			continue;
+		count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (size_t i = 0; i < count; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof(int));
+			if (connection->descriptor_count < LADE_DESCRIPTORS_MAX)
+				connection->descriptors[connection->descriptor_count++] = fd;
+			else
+				close(fd);
+		}
+	}
+}
+
+static ssize_t receive_with_descriptors(struct lade_connection *connection, void *buf, size_t len)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int) * LADE_DESCRIPTORS_MAX)];
+	} control;
+	struct iovec vector = { buf, len };
+	struct msghdr message = {
+		.msg_iov = &vector,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	ssize_t got = recvmsg(connection->in_fd, &message, MSG_CMSG_CLOEXEC);
+
+	if (got >= 0)
+		keep_descriptors(connection, &message);
+	return got;
+}
+
+int lade_connection_read_some(struct lade_connection *connection, void *buf, size_t len, size_t *got_out,
+			      struct lade_fault *fault)
+{
+	ssize_t got;
+
+	do {
+		got = connection->kind == LADE_CONNECTION_PAIR ? receive_with_descriptors(connection, buf, len) :
+			read(connection->in_fd, buf, len);
+	} while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return lade_fault_set(fault, errno == ECONNRESET ? LADE_E_CLOSED : LADE_E_SYSTEM, "receive from",
+				      connection->peer);
+	*got_out = (size_t)got;
+	return 0;
+}
+
+int lade_connection_read(struct lade_connection *connection, void *buf, size_t len, struct lade_fault *fault)
+{
+	uint8_t *p = buf;
+	size_t got;
+	int error;
+
+	while (len) {
+		error = lade_connection_read_some(connection, p, len, &got, fault);
+		if (error)
+			return error;
+		if (got == 0)
+			return lade_fault_set(fault, LADE_E_CLOSED, "receive from", connection->peer);
+		p += got;
+		len -= got;
+	}
+	return 0;
+}
+
+int lade_connection_wait(struct lade_connection *connection, int timeout_ms, struct lade_fault *fault)
+{
+	struct pollfd wait_for = { .fd = connection->in_fd, .events = POLLIN };
+	int ready;
+
+	do {
+		ready = poll(&wait_for, 1, timeout_ms);
+	} while (ready < 0 && errno == EINTR);
+	if (ready < 0)
+		return lade_fault_set(fault, LADE_E_SYSTEM, "wait for", connection->peer);
+	return ready ? 0 : LADE_E_AGAIN;
+}
+
+/* Drop done bytes from the front of the vectors. Returns how many vectors are used up. */
+static int use_up(struct iovec *vectors, int count, size_t done)
+{
+	int used = 0;
+
+	while (used < count && done >= vectors[used].iov_len)
+		done -= vectors[used++].iov_len;
+	if (used < count) {
+		vectors[used].iov_base = (char *)vectors[used].iov_base + done;
+		vectors[used].iov_len -= done;
+	}
+	return used;
+}
+
+static int write_failed(const struct lade_connection *connection, struct lade_fault *fault)
+{
+	bool gone = errno == EPIPE || errno == ECONNRESET;
+
+	return lade_fault_set(fault, gone ? LADE_E_CLOSED : LADE_E_SYSTEM, "send to", connection->peer);
+}
+
+int lade_connection_write(struct lade_connection *connection, struct iovec *vectors, int count, bool more,
+			  struct lade_fault *fault)
+{
+	while (count) {
+		struct msghdr message = { .msg_iov = vectors, .msg_iovlen = (size_t)count };
+		ssize_t sent;
+		int used;
+
+		if (connection->kind == LADE_CONNECTION_PIPES)
+			sent = writev(connection->out_fd, vectors, count);
+		else
+			sent = sendmsg(connection->out_fd, &message, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent < 0)
+			return write_failed(connection, fault);
+		used = use_up(vectors, count, (size_t)sent);
+		vectors += used;
+		count -= used;
+	}
+	return 0;
+}
+
+int lade_connection_write_with(struct lade_connection *connection, struct iovec *vectors, int count, int descriptor,
+			       struct lade_fault *fault)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { .bytes = { 0 } };
+	struct msghdr message = {
+		.msg_iov = vectors,
+		.msg_iovlen = (size_t)count,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	struct cmsghdr *part = CMSG_FIRSTHDR(&message);
+	ssize_t sent;
+	int used;
+
+	part->cmsg_level = SOL_SOCKET;
+	part->cmsg_type = SCM_RIGHTS;
+	part->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(part), &descriptor, sizeof(int));
+	do {
+		sent = sendmsg(connection->out_fd, &message, MSG_NOSIGNAL);
+	} while (sent < 0 && errno == EINTR);
+	if (sent < 0)
+		return write_failed(connection, fault);
+	used = use_up(vectors, count, (size_t)sent);
+	return lade_connection_write(connection, vectors + used, count - used, false, fault);
+}
+
+int lade_connection_take_descriptor(struct lade_connection *connection)
+{
+	int fd;
+
+	if (connection->descriptor_count == 0)
+		return -1;
+	fd = connection->descriptors[0];
+	connection->descriptor_count--;
+	memmove(connection->descriptors, connection->descriptors + 1, connection->descriptor_count * sizeof(int));
+	return fd;
+}

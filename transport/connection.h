@@ -1,0 +1,95 @@
+/*
+ * Connections: the byte stream between the two sides of a session, over a socket or
+ * over two pipes. One thread may read and another write at the same time.
+ */
+#ifndef LADE_TRANSPORT_CONNECTION_H
+#define LADE_TRANSPORT_CONNECTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "protocol/error.h"
+#include "protocol/limits.h"
+
+enum lade_connection_kind {
+	LADE_CONNECTION_PAIR,  /* AF_UNIX socket pair: the other process of one local command */
+	LADE_CONNECTION_TCP,
+	LADE_CONNECTION_PIPES, /* a child's standard input and output, or our own */
+};
+
+/* A connection; the caller's storage. */
+struct lade_connection {
+	enum lade_connection_kind kind;
+	int in_fd;   /* the same as out_fd for sockets */
+	int out_fd;
+	pid_t child; /* the process that was spawned for it, or -1 */
+	/* Descriptors that came with the bytes read so far and were not yet taken (PAIR only). */
+	int descriptors[LADE_DESCRIPTORS_MAX];
+	unsigned descriptor_count;
+	char peer[256]; /* for messages: "127.0.0.1:873", "ssh host", "local" */
+};
+
+/* Both ends of an AF_UNIX stream socket pair. Returns 0 or LADE_E_SYSTEM. Each is closed with lade_connection_close(). */
+int lade_connection_pair(struct lade_connection *a, struct lade_connection *b, struct lade_fault *fault);
+
+/* Connect to host (name or address, IPv6 without brackets) and port over TCP. LADE_E_SYSTEM: the errno of the last address tried. */
+int lade_connection_dial(struct lade_connection *connection, const char *host, const char *port,
+			 struct lade_fault *fault);
+
+/* Take over a connected TCP socket. fd is consumed. */
+int lade_connection_accept(struct lade_connection *connection, int fd, struct lade_fault *fault);
+
+/* Our own standard input and output. They stay as they are (never O_NONBLOCK: they are shared with others). */
+void lade_connection_stdio(struct lade_connection *connection);
+
+/*
+ * Start argv (argv[0] found on PATH; no shell) with its standard input and output
+ * as the other end; its standard error is ours. name is used for messages.
+ * Returns 0, LADE_E_MEMORY or LADE_E_SYSTEM (exec's errno too).
+ */
+int lade_connection_spawn(struct lade_connection *connection, char *const argv[], const char *name,
+			  struct lade_fault *fault);
+
+/*
+ * Wake both threads for good: reads end, writes fail. Safe from any thread. Pipes cannot
+ * be woken: there the spawned child is told to end (SIGTERM).
+ */
+void lade_connection_cancel(struct lade_connection *connection);
+
+/* Say that nothing more is to come: the peer reads an end after what was written. Reading goes on. */
+void lade_connection_end_writing(struct lade_connection *connection);
+
+/* Close the descriptors and those that were not taken. Does not wait for a child. */
+void lade_connection_close(struct lade_connection *connection);
+
+/* Wait for the spawned child, if any: its exit status (128 + signal), or 0. Closes first. */
+int lade_connection_reap(struct lade_connection *connection);
+
+/*
+ * Read exactly len bytes. Returns 0, LADE_E_CLOSED (the peer ended before, errno 0 or
+ * ECONNRESET) or LADE_E_SYSTEM. Descriptors that come along are kept for lade_connection_take_descriptor().
+ */
+int lade_connection_read(struct lade_connection *connection, void *buf, size_t len, struct lade_fault *fault);
+
+/* Read at most len bytes, at least one; *got_out is 0 at the end of the stream. */
+int lade_connection_read_some(struct lade_connection *connection, void *buf, size_t len, size_t *got_out,
+			      struct lade_fault *fault);
+
+/* Wait at most timeout_ms for something to read. 0, LADE_E_AGAIN when the time is up, LADE_E_SYSTEM. */
+int lade_connection_wait(struct lade_connection *connection, int timeout_ms, struct lade_fault *fault);
+
+/* Write count vectors completely (they are used up). more: payload follows at once. 0, LADE_E_CLOSED, LADE_E_SYSTEM. */
+int lade_connection_write(struct lade_connection *connection, struct iovec *vectors, int count, bool more,
+			  struct lade_fault *fault);
+
+/* The same with descriptor passed along with the first byte (PAIR only). The descriptor stays the caller's. */
+int lade_connection_write_with(struct lade_connection *connection, struct iovec *vectors, int count, int descriptor,
+			       struct lade_fault *fault);
+
+/* The oldest descriptor that came and was not taken: the caller closes it. -1 if there is none. */
+int lade_connection_take_descriptor(struct lade_connection *connection);
+
+#endif

@@ -1,0 +1,182 @@
+/*
+ * Listening sockets. Non-blocking, so that a peer that leaves between poll and accept
+ * does not leave us waiting in accept.
+ */
+#include "transport/listener.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BACKLOG 128
+
+int lade_listener_parse(const char *text, struct lade_listener_address *address_out)
+{
+	const char *colon = strrchr(text, ':'), *host = text;
+	size_t host_len, port_len;
+
+	if (!colon)
+		return LADE_E_USAGE;
+	host_len = (size_t)(colon - text);
+	port_len = strspn(colon + 1, "0123456789");
+	if (!port_len || port_len > 5 || colon[1 + port_len] ||
+	    strtoul(colon + 1, NULL, 10) > 65535)
+		return LADE_E_USAGE;
+	if (host[0] == '[') {
+		if (host_len < 2 || host[host_len - 1] != ']')
+			return LADE_E_USAGE;
+		host++;
+		host_len -= 2;
+	} else if (memchr(host, ':', host_len)) {
+		/* Where would an IPv6 address without brackets end? */
+		return LADE_E_USAGE;
+	}
+	if (host_len >= sizeof(address_out->host))
+		return LADE_E_USAGE;
+	memcpy(address_out->host, host, host_len);
+	address_out->host[host_len] = '\0';
+	memcpy(address_out->port, colon + 1, port_len + 1);
+	return 0;
+}
+
+static bool is_loopback(const struct sockaddr *address)
+{
+	if (address->sa_family == AF_INET) {
+		struct sockaddr_in v4;
+
+		memcpy(&v4, address, sizeof(v4));
+		return ntohl(v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	}
+	if (address->sa_family == AF_INET6) {
+		struct sockaddr_in6 v6;
+
+		memcpy(&v6, address, sizeof(v6));
+		return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) ||
+		       (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) &&
+			v6.sin6_addr.s6_addr[12] == IN_LOOPBACKNET);
+	}
+	return false;
+}
+
+/* A listening socket at address, or -1 with errno. */
+static int listen_at(const struct addrinfo *address)
+{
+	int fd = socket(address->ai_family, address->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			address->ai_protocol);
+	int one = 1, saved;
+
+	if (fd < 0)
+		return -1;
+	/* Without it a restarted server waits for its old connections' TIME_WAIT, tcp(7). */
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+/* The name of what fd is bound to: with port 0 the kernel chose. */
+static void set_name(struct lade_listener *listener)
+{
+	struct sockaddr_storage address;
+	socklen_t address_len = sizeof(address);
+	char host[200], port[16];
+
+	if (getsockname(listener->fd, (struct sockaddr *)&address, &address_len) ||
+	    getnameinfo((struct sockaddr *)&address, address_len, host, sizeof(host), port,
+			sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV))
+		return;
+	snprintf(listener->name, sizeof(listener->name), strchr(host, ':') ? "[%s]:%s" : "%s:%s",
+		 host, port);
+}
+
+int lade_listener_open(struct lade_listener *listener, const struct lade_listener_address *address,
+		       bool loopback_only, struct lade_fault *fault)
+{
+	const struct addrinfo hints = {
+		.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
+		.ai_family = AF_UNSPEC,
+		.ai_socktype = SOCK_STREAM,
+	};
+	struct addrinfo *addresses;
+	bool tried = false;
+
+	listener->fd = -1;
+	snprintf(listener->name, sizeof(listener->name),
+		 strchr(address->host, ':') ? "[%.200s]:%s" : "%.200s:%s", address->host,
+		 address->port);
+	if (getaddrinfo(address->host[0] ? address->host : NULL, address->port, &hints, &addresses))
+		return lade_fault_set(fault, LADE_E_ABSENT, "look up address", listener->name);
+	errno = 0;
+	for (struct addrinfo *one = addresses; one && listener->fd < 0; one = one->ai_next) {
+		if (loopback_only && !is_loopback(one->ai_addr))
+			continue;
+		tried = true;
+		listener->fd = listen_at(one);
+	}
+	if (!tried) {
+		freeaddrinfo(addresses);
+		return lade_fault_set(fault, LADE_E_REFUSED, "listen on", listener->name);
+	}
+	if (listener->fd < 0)
+		lade_fault_set(fault, LADE_E_SYSTEM, "listen on", listener->name);
+	freeaddrinfo(addresses);
+	if (listener->fd < 0)
+		return LADE_E_SYSTEM;
+	set_name(listener);
+	return 0;
+}
+
+/* Errors of accept that belong to one connection, not to the listener: accept(2). */
+static bool peer_went(int error)
+{
+	static const int errors[] = {
+		EAGAIN,	    EINTR,	 ECONNABORTED, EPROTO, EPERM, /* a firewall's word */
+		ENETDOWN,   ENOPROTOOPT, EHOSTDOWN,    ENONET, EHOSTUNREACH,
+		EOPNOTSUPP, ENETUNREACH, ETIMEDOUT,
+	};
+
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		if (error == errors[i])
+			return true;
+	}
+	return false;
+}
+
+int lade_listener_accept(struct lade_listener *listener, int timeout_ms, const sigset_t *wait_mask,
+			 int *fd_out, struct lade_fault *fault)
+{
+	struct pollfd wait_for = { .fd = listener->fd, .events = POLLIN };
+	struct timespec timeout = { timeout_ms / 1000, (long)(timeout_ms % 1000) * 1000000 };
+	int ready = ppoll(&wait_for, 1, timeout_ms < 0 ? NULL : &timeout, wait_mask);
+	int fd;
+
+	if (ready == 0 || (ready < 0 && errno == EINTR))
+		return LADE_E_AGAIN;
+	if (ready < 0)
+		return lade_fault_set(fault, LADE_E_SYSTEM, "wait on", listener->name);
+	/* Linux does not hand O_NONBLOCK down to the accepted socket: accept(2). */
+	fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+	if (fd < 0)
+		return peer_went(errno) ? LADE_E_AGAIN :
+			lade_fault_set(fault, LADE_E_SYSTEM, "accept on", listener->name);
+	*fd_out = fd;
+	return 0;
+}
+
+void lade_listener_close(struct lade_listener *listener)
+{
+	if (listener->fd >= 0)
+		close(listener->fd);
+	listener->fd = -1;
+}

@@ -1,0 +1,117 @@
+/*
+ * What the movers share: the state of one transfer, and the two ends with their
+ * waiting, retrying and blaming. Stays in transport/.
+ *
+ * A way is a function on the state. It carries on from move->moved and returns 0
+ * (all moved), a negative LADE_E code with the fault described, or one of the two
+ * positive events below. With an event, consumed equals moved: nothing is in between.
+ */
+#ifndef LADE_TRANSPORT_MOVER_INTERNAL_H
+#define LADE_TRANSPORT_MOVER_INTERNAL_H
+
+#include <pthread.h>
+
+#include "transport/mover.h"
+#include "transport/pipe_pool.h"
+
+/* Refused; refusal says why. The next way of the pair carries on. */
+#define LADE_MOVER_NEXT 1
+
+/* A call with two ends failed with refusal, and either may be to blame: copying tells. */
+#define LADE_MOVER_BLAME 2
+
+/* Bytes of a copy buffer, and of one write from a mapping: where both are fastest. */
+#define LADE_MOVER_PIECE ((size_t)256 << 10)
+
+/* Most idle copy buffers. */
+#define LADE_MOVER_BUFFERS 4
+
+struct lade_movers {
+	const struct lade_mover_calls *calls;
+	struct lade_pipe_pool pipes;
+	pthread_mutex_t mutex; /* guards the buffers */
+	uint8_t *buffers[LADE_MOVER_BUFFERS];
+	unsigned buffer_count;
+};
+
+/* What an end is. */
+enum lade_mover_kind {
+	LADE_MOVER_FILE,   /* has an offset */
+	LADE_MOVER_SOCKET,
+	LADE_MOVER_PIPE,
+	LADE_MOVER_STREAM, /* anything else without an offset */
+};
+
+/* Ends to wait for. */
+#define LADE_MOVER_IN 1u
+#define LADE_MOVER_OUT 2u
+
+/* One transfer under way; everything is borrowed. */
+struct lade_mover_run {
+	struct lade_movers *movers;
+	const struct lade_mover_calls *calls;
+	struct lade_move *move;
+	struct lade_fault *fault;
+	enum lade_mover_kind in;
+	enum lade_mover_kind out;
+	enum lade_path path; /* the way at work */
+	int refusal;         /* errno of the last event */
+};
+
+/* The ways. */
+int lade_mover_clone(struct lade_mover_run *run);
+int lade_mover_copy_file_range(struct lade_mover_run *run);
+int lade_mover_sendfile(struct lade_mover_run *run);
+int lade_mover_splice(struct lade_mover_run *run);
+int lade_mover_mmap(struct lade_mover_run *run);
+int lade_mover_copy(struct lade_mover_run *run);
+
+/* Take a buffer of LADE_MOVER_PIECE bytes, or NULL; give it back. errno is kept. */
+uint8_t *lade_mover_buffer_get(struct lade_movers *movers);
+void lade_mover_buffer_put(struct lade_movers *movers, uint8_t *buffer);
+
+/* Bytes still to take from the source, at most max. */
+size_t lade_mover_piece(const struct lade_mover_run *run, size_t max);
+
+/* Where the next byte is taken from and goes to; LADE_NO_OFFSET for streams. */
+off_t lade_mover_in_off(const struct lade_mover_run *run);
+off_t lade_mover_out_off(const struct lade_mover_run *run);
+
+/* Count bytes that left the source, that reached the target. */
+void lade_mover_consume(struct lade_mover_run *run, size_t len);
+void lade_mover_arrive(struct lade_mover_run *run, size_t len);
+
+/*
+ * After a call that failed with errno: true if it should be made again, because it
+ * was interrupted, or because one of ends (LADE_MOVER_IN, _OUT) is non-blocking and
+ * has been waited for. Else false; errno stays.
+ */
+bool lade_mover_again(const struct lade_mover_run *run, unsigned ends);
+
+/* Read and count up to len bytes. Returns bytes, 0 at the end, or -1 with errno. */
+ssize_t lade_mover_read(struct lade_mover_run *run, void *buf, size_t len);
+
+/*
+ * Write and count len bytes that have been taken from the source. Returns 0, or -1
+ * with errno; what was written before is counted.
+ */
+int lade_mover_write(struct lade_mover_run *run, const uint8_t *buf, size_t len);
+
+/* Describe the failure in errno, or the early end, of an end; return its code. */
+int lade_mover_source_failed(struct lade_mover_run *run, const char *operation);
+int lade_mover_source_ended(struct lade_mover_run *run, const char *operation);
+int lade_mover_target_failed(struct lade_mover_run *run, const char *operation);
+
+/* Note why the way is given up; returns LADE_MOVER_NEXT. */
+int lade_mover_refuse(struct lade_mover_run *run, int error);
+
+/*
+ * Sort errno of a call with two ends: refused, the target's for certain (ENOSPC,
+ * EPIPE, ...), or LADE_MOVER_BLAME.
+ */
+int lade_mover_sort(struct lade_mover_run *run, const char *operation);
+
+/* True if the source is a regular file that ends before its byte at end. */
+bool lade_mover_source_short(const struct lade_mover_run *run, off_t end);
+
+#endif
