@@ -1,0 +1,585 @@
+/*
+ * Extended attributes and ACLs: read into one encoded list, and written back.
+ *
+ * Writing and comparing are one merge of two sorted lists, the peer's and ours; only
+ * what differs is touched. Names outside the wish are invisible in both directions,
+ * so a peer cannot set what was not asked for, and "system.*" is never more than the
+ * two POSIX ACLs: NFSv4 and SMB ACLs mean nothing to another server.
+ *
+ * Without a descriptor (symlinks, devices, FIFOs) an entry is reached as
+ * /proc/self/fd/DIRFD/NAME by the l*xattr calls: the kernel has no *xattrat calls before
+ * 6.13. The first part is resolved by the kernel to the held directory itself, NAME is
+ * not followed. Without /proc that is LADE_E_UNSUPPORTED.
+ *
+ * Limits: an attribute that changes between its listing and its reading is read as it
+ * then is, or left out; there is no consistent view of several attributes.
+ */
+#include "agent/tree/attributes.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "agent/tree/attributes_acl.h"
+#include "protocol/limits.h"
+
+#define SMALL_LEN 1024u
+#define RACE_TRIES 5u
+#define PROC_DIRECTORY_LEN (sizeof("/proc/self/fd/") + 11u)
+
+/* A place, ready for system calls. */
+struct target {
+	int fd; /* or -1: path */
+	char path[PROC_DIRECTORY_LEN + 1 + LADE_NAME_MAX + 1];
+	size_t directory_len; /* bytes of path before the slash and the name */
+	const char *subject;  /* for faults */
+};
+
+/* Bytes whose number is known only afterwards: most fit without an allocation. */
+struct bytes {
+	char *data;
+	size_t len;
+	char small[SMALL_LEN];
+};
+
+struct item {
+	struct lade_slice name;
+	struct lade_slice value;
+};
+
+/* Places. */
+
+static int target_init(struct target *target, const struct lade_attributes_place *place,
+		       struct lade_fault *fault)
+{
+	const char *name = place->name;
+	int len;
+
+	target->fd = place->fd;
+	target->subject = name;
+	if (place->fd >= 0)
+		return 0;
+	if (!name || !*name || strchr(name, '/') || strlen(name) > LADE_NAME_MAX ||
+	    strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return lade_fault_set(fault, LADE_E_REFUSED, "use the name", name);
+	len = snprintf(target->path, sizeof(target->path), "/proc/self/fd/%d", place->directory_fd);
+	target->directory_len = (size_t)len;
+	target->path[len] = '/';
+	memcpy(target->path + len + 1, name, strlen(name) + 1);
+	return 0;
+}
+
+static ssize_t target_list(const struct target *target, char *data, size_t len)
+{
+	return target->fd >= 0 ? flistxattr(target->fd, data, len)
+			       : llistxattr(target->path, data, len);
+}
+
+static ssize_t target_get(const struct target *target, const char *name, void *data, size_t len)
+{
+	return target->fd >= 0 ? fgetxattr(target->fd, name, data, len)
+			       : lgetxattr(target->path, name, data, len);
+}
+
+/* True if a call by path failed with ENOENT because /proc is not there. */
+static bool lacks_proc(const struct target *target)
+{
+	char directory[PROC_DIRECTORY_LEN];
+	struct stat st;
+	bool lacks;
+
+	if (target->fd >= 0)
+		return false;
+	memcpy(directory, target->path, target->directory_len);
+	directory[target->directory_len] = '\0';
+	lacks = lstat(directory, &st) != 0;
+	errno = ENOENT;
+	return lacks;
+}
+
+/*
+ * Attributes that security modules give to every file of their own accord. Not having
+ * one at the source says nothing, and the kernel does not let go of them.
+ */
+static bool is_label(const char *name)
+{
+	static const char *const labels[] = { "security.selinux", "security.SMACK64",
+					      "security.ima", "security.evm" };
+
+	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++)
+		if (strncmp(name, labels[i], strlen(labels[i])) == 0)
+			return true;
+	return false;
+}
+
+/* Describe a failed call by its errno. name: the attribute, or NULL. */
+static int fail(const struct target *target, const char *operation, const char *name,
+		struct lade_fault *fault)
+{
+	int code = LADE_E_SYSTEM;
+
+	switch (errno) {
+	case EOPNOTSUPP: /* the file system, or this kind of attribute in it */
+	case ENOSYS:     /* FUSE without the operation */
+	case EPERM:      /* user.* on a symlink or device; trusted.* in a user namespace */
+		code = LADE_E_UNSUPPORTED;
+		break;
+	case EACCES: /* SELinux and Smack guard their labels with it */
+		if (name && is_label(name))
+			code = LADE_E_UNSUPPORTED;
+		break;
+	case ENOENT:
+		if (lacks_proc(target))
+			code = LADE_E_UNSUPPORTED;
+		break;
+	case E2BIG: /* the list of names is above 64 KiB */
+		code = LADE_E_LIMIT;
+		break;
+	case ENOMEM:
+		code = LADE_E_MEMORY;
+		break;
+	default:
+		break;
+	}
+	return lade_fault_set(fault, code, operation, target->subject);
+}
+
+/* Names. */
+
+static bool has_prefix(struct lade_slice name, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	return name.len > len && memcmp(name.data, prefix, len) == 0;
+}
+
+static bool is_wished(const struct lade_attributes_wish *wish, struct lade_slice name)
+{
+	if (lade_attributes_acl_is_name(name))
+		return wish->acls;
+	if (!wish->xattrs || has_prefix(name, "system."))
+		return false;
+	return has_prefix(name, "user.") || geteuid() == 0;
+}
+
+static int slice_compare(struct lade_slice a, struct lade_slice b)
+{
+	size_t common = a.len < b.len ? a.len : b.len;
+	int difference = common ? memcmp(a.data, b.data, common) : 0;
+
+	if (difference)
+		return difference;
+	return a.len < b.len ? -1 : a.len > b.len;
+}
+
+static int name_compare(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Reading. */
+
+static void bytes_init(struct bytes *bytes)
+{
+	bytes->data = bytes->small;
+	bytes->len = 0;
+}
+
+static void bytes_fini(struct bytes *bytes)
+{
+	if (bytes->data != bytes->small)
+		free(bytes->data);
+	bytes_init(bytes);
+}
+
+/*
+ * The list of names (name NULL) or the value of name. Its size may change between
+ * the question and the answer: asked again a few times. 0, or -1 with errno.
+ */
+static int fetch(const struct target *target, const char *name, struct bytes *out)
+{
+	size_t capacity = sizeof(out->small);
+	ssize_t len;
+	char *larger;
+
+	for (unsigned tries = 0; tries < RACE_TRIES; tries++) {
+		len = name ? target_get(target, name, out->data, capacity)
+			   : target_list(target, out->data, capacity);
+		if (len >= 0) {
+			out->len = (size_t)len;
+			return 0;
+		}
+		if (errno != ERANGE)
+			return -1;
+		len = name ? target_get(target, name, NULL, 0) : target_list(target, NULL, 0);
+		if (len < 0)
+			return -1;
+		capacity = (size_t)len + SMALL_LEN; /* room for what comes in the meantime */
+		larger = realloc(out->data == out->small ? NULL : out->data, capacity);
+		if (!larger) {
+			errno = ENOMEM;
+			return -1;
+		}
+		out->data = larger;
+	}
+	errno = ERANGE;
+	return -1;
+}
+
+/* Pick the wished names out of a list of NUL-terminated ones, in order; -1 if too many. */
+static int select_names(const struct lade_attributes_wish *wish, const struct bytes *list,
+			const char *names_out[LADE_XATTR_COUNT_MAX])
+{
+	size_t count = 0, len;
+
+	for (size_t off = 0; off < list->len; off += len + 1) {
+		len = strnlen(list->data + off, list->len - off);
+		if (off + len == list->len)
+			break; /* no NUL: not a name */
+		if (len == 0 || !is_wished(wish, lade_slice(list->data + off, len)))
+			continue;
+		if (count == LADE_XATTR_COUNT_MAX)
+			return -1;
+		names_out[count++] = list->data + off;
+	}
+	qsort(names_out, count, sizeof(names_out[0]), name_compare);
+	return (int)count;
+}
+
+/* Append one attribute to body. 1 if it is there, 0 if not (any more), or a code. */
+static int read_one(const struct target *target, const char *name, struct lade_writer *body,
+		    struct lade_fault *fault)
+{
+	struct lade_slice name_slice = lade_slice(name, strlen(name)), value;
+	struct bytes bytes;
+	int code = 1;
+
+	bytes_init(&bytes);
+	if (fetch(target, name, &bytes) != 0) {
+		/* ENODATA: gone. EOPNOTSUPP: listed, but of a module that is not loaded here. */
+		code = 0;
+		if (errno != ENODATA && errno != EOPNOTSUPP)
+			code = fail(target, "read attributes of", name, fault);
+		goto out;
+	}
+	value = lade_slice(bytes.data, bytes.len);
+	if (lade_attributes_acl_is_name(name_slice) &&
+	    (!lade_attributes_acl_is_valid(value) ||
+	     lade_attributes_acl_is_mode(name_slice, value))) {
+		code = 0;
+		goto out;
+	}
+	if (value.len > LADE_XATTR_VALUE_MAX) {
+		code = lade_fault_set(fault, LADE_E_LIMIT, "read attributes of", target->subject);
+		goto out;
+	}
+	lade_writer_put_slice(body, name_slice);
+	lade_writer_put_slice(body, value);
+	if (body->error)
+		code = lade_fault_set(fault, body->error, "read attributes of", target->subject);
+out:
+	bytes_fini(&bytes);
+	return code;
+}
+
+static int read_names(const struct target *target, const char *const *names, size_t count,
+		      struct lade_writer *out, struct lade_fault *fault)
+{
+	struct lade_writer body;
+	uint64_t kept = 0;
+	int code = 0;
+
+	/* Two bytes are enough for the count. */
+	lade_writer_init(&body, LADE_XATTRS_MAX - 2);
+	for (size_t i = 0; i < count && code >= 0; i++) {
+		code = read_one(target, names[i], &body, fault);
+		kept += code > 0;
+	}
+	if (code >= 0 && kept > 0) {
+		lade_writer_put_varint(out, kept);
+		lade_writer_put_bytes(out, body.data, body.len);
+		code = out->error;
+		if (code)
+			lade_fault_set(fault, code, "read attributes of", target->subject);
+	}
+	lade_writer_fini(&body);
+	return code < 0 ? code : 0;
+}
+
+static int read_target(const struct lade_attributes_wish *wish, const struct target *target,
+		       struct lade_writer *out, struct lade_fault *fault)
+{
+	const char *names[LADE_XATTR_COUNT_MAX];
+	struct bytes list;
+	int count, code = 0;
+
+	bytes_init(&list);
+	if (fetch(target, NULL, &list) != 0) {
+		if (errno != EOPNOTSUPP && errno != ENOSYS)
+			code = fail(target, "read attributes of", NULL, fault);
+		goto out;
+	}
+	count = select_names(wish, &list, names);
+	if (count < 0)
+		code = lade_fault_set(fault, LADE_E_LIMIT, "read attributes of", target->subject);
+	else if (count > 0)
+		code = read_names(target, names, (size_t)count, out, fault);
+out:
+	bytes_fini(&list);
+	return code;
+}
+
+int lade_attributes_read(const struct lade_attributes_wish *wish,
+			 const struct lade_attributes_place *place, struct lade_writer *out,
+			 struct lade_fault *fault)
+{
+	struct target target;
+	int code;
+
+	if (!wish->xattrs && !wish->acls)
+		return 0;
+	code = target_init(&target, place, fault);
+	return code ? code : read_target(wish, &target, out, fault);
+}
+
+/* Encoded lists. */
+
+/* Start reading a list; the number of its items in *count_out. */
+static void list_open(struct lade_reader *reader, struct lade_slice encoded, uint64_t *count_out)
+{
+	lade_reader_init(reader, encoded.data, encoded.len);
+	*count_out = encoded.len ? lade_reader_get_varint(reader, LADE_XATTR_COUNT_MAX) : 0;
+}
+
+static struct item list_get(struct lade_reader *reader)
+{
+	struct item item;
+
+	item.name = lade_reader_get_slice(reader, LADE_XATTR_NAME_MAX);
+	item.value = lade_reader_get_slice(reader, LADE_XATTR_VALUE_MAX);
+	return item;
+}
+
+int lade_attributes_check(struct lade_slice encoded)
+{
+	struct item item, last = { { NULL, 0 }, { NULL, 0 } };
+	struct lade_reader reader;
+	uint64_t count;
+
+	if (encoded.len > LADE_XATTRS_MAX)
+		return LADE_E_LIMIT;
+	list_open(&reader, encoded, &count);
+	if (!reader.error && encoded.len > 0 && count == 0)
+		return LADE_E_PROTOCOL; /* "none" has one form */
+	for (uint64_t i = 0; i < count && !reader.error; i++) {
+		item = list_get(&reader);
+		if (reader.error)
+			break;
+		if (item.name.len == 0 || memchr(item.name.data, '\0', item.name.len))
+			return LADE_E_PROTOCOL;
+		if (i > 0 && slice_compare(last.name, item.name) >= 0)
+			return LADE_E_PROTOCOL;
+		if (lade_attributes_acl_is_name(item.name) &&
+		    !lade_attributes_acl_is_valid(item.value))
+			return LADE_E_PROTOCOL;
+		last = item;
+	}
+	return lade_reader_finish(&reader);
+}
+
+int lade_attributes_visit_ids(struct lade_slice encoded,
+			      int (*visit)(void *context, enum lade_identity_kind kind,
+					   uint32_t id),
+			      void *context)
+{
+	struct lade_reader reader;
+	struct item item;
+	uint64_t count;
+	int result = 0;
+
+	list_open(&reader, encoded, &count);
+	while (count-- > 0 && result == 0) {
+		item = list_get(&reader);
+		if (reader.error)
+			break;
+		if (lade_attributes_acl_is_name(item.name))
+			result = lade_attributes_acl_visit(item.value, visit, context);
+	}
+	return result;
+}
+
+/* Writing and comparing. */
+
+struct merge {
+	const struct lade_attributes_wish *wish;
+	struct target target;
+	struct lade_identities *identities;
+	struct lade_fault *fault; /* of the first failure */
+	bool apply;               /* write, or only compare */
+	bool removing;            /* writing: this pass only removes */
+	bool xattrs_differ;
+	bool acls_differ;
+	bool changed;
+	int code; /* the first failure */
+};
+
+static void note_failure(struct merge *merge, const char *name, bool is_acl)
+{
+	int code = fail(&merge->target, is_acl ? "set the ACL of" : "set attributes of", name,
+			merge->code ? NULL : merge->fault);
+
+	if (!merge->code)
+		merge->code = code;
+}
+
+/* One difference: set name to value, or remove it (value NULL). */
+static void settle(struct merge *merge, struct lade_slice name, const struct lade_slice *value)
+{
+	bool is_acl = lade_attributes_acl_is_name(name);
+	const struct target *target = &merge->target;
+	char text[LADE_XATTR_NAME_MAX + 1];
+	int result;
+
+	memcpy(text, name.data, name.len);
+	text[name.len] = '\0';
+	if (!value && is_label(text))
+		return;
+	*(is_acl ? &merge->acls_differ : &merge->xattrs_differ) = true;
+	if (!merge->apply || merge->removing != !value)
+		return;
+	if (value)
+		result = target->fd >= 0
+				 ? fsetxattr(target->fd, text, value->data, value->len, 0)
+				 : lsetxattr(target->path, text, value->data, value->len, 0);
+	else
+		result = target->fd >= 0 ? fremovexattr(target->fd, text)
+					 : lremovexattr(target->path, text);
+	/* ENODATA: somebody else removed it. */
+	if (result == 0 || (!value && errno == ENODATA))
+		merge->changed = true;
+	else
+		note_failure(merge, text, is_acl);
+}
+
+/* Settle the peer's item against ours of the same name (NULL: we have none). */
+static void settle_item(struct merge *merge, const struct item *theirs,
+			const struct lade_slice *ours)
+{
+	struct lade_slice value = theirs->value;
+	uint8_t *mapped = NULL;
+
+	if (merge->removing)
+		return;
+	if (lade_attributes_acl_is_name(theirs->name)) {
+		mapped = malloc(value.len);
+		if (!mapped) {
+			errno = ENOMEM;
+			note_failure(merge, NULL, true);
+			return;
+		}
+		memcpy(mapped, value.data, value.len);
+		value = lade_slice(mapped,
+				   lade_attributes_acl_map(mapped, value.len, merge->identities));
+	}
+	if (!ours || !lade_slice_equal(value, *ours))
+		settle(merge, theirs->name, &value);
+	free(mapped);
+}
+
+/* The peer's next item that counts; false at the end. */
+static bool next_wished(const struct merge *merge, struct lade_reader *reader, uint64_t *left,
+			struct item *item_out)
+{
+	while (*left > 0 && !reader->error) {
+		--*left;
+		*item_out = list_get(reader);
+		if (!reader->error && is_wished(merge->wish, item_out->name) &&
+		    !lade_attributes_acl_is_mode(item_out->name, item_out->value))
+			return true;
+	}
+	return false;
+}
+
+static void merge_lists(struct merge *merge, struct lade_slice theirs, struct lade_slice ours)
+{
+	struct lade_reader their_reader, our_reader;
+	struct item their_item, our_item;
+	uint64_t their_left, our_left;
+	bool theirs_there, ours_there;
+	int order;
+
+	list_open(&their_reader, theirs, &their_left);
+	list_open(&our_reader, ours, &our_left);
+	theirs_there = next_wished(merge, &their_reader, &their_left, &their_item);
+	ours_there = next_wished(merge, &our_reader, &our_left, &our_item);
+	while (theirs_there || ours_there) {
+		if (theirs_there && ours_there)
+			order = slice_compare(their_item.name, our_item.name);
+		else
+			order = theirs_there ? -1 : 1;
+		if (order <= 0)
+			settle_item(merge, &their_item, order == 0 ? &our_item.value : NULL);
+		else
+			settle(merge, our_item.name, NULL);
+		if (order <= 0)
+			theirs_there = next_wished(merge, &their_reader, &their_left, &their_item);
+		if (order >= 0)
+			ours_there = next_wished(merge, &our_reader, &our_left, &our_item);
+	}
+}
+
+static int merge_run(struct merge *merge, const struct lade_attributes_place *place,
+		     struct lade_slice encoded)
+{
+	struct lade_writer ours;
+	int code;
+
+	if (!merge->wish->xattrs && !merge->wish->acls)
+		return 0;
+	code = target_init(&merge->target, place, merge->fault);
+	if (code)
+		return code;
+	lade_writer_init(&ours, LADE_XATTRS_MAX);
+	code = read_target(merge->wish, &merge->target, &ours, merge->fault);
+	/* What goes makes room for what comes: ext4 has one block for all attributes of a file. */
+	if (code == 0 && merge->apply) {
+		merge->removing = true;
+		merge_lists(merge, encoded, lade_slice(ours.data, ours.len));
+		merge->removing = false;
+	}
+	if (code == 0)
+		merge_lists(merge, encoded, lade_slice(ours.data, ours.len));
+	lade_writer_fini(&ours);
+	return code ? code : merge->code;
+}
+
+int lade_attributes_write(const struct lade_attributes_wish *wish,
+			  const struct lade_attributes_place *place, struct lade_slice encoded,
+			  struct lade_identities *identities, struct lade_fault *fault)
+{
+	struct merge merge = {
+		.wish = wish, .identities = identities, .fault = fault, .apply = true
+	};
+	int code = merge_run(&merge, place, encoded);
+
+	return code ? code : merge.changed;
+}
+
+int lade_attributes_compare(const struct lade_attributes_wish *wish,
+			    const struct lade_attributes_place *place, struct lade_slice encoded,
+			    struct lade_identities *identities, bool *xattrs_differ_out,
+			    bool *acls_differ_out, struct lade_fault *fault)
+{
+	struct merge merge = {
+		.wish = wish, .identities = identities, .fault = fault, .apply = false
+	};
+	int code = merge_run(&merge, place, encoded);
+
+	*xattrs_differ_out = merge.xattrs_differ;
+	*acls_differ_out = merge.acls_differ;
+	return code ? code : merge.xattrs_differ || merge.acls_differ;
+}

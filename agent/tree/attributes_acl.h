@@ -1,0 +1,41 @@
+/*
+ * ACLs as the kernel's extended attributes carry them. For attributes.c. Pure
+ * memory; any thread. See acl(5); the layout is that of the kernel's
+ * posix_acl_xattr.h, version 2: a 4-byte version, then {le16 tag, le16 perm, le32 id}.
+ */
+#ifndef LADE_AGENT_TREE_ATTRIBUTES_ACL_H
+#define LADE_AGENT_TREE_ATTRIBUTES_ACL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/tree/identity.h"
+#include "protocol/bytes.h"
+
+/* True if name (not NUL-terminated) is the attribute of an access or a default ACL. */
+bool lade_attributes_acl_is_name(struct lade_slice name);
+
+/* True if value is a well-formed ACL: known tags in order, the entries that must be there. */
+bool lade_attributes_acl_is_valid(struct lade_slice value);
+
+/* True if a valid access ACL says no more than mode bits do: three entries. */
+bool lade_attributes_acl_is_mode(struct lade_slice name, struct lade_slice value);
+
+/*
+ * Rewrite a valid ACL in place: ids of named users and groups mapped by identities (NULL:
+ * as they are), entries sorted by tag and id. Two entries that become one keep the
+ * permissions that both had. Returns the new length, not above len.
+ */
+size_t lade_attributes_acl_map(uint8_t *value, size_t len, struct lade_identities *identities);
+
+/*
+ * Call visit for each named user and group of a valid ACL. Returns 0, or the first
+ * result of visit that is not 0.
+ */
+int lade_attributes_acl_visit(struct lade_slice value,
+			      int (*visit)(void *context, enum lade_identity_kind kind,
+					   uint32_t id),
+			      void *context);
+
+#endif

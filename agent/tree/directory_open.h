@@ -1,0 +1,37 @@
+/*
+ * Opening directories below a held one without following a symlink or leaving it.
+ * For directory.c; descriptors and errno as the kernel gives them. Any thread.
+ */
+#ifndef LADE_AGENT_TREE_DIRECTORY_OPEN_H
+#define LADE_AGENT_TREE_DIRECTORY_OPEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* True if openat2(2) is there and allowed. root_fd: any directory. */
+bool lade_directory_open_probe(int root_fd);
+
+/*
+ * Open a directory as the user named it: symlinks are followed, and search
+ * permission is enough (then the descriptor is O_PATH). A descriptor for the caller to
+ * close, or -1 with errno.
+ */
+int lade_directory_open_root(const char *path);
+
+/*
+ * Open the directory at path (len bytes, not empty: "." alone, or checked components)
+ * below at_fd, with openat2(2) or component by component. A descriptor for the
+ * caller to close (O_PATH where it may only be searched), or -1 with errno.
+ */
+int lade_directory_open_below(bool openat2, int at_fd, const char *path, size_t len);
+
+/* What an errno of the calls above means: LADE_E_ABSENT, _REFUSED, _MEMORY or _SYSTEM. */
+int lade_directory_open_code(int error);
+
+/* True if len bytes are a component: not empty, "." or "..", no slash, no NUL, at most 255. */
+bool lade_directory_open_is_name(const char *name, size_t len);
+
+/* True if path is one or more such components, with single slashes between them. */
+bool lade_directory_open_is_path(const char *path, size_t len);
+
+#endif

@@ -1,0 +1,176 @@
+/*
+ * Applying metadata. The order matters: chown(2) clears set-uid bits and
+ * capabilities, so owners come first; an ACL rewrites the group bits, so modes follow
+ * attributes; everything touches ctime only, so times come last.
+ */
+#include "agent/tree/metadata.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#define PERMISSION_BITS 07777
+
+/* A failure leaves none: then only the effective group may be given. */
+static void learn_groups(struct lade_keep *keep)
+{
+	int count = getgroups(0, NULL);
+
+	if (keep->euid == 0 || count <= 0)
+		return;
+	keep->groups = calloc((size_t)count, sizeof(*keep->groups));
+	count = keep->groups ? getgroups(count, keep->groups) : 0;
+	keep->group_count = count > 0 ? (size_t)count : 0;
+}
+
+void lade_keep_fini(struct lade_keep *keep)
+{
+	free(keep->groups);
+	keep->groups = NULL;
+	keep->group_count = 0;
+}
+
+void lade_keep_init(struct lade_keep *keep, uint64_t options, mode_t mask)
+{
+	memset(keep, 0, sizeof(*keep));
+	keep->options = options;
+	keep->umask = mask;
+	keep->euid = geteuid();
+	keep->egid = getegid();
+	learn_groups(keep);
+	keep->wish.xattrs = options & LADE_OPTION_XATTRS;
+	keep->wish.acls = options & LADE_OPTION_ACLS;
+}
+
+void lade_metadata_from_entry(struct lade_metadata *metadata_out, const struct lade_msg_entry *entry,
+			      struct lade_identities *identities)
+{
+	metadata_out->mode = (mode_t)entry->mode;
+	metadata_out->uid = (uid_t)entry->uid;
+	metadata_out->gid = (gid_t)entry->gid;
+	if (identities) {
+		metadata_out->uid = lade_identities_map(identities, LADE_IDENTITY_USER, entry->uid);
+		metadata_out->gid = lade_identities_map(identities, LADE_IDENTITY_GROUP, entry->gid);
+	}
+	metadata_out->mtime.tv_sec = (time_t)entry->mtime_s;
+	metadata_out->mtime.tv_nsec = (long)entry->mtime_ns;
+	metadata_out->xattrs = entry->xattrs;
+}
+
+bool lade_time_equal(const struct timespec *destination, const struct timespec *wanted)
+{
+	long have = destination->tv_nsec, want = wanted->tv_nsec;
+
+	if (destination->tv_sec != wanted->tv_sec)
+		return false;
+	return have == want || have == 0 || have == want / 1000 * 1000 || have == want / 100 * 100;
+}
+
+mode_t lade_metadata_mode(const struct lade_keep *keep, const struct lade_metadata *wanted, const struct stat *existing)
+{
+	if (keep->options & LADE_OPTION_PERMS)
+		return wanted->mode & PERMISSION_BITS;
+	if (existing)
+		return existing->st_mode & PERMISSION_BITS;
+	return wanted->mode & 0777 & ~keep->umask;
+}
+
+/* Only root may give files away; others may give them to a group of their own. */
+static bool keeps_owner(const struct lade_keep *keep)
+{
+	return (keep->options & LADE_OPTION_OWNER) && keep->euid == 0;
+}
+
+static bool keeps_group(const struct lade_keep *keep, gid_t gid)
+{
+	if (!(keep->options & LADE_OPTION_GROUP))
+		return false;
+	if (keep->euid == 0 || gid == keep->egid)
+		return true;
+	for (size_t i = 0; i < keep->group_count; i++)
+		if (keep->groups[i] == gid)
+			return true;
+	return false;
+}
+
+uint32_t lade_metadata_compare(const struct lade_keep *keep, const struct lade_metadata *wanted,
+			       const struct stat *existing)
+{
+	uint32_t differs = 0;
+
+	if ((keep->options & LADE_OPTION_TIMES) && !lade_time_equal(&existing->st_mtim, &wanted->mtime))
+		differs |= LADE_ITEM_TIME;
+	/* Linux has no modes of symlinks. */
+	if ((keep->options & LADE_OPTION_PERMS) && !S_ISLNK(wanted->mode) &&
+	    (existing->st_mode & PERMISSION_BITS) != (wanted->mode & PERMISSION_BITS))
+		differs |= LADE_ITEM_PERMS;
+	if (existing->st_uid != wanted->uid && keeps_owner(keep))
+		differs |= LADE_ITEM_OWNER;
+	if (existing->st_gid != wanted->gid && keeps_group(keep, wanted->gid))
+		differs |= LADE_ITEM_GROUP;
+	return differs;
+}
+
+static int change_owner(const struct lade_metadata_place *place, uid_t uid, gid_t gid)
+{
+	return place->fd >= 0 ? fchown(place->fd, uid, gid) :
+		fchownat(place->directory_fd, place->name, uid, gid, AT_SYMLINK_NOFOLLOW);
+}
+
+/*
+ * fchmodat(2) has no AT_SYMLINK_NOFOLLOW in the kernel before 6.6 and glibc
+ * emulates it through /proc; it is asked for only on devices, FIFOs and sockets.
+ */
+static int change_mode(const struct lade_metadata_place *place, mode_t mode)
+{
+	return place->fd >= 0 ? fchmod(place->fd, mode) :
+		fchmodat(place->directory_fd, place->name, mode, AT_SYMLINK_NOFOLLOW);
+}
+
+static int change_time(const struct lade_metadata_place *place, const struct timespec *mtime)
+{
+	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, *mtime };
+
+	return place->fd >= 0 ? futimens(place->fd, times) :
+		utimensat(place->directory_fd, place->name, times, AT_SYMLINK_NOFOLLOW);
+}
+
+/* Remember the first failure only. */
+static void note(int *result, const char *operation, struct lade_fault *fault)
+{
+	if (!*result)
+		*result = lade_fault_set(fault, LADE_E_SYSTEM, operation, NULL);
+}
+
+int lade_metadata_apply(const struct lade_keep *keep, const struct lade_metadata *wanted,
+			const struct lade_metadata_place *place, const struct stat *now, bool existed,
+			struct lade_identities *identities, struct lade_fault *fault)
+{
+	const struct lade_attributes_place attributes = { place->fd, place->directory_fd, place->name };
+	mode_t mode = lade_metadata_mode(keep, wanted, existed ? now : NULL);
+	uint32_t differs = lade_metadata_compare(keep, wanted, now);
+	bool owner = differs & (LADE_ITEM_OWNER | LADE_ITEM_GROUP);
+	bool acls = false;
+	int result = 0, error;
+
+	if (owner && change_owner(place, differs & LADE_ITEM_OWNER ? wanted->uid : (uid_t)-1,
+				  differs & LADE_ITEM_GROUP ? wanted->gid : (gid_t)-1))
+		note(&result, "change owner of", fault);
+	if (keep->wish.xattrs || keep->wish.acls) {
+		error = lade_attributes_write(&keep->wish, &attributes, wanted->xattrs, identities,
+					      result ? NULL : fault);
+		if (error < 0 && !result)
+			result = error;
+		acls = error == 1 && keep->wish.acls;
+	}
+	if (!S_ISLNK(wanted->mode) &&
+	    ((now->st_mode & PERMISSION_BITS) != mode || acls || (owner && (mode & (S_ISUID | S_ISGID)))) &&
+	    change_mode(place, mode))
+		note(&result, "change mode of", fault);
+	if ((differs & LADE_ITEM_TIME) && change_time(place, &wanted->mtime))
+		note(&result, "set times of", fault);
+	return result;
+}

@@ -1,0 +1,74 @@
+/*
+ * Mode, owner, group and times: what an entry wants, how a place differs, and making
+ * it so. Extended attributes and ACLs are in agent/tree/attributes.h; this joins them.
+ */
+#ifndef LADE_AGENT_TREE_METADATA_H
+#define LADE_AGENT_TREE_METADATA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "agent/tree/attributes.h"
+#include "agent/tree/identity.h"
+#include "protocol/entry.h"
+#include "protocol/error.h"
+
+/* What this session keeps, and what this process may do about it. Immutable during a session. */
+struct lade_keep {
+	uint64_t options; /* enum lade_option */
+	mode_t umask;     /* that of the process at its start */
+	uid_t euid;
+	gid_t *groups;    /* supplementary groups, group_count; owned */
+	size_t group_count;
+	gid_t egid;
+	struct lade_attributes_wish wish;
+};
+
+/* What an entry wants its place to be; ids are already this host's. xattrs borrowed or owned as the holder says. */
+struct lade_metadata {
+	mode_t mode; /* type and permission bits */
+	uid_t uid;
+	gid_t gid;
+	struct timespec mtime;
+	struct lade_slice xattrs;
+};
+
+/* Fill keep for this process. umask: what umask(2) was. The caller frees what it holds with lade_keep_fini(). */
+void lade_keep_init(struct lade_keep *keep, uint64_t options, mode_t umask);
+void lade_keep_fini(struct lade_keep *keep);
+
+/* The wishes of an entry. identities (locked by the caller) maps its ids; NULL: numeric. xattrs is borrowed from the entry. */
+void lade_metadata_from_entry(struct lade_metadata *metadata_out, const struct lade_msg_entry *entry,
+			      struct lade_identities *identities);
+
+/*
+ * True if a destination's time is the wanted one, or the wanted one cut to what the destination's file
+ * system keeps: whole seconds, microseconds or 100 ns.
+ */
+bool lade_time_equal(const struct timespec *destination, const struct timespec *wanted);
+
+/* Permission bits that a place gets: with -p those of the entry; else st's (existing), or the entry's under the umask. */
+mode_t lade_metadata_mode(const struct lade_keep *keep, const struct lade_metadata *wanted, const struct stat *existing);
+
+/* How existing differs from what is wanted: LADE_ITEM_TIME, _PERMS, _OWNER, _GROUP as far as they are kept. */
+uint32_t lade_metadata_compare(const struct lade_keep *keep, const struct lade_metadata *wanted,
+			       const struct stat *existing);
+
+/* Where metadata goes: an open descriptor, or one component of a held directory (fd -1). As lade_attributes_place. */
+struct lade_metadata_place {
+	int fd;
+	int directory_fd;
+	const char *name;
+};
+
+/*
+ * Give place the wanted metadata; now is what it has (for a new file: what fstat said), existed whether it was there before this session
+ * (decides about its mode without -p). identities maps ids in ACLs, may be NULL. Owner and group without the right are left alone.
+ * Returns 0, or LADE_E_SYSTEM / LADE_E_UNSUPPORTED with the first failure; goes on after one.
+ */
+int lade_metadata_apply(const struct lade_keep *keep, const struct lade_metadata *wanted,
+			const struct lade_metadata_place *place, const struct stat *now, bool existed,
+			struct lade_identities *identities, struct lade_fault *fault);
+
+#endif

@@ -1,0 +1,141 @@
+/*
+ * Temporary files. A lock (flock(2)) marks one that is in use; it goes with the
+ * descriptor, so a killed session leaves none. A stale file is unlinked rather than
+ * reused: whoever still has it open keeps an inode without a name.
+ */
+#include "agent/tree/temporary.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "chunker/digest.h"
+
+#define PREFIX ".lade."
+/* How long a session that is ending may take to let go of a file that the next one wants. */
+#define LOCK_WAIT_MS 3000
+#define LOCK_PAUSE_MS 20
+#define PREFIX_LEN (sizeof(PREFIX) - 1)
+
+bool lade_temporary_is(const char *name)
+{
+	return strncmp(name, PREFIX, PREFIX_LEN) == 0 && strlen(name) == LADE_TEMPORARY_NAME_SIZE - 1 &&
+		strspn(name + PREFIX_LEN, "0123456789abcdef") == LADE_TEMPORARY_NAME_SIZE - 1 - PREFIX_LEN;
+}
+
+void lade_temporary_name(const char *name, unsigned attempt, char out[LADE_TEMPORARY_NAME_SIZE])
+{
+	static const struct lade_run_key no_key;
+	static const char digits[] = "0123456789abcdef";
+	uint8_t digest[LADE_DIGEST_LEN];
+
+	lade_digest(&no_key, name, strlen(name), digest);
+	digest[LADE_DIGEST_LEN - 1] = (uint8_t)(digest[LADE_DIGEST_LEN - 1] + attempt);
+	memcpy(out, PREFIX, PREFIX_LEN);
+	for (size_t i = 0; i < LADE_DIGEST_LEN; i++) {
+		out[PREFIX_LEN + 2 * i] = digits[digest[i] >> 4];
+		out[PREFIX_LEN + 2 * i + 1] = digits[digest[i] & 15];
+	}
+	out[LADE_TEMPORARY_NAME_SIZE - 1] = '\0';
+}
+
+/*
+ * Take the lock of a temporary file that may be another session's; a session that was cut off
+ * just now is given wait_ms to end.
+ */
+static bool take_lock(int fd, int wait_ms)
+{
+	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_MS * 1000000L };
+
+	while (flock(fd, LOCK_EX | LOCK_NB)) {
+		if (errno != EWOULDBLOCK || wait_ms <= 0)
+			return false;
+		nanosleep(&pause, NULL);
+		wait_ms -= LOCK_PAUSE_MS;
+	}
+	return true;
+}
+
+static bool remove_stale(int directory_fd, const char *temporary_name, int wait_ms)
+{
+	struct stat held, named;
+	bool removed = false;
+	/* O_NONBLOCK: a planted FIFO must not stop us. */
+	int fd = openat(directory_fd, temporary_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ENOENT;
+	if (fstat(fd, &held) == 0 && S_ISREG(held.st_mode) && held.st_nlink == 1 && held.st_uid == geteuid() &&
+	    take_lock(fd, wait_ms)) {
+		/* Whoever held the lock may have renamed or removed the file meanwhile: then the name is free, or new. */
+		if (fstatat(directory_fd, temporary_name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    named.st_dev == held.st_dev && named.st_ino == held.st_ino)
+			removed = unlinkat(directory_fd, temporary_name, 0) == 0;
+		else
+			removed = true;
+	}
+	close(fd);
+	return removed;
+}
+
+bool lade_temporary_remove_stale(int directory_fd, const char *temporary_name)
+{
+	return remove_stale(directory_fd, temporary_name, 0);
+}
+
+int lade_temporary_open(int directory_fd, const char *name, unsigned attempt, mode_t mode,
+			struct lade_temporary *temporary_out, struct lade_fault *fault)
+{
+	int fd = -1;
+
+	lade_temporary_name(name, attempt, temporary_out->name);
+	temporary_out->fd = -1;
+	for (int tries = 0; tries < 3 && fd < 0; tries++) {
+		fd = openat(directory_fd, temporary_out->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+		if (fd >= 0)
+			break;
+		if (errno != EEXIST)
+			return lade_fault_set(fault, LADE_E_SYSTEM, "create temporary file for", name);
+		if (!remove_stale(directory_fd, temporary_out->name, LOCK_WAIT_MS))
+			return lade_fault_set(fault, LADE_E_REFUSED,
+					      "use temporary file (in use by another session, or not ours) for", name);
+	}
+	if (fd < 0)
+		return lade_fault_set(fault, LADE_E_REFUSED, "use temporary file (another session makes it) for", name);
+	/* A file system without locks (ENOLCK, EOPNOTSUPP) loses only the guard against a second session. */
+	if (flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
+		close(fd);
+		return lade_fault_set(fault, LADE_E_REFUSED, "use temporary file (in use by another session) for", name);
+	}
+	temporary_out->fd = fd;
+	return 0;
+}
+
+int lade_temporary_commit(struct lade_temporary *temporary, int directory_fd, const char *name,
+			  struct lade_fault *fault)
+{
+	if (renameat(directory_fd, temporary->name, directory_fd, name)) {
+		int error = lade_fault_set(fault, LADE_E_SYSTEM, "rename temporary file to", name);
+
+		lade_temporary_discard(temporary, directory_fd);
+		return error;
+	}
+	close(temporary->fd);
+	temporary->fd = -1;
+	return 0;
+}
+
+void lade_temporary_discard(struct lade_temporary *temporary, int directory_fd)
+{
+	if (temporary->fd < 0)
+		return;
+	(void)unlinkat(directory_fd, temporary->name, 0);
+	close(temporary->fd);
+	temporary->fd = -1;
+}

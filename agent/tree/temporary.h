@@ -1,0 +1,50 @@
+/*
+ * Temporary files: how a new file comes to be without ever being seen half-written.
+ *
+ * A file is made as `.lade.<hash of its name>` beside its destination, locked
+ * against other sessions, given its content and metadata, and renamed. What a killed
+ * session left behind is recognised by name, owner, link count and the missing lock, and
+ * replaced. Directory descriptors are held ones (agent/tree/directory.h).
+ */
+#ifndef LADE_AGENT_TREE_TEMPORARY_H
+#define LADE_AGENT_TREE_TEMPORARY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "protocol/error.h"
+
+/* ".lade." and 32 hexadecimal digits, and the NUL. */
+#define LADE_TEMPORARY_NAME_SIZE 39u
+
+/* One temporary file; the caller's storage. */
+struct lade_temporary {
+	int fd; /* open for reading and writing, or -1 */
+	char name[LADE_TEMPORARY_NAME_SIZE];
+};
+
+/* True if name has the form of a temporary name: it is left out of transfers and deletions. */
+bool lade_temporary_is(const char *name);
+
+/* The temporary name for name; attempt tells several of one file apart. */
+void lade_temporary_name(const char *name, unsigned attempt, char out[LADE_TEMPORARY_NAME_SIZE]);
+
+/*
+ * Make the temporary file for name in the directory, with permission bits mode.
+ * Returns 0; LADE_E_REFUSED if another session holds it, or something that is not ours stands there; LADE_E_SYSTEM.
+ */
+int lade_temporary_open(int directory_fd, const char *name, unsigned attempt, mode_t mode,
+			struct lade_temporary *temporary_out, struct lade_fault *fault);
+
+/* Rename it to name and close it. Returns 0 or LADE_E_SYSTEM (then it is discarded). */
+int lade_temporary_commit(struct lade_temporary *temporary, int directory_fd, const char *name,
+			  struct lade_fault *fault);
+
+/* Remove and close it. Does nothing if it is not open. */
+void lade_temporary_discard(struct lade_temporary *temporary, int directory_fd);
+
+/* Remove what a killed session left at the temporary name, if it is ours and not in use. True if it is gone. */
+bool lade_temporary_remove_stale(int directory_fd, const char *temporary_name);
+
+#endif
