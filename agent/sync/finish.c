@@ -1,0 +1,423 @@
+/*
+ * What is done when all content is in place, in this order: hard links, deletions,
+ * and last the directories' metadata, children before parents, because each of the
+ * others changes the times of a directory. All of it comes from spools, so paths are
+ * resolved again under the root, with the same rules.
+ *
+ * Deletion is planned during the scan and carried out only if the scan was complete.
+ */
+#include "agent/sync/receiver_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/tree/remove.h"
+
+/* ---- hard links ---- */
+
+/* A follower in the spool, its path behind it. */
+struct link_record {
+	uint64_t leader;
+	mode_t mode;
+};
+
+int lade_receiver_add_leader(struct lade_receiver *receiver, uint64_t index, char *path)
+{
+	int result = 0;
+
+	lade_session_lock(&receiver->session);
+	if (receiver->leader_count == receiver->leader_capacity) {
+		size_t capacity = receiver->leader_capacity ? 2 * receiver->leader_capacity : 64;
+		struct leader *leaders = realloc(receiver->leaders, capacity * sizeof(*leaders));
+
+		if (leaders) {
+			receiver->leaders = leaders;
+			receiver->leader_capacity = capacity;
+		} else {
+			result = LADE_E_MEMORY;
+		}
+	}
+	if (!result)
+		receiver->leaders[receiver->leader_count++] = (struct leader){ index, path, false };
+	lade_session_unlock(&receiver->session);
+	if (result)
+		free(path);
+	return result;
+}
+
+static struct leader *find_leader(struct lade_receiver *receiver, uint64_t index)
+{
+	size_t low = 0, high = receiver->leader_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (receiver->leaders[middle].index < index)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < receiver->leader_count && receiver->leaders[low].index == index ? &receiver->leaders[low] : NULL;
+}
+
+void lade_receiver_leader_failed(struct lade_receiver *receiver, uint64_t index)
+{
+	struct leader *leader;
+
+	lade_session_lock(&receiver->session);
+	leader = find_leader(receiver, index);
+	if (leader)
+		leader->failed = true;
+	lade_session_unlock(&receiver->session);
+}
+
+/* Spool a record of a fixed part and a path. */
+static int add_record(struct lade_spool *spool, const void *fixed, size_t fixed_len, const char *path,
+		      struct lade_fault *fault)
+{
+	struct lade_writer record;
+	int error;
+
+	lade_writer_init(&record, LADE_SPOOL_RECORD_MAX);
+	lade_writer_put_bytes(&record, fixed, fixed_len);
+	lade_writer_put_bytes(&record, path, strlen(path) + 1);
+	error = record.error ? lade_fault_set(fault, record.error, "remember", path) :
+		lade_spool_add(spool, record.data, record.len, fault);
+	lade_writer_fini(&record);
+	return error;
+}
+
+int lade_receiver_add_link(struct lade_receiver *receiver, uint64_t index, mode_t mode, const char *path,
+			   struct lade_fault *fault)
+{
+	const struct link_record record = { index, mode };
+
+	if (!find_leader(receiver, index))
+		return lade_fault_set(fault, LADE_E_PROTOCOL, "link (its leader is unknown)", path);
+	return add_record(receiver->links, &record, sizeof(record), path, fault);
+}
+
+/* The directory of path, opened, and its last component in *name_out. */
+static int open_parent(struct lade_receiver *receiver, const char *path, int *fd_out, const char **name_out,
+		       struct lade_fault *fault)
+{
+	const char *slash = strrchr(path, '/');
+
+	*name_out = slash ? slash + 1 : path;
+	if (!receiver->tree)
+		return lade_fault_set(fault, LADE_E_ABSENT, "open", path);
+	return lade_directories_resolve(receiver->tree, path, slash ? (size_t)(slash - path) : 0, fd_out, fault);
+}
+
+struct link_ends {
+	int leader_fd, follower_fd;
+	const char *leader, *follower;
+};
+
+/* Link over whatever stands there, by a temporary name: the follower is never missing. */
+static int make_link(const struct link_ends *ends, struct lade_fault *fault)
+{
+	char temporary[LADE_TEMPORARY_NAME_SIZE];
+
+	if (linkat(ends->leader_fd, ends->leader, ends->follower_fd, ends->follower, 0) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return lade_fault_set(fault, LADE_E_SYSTEM, "link", ends->follower);
+	lade_temporary_name(ends->follower, 0, temporary);
+	/* A link that a killed session left has more than one name: it is no file being made. */
+	(void)unlinkat(ends->follower_fd, temporary, 0);
+	if (linkat(ends->leader_fd, ends->leader, ends->follower_fd, temporary, 0))
+		return lade_fault_set(fault, LADE_E_SYSTEM, "link", ends->follower);
+	if (renameat(ends->follower_fd, temporary, ends->follower_fd, ends->follower)) {
+		lade_fault_set(fault, LADE_E_SYSTEM, "link", ends->follower);
+		(void)unlinkat(ends->follower_fd, temporary, 0);
+		return LADE_E_SYSTEM;
+	}
+	return 0;
+}
+
+/* True if both names are one inode already; *new_out: the follower is not there. */
+static bool is_linked(const struct link_ends *ends, bool *new_out)
+{
+	struct stat leader, follower;
+
+	*new_out = fstatat(ends->follower_fd, ends->follower, &follower, AT_SYMLINK_NOFOLLOW) != 0;
+	return !*new_out && fstatat(ends->leader_fd, ends->leader, &leader, AT_SYMLINK_NOFOLLOW) == 0 &&
+		leader.st_dev == follower.st_dev && leader.st_ino == follower.st_ino;
+}
+
+static int link_one(struct lade_receiver *receiver, const char *leader, const char *path, mode_t mode,
+		    struct lade_fault *fault)
+{
+	bool dry_run = receiver->keep.options & LADE_OPTION_DRY_RUN, new_name = true, linked = false;
+	struct link_ends ends = { -1, -1, NULL, NULL };
+	int error = open_parent(receiver, leader, &ends.leader_fd, &ends.leader, fault);
+
+	if (!error)
+		error = open_parent(receiver, path, &ends.follower_fd, &ends.follower, fault);
+	if (!error)
+		linked = is_linked(&ends, &new_name);
+	if (!error && !linked && !dry_run)
+		error = make_link(&ends, fault);
+	if (dry_run)
+		error = 0; /* directories may not be there yet */
+	if (ends.leader_fd >= 0)
+		close(ends.leader_fd);
+	if (ends.follower_fd >= 0)
+		close(ends.follower_fd);
+	if (error || linked)
+		return error;
+	receiver->session.totals.created += new_name;
+	lade_session_item(&receiver->session, LADE_ITEM_HARD_LINK | (new_name ? LADE_ITEM_NEW : 0), mode, path, leader);
+	return 0;
+}
+
+static void link_followers(struct lade_receiver *receiver)
+{
+	struct lade_slice bytes;
+	struct lade_fault fault;
+	int got;
+
+	while ((got = lade_spool_next(receiver->links, &bytes, &fault)) == 1) {
+		const char *path = (const char *)bytes.data + sizeof(struct link_record);
+		struct link_record record;
+		const struct leader *leader;
+		int error;
+
+		memcpy(&record, bytes.data, sizeof(record));
+		leader = find_leader(receiver, record.leader);
+		if (leader->failed) {
+			lade_session_tell(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, "link", path,
+					  "the file that it is another name of did not arrive");
+			continue;
+		}
+		error = link_one(receiver, leader->path, path, record.mode, &fault);
+		if (error)
+			lade_receiver_metadata_problem(receiver, path, &fault);
+	}
+	if (got < 0)
+		lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &fault);
+}
+
+/* ---- deletions ---- */
+
+static void removed(void *context, const char *path, mode_t mode)
+{
+	struct lade_receiver *receiver = context;
+
+	receiver->session.totals.deleted++;
+	lade_session_item(&receiver->session, LADE_ITEM_DELETED, (uint32_t)mode, path, NULL);
+}
+
+static void not_removed(void *context, const struct lade_fault *fault)
+{
+	struct lade_receiver *receiver = context;
+
+	if (fault->sys_errno == ENOTEMPTY)
+		lade_session_tell(&receiver->session, LADE_REPORT_NOTE, 0, "cannot delete non-empty directory:",
+				  fault->subject, NULL);
+	else
+		lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, fault);
+}
+
+static struct lade_removal removal_of(struct lade_receiver *receiver, const char *prefix)
+{
+	const struct lade_filter *filter = receiver->session.settings->filter;
+
+	return (struct lade_removal){
+		.filter = lade_filter_empty(filter) ? NULL : filter,
+		.prefix = prefix,
+		.dry_run = receiver->keep.options & LADE_OPTION_DRY_RUN,
+		.context = receiver,
+		.removed = removed,
+		.failed = not_removed,
+	};
+}
+
+/* A handle for the directory of path, by way of handles for all directories above it. */
+static struct lade_directory *handle_of(struct lade_receiver *receiver, char *path, char **name_out)
+{
+	struct lade_directory *at = lade_directory_ref(lade_directories_root(receiver->tree));
+	char *slash;
+
+	while (at && (slash = strchr(path, '/'))) {
+		struct lade_directory *next = NULL;
+
+		if (lade_directory_new(at, path, (size_t)(slash - path), NULL, NULL, &next, NULL))
+			next = NULL;
+		lade_directory_unref(at);
+		at = next;
+		path = slash + 1;
+	}
+	*name_out = path;
+	return at;
+}
+
+static void delete_one(struct lade_receiver *receiver, const char *path)
+{
+	char *copy = strdup(path), *name;
+	struct lade_directory *directory = copy ? handle_of(receiver, copy, &name) : NULL;
+	struct lade_removal removal;
+	struct lade_fault fault;
+
+	if (directory) {
+		char *prefix = lade_directory_path(directory, NULL);
+
+		removal = removal_of(receiver, prefix);
+		(void)lade_remove_tree(directory, name, &removal, &fault);
+		free(prefix);
+	}
+	lade_directory_unref(directory);
+	free(copy);
+}
+
+static void delete_planned(struct lade_receiver *receiver)
+{
+	struct lade_slice path;
+	struct lade_fault fault;
+	int got;
+
+	if (!lade_spool_count(receiver->deletions))
+		return;
+	if (receiver->incomplete) {
+		lade_session_tell(&receiver->session, LADE_REPORT_WARNING, 0,
+				  "not all of the source could be read: nothing is deleted", NULL, NULL);
+		return;
+	}
+	while ((got = lade_spool_next(receiver->deletions, &path, &fault)) == 1)
+		delete_one(receiver, (const char *)path.data);
+	if (got < 0)
+		lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &fault);
+}
+
+int lade_receiver_make_way(struct lade_receiver *receiver, struct lade_directory *directory, int fd, const char *name,
+			   struct lade_fault *fault)
+{
+	struct lade_removal removal;
+	char *prefix;
+	int error;
+
+	if (unlinkat(fd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	/* Linux says EISDIR for a directory, POSIX EPERM. */
+	if ((errno == EISDIR || errno == EPERM) && unlinkat(fd, name, AT_REMOVEDIR) == 0)
+		return 0;
+	if (errno != ENOTEMPTY || !(receiver->keep.options & LADE_OPTION_DELETE))
+		return lade_fault_set(fault, LADE_E_SYSTEM, "make way for", name);
+	prefix = lade_directory_path(directory, NULL);
+	if (!prefix)
+		return lade_fault_set(fault, LADE_E_MEMORY, "make way for", name);
+	removal = removal_of(receiver, prefix);
+	error = lade_remove_tree(directory, name, &removal, fault);
+	free(prefix);
+	return error;
+}
+
+/* ---- directories ---- */
+
+/* A directory's metadata in the spool; its path and its encoded attributes stand behind it. */
+struct directory_record {
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	struct timespec mtime;
+	bool existed;
+	size_t path_len; /* without the NUL */
+};
+
+/* Spool what is wanted of the directory at path. The session's lock is held. */
+static int add_directory(struct lade_receiver *receiver, const struct target *target, const char *path,
+			 struct lade_fault *fault)
+{
+	const struct lade_metadata *metadata = &target->metadata;
+	const struct directory_record record = {
+		metadata->mode, metadata->uid, metadata->gid, metadata->mtime, target->existed, strlen(path),
+	};
+	struct lade_writer bytes;
+	int error;
+
+	lade_writer_init(&bytes, LADE_SPOOL_RECORD_MAX);
+	lade_writer_put_bytes(&bytes, &record, sizeof(record));
+	lade_writer_put_bytes(&bytes, path, record.path_len + 1);
+	lade_writer_put_bytes(&bytes, metadata->xattrs.data, metadata->xattrs.len);
+	error = bytes.error ? lade_fault_set(fault, bytes.error, "remember", path) :
+		lade_spool_add(receiver->directories, bytes.data, bytes.len, fault);
+	lade_writer_fini(&bytes);
+	return error;
+}
+
+void lade_receiver_directory_done(struct lade_directory *directory, void *user)
+{
+	struct target *target = user;
+	struct lade_receiver *receiver = target->receiver;
+	struct lade_session *session = &receiver->session;
+	struct lade_fault fault;
+	char *path;
+
+	if (target->differs || atomic_load_explicit(&target->touched, memory_order_relaxed)) {
+		path = lade_directory_path(directory, NULL);
+		lade_session_lock(session);
+		if (!path || add_directory(receiver, target, path, &fault)) {
+			if (!path)
+				lade_fault_set(&fault, LADE_E_MEMORY, "remember", NULL);
+			lade_session_fail_locked(session, &fault);
+		}
+		lade_session_unlock(session);
+		free(path);
+	}
+	free((void *)target->metadata.xattrs.data);
+	free(target);
+}
+
+static int set_directory(struct lade_receiver *receiver, struct lade_slice bytes, const char **path_out,
+			 struct lade_fault *fault)
+{
+	struct lade_metadata_place place = { -1, -1, "." };
+	struct directory_record record;
+	struct lade_metadata wanted;
+	struct stat st;
+	int error;
+
+	memcpy(&record, bytes.data, sizeof(record));
+	*path_out = (const char *)bytes.data + sizeof(record);
+	wanted = (struct lade_metadata){ record.mode, record.uid, record.gid, record.mtime, { NULL, 0 } };
+	wanted.xattrs = lade_slice(*path_out + record.path_len + 1,
+				   bytes.len - sizeof(record) - record.path_len - 1);
+	error = lade_directories_resolve(receiver->tree, *path_out, record.path_len, &place.fd, fault);
+	if (error)
+		return error;
+	error = fstat(place.fd, &st) ? lade_fault_set(fault, LADE_E_SYSTEM, "stat", *path_out) :
+		lade_metadata_apply(&receiver->keep, &wanted, &place, &st, record.existed, receiver->identities, fault);
+	close(place.fd);
+	return error;
+}
+
+static void set_directories(struct lade_receiver *receiver)
+{
+	struct lade_slice bytes;
+	struct lade_fault fault;
+	const char *path;
+	int got;
+
+	if (receiver->root.named && (receiver->root.differs || receiver->root.touched) &&
+	    add_directory(receiver, &receiver->root, "", &fault))
+		lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &fault);
+	while ((got = lade_spool_next(receiver->directories, &bytes, &fault)) == 1)
+		if (set_directory(receiver, bytes, &path, &fault))
+			lade_receiver_metadata_problem(receiver, *path ? path : ".", &fault);
+	if (got < 0)
+		lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &fault);
+}
+
+void lade_receiver_finish(struct lade_receiver *receiver)
+{
+	link_followers(receiver);
+	if (receiver->tree)
+		delete_planned(receiver);
+	if (receiver->tree && !(receiver->keep.options & LADE_OPTION_DRY_RUN))
+		set_directories(receiver);
+}

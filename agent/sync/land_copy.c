@@ -1,0 +1,131 @@
+/*
+ * Local copies: the source's descriptor came along, and the kernel does the rest: it
+ * clones, or copies extent by extent, so that holes stay holes.
+ */
+#include "agent/sync/receiver_internal.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/sync/file_digest.h"
+
+/* Copy size bytes of a source with holes extent by extent, so that holes stay holes. */
+static int copy_extents(struct lade_receiver *receiver, struct lade_move *move, uint64_t size, struct lade_fault *fault)
+{
+	off_t data = 0, hole;
+	int error = 0;
+
+	while (!error && (uint64_t)data < size) {
+		data = lseek(move->in_fd, data, SEEK_DATA);
+		if (data < 0 || (uint64_t)data >= size)
+			break; /* ENXIO: the rest is a hole */
+		hole = lseek(move->in_fd, data, SEEK_HOLE);
+		if (hole < 0 || (uint64_t)hole > size)
+			hole = (off_t)size;
+		move->in_off = move->out_off = data;
+		move->len = (uint64_t)(hole - data);
+		move->consumed = move->moved = 0;
+		error = lade_move(receiver->session.movers, move, fault);
+		data = hole;
+	}
+	return error;
+}
+
+static int copy_content(struct lade_receiver *receiver, int in_fd, int out_fd, const struct stat *st,
+			struct lade_fault *fault)
+{
+	struct lade_move move = {
+		.in_fd = in_fd, .out_fd = out_fd, .len = (uint64_t)st->st_size,
+		.path = receiver->session.settings->path,
+	};
+	struct lade_move clone = move;
+
+	if ((uint64_t)st->st_blocks * 512 >= move.len)
+		return lade_move(receiver->session.movers, &move, fault);
+	/* A clone keeps holes; everything else fills them. */
+	clone.path = LADE_PATH_CLONE;
+	clone.only = true;
+	if ((move.path == LADE_PATH_AUTO || move.path == LADE_PATH_CLONE) &&
+	    lade_move(receiver->session.movers, &clone, fault) == 0)
+		return 0;
+	return copy_extents(receiver, &move, move.len, fault);
+}
+
+static bool same_content(struct lade_receiver *receiver, int in_fd, int out_fd, uint64_t size)
+{
+	uint8_t source[LADE_DIGEST_LEN], copy[LADE_DIGEST_LEN];
+
+	return lade_file_digest(in_fd, size, &receiver->session.key, source, NULL) == 0 &&
+		lade_file_digest(out_fd, size, &receiver->session.key, copy, NULL) == 0 &&
+		lade_digest_equal(source, copy);
+}
+
+/* How a local copy went. */
+struct copy {
+	struct stat after; /* the source, when it was done */
+	bool whole;        /* all that was announced was copied */
+	bool changed;      /* the source is not what was announced, or moved meanwhile */
+};
+
+/* Make the temporary file a copy of the job's descriptor. */
+static int copy_file(struct lade_receiver *receiver, struct incoming *file, const struct job *job, struct copy *copy,
+		     struct lade_fault *fault)
+{
+	struct stat before, *after = &copy->after;
+	int error;
+
+	if (fstat(job->fd, &before) || !S_ISREG(before.st_mode))
+		return lade_fault_set(fault, LADE_E_SYSTEM, "stat source of", file->name);
+	*after = before;
+	copy->changed = (uint64_t)before.st_size != file->size;
+	if (copy->changed)
+		return 0;
+	error = lade_incoming_open(receiver, file, job->event.attempt, fault);
+	if (!error)
+		error = copy_content(receiver, job->fd, file->temporary.fd, &before, fault);
+	if (fstat(job->fd, after))
+		return lade_fault_set(fault, LADE_E_SYSTEM, "stat source of", file->name);
+	copy->whole = !error;
+	copy->changed = after->st_size != before.st_size ||
+		memcmp(&after->st_mtim, &before.st_mtim, sizeof(before.st_mtim)) ||
+		memcmp(&after->st_ctim, &before.st_ctim, sizeof(before.st_ctim));
+	if (error == LADE_E_SHRUNK)
+		copy->changed = true;
+	else if (error)
+		return error;
+	if (!copy->changed && (receiver->keep.options & LADE_OPTION_VERIFY) &&
+	    !same_content(receiver, job->fd, file->temporary.fd, file->size))
+		return lade_fault_set(fault, LADE_E_CHANGED, "verify the copy of", file->name);
+	return 0;
+}
+
+/* [descriptor] */
+void lade_receiver_copy(struct lade_receiver *receiver, const struct job *job)
+{
+	struct lade_session *session = &receiver->session;
+	struct incoming *file = job->event.file;
+	struct lade_recv_source source = { 0 };
+	struct lade_recv_event event;
+	struct lade_fault fault;
+	struct copy copy = { .whole = false };
+	bool failed;
+
+	failed = copy_file(receiver, file, job, &copy, &fault);
+	close(job->fd);
+	if (failed) {
+		/* A mover names its system call; people know reading and writing. */
+		if (fault.code == LADE_E_TARGET || fault.code == LADE_E_SOURCE)
+			fault.operation = fault.code == LADE_E_TARGET ? "write" : "read source of";
+		lade_receiver_problem(receiver, file->directory, file->name, &fault);
+	}
+	source = (struct lade_recv_source){ (uint64_t)copy.after.st_size, copy.after.st_mtim.tv_sec,
+					    (uint32_t)copy.after.st_mtim.tv_nsec };
+	lade_session_lock(session);
+	if (failed)
+		lade_session_recv_fail(receiver->machine, job->event.slot);
+	session->progress.bytes_done += file->size;
+	session->totals.transferred_bytes += file->size;
+	lade_session_recv_copied(receiver->machine, job->event.slot, copy.whole, copy.changed, &source, &event);
+	lade_session_unlock(session);
+	lade_receiver_settled(receiver, &event);
+}

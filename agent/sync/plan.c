@@ -1,0 +1,434 @@
+/*
+ * The planner: takes the entry stream from the reader, keeps the stack of open
+ * directories, and notes what is to be deleted. One thread; it may wait for slots, for
+ * the writer's queue and for the disk.
+ */
+#include "agent/sync/plan_internal.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Bytes of entry stream between looks at what the others do. */
+#define STRETCH (8u << 10)
+
+void lade_plan_problem(struct planner *planner, const struct lade_fault *fault)
+{
+	lade_receiver_metadata_problem(planner->receiver, planner->path, fault);
+}
+
+void lade_plan_failed(struct planner *planner, const char *operation)
+{
+	struct lade_fault fault;
+
+	lade_fault_set(&fault, LADE_E_SYSTEM, operation, NULL);
+	lade_plan_problem(planner, &fault);
+}
+
+/* ---- names of a directory, for deletion ---- */
+
+/* Bytewise, whatever the type: it may be another one than the sender's. */
+static int one_key(int fd, const char *name, uint8_t type)
+{
+	(void)fd;
+	(void)name;
+	(void)type;
+	return 0;
+}
+
+static int open_names(struct level *level, struct lade_fault *fault)
+{
+	int error = lade_name_list_new(NULL, 0, &level->names);
+
+	if (error)
+		return lade_fault_set(fault, error, "read directory", NULL);
+	error = lade_listing_read(level->fd, level->names, one_key, fault);
+	if (!error)
+		error = lade_name_list_sort(level->names, fault);
+	if (!error && (lade_name_cursor_new(level->names, &level->files) ||
+		       lade_name_cursor_new(level->names, &level->directories)))
+		error = lade_fault_set(fault, LADE_E_MEMORY, "read directory", NULL);
+	return error;
+}
+
+static void close_names(struct level *level)
+{
+	lade_name_cursor_free(level->files);
+	lade_name_cursor_free(level->directories);
+	lade_name_list_free(level->names);
+	level->names = NULL;
+	level->files = level->directories = NULL;
+}
+
+/*
+ * The sender named this: it stays. Each part of the entry stream (files, then
+ * directories) rises, so each has one cursor through the sorted names.
+ */
+static int keep_name(struct level *level, struct lade_slice name, bool is_directory, struct lade_fault *fault)
+{
+	struct lade_name_cursor *cursor = is_directory ? level->directories : level->files;
+	struct lade_name *at = is_directory ? &level->directories_at : &level->files_at;
+	bool *over = is_directory ? &level->directories_over : &level->files_over;
+
+	if (!level->names)
+		return 0;
+	while (!*over) {
+		size_t len = at->name_len < name.len ? at->name_len : name.len;
+		int order = at->name ? memcmp(at->name, name.data, len) : -1, got;
+
+		if (order == 0 && at->name_len == name.len)
+			return lade_name_list_mark(level->names, at->position);
+		if (order > 0 || (order == 0 && at->name_len > name.len))
+			return 0;
+		got = lade_name_cursor_next(cursor, at, fault);
+		if (got < 0)
+			return got;
+		*over = got == 0;
+	}
+	return 0;
+}
+
+static bool is_directory_name(const struct level *level, const struct lade_name *name)
+{
+	struct stat st;
+
+	if (name->type != DT_UNKNOWN)
+		return name->type == DT_DIR;
+	return fstatat(level->fd, name->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int set_path(struct planner *planner, const struct level *level, const char *name, size_t name_len)
+{
+	size_t at = level->path_len ? level->path_len + 1 : 0, need = at + name_len + 1;
+
+	if (need > planner->path_size) {
+		char *path = realloc(planner->path, 2 * need);
+
+		if (!path)
+			return LADE_E_MEMORY;
+		planner->path = path;
+		planner->path_size = 2 * need;
+	}
+	if (level->path_len)
+		planner->path[level->path_len] = '/';
+	memcpy(planner->path + at, name, name_len);
+	planner->path[at + name_len] = '\0';
+	return 0;
+}
+
+/* One name that the sender did not say: to be deleted, unless a filter protects it or somebody is making it. */
+static int plan_deletion(struct planner *planner, struct level *level, const struct lade_name *name,
+			 struct lade_fault *fault)
+{
+	const struct lade_filter *filter = planner->session->settings->filter;
+
+	if (lade_temporary_is(name->name)) {
+		if (!planner->dry_run)
+			(void)lade_temporary_remove_stale(level->fd, name->name);
+		return 0;
+	}
+	if (set_path(planner, level, name->name, name->name_len))
+		return lade_fault_set(fault, LADE_E_MEMORY, "plan deletions", NULL);
+	if (lade_filter_excludes(filter, planner->path, is_directory_name(level, name)))
+		return 0;
+	atomic_store(&level->target->touched, true);
+	return lade_spool_add(planner->receiver->deletions, planner->path, strlen(planner->path) + 1, fault);
+}
+
+static int plan_deletions(struct planner *planner, struct level *level, struct lade_fault *fault)
+{
+	struct lade_name_cursor *cursor;
+	struct lade_name name;
+	int got, error = 0;
+
+	if (lade_name_cursor_new(level->names, &cursor))
+		return lade_fault_set(fault, LADE_E_MEMORY, "plan deletions", NULL);
+	while (!error && (got = lade_name_cursor_next(cursor, &name, fault)) != 0) {
+		if (got < 0)
+			error = got;
+		else if (!lade_name_list_marked(level->names, name.position))
+			error = plan_deletion(planner, level, &name, fault);
+	}
+	lade_name_cursor_free(cursor);
+	return error;
+}
+
+/* ---- the stack ---- */
+
+static void level_unpin(struct level *level)
+{
+	if (level->fd >= 0)
+		lade_directory_unpin(level->directory);
+	level->fd = -1;
+}
+
+static int level_pin(struct level *level, struct lade_fault *fault)
+{
+	int error;
+
+	if (level->fd >= 0 || !level->directory)
+		return 0;
+	error = lade_directory_pin(level->directory, &level->fd, fault);
+	if (error)
+		level->fd = -1;
+	return error;
+}
+
+int lade_plan_enter(struct planner *planner, struct lade_directory *directory, struct target *target,
+		    struct lade_fault *fault)
+{
+	struct level *level;
+	int error = 0;
+
+	if (planner->depth + 1 >= planner->capacity) {
+		size_t capacity = planner->capacity ? 2 * planner->capacity : 16;
+		struct level *levels = realloc(planner->levels, capacity * sizeof(*levels));
+
+		if (!levels) {
+			lade_directory_unref(directory);
+			return lade_fault_set(fault, LADE_E_MEMORY, "enter directory", NULL);
+		}
+		planner->levels = levels;
+		planner->capacity = capacity;
+	}
+	if (planner->rooted)
+		level_unpin(&planner->levels[planner->depth++]);
+	planner->rooted = true;
+	level = &planner->levels[planner->depth];
+	*level = (struct level){ .directory = directory, .target = target, .fd = -1, .path_len = strlen(planner->path) };
+	if (planner->deletes && directory && target->existed) {
+		error = level_pin(level, fault);
+		if (!error)
+			error = open_names(level, fault);
+		if (error == LADE_E_MEMORY)
+			return error;
+		if (error) {
+			/* What cannot be read is not deleted from. */
+			lade_plan_problem(planner, fault);
+			close_names(level);
+		}
+	}
+	return 0;
+}
+
+/* Let go of a directory. A target without a handle (nothing is there) is nobody else's. */
+static void level_fini(struct planner *planner, struct level *level)
+{
+	close_names(level);
+	level_unpin(level);
+	if (!level->directory && level->target != &planner->receiver->root) {
+		free((void *)level->target->metadata.xattrs.data);
+		free(level->target);
+	}
+	lade_directory_unref(level->directory);
+}
+
+/* [leave] All of a directory was said. The last one to let go of its handle sets its metadata. */
+static int leave(struct planner *planner, bool incomplete, struct lade_fault *fault)
+{
+	struct level *level = &planner->levels[planner->depth];
+	int error = 0;
+
+	assert(planner->levels && planner->depth);
+	planner->path[level->path_len] = '\0';
+	if (level->names && !incomplete && level_pin(level, fault) == 0)
+		error = plan_deletions(planner, level, fault);
+	planner->path[level->path_len] = '\0';
+	level_fini(planner, level);
+	planner->depth--;
+	return error;
+}
+
+static int entry(struct planner *planner, const struct lade_message *message, const struct lade_recv_event *event,
+		 struct lade_fault *fault)
+{
+	const struct lade_msg_entry *said = &message->entry;
+	struct level *level = &planner->levels[planner->depth];
+	bool is_root = said->name.len == 1 && said->name.data[0] == '.';
+	const char *only = planner->receiver->only_name;
+	int error = 0;
+
+	assert(planner->rooted && planner->levels);
+	if (only && event->depth == 0)
+		error = set_path(planner, level, only, strlen(only));
+	else if (!is_root)
+		error = set_path(planner, level, (const char *)said->name.data, said->name.len);
+	if (error)
+		return lade_fault_set(fault, error, "plan", NULL);
+	/* The destination may be unreadable here and now; then each entry says so. */
+	if (level_pin(level, fault) && fault->code != LADE_E_ABSENT) {
+		lade_plan_problem(planner, fault);
+		level->target->empty = false;
+	}
+	if (!is_root)
+		error = keep_name(level, said->name, S_ISDIR((mode_t)said->mode), fault);
+	if (!error)
+		error = lade_plan_entry(planner, said, event, fault);
+	planner->planned = event->index + 1;
+	return error;
+}
+
+/* ---- the entry stream ---- */
+
+/* [identity] */
+static int learn(struct lade_receiver *receiver, const struct lade_msg_identity *said, struct lade_fault *fault)
+{
+	int error = lade_identities_learn(receiver->identities, (enum lade_identity_kind)said->kind, said->id,
+					  (const char *)said->name.data, said->name.len);
+
+	return error ? lade_fault_set(fault, error, "learn a name from", receiver->session.connection->peer) : 0;
+}
+
+static int plan_message(struct planner *planner, const struct lade_message *message, struct lade_fault *fault)
+{
+	struct lade_receiver *receiver = planner->receiver;
+	struct lade_recv_event event;
+	int step;
+
+	/* The entry stream is this thread's alone, and independent of the slots: no lock. */
+	step = lade_session_recv_step(receiver->machine, message, &event);
+	if (step < 0)
+		return lade_fault_set(fault, step, "understand", planner->session->connection->peer);
+	switch (event.type) {
+	case LADE_RECV_ROOT:
+		return lade_plan_root(planner, message->root.single, fault);
+	case LADE_RECV_IDENTITY:
+		return learn(receiver, &message->identity, fault);
+	case LADE_RECV_ENTRY:
+		return entry(planner, message, &event, fault);
+	case LADE_RECV_LEAVE:
+		return leave(planner, message->leave.incomplete, fault);
+	default: /* ENTRIES_END */
+		receiver->incomplete = message->entries_end.incomplete;
+		return 1;
+	}
+}
+
+/* [credit] Give back what was planned, and add up what was counted, in stretches: the lock is everybody's. */
+static void give_credit(struct planner *planner)
+{
+	struct lade_session *session = planner->session;
+
+	lade_session_lock(session);
+	/* Entries may cost a report each and be granted at once: who does not read gets no further. */
+	lade_session_wait_room(session);
+	session->progress.entries += planner->counted.entries;
+	session->totals.entries += planner->counted.entries;
+	session->totals.files += planner->counted.files;
+	session->totals.total_bytes += planner->counted.total_bytes;
+	session->totals.created += planner->counted.created;
+	session->totals.transferred += planner->counted.transferred;
+	memset(&planner->counted, 0, sizeof(planner->counted));
+	lade_session_recv_planned(planner->receiver->machine, planner->planned, planner->uncredited,
+				  lade_session_queue(session));
+	planner->uncredited = 0;
+	lade_session_queued(session, false);
+	lade_session_unlock(session);
+}
+
+/* Plan what has come. Returns 1 at the end of the entry stream. */
+static int plan_bytes(struct planner *planner, struct lade_slice bytes, struct lade_fault *fault)
+{
+	struct lade_message message;
+	struct lade_reader reader;
+	int result = 0;
+
+	lade_reader_init(&reader, bytes.data, bytes.len);
+	while (!result && lade_reader_left(&reader)) {
+		result = lade_message_get(&reader, &message);
+		if (result)
+			return lade_fault_set(fault, result, "understand", planner->session->connection->peer);
+		result = plan_message(planner, &message, fault);
+		planner->uncredited += message.encoded_len;
+		if (planner->uncredited >= STRETCH)
+			give_credit(planner);
+		if (!result && planner->uncredited == 0 && lade_session_failed(planner->session))
+			return 1;
+	}
+	give_credit(planner);
+	return result;
+}
+
+/* Take all that the reader has handed on; wait for it. False if the session has failed. */
+static bool take_entries(struct planner *planner, struct lade_writer *bytes)
+{
+	struct lade_receiver *receiver = planner->receiver;
+	struct lade_session *session = planner->session;
+	struct lade_writer empty = *bytes;
+	bool failed;
+
+	lade_writer_reset(&empty);
+	lade_session_lock(session);
+	while (!receiver->entries.len && !session->failed) {
+		/* While workers have work, what was said can wait: the one who runs out of it sends it. */
+		lade_session_queued(session, receiver->job_count == 0);
+		pthread_cond_wait(&receiver->entries_came, &session->lock);
+	}
+	*bytes = receiver->entries;
+	receiver->entries = empty;
+	failed = session->failed;
+	lade_session_unlock(session);
+	return !failed;
+}
+
+/* Wait until every file that was asked for is done with. False if the session has failed. */
+static bool wait_slots(struct planner *planner)
+{
+	struct lade_session *session = planner->session;
+	bool failed;
+
+	lade_session_lock(session);
+	session->progress.scanned = true;
+	lade_session_queued(session, true);
+	while (!session->failed && lade_session_recv_open(planner->receiver->machine))
+		pthread_cond_wait(&planner->receiver->slot_freed, &session->lock);
+	failed = session->failed;
+	lade_session_unlock(session);
+	return !failed;
+}
+
+/* [end] Everything is in place: say so, with the sums. */
+static void say_end(struct planner *planner)
+{
+	struct lade_session *session = planner->session;
+
+	lade_session_lock(session);
+	session->totals.exit = (uint32_t)session->exit;
+	lade_put_end(lade_session_queue(session), &session->totals);
+	lade_session_queued(session, true);
+	lade_session_unlock(session);
+}
+
+void *lade_receiver_plan(void *argument)
+{
+	struct lade_receiver *receiver = argument;
+	struct planner planner = {
+		.receiver = receiver,
+		.session = &receiver->session,
+		.dry_run = receiver->keep.options & LADE_OPTION_DRY_RUN,
+		.deletes = receiver->keep.options & LADE_OPTION_DELETE,
+	};
+	struct lade_writer bytes;
+	struct lade_fault fault;
+	int result = 0;
+
+	lade_writer_init(&bytes, LADE_ENTRY_CREDIT);
+	while (result == 0 && take_entries(&planner, &bytes))
+		result = plan_bytes(&planner, lade_slice(bytes.data, bytes.len), &fault);
+	if (result < 0) {
+		lade_session_fail(planner.session, &fault);
+	} else if (result == 1 && wait_slots(&planner)) {
+		lade_receiver_finish(receiver);
+		say_end(&planner);
+	}
+	for (size_t i = planner.rooted ? planner.depth + 1 : 0; i > 0; i--)
+		level_fini(&planner, &planner.levels[i - 1]);
+	lade_writer_fini(&bytes);
+	free(planner.levels);
+	free(planner.path);
+	return NULL;
+}

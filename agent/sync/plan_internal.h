@@ -1,0 +1,66 @@
+/*
+ * The planner's state, for plan.c (the entry stream), plan_root.c (the destination itself) and
+ * plan_entry.c (one entry against what is there).
+ */
+#ifndef LADE_AGENT_SYNC_PLAN_INTERNAL_H
+#define LADE_AGENT_SYNC_PLAN_INTERNAL_H
+
+#include "agent/sync/receiver_internal.h"
+#include "agent/tree/listing.h"
+#include "agent/tree/name_list.h"
+
+/* A directory of the destination that is open in the entry stream. */
+struct level {
+	struct lade_directory *directory; /* referenced; NULL in a dry run where it does not exist */
+	struct target *target;            /* its user pointer, or the root's */
+	int fd;                           /* pinned, or -1 */
+	size_t path_len;                  /* of its path in planner->path */
+	struct lade_name_list *names;     /* what it holds, where deletion is on; else NULL */
+	struct lade_name_cursor *files, *directories; /* how far each part of the entry stream has come in names */
+	struct lade_name files_at, directories_at;
+	bool files_over, directories_over;
+};
+
+struct planner {
+	struct lade_receiver *receiver;
+	struct lade_session *session;
+	struct level *levels; /* of capacity; once rooted, depth + 1 are in use */
+	size_t depth, capacity;
+	char *path;           /* of the entry at hand, relative to the root of the transfer */
+	size_t path_size;
+	uint64_t planned;     /* entries so far */
+	struct lade_msg_end counted; /* since the last give_credit() */
+	size_t uncredited;    /* bytes of entry stream since then */
+	bool rooted;          /* the destination is open: level 0 */
+	bool dry_run, deletes;
+};
+
+/* One entry and what the destination has in its place. */
+struct place {
+	const struct lade_msg_entry *entry;
+	struct level *level;
+	uint64_t index;
+	const char *name; /* NUL-terminated component */
+	struct lade_metadata wanted;
+	bool exists;
+	struct stat st;   /* if it exists */
+};
+
+/* [root] Open the destination, or make it. 0, or the fault that ends the session. */
+int lade_plan_root(struct planner *planner, bool single, struct lade_fault *fault);
+
+/* [entry] Compare one entry with the destination and act. 0, or the fault that ends the session. */
+int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry, const struct lade_recv_event *event,
+		    struct lade_fault *fault);
+
+/* Enter directory (consumed) whose target is given. The names it holds are read where deletion is on. */
+int lade_plan_enter(struct planner *planner, struct lade_directory *directory, struct target *target,
+		    struct lade_fault *fault);
+
+/* Report a failure at the entry at hand, and go on. */
+void lade_plan_problem(struct planner *planner, const struct lade_fault *fault);
+
+/* Report errno of operation at the entry at hand. */
+void lade_plan_failed(struct planner *planner, const char *operation);
+
+#endif

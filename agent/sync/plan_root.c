@@ -1,0 +1,83 @@
+/*
+ * The destination itself: a directory that is there, one that is made, or, for a
+ * single file, the name that it gets. The rules are rsync's.
+ */
+#include "agent/sync/plan_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The destination is a file: its directory is the root, its last component the name. */
+static int as_file(struct planner *planner, const char *path, struct lade_fault *fault)
+{
+	struct lade_receiver *receiver = planner->receiver;
+	const char *slash = strrchr(path, '/');
+	char *directory = !slash ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
+	int error;
+
+	receiver->only_name = strdup(slash ? slash + 1 : path);
+	if (!directory || !receiver->only_name) {
+		free(directory);
+		return lade_fault_set(fault, LADE_E_MEMORY, "open destination", path);
+	}
+	error = lade_directories_open(directory, 0, &receiver->tree, fault);
+	free(directory);
+	return error;
+}
+
+static int as_new_directory(struct planner *planner, const char *path, struct lade_fault *fault)
+{
+	struct lade_receiver *receiver = planner->receiver;
+	bool dry_run = planner->dry_run;
+
+	receiver->root.empty = true;
+	if (dry_run)
+		return 0;
+	if (mkdir(path, 0700 | (0777 & ~receiver->keep.umask)))
+		return lade_fault_set(fault, LADE_E_SYSTEM, "create destination", path);
+	receiver->session.totals.created++;
+	return lade_directories_open(path, 0, &receiver->tree, fault);
+}
+
+static int open_root(struct planner *planner, const char *path, bool single, struct lade_fault *fault)
+{
+	struct lade_receiver *receiver = planner->receiver;
+	size_t len = strlen(path);
+	bool slash = len && path[len - 1] == '/';
+	struct stat st;
+
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+		receiver->root.existed = true;
+		return lade_directories_open(path, 0, &receiver->tree, fault);
+	}
+	if (single && !slash)
+		return as_file(planner, path, fault);
+	if (lstat(path, &st) == 0) {
+		errno = ENOTDIR;
+		return lade_fault_set(fault, LADE_E_SYSTEM, "open destination", path);
+	}
+	return as_new_directory(planner, path, fault);
+}
+
+int lade_plan_root(struct planner *planner, bool single, struct lade_fault *fault)
+{
+	struct lade_receiver *receiver = planner->receiver;
+	const char *path = receiver->job->destination;
+	struct lade_directory *root = NULL;
+	int error;
+
+	receiver->root.receiver = receiver;
+	planner->path_size = 256;
+	planner->path = calloc(1, planner->path_size);
+	if (!planner->path)
+		return lade_fault_set(fault, LADE_E_MEMORY, "open destination", path);
+	error = open_root(planner, *path ? path : ".", single, fault);
+	if (error)
+		return lade_fault_set(fault, error, "open destination", path);
+	if (receiver->tree)
+		root = lade_directory_ref(lade_directories_root(receiver->tree));
+	return lade_plan_enter(planner, root, &receiver->root, fault);
+}

@@ -1,0 +1,368 @@
+/*
+ * The receiver: its reader, its beginning and its end.
+ *
+ * The reader hands on and lands; it never waits for this side's writer. It may wait
+ * for workers, who wait for nobody but the disk.
+ */
+#include "agent/sync/receiver.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/sync/receiver_internal.h"
+
+/* How runs may land, for --path=auto. */
+static const enum lade_path land_paths[] = { LADE_PATH_SPLICE, LADE_PATH_COPY };
+
+/* ---- landing runs ---- */
+
+/* Drop len bytes of payload. */
+static int discard(struct lade_receiver *receiver, uint64_t len, struct lade_fault *fault)
+{
+	uint8_t scratch[16384];
+	int error = 0;
+
+	while (len && !error) {
+		size_t piece = len < sizeof(scratch) ? (size_t)len : sizeof(scratch);
+
+		error = lade_connection_read(receiver->session.connection, scratch, piece, fault);
+		len -= piece;
+	}
+	return error;
+}
+
+/* The file cannot be written: say so, and let the rest of it pass by. */
+static void cannot_write(struct lade_receiver *receiver, const struct lade_recv_event *event, struct lade_fault *fault)
+{
+	struct incoming *file = event->file;
+
+	lade_receiver_problem(receiver, file->directory, file->name, fault);
+	lade_session_lock(&receiver->session);
+	lade_session_recv_fail(receiver->machine, event->slot);
+	lade_session_unlock(&receiver->session);
+}
+
+/*
+ * Splice a run's payload into its file, whose temporary file is open. What fails on
+ * the file is the file's failure; what fails on the connection is returned.
+ */
+static int splice_run(struct lade_receiver *receiver, const struct lade_recv_event *event, bool *landed_out,
+		      struct lade_fault *fault)
+{
+	struct lade_connection *connection = receiver->session.connection;
+	const struct incoming *file = event->file;
+	struct lade_move move = {
+		.in_fd = connection->in_fd, .in_off = LADE_NO_OFFSET,
+		.out_fd = file->temporary.fd, .out_off = (off_t)event->off,
+		.len = event->len, .path = LADE_PATH_SPLICE,
+	};
+	int error = lade_move(receiver->session.movers, &move, fault);
+
+	*landed_out = error == 0;
+	if (error == LADE_E_TARGET) {
+		fault->operation = "write";
+		cannot_write(receiver, event, fault);
+		return discard(receiver, event->len - move.consumed, fault);
+	}
+	if (error)
+		return lade_fault_set(fault, error == LADE_E_SOURCE ? LADE_E_SYSTEM : error, "receive from",
+				      connection->peer);
+	return 0;
+}
+
+/* The run passes by: its file has failed. Judging it settles the file in the end. */
+static int drop_run(struct lade_receiver *receiver, struct job *job, struct lade_fault *fault)
+{
+	int error = discard(receiver, job->event.len, fault);
+
+	job->type = JOB_VERIFY;
+	job->event.discard = true;
+	return error;
+}
+
+static int land_run(struct lade_receiver *receiver, struct job *job, struct lade_fault *fault)
+{
+	struct incoming *file = job->event.file;
+	bool landed;
+	int error;
+
+	if (job->event.discard)
+		return drop_run(receiver, job, fault);
+	/* One thread makes the temporary file: two runs of it may be on their way to two workers. */
+	if (lade_incoming_open(receiver, file, job->event.attempt, fault)) {
+		cannot_write(receiver, &job->event, fault);
+		return drop_run(receiver, job, fault);
+	}
+	if (job->path != LADE_PATH_COPY) {
+		error = splice_run(receiver, &job->event, &landed, fault);
+		job->event.discard = !landed;
+		return error;
+	}
+	job->payload = lade_receiver_run_buffer(receiver);
+	if (!job->payload)
+		return lade_fault_set(fault, LADE_E_MEMORY, "receive", NULL);
+	error = lade_connection_read(receiver->session.connection, job->payload, job->event.len, fault);
+	if (error)
+		lade_receiver_free_run_buffer(receiver, job->payload);
+	return error;
+}
+
+/* [run] */
+static int take_run(struct lade_receiver *receiver, const struct lade_recv_event *event, struct lade_fault *fault)
+{
+	struct lade_session *session = &receiver->session;
+	int64_t started = lade_path_choice_clock();
+	struct job job = { .event = *event };
+	int error;
+
+	lade_session_lock(session);
+	job.path = lade_path_choice_pick(&receiver->choice);
+	lade_session_unlock(session);
+	job.type = job.path == LADE_PATH_COPY ? JOB_WRITE : JOB_VERIFY;
+	memcpy(job.digest, event->digest, LADE_DIGEST_LEN);
+	job.event.digest = NULL;
+	error = land_run(receiver, &job, fault);
+	if (error)
+		return error;
+	lade_session_lock(session);
+	lade_path_choice_add(&receiver->choice, job.path, lade_path_choice_clock() - started, event->len);
+	session->progress.bytes_done += event->len;
+	session->totals.transferred_bytes += event->len;
+	lade_session_unlock(session);
+	(void)lade_receiver_queue(receiver, &job);
+	return 0;
+}
+
+/* [bundle] */
+static int take_bundle(struct lade_receiver *receiver, uint32_t count, uint32_t payload_len, struct lade_fault *fault)
+{
+	struct job job = { .type = JOB_BUNDLE, .count = count, .payload_len = payload_len };
+	int error;
+
+	if (payload_len > LADE_BUNDLE_MAX)
+		return lade_fault_set(fault, LADE_E_LIMIT, "understand", receiver->session.connection->peer);
+	job.payload = malloc(payload_len ? payload_len : 1);
+	if (!job.payload)
+		return lade_fault_set(fault, LADE_E_MEMORY, "receive", NULL);
+	error = lade_connection_read(receiver->session.connection, job.payload, payload_len, fault);
+	if (error) {
+		free(job.payload);
+		return error;
+	}
+	(void)lade_receiver_queue(receiver, &job);
+	return 0;
+}
+
+/* [descriptor] */
+static int take_descriptor(struct lade_receiver *receiver, const struct lade_recv_event *event,
+			   struct lade_fault *fault)
+{
+	struct job job = { .type = JOB_COPY, .event = *event };
+
+	job.fd = lade_connection_take_descriptor(receiver->session.connection);
+	if (job.fd < 0)
+		return lade_fault_set(fault, LADE_E_PROTOCOL, "take a descriptor from",
+				      receiver->session.connection->peer);
+	(void)lade_receiver_queue(receiver, &job);
+	return 0;
+}
+
+/* ---- the reader ---- */
+
+static bool is_entry_stream(enum lade_message_type type)
+{
+	return type >= LADE_MSG_ROOT && type <= LADE_MSG_ENTRIES_END;
+}
+
+/* Hand len bytes of entry stream to the planner. More than the credit allows is a broken sender. */
+static int hand_on(struct lade_receiver *receiver, const uint8_t *bytes, size_t len)
+{
+	int error;
+
+	lade_session_lock(&receiver->session);
+	lade_writer_put_bytes(&receiver->entries, bytes, len);
+	error = receiver->entries.error;
+	pthread_cond_signal(&receiver->entries_came);
+	lade_session_unlock(&receiver->session);
+	return error == LADE_E_LIMIT ? LADE_E_PROTOCOL : error;
+}
+
+static void end_heard(struct lade_receiver *receiver, const struct lade_msg_end *end)
+{
+	struct lade_session *session = &receiver->session;
+
+	lade_session_lock(session);
+	session->peer_totals = *end;
+	session->exit = lade_exit_worse(session->exit, (int)end->exit);
+	lade_session_finish(session);
+	lade_session_unlock(session);
+}
+
+/* Act on one message that is not of the entry stream. payload_len bytes belong to it. */
+static int hear(struct lade_receiver *receiver, const struct lade_message *message, uint32_t payload_len,
+		struct lade_fault *fault)
+{
+	bool carries = message->type == LADE_MSG_RUN || message->type == LADE_MSG_BUNDLE;
+	struct lade_recv_event event;
+	struct job job;
+	int step;
+
+	if (payload_len && (!carries || (message->type == LADE_MSG_RUN && payload_len != message->run.len)))
+		return LADE_E_PROTOCOL;
+	if (carries && !payload_len)
+		return LADE_E_PROTOCOL;
+	if (message->type == LADE_MSG_REPORT || message->type == LADE_MSG_ITEM)
+		return lade_session_heard(&receiver->session, message);
+	lade_session_lock(&receiver->session);
+	step = lade_session_recv_step(receiver->machine, message, &event);
+	if (step == 1 && event.type == LADE_RECV_HOLE)
+		receiver->session.progress.bytes_done += event.len;
+	lade_session_unlock(&receiver->session);
+	if (step <= 0)
+		return step;
+	switch (event.type) {
+	case LADE_RECV_RUN:
+		return take_run(receiver, &event, fault);
+	case LADE_RECV_BUNDLE:
+		return take_bundle(receiver, message->bundle.count, payload_len, fault);
+	case LADE_RECV_DESCRIPTOR:
+		return take_descriptor(receiver, &event, fault);
+	case LADE_RECV_SETTLED:
+		job = (struct job){ .type = JOB_SETTLED, .event = event };
+		(void)lade_receiver_queue(receiver, &job);
+		return 0;
+	case LADE_RECV_END:
+		end_heard(receiver, &message->end);
+		return 0;
+	default:
+		return 0; /* [hole]: the temporary file has no blocks there */
+	}
+}
+
+/* Go through a frame's messages. Entry stream goes on in whole stretches, without being decoded twice. */
+static int hear_frame(void *role, struct lade_slice control, uint32_t payload_len, struct lade_fault *fault)
+{
+	struct lade_receiver *receiver = role;
+	struct lade_reader reader;
+	struct lade_message message;
+	enum lade_message_type type;
+	size_t len, stretch = 0;
+	bool finished;
+	int error = 0;
+
+	lade_reader_init(&reader, control.data, control.len);
+	while (!error && lade_reader_left(&reader)) {
+		error = lade_message_peek(&reader, &type, &len);
+		if (!error && is_entry_stream(type)) {
+			stretch += len;
+			reader.off += len;
+			continue;
+		}
+		if (!error && stretch)
+			error = hand_on(receiver, reader.data + reader.off - stretch, stretch);
+		stretch = 0;
+		if (!error)
+			error = lade_message_get(&reader, &message);
+		if (!error)
+			error = hear(receiver, &message, lade_reader_left(&reader) ? 0 : payload_len, fault);
+	}
+	if (!error && stretch)
+		error = payload_len ? LADE_E_PROTOCOL : hand_on(receiver, reader.data + reader.off - stretch, stretch);
+	lade_session_lock(&receiver->session);
+	finished = receiver->session.finished;
+	lade_session_unlock(&receiver->session);
+	return error ? error : finished;
+}
+
+static void *read_messages(void *argument)
+{
+	struct lade_receiver *receiver = argument;
+
+	lade_session_read_frames(&receiver->session, hear_frame, receiver);
+	return NULL;
+}
+
+static void *write_messages(void *argument)
+{
+	struct lade_receiver *receiver = argument;
+
+	lade_session_write_queue(&receiver->session);
+	return NULL;
+}
+
+/* ---- from beginning to end ---- */
+
+static int start(struct lade_receiver *receiver, struct lade_fault *fault)
+{
+	if (lade_session_recv_new(&receiver->machine) || lade_identities_new(&receiver->identities) ||
+	    lade_spool_new(&receiver->directories) || lade_spool_new(&receiver->deletions) ||
+	    lade_spool_new(&receiver->links))
+		return lade_fault_set(fault, LADE_E_MEMORY, "start the receiver", NULL);
+	return 0;
+}
+
+static void stop(struct lade_receiver *receiver)
+{
+	struct incoming *file;
+
+	while (receiver->machine && (file = lade_session_recv_abandon(receiver->machine)))
+		lade_incoming_free(file);
+	lade_session_recv_free(receiver->machine);
+	lade_directories_close(receiver->tree);
+	lade_identities_free(receiver->identities);
+	lade_spool_free(receiver->directories);
+	lade_spool_free(receiver->deletions);
+	lade_spool_free(receiver->links);
+	for (size_t i = 0; i < receiver->leader_count; i++)
+		free(receiver->leaders[i].path);
+	free(receiver->leaders);
+	free((void *)receiver->root.metadata.xattrs.data);
+	free(receiver->only_name);
+	while (receiver->run_buffer_count)
+		free(receiver->run_buffers[--receiver->run_buffer_count]);
+	lade_keep_fini(&receiver->keep);
+	lade_writer_fini(&receiver->entries);
+	pthread_cond_destroy(&receiver->entries_came);
+	pthread_cond_destroy(&receiver->job_came);
+	pthread_cond_destroy(&receiver->job_taken);
+	pthread_cond_destroy(&receiver->slot_freed);
+	lade_session_fini(&receiver->session);
+}
+
+int lade_receiver_run(const struct lade_receiver_job *job, struct lade_msg_end *totals_out)
+{
+	static const struct lade_session_threads threads = {
+		.reader = read_messages,
+		.writer = write_messages,
+		.others = { lade_receiver_plan, lade_receiver_work, lade_receiver_work },
+	};
+	struct lade_receiver *receiver = calloc(1, sizeof(*receiver));
+	struct lade_fault fault;
+	int status;
+
+	if (!receiver || lade_session_init(&receiver->session, job->connection, job->settings, job->events, job->key,
+					   &fault)) {
+		free(receiver);
+		return LADE_EXIT_MEMORY;
+	}
+	receiver->job = job;
+	lade_writer_init(&receiver->entries, LADE_ENTRY_CREDIT);
+	pthread_cond_init(&receiver->entries_came, NULL);
+	pthread_cond_init(&receiver->job_came, NULL);
+	pthread_cond_init(&receiver->job_taken, NULL);
+	pthread_cond_init(&receiver->slot_freed, NULL);
+	receiver->session.role_waits[0] = &receiver->entries_came;
+	receiver->session.role_waits[1] = &receiver->job_came;
+	receiver->session.role_waits[2] = &receiver->job_taken;
+	receiver->session.role_waits[3] = &receiver->slot_freed;
+	lade_path_choice_init(&receiver->choice, job->settings->path, land_paths, 2);
+	lade_keep_init(&receiver->keep, job->settings->options, job->umask);
+	if (start(receiver, &fault))
+		lade_session_fail(&receiver->session, &fault);
+	status = lade_session_run(&receiver->session, &threads, receiver, totals_out);
+	stop(receiver);
+	free(receiver);
+	return status;
+}

@@ -1,0 +1,171 @@
+/*
+ * The receiver's parts: receiver.c (reader, beginning and end), plan.c (the planner:
+ * entries against the destination), land.c and land_copy.c (workers: content into place), finish.c (what
+ * is done when all content is there: hard links, deletions, directories).
+ *
+ * The reader lands runs and hands everything else on; the planner walks through the
+ * entries and asks; workers write small files, check runs and commit. The job queue is
+ * bounded, and workers never wait for the writer: what they say is bounded by the slots.
+ */
+#ifndef LADE_AGENT_SYNC_RECEIVER_INTERNAL_H
+#define LADE_AGENT_SYNC_RECEIVER_INTERNAL_H
+
+#include <stdatomic.h>
+#include <sys/stat.h>
+
+#include "agent/sync/path_choice.h"
+#include "agent/sync/receiver.h"
+#include "agent/sync/session.h"
+#include "agent/tree/directory.h"
+#include "agent/tree/identity.h"
+#include "agent/tree/metadata.h"
+#include "agent/tree/spool.h"
+#include "agent/tree/temporary.h"
+#include "protocol/session_recv.h"
+
+/* Jobs that may wait for a worker; a bundle is at most LADE_BUNDLE_MAX. */
+#define JOBS_MAX 16u
+
+/* Buffers for runs that are received into memory: the reader fills one while workers empty the others. */
+#define RUN_BUFFERS 6u
+
+/* A regular file from its WANT to its ACK. */
+struct incoming {
+	struct lade_directory *directory; /* referenced */
+	struct lade_metadata metadata;    /* xattrs owned */
+	uint64_t size;
+	uint32_t changes;                 /* for the item */
+	bool existed;
+	struct stat existing;             /* if it existed */
+	uint64_t leader;                  /* index + 1 if others link to it, else 0 */
+	struct lade_temporary temporary;  /* of this attempt */
+	struct lade_temporary kept;       /* a whole copy from an earlier attempt */
+	struct timespec kept_mtime;
+	uint64_t kept_size;
+	char name[];
+};
+
+/* What is known of a destination directory; user pointer of its handle. */
+struct target {
+	struct lade_receiver *receiver;
+	struct lade_metadata metadata; /* xattrs owned */
+	bool named;                    /* the sender sent an entry for it: metadata is valid */
+	bool existed;                  /* before this session */
+	bool empty;                    /* made by this session: nothing in it need be looked at */
+	bool differs;                  /* its own metadata is to be set */
+	atomic_bool touched;           /* something in it was changed: its times are to be set again */
+};
+
+enum job_type { JOB_BUNDLE, JOB_VERIFY, JOB_WRITE, JOB_SETTLED, JOB_COPY };
+
+struct job {
+	enum job_type type;
+	struct lade_recv_event event;       /* VERIFY, WRITE, SETTLED, COPY */
+	uint8_t digest[LADE_DIGEST_LEN];    /* VERIFY, WRITE */
+	enum lade_path path;                /* VERIFY, WRITE: how the run came */
+	int fd;                             /* COPY: owned */
+	uint8_t *payload;                   /* BUNDLE: owned, payload_len bytes, count records; WRITE: a run buffer */
+	uint32_t payload_len, count;
+};
+
+/* The first name of an inode that has more: followers are linked to it at the end. */
+struct leader {
+	uint64_t index;
+	char *path;
+	bool failed;
+};
+
+struct lade_receiver {
+	struct lade_session session;
+	const struct lade_receiver_job *job;
+	struct lade_session_recv *machine; /* under the session's lock, as the next ones */
+	struct lade_writer entries;        /* entry stream that the planner has not taken yet */
+	struct job jobs[JOBS_MAX];
+	unsigned job_head, job_count;
+	uint8_t *run_buffers[RUN_BUFFERS]; /* free ones, run_buffer_count; LADE_PAYLOAD_MAX bytes of address space each */
+	unsigned run_buffer_count, run_buffers_made;
+	struct lade_path_choice choice;    /* how runs land */
+	pthread_cond_t entries_came, job_came, job_taken /* or a run buffer is free */, slot_freed;
+	struct lade_spool *directories;    /* metadata to be set at the end, children first */
+	struct leader *leaders;            /* rising index */
+	size_t leader_count, leader_capacity;
+	struct lade_identities *identities;
+
+	/* set by the planner before anything else reads them */
+	struct lade_keep keep;
+	struct lade_directories *tree; /* NULL in a dry run onto nothing */
+	struct target root;
+	char *only_name;               /* a single file's name at the destination, or NULL */
+
+	/* the planner's own */
+	struct lade_spool *deletions, *links;
+	bool incomplete;
+};
+
+/* ---- plan.c ---- */
+
+/* The planner's thread. */
+void *lade_receiver_plan(void *receiver);
+
+/* ---- land.c ---- */
+
+/* A worker's thread. */
+void *lade_receiver_work(void *receiver);
+
+/* Queue a job; waits for room. job is copied; what it owns is the queue's. False if the session has failed (then it is disposed of). */
+bool lade_receiver_queue(struct lade_receiver *receiver, const struct job *job);
+
+/* A buffer for a run; waits until one is free. NULL if memory is out or the session has failed. */
+uint8_t *lade_receiver_run_buffer(struct lade_receiver *receiver);
+
+/* Give a run buffer back. */
+void lade_receiver_free_run_buffer(struct lade_receiver *receiver, uint8_t *buffer);
+
+/* The descriptor that the content of file goes to; makes its temporary file first if there is none. 0 or the fault. */
+int lade_incoming_open(struct lade_receiver *receiver, struct incoming *file, uint32_t attempt, struct lade_fault *fault);
+
+/* Remove the temporaries of file and free it. NULL does nothing. */
+void lade_incoming_free(struct incoming *file);
+
+/* Nothing more is to come for a file: act on its verdict, and acknowledge it unless it is tried again. */
+void lade_receiver_settled(struct lade_receiver *receiver, const struct lade_recv_event *event);
+
+/* [descriptor] Make a file a copy of the job's descriptor. land_copy.c */
+void lade_receiver_copy(struct lade_receiver *receiver, const struct job *job);
+
+/* A file without content: make it here and now. Planner's thread. */
+void lade_receiver_empty_file(struct lade_receiver *receiver, struct incoming *file);
+
+/* Report fault for name in directory, as an error of that file. */
+void lade_receiver_problem(struct lade_receiver *receiver, const struct lade_directory *directory, const char *name,
+			   const struct lade_fault *fault);
+
+/* What apply says when something could not be set: reported for the place, once per kind where the file system cannot. */
+void lade_receiver_metadata_problem(struct lade_receiver *receiver, const char *path, const struct lade_fault *fault);
+
+/* ---- finish.c ---- */
+
+/* All content is there: link, delete, set directories. Planner's thread. */
+void lade_receiver_finish(struct lade_receiver *receiver);
+
+/*
+ * Put name out of the way of something of another type: unlink it, or remove the
+ * directory (with content only under --delete). 0 or the fault.
+ */
+int lade_receiver_make_way(struct lade_receiver *receiver, struct lade_directory *directory, int fd, const char *name,
+			   struct lade_fault *fault);
+
+/* on_free of destination directories: remember what is to be set at the end. */
+void lade_receiver_directory_done(struct lade_directory *directory, void *target);
+
+/* Remember a leader's path (consumed). 0 or LADE_E_MEMORY. */
+int lade_receiver_add_leader(struct lade_receiver *receiver, uint64_t index, char *path);
+
+/* The content of leader index did not come: nothing is linked to it. */
+void lade_receiver_leader_failed(struct lade_receiver *receiver, uint64_t index);
+
+/* Remember a follower: the name path is to be linked to leader index. 0 or the fault. */
+int lade_receiver_add_link(struct lade_receiver *receiver, uint64_t index, mode_t mode, const char *path,
+			   struct lade_fault *fault);
+
+#endif

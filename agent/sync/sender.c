@@ -1,0 +1,393 @@
+/*
+ * The sender: its sources, its reader, its beginning and its end.
+ */
+#include "agent/sync/sender.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/sync/sender_internal.h"
+
+/* ---- files ---- */
+
+void lade_source_free(struct source *source)
+{
+	if (!source)
+		return;
+	lade_directory_unref(source->directory);
+	free(source);
+}
+
+void lade_source_update(struct source *source, const struct stat *st)
+{
+	source->size = (uint64_t)st->st_size;
+	source->mtime = st->st_mtim;
+	source->ctime = st->st_ctim;
+	source->dense = (uint64_t)st->st_blocks * 512 >= (uint64_t)st->st_size;
+}
+
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+bool lade_source_same(const struct source *source, const struct stat *st)
+{
+	return S_ISREG(st->st_mode) && st->st_dev == source->device && st->st_ino == source->inode &&
+		(uint64_t)st->st_size == source->size && same_time(&st->st_mtim, &source->mtime) &&
+		same_time(&st->st_ctim, &source->ctime);
+}
+
+/* ---- the reader ---- */
+
+static void queue_slot(struct slot_queue *queue, uint32_t slot)
+{
+	queue->slots[(queue->head + queue->count++) % LADE_SLOTS_MAX] = slot;
+}
+
+/* The receiver has said what it thinks of a file that was in a bundle. */
+static void answered(struct lade_sender *sender, struct source *source)
+{
+	if (source->bundled)
+		sender->unanswered -= source->size;
+	source->bundled = false;
+	if (source->lent)
+		sender->descriptors--;
+	source->lent = false;
+}
+
+static void wanted(struct lade_sender *sender, const struct lade_send_event *event)
+{
+	struct source *source = event->file;
+	bool small = source->size <= LADE_SMALL_MAX && source->dense;
+
+	sender->files[event->slot] = source;
+	answered(sender, source);
+	queue_slot(small ? &sender->small : &sender->large, event->slot);
+	if (small)
+		sender->small_len += source->size;
+	if (event->type == LADE_SEND_WANT) {
+		sender->session.progress.files++;
+		sender->session.progress.bytes += source->size;
+	}
+}
+
+static int wanted_run(struct lade_sender *sender, const struct lade_send_event *event)
+{
+	if (sender->again_count == LADE_WANT_RUNS_MAX)
+		return LADE_E_PROTOCOL;
+	sender->again[(sender->again_head + sender->again_count++) % LADE_WANT_RUNS_MAX] =
+		(struct wanted_run){ event->slot, event->off, event->len, event->turn };
+	return 0;
+}
+
+static void acknowledged(struct lade_sender *sender, const struct lade_send_event *event)
+{
+	answered(sender, event->file);
+	sender->files[event->slot] = NULL;
+	sender->session.progress.files_done++;
+}
+
+static void end_heard(struct lade_sender *sender, const struct lade_msg_end *end)
+{
+	struct lade_session *session = &sender->session;
+
+	session->peer_totals = *end;
+	session->exit = lade_exit_worse(session->exit, (int)end->exit);
+	session->totals.exit = (uint32_t)session->exit;
+	sender->ending = true;
+	lade_put_end(lade_session_queue(session), &session->totals); /* [end] */
+	lade_session_queued(session, true);
+}
+
+/* Act on one message; the lock is held. *released_out: a file that nobody needs any more. */
+static int hear_locked(struct lade_sender *sender, const struct lade_message *message, struct source **released_out)
+{
+	struct lade_send_event event;
+	int step = lade_session_send_step(sender->machine, message, &event);
+
+	if (step <= 0)
+		return step;
+	switch (event.type) {
+	case LADE_SEND_WANT:
+	case LADE_SEND_WANT_AGAIN:
+		wanted(sender, &event);
+		break;
+	case LADE_SEND_WANT_RUN:
+		return wanted_run(sender, &event);
+	case LADE_SEND_ACK:
+		acknowledged(sender, &event);
+		*released_out = event.file;
+		break;
+	case LADE_SEND_CREDIT:
+		pthread_cond_broadcast(&sender->session.room);
+		break;
+	case LADE_SEND_END:
+		end_heard(sender, &message->end);
+		break;
+	}
+	return 0;
+}
+
+/* Files that the receiver has decided against; freed without the lock. */
+static void free_dropped(struct lade_sender *sender)
+{
+	struct source *dropped;
+
+	do {
+		lade_session_lock(&sender->session);
+		dropped = lade_session_send_dropped(sender->machine);
+		lade_session_unlock(&sender->session);
+		lade_source_free(dropped);
+	} while (dropped);
+}
+
+static int hear(struct lade_sender *sender, const struct lade_message *message)
+{
+	struct source *released = NULL;
+	int error;
+
+	if (message->type == LADE_MSG_REPORT || message->type == LADE_MSG_ITEM)
+		return lade_session_heard(&sender->session, message);
+	lade_session_lock(&sender->session);
+	error = hear_locked(sender, message, &released);
+	pthread_cond_signal(&sender->session.to_writer);
+	lade_session_unlock(&sender->session);
+	lade_source_free(released);
+	return error;
+}
+
+static int hear_frame(void *role, struct lade_slice control, uint32_t payload_len, struct lade_fault *fault)
+{
+	struct lade_sender *sender = role;
+	struct lade_message message;
+	struct lade_reader reader;
+	int error = payload_len ? LADE_E_PROTOCOL : 0;
+	bool ending;
+
+	(void)fault;
+	lade_reader_init(&reader, control.data, control.len);
+	while (!error && lade_reader_left(&reader)) {
+		error = lade_message_get(&reader, &message);
+		if (!error)
+			error = hear(sender, &message);
+	}
+	free_dropped(sender);
+	lade_session_lock(&sender->session);
+	ending = sender->ending;
+	lade_session_unlock(&sender->session);
+	return error ? error : ending;
+}
+
+static void *read_messages(void *argument)
+{
+	struct lade_sender *sender = argument;
+
+	lade_session_read_frames(&sender->session, hear_frame, sender);
+	return NULL;
+}
+
+/* ---- sources ---- */
+
+/* A source as the user wrote it: a directory to open and perhaps one name in it. */
+struct source_path {
+	char *directory;
+	char *name; /* NULL: the content of directory */
+};
+
+/*
+ * Split a path: "a/b" is b in a; "a/b/", ".", ".." and "/" stand for their content
+ * (a trailing slash follows a symlink, as in rsync).
+ */
+static int split_source(const char *path, struct source_path *out)
+{
+	size_t len = strlen(path);
+	const char *last = strrchr(path, '/'), *name = last ? last + 1 : path;
+
+	if (len == 0 || !*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+		out->directory = strdup(len ? path : ".");
+		out->name = NULL;
+		return out->directory ? 0 : LADE_E_MEMORY;
+	}
+	out->name = strdup(name);
+	out->directory = !last ? strdup(".") : strndup(path, last == path ? 1 : (size_t)(last - path));
+	return out->name && out->directory ? 0 : LADE_E_MEMORY;
+}
+
+/* The sources of a session while it runs. */
+struct source_set {
+	struct source_path *paths;
+	struct lade_directories **tables; /* of the sources */
+	struct lade_walk_source *sources;
+	unsigned count; /* of sources that can be opened */
+	unsigned path_count;
+};
+
+static void close_sources(struct source_set *set)
+{
+	for (unsigned i = 0; i < set->count; i++)
+		lade_directories_close(set->tables[i]);
+	for (unsigned i = 0; i < set->path_count; i++) {
+		free(set->paths[i].directory);
+		free(set->paths[i].name);
+	}
+	free(set->paths);
+	free(set->tables);
+	free(set->sources);
+}
+
+/* True if the name of a source is there; reports it if not. */
+static bool source_exists(struct lade_session *session, const struct lade_walk_source *source, const char *path)
+{
+	struct lade_directory *root = source->directory;
+	struct lade_fault fault;
+	struct stat st;
+	int fd, result;
+
+	if (!source->name)
+		return true;
+	if (lade_directory_pin(root, &fd, &fault)) {
+		lade_session_report(session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &fault);
+		return false;
+	}
+	result = fstatat(fd, source->name, &st, AT_SYMLINK_NOFOLLOW);
+	if (result) {
+		lade_fault_set(&fault, LADE_E_SYSTEM, "stat source", path);
+		lade_session_report(session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &fault);
+	}
+	lade_directory_unpin(root);
+	return result == 0;
+}
+
+/* Open one source as the next of the set. A source that is not there is an error of its own; the others go on. */
+static int open_source(struct lade_sender *sender, const char *written, struct source_set *set,
+		       struct lade_fault *fault)
+{
+	struct source_path *path = &set->paths[set->path_count++];
+	struct lade_walk_source *source = &set->sources[set->count];
+	struct lade_directories **table = &set->tables[set->count];
+	struct lade_fault problem;
+
+	if (split_source(written, path))
+		return lade_fault_set(fault, LADE_E_MEMORY, "open sources", NULL);
+	if (lade_directories_open(path->directory, 0, table, &problem)) {
+		errno = problem.sys_errno ? problem.sys_errno : ENOENT;
+		lade_fault_set(&problem, LADE_E_SYSTEM, "open source", written);
+		lade_session_report(&sender->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &problem);
+		sender->incomplete = true;
+		return 0;
+	}
+	*source = (struct lade_walk_source){ lade_directories_root(*table), path->name };
+	if (source_exists(&sender->session, source, written)) {
+		set->count++;
+	} else {
+		lade_directories_close(*table);
+		sender->incomplete = true;
+	}
+	return 0;
+}
+
+static int open_sources(struct lade_sender *sender, const struct lade_sender_job *job, struct source_set *set,
+			struct lade_fault *fault)
+{
+	int error = 0;
+
+	set->paths = calloc(job->source_count, sizeof(*set->paths));
+	set->tables = calloc(job->source_count, sizeof(*set->tables));
+	set->sources = calloc(job->source_count, sizeof(*set->sources));
+	if (!set->paths || !set->tables || !set->sources)
+		return lade_fault_set(fault, LADE_E_MEMORY, "open sources", NULL);
+	for (unsigned i = 0; i < job->source_count && !error; i++)
+		error = open_source(sender, job->sources[i], set, fault);
+	return error;
+}
+
+/* One source that is no directory may get another name at the destination. */
+static bool is_single_file(const struct source_set *set)
+{
+	struct lade_directory *root;
+	struct stat st;
+	bool result;
+	int fd;
+
+	if (set->path_count != 1 || set->count != 1 || !set->sources[0].name)
+		return false;
+	root = set->sources[0].directory;
+	if (lade_directory_pin(root, &fd, NULL))
+		return false;
+	result = fstatat(fd, set->sources[0].name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode);
+	lade_directory_unpin(root);
+	return result;
+}
+
+static int open_walk(struct lade_sender *sender, const struct lade_sender_job *job, struct source_set *set,
+		     const struct stat *avoid, struct lade_fault *fault)
+{
+	const struct lade_walk_options options = {
+		.recursive = job->settings->options & LADE_OPTION_RECURSIVE,
+		.filter = lade_filter_empty(job->settings->filter) ? NULL : job->settings->filter,
+		.avoid = avoid,
+	};
+	int error = open_sources(sender, job, set, fault);
+
+	if (error)
+		return error;
+	sender->single = is_single_file(set);
+	return set->count ? lade_walk_new(set->sources, set->count, &options, &sender->walk, fault) : 0;
+}
+
+/* ---- from beginning to end ---- */
+
+static int start(struct lade_sender *sender, struct lade_fault *fault)
+{
+	if (lade_session_send_new(&sender->machine) || lade_identities_new(&sender->identities) ||
+	    lade_inode_map_new(&sender->inodes))
+		return lade_fault_set(fault, LADE_E_MEMORY, "start the sender", NULL);
+	lade_writer_init(&sender->xattrs, LADE_XATTRS_MAX);
+	return 0;
+}
+
+static void stop(struct lade_sender *sender)
+{
+	struct source *source;
+
+	lade_walk_free(sender->walk);
+	while (sender->machine && (source = lade_session_send_abandon(sender->machine)))
+		lade_source_free(source);
+	lade_session_send_free(sender->machine);
+	lade_identities_free(sender->identities);
+	lade_inode_map_free(sender->inodes);
+	lade_writer_fini(&sender->xattrs);
+	lade_session_fini(&sender->session);
+}
+
+int lade_sender_run(const struct lade_sender_job *job, struct lade_msg_end *totals_out)
+{
+	static const struct lade_session_threads threads = {
+		.reader = read_messages,
+		.writer = lade_sender_feed,
+		.others = { lade_sender_walk },
+	};
+	struct lade_sender *sender = calloc(1, sizeof(*sender));
+	struct source_set set = { 0 };
+	struct lade_fault fault;
+	struct stat avoid;
+	bool avoids = job->avoid && stat(job->avoid, &avoid) == 0;
+	int status;
+
+	if (!sender || lade_session_init(&sender->session, job->connection, job->settings, job->events, job->key,
+					 &fault)) {
+		free(sender);
+		return LADE_EXIT_MEMORY;
+	}
+	if (start(sender, &fault) || open_walk(sender, job, &set, avoids ? &avoid : NULL, &fault))
+		lade_session_fail(&sender->session, &fault);
+	status = lade_session_run(&sender->session, &threads, sender, totals_out);
+	stop(sender);
+	close_sources(&set);
+	free(sender);
+	return status;
+}

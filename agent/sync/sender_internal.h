@@ -1,0 +1,83 @@
+/*
+ * The sender's parts, for sender.c, sender_walk.c and sender_feed.c.
+ *
+ * Three threads: the walker says entries against credit; the reader hears wants and
+ * acknowledgements and never blocks on anything but the connection; the feeder owns
+ * the connection's write side and sends queued control, bundles and runs.
+ */
+#ifndef LADE_AGENT_SYNC_SENDER_INTERNAL_H
+#define LADE_AGENT_SYNC_SENDER_INTERNAL_H
+
+#include <sys/stat.h>
+
+#include "agent/sync/sender.h"
+#include "agent/sync/session.h"
+#include "agent/tree/directory.h"
+#include "agent/tree/identity.h"
+#include "agent/tree/inode_map.h"
+#include "agent/tree/walk.h"
+#include "protocol/session_send.h"
+
+/* A regular file with content, from its entry to the receiver's decision or acknowledgement. */
+struct source {
+	struct lade_directory *directory; /* referenced */
+	dev_t device;
+	ino_t inode;
+	uint64_t size;                    /* these three: as the entry, or the last FILE_END, named them */
+	struct timespec mtime, ctime;
+	bool bundled;                     /* counted in unanswered */
+	bool lent;                        /* counted in descriptors */
+	bool dense;                       /* has no holes: its blocks cover its size */
+	char name[];
+};
+
+/* Slots in the order in which they were wanted. */
+struct slot_queue {
+	uint32_t slots[LADE_SLOTS_MAX];
+	uint32_t head, count;
+};
+
+struct wanted_run {
+	uint32_t slot;
+	uint64_t off;
+	uint32_t len;
+	uint32_t turn; /* see lade_session_send_answers() */
+};
+
+struct lade_sender {
+	struct lade_session session;
+	struct lade_session_send *machine;         /* under the session's lock, as all that follows */
+	struct source *files[LADE_SLOTS_MAX];      /* by slot; borrowed from the machine */
+	struct slot_queue small, large;
+	uint64_t small_len;                        /* content bytes of the files in small */
+	uint64_t unanswered;                       /* content bytes that left in bundles and were not acknowledged */
+	struct wanted_run again[LADE_WANT_RUNS_MAX];
+	uint32_t again_head, again_count;
+	unsigned descriptors;                      /* in flight */
+	bool ending;                               /* END is queued: nothing comes after it */
+
+	/* the walker's own */
+	struct lade_walk *walk;
+	struct lade_identities *identities;
+	struct lade_inode_map *inodes;
+	bool single;
+	bool incomplete;
+	struct lade_writer xattrs;
+};
+
+/* The walker's thread. */
+void *lade_sender_walk(void *sender);
+
+/* The feeder's thread. */
+void *lade_sender_feed(void *sender);
+
+/* Free a source and let go of its directory. NULL does nothing. */
+void lade_source_free(struct source *source);
+
+/* Take what stat says into source: size, times, holes. */
+void lade_source_update(struct source *source, const struct stat *st);
+
+/* True if st is still what source was announced as. */
+bool lade_source_same(const struct source *source, const struct stat *st);
+
+#endif

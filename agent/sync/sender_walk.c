@@ -1,0 +1,330 @@
+/*
+ * The walker: turns what the walk meets into entries, and says them against credit.
+ * What cannot be read is reported and left out; a directory with such a gap is said
+ * to be incomplete, so that nothing is deleted because of it.
+ */
+#include "agent/sync/sender_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "agent/sync/file_digest.h"
+#include "agent/tree/attributes.h"
+
+/* Try to say something; where the credit does not suffice, send what is queued and wait for more. Lock held. */
+#define SAY(sender, call) \
+	do { \
+		struct lade_session *session_ = &(sender)->session; \
+		lade_session_wait_room(session_); \
+		error = LADE_E_AGAIN; \
+		while (!session_->failed && (error = (call)) == LADE_E_AGAIN) { \
+			lade_session_queued(session_, true); \
+			pthread_cond_wait(&session_->room, &session_->lock); \
+		} \
+		lade_session_queued(session_, false); \
+	} while (0)
+
+static int say_identity(struct lade_sender *sender, enum lade_identity_kind kind, uint32_t id)
+{
+	struct lade_msg_identity identity = { .kind = kind, .id = id };
+	const char *name;
+	int error = lade_identities_announce(sender->identities, kind, id, &name);
+
+	if (error <= 0)
+		return error;
+	identity.name = lade_slice(name, strlen(name));
+	if (identity.name.len > LADE_NAME_MAX)
+		return 0;
+	lade_session_lock(&sender->session);
+	SAY(sender, lade_session_send_identity(sender->machine, &identity, lade_session_queue(&sender->session)));
+	lade_session_unlock(&sender->session);
+	return error;
+}
+
+/* Owners travel as numbers; their names once, before they are first used. */
+static int say_identities(struct lade_sender *sender, const struct stat *st)
+{
+	uint64_t options = sender->session.settings->options;
+	int error = 0;
+
+	if (options & LADE_OPTION_NUMERIC_IDS)
+		return 0;
+	if (options & LADE_OPTION_OWNER)
+		error = say_identity(sender, LADE_IDENTITY_USER, st->st_uid);
+	if (!error && (options & LADE_OPTION_GROUP))
+		error = say_identity(sender, LADE_IDENTITY_GROUP, st->st_gid);
+	return error;
+}
+
+/* Report that something of the source is left out. */
+static void problem(struct lade_sender *sender, const struct lade_fault *fault, bool vanished)
+{
+	if (fault->code == LADE_E_UNSUPPORTED || fault->code == LADE_E_REFUSED) {
+		lade_session_tell(&sender->session, LADE_REPORT_WARNING, 0, fault->operation, fault->subject, NULL);
+		return;
+	}
+	sender->incomplete = true;
+	if (vanished)
+		lade_session_tell(&sender->session, LADE_REPORT_WARNING, LADE_EXIT_VANISHED, "file has vanished:",
+				  fault->subject, NULL);
+	else
+		lade_session_report(&sender->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, fault);
+}
+
+static void failed_at(struct lade_sender *sender, const char *operation, const char *path)
+{
+	struct lade_fault fault;
+
+	lade_fault_set(&fault, LADE_E_SOURCE, operation, path);
+	problem(sender, &fault, errno == ENOENT);
+}
+
+/* True if the options leave this type out; the user is told of it once per thing, as by rsync. */
+static bool left_out(struct lade_sender *sender, const struct lade_walk_item *item)
+{
+	uint64_t options = sender->session.settings->options;
+	mode_t mode = item->st.st_mode;
+	const char *what = NULL;
+
+	if (S_ISLNK(mode) && !(options & LADE_OPTION_LINKS))
+		what = "skip symlink (no -l)";
+	else if ((S_ISBLK(mode) || S_ISCHR(mode)) && !(options & LADE_OPTION_DEVICES))
+		what = "skip device (no --devices)";
+	else if ((S_ISFIFO(mode) || S_ISSOCK(mode)) && !(options & LADE_OPTION_SPECIALS))
+		what = "skip special file (no --specials)";
+	if (what)
+		lade_session_tell(&sender->session, LADE_REPORT_NOTE, 0, what, item->path, NULL);
+	return what;
+}
+
+/* The parts of an entry that need memory of their own while it is said. */
+struct parts {
+	char target[LADE_TARGET_MAX];
+	uint8_t digest[LADE_DIGEST_LEN];
+};
+
+static bool add_target(struct lade_sender *sender, const struct lade_walk_item *item, struct lade_msg_entry *entry,
+		       struct parts *parts)
+{
+	ssize_t len = readlinkat(item->parent_fd, item->name, parts->target, sizeof(parts->target));
+
+	if (len < 0 || (size_t)len == sizeof(parts->target)) {
+		if (len >= 0)
+			errno = ENAMETOOLONG;
+		failed_at(sender, "read symlink", item->path);
+		return false;
+	}
+	entry->target = lade_slice(parts->target, (size_t)len);
+	return true;
+}
+
+/* Open a file or directory of the walk for its attributes or digest: never through a symlink, never waiting for a FIFO's writer. */
+static int open_item(const struct lade_walk_item *item)
+{
+	return openat(item->parent_fd, item->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+}
+
+static bool add_xattrs(struct lade_sender *sender, const struct lade_walk_item *item, struct lade_msg_entry *entry)
+{
+	const struct lade_attributes_wish wish = {
+		.xattrs = sender->session.settings->options & LADE_OPTION_XATTRS,
+		.acls = sender->session.settings->options & LADE_OPTION_ACLS,
+	};
+	struct lade_attributes_place place = { -1, item->parent_fd, item->name };
+	struct lade_fault fault;
+	int error;
+
+	if (!wish.xattrs && !wish.acls)
+		return true;
+	if (item->path[0] == '\0')
+		place.fd = item->parent_fd;
+	lade_writer_reset(&sender->xattrs);
+	error = lade_attributes_read(&wish, &place, &sender->xattrs, &fault);
+	entry->xattrs = lade_slice(sender->xattrs.data, sender->xattrs.len);
+	if (!error)
+		return true;
+	lade_fault_set(&fault, fault.code, fault.operation, item->path);
+	lade_session_report(&sender->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &fault);
+	entry->xattrs.len = 0;
+	return true;
+}
+
+static bool add_digest(struct lade_sender *sender, const struct lade_walk_item *item, struct lade_msg_entry *entry,
+		       struct parts *parts)
+{
+	struct lade_fault fault;
+	int fd, error;
+
+	if (!S_ISREG(item->st.st_mode) || !(sender->session.settings->options & LADE_OPTION_CHECKSUM))
+		return true;
+	fd = open_item(item);
+	if (fd < 0) {
+		failed_at(sender, "open", item->path);
+		return false;
+	}
+	error = lade_file_digest(fd, entry->size, &sender->session.key, parts->digest, &fault);
+	close(fd);
+	if (error == LADE_E_SHRUNK)
+		return true; /* it will be looked at again when it is wanted */
+	if (error) {
+		lade_fault_set(&fault, fault.code, fault.operation, item->path);
+		problem(sender, &fault, false);
+		return false;
+	}
+	entry->digest = lade_slice(parts->digest, LADE_DIGEST_LEN);
+	return true;
+}
+
+/* An inode with several names: the first is the leader, the others follow it and need no content. */
+static void add_link(struct lade_sender *sender, const struct stat *st, struct lade_msg_entry *entry)
+{
+	uint64_t leader;
+
+	if (!(sender->session.settings->options & LADE_OPTION_HARD_LINKS) || st->st_nlink < 2 || S_ISDIR(st->st_mode))
+		return;
+	entry->link = LADE_LINK_LEADER;
+	if (lade_inode_map_find(sender->inodes, st->st_dev, st->st_ino, &leader))
+		entry->link = LADE_LINK_FOLLOWS + leader;
+}
+
+static struct source *new_source(const struct lade_walk_item *item)
+{
+	struct source *source = calloc(1, sizeof(*source) + item->name_len + 1);
+
+	if (!source)
+		return NULL;
+	source->directory = lade_directory_ref(item->parent);
+	source->device = item->st.st_dev;
+	source->inode = item->st.st_ino;
+	lade_source_update(source, &item->st);
+	memcpy(source->name, item->name, item->name_len);
+	return source;
+}
+
+static int out_of_memory(struct lade_fault *fault)
+{
+	return lade_fault_set(fault, LADE_E_MEMORY, "describe an entry", NULL);
+}
+
+static int say(struct lade_sender *sender, const struct lade_walk_item *item, const struct lade_msg_entry *entry,
+	       struct lade_fault *fault)
+{
+	struct lade_session *session = &sender->session;
+	struct source *source = NULL;
+	uint64_t index = 0;
+	int error;
+
+	if (S_ISREG(item->st.st_mode) && entry->size && entry->link < LADE_LINK_FOLLOWS) {
+		source = new_source(item);
+		if (!source)
+			return out_of_memory(fault);
+	}
+	lade_session_lock(session);
+	SAY(sender, lade_session_send_entry(sender->machine, entry, source, lade_session_queue(session), &index));
+	session->progress.entries++;
+	lade_session_unlock(session);
+	if (error)
+		lade_source_free(source);
+	if (!error && entry->link == LADE_LINK_LEADER &&
+	    lade_inode_map_put(sender->inodes, item->st.st_dev, item->st.st_ino, index))
+		return out_of_memory(fault);
+	return error == LADE_E_MEMORY ? out_of_memory(fault) : 0;
+}
+
+/*
+ * Say an entry. Something that cannot be read is left out, unless it is a directory: that is entered by the walk
+ * whatever happens, so its entry must be said.
+ */
+static int say_entry(struct lade_sender *sender, const struct lade_walk_item *item, struct lade_fault *fault)
+{
+	const struct stat *st = &item->st;
+	struct lade_msg_entry entry = {
+		.name = lade_slice(item->name, item->name_len),
+		.mode = st->st_mode,
+		.mtime_s = st->st_mtim.tv_sec,
+		.mtime_ns = (uint32_t)st->st_mtim.tv_nsec,
+		.uid = st->st_uid,
+		.gid = st->st_gid,
+	};
+	struct parts parts;
+
+	if (left_out(sender, item))
+		return 0;
+	if (S_ISREG(st->st_mode))
+		entry.size = (uint64_t)st->st_size;
+	if (S_ISBLK(st->st_mode) || S_ISCHR(st->st_mode)) {
+		entry.rdev_major = major(st->st_rdev);
+		entry.rdev_minor = minor(st->st_rdev);
+	}
+	if (S_ISLNK(st->st_mode) && !add_target(sender, item, &entry, &parts))
+		return 0;
+	if (!add_xattrs(sender, item, &entry) || !add_digest(sender, item, &entry, &parts))
+		return 0;
+	if (say_identities(sender, st))
+		return out_of_memory(fault);
+	add_link(sender, st, &entry);
+	return say(sender, item, &entry, fault);
+}
+
+static int say_leave(struct lade_sender *sender, bool incomplete)
+{
+	int error;
+
+	lade_session_lock(&sender->session);
+	SAY(sender, lade_session_send_leave(sender->machine, incomplete, lade_session_queue(&sender->session)));
+	lade_session_unlock(&sender->session);
+	return error;
+}
+
+static void say_begin(struct lade_sender *sender)
+{
+	int error;
+
+	lade_session_lock(&sender->session);
+	SAY(sender, lade_session_send_root(sender->machine, sender->single, lade_session_queue(&sender->session)));
+	lade_session_unlock(&sender->session);
+	(void)error;
+}
+
+static void say_end(struct lade_sender *sender)
+{
+	struct lade_session *session = &sender->session;
+	int error;
+
+	lade_session_lock(session);
+	SAY(sender, lade_session_send_entries_end(sender->machine, sender->incomplete, lade_session_queue(session)));
+	lade_session_queued(session, true);
+	session->progress.scanned = true;
+	lade_session_unlock(session);
+	(void)error;
+}
+
+void *lade_sender_walk(void *argument)
+{
+	struct lade_sender *sender = argument;
+	struct lade_walk_item item;
+	struct lade_fault fault = { 0 };
+	int event = 1, error = 0;
+
+	say_begin(sender);
+	while (sender->walk && event > 0 && !error && !lade_session_failed(&sender->session)) {
+		event = lade_walk_next(sender->walk, &item, &fault);
+		if (event == LADE_WALK_ENTRY)
+			error = say_entry(sender, &item, &fault);
+		else if (event == LADE_WALK_LEAVE)
+			error = say_leave(sender, item.incomplete);
+		else if (event == LADE_WALK_PROBLEM)
+			problem(sender, &fault, item.vanished);
+	}
+	if (error == LADE_E_AGAIN)
+		error = 0; /* the session has failed meanwhile */
+	if (event < 0 || error)
+		lade_session_fail(&sender->session, &fault);
+	else
+		say_end(sender);
+	return NULL;
+}

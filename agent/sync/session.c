@@ -1,0 +1,400 @@
+/*
+ * The shared part of a session: its queue, its reports, its failure. Control messages wait in chunks that are whole
+ * frames: a chunk is closed when it holds CHUNK_FULL bytes, which leaves room for the
+ * longest message, so no message is ever split.
+ */
+#include "agent/sync/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "protocol/limits.h"
+#include "protocol/message.h"
+
+#define CHUNK_FULL (32u << 10)
+
+struct lade_chunk {
+	struct lade_chunk *next;
+	struct lade_writer control;
+};
+
+int lade_session_init(struct lade_session *session, struct lade_connection *connection,
+		      const struct lade_settings *settings, const struct lade_events *events,
+		      const struct lade_run_key *key, struct lade_fault *fault)
+{
+	int error;
+
+	memset(session, 0, sizeof(*session));
+	session->connection = connection;
+	session->settings = settings;
+	session->events = events;
+	session->key = *key;
+	session->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (session->wake_fd < 0)
+		return lade_fault_set(fault, LADE_E_SYSTEM, "create eventfd", NULL);
+	error = lade_movers_new(NULL, &session->movers);
+	if (error) {
+		close(session->wake_fd);
+		return lade_fault_set(fault, error, "start a session", NULL);
+	}
+	pthread_mutex_init(&session->lock, NULL);
+	pthread_mutex_init(&session->event_lock, NULL);
+	pthread_cond_init(&session->to_writer, NULL);
+	pthread_cond_init(&session->room, NULL);
+	pthread_cond_init(&session->returned, NULL);
+	return 0;
+}
+
+void lade_session_fini(struct lade_session *session)
+{
+	while (session->first) {
+		struct lade_chunk *chunk = session->first;
+
+		session->first = chunk->next;
+		lade_writer_fini(&chunk->control);
+		free(chunk);
+	}
+	lade_movers_free(session->movers);
+	close(session->wake_fd);
+	pthread_cond_destroy(&session->returned);
+	pthread_cond_destroy(&session->room);
+	pthread_cond_destroy(&session->to_writer);
+	pthread_mutex_destroy(&session->event_lock);
+	pthread_mutex_destroy(&session->lock);
+}
+
+void lade_session_lock(struct lade_session *session)
+{
+	pthread_mutex_lock(&session->lock);
+}
+
+void lade_session_unlock(struct lade_session *session)
+{
+	pthread_mutex_unlock(&session->lock);
+}
+
+/* Everybody who waits for anything looks again: the session has finished or failed. */
+static void wake_all(struct lade_session *session)
+{
+	pthread_cond_broadcast(&session->to_writer);
+	pthread_cond_broadcast(&session->room);
+	for (int i = 0; i < LADE_SESSION_WAITS; i++)
+		if (session->role_waits[i])
+			pthread_cond_broadcast(session->role_waits[i]);
+}
+
+static void wake_waiter(struct lade_session *session)
+{
+	const uint64_t one = 1;
+
+	(void)!write(session->wake_fd, &one, sizeof(one));
+}
+
+/* A writer for when memory is out: it takes nothing and says so. */
+static struct lade_writer *no_writer(struct lade_session *session)
+{
+	struct lade_fault fault;
+
+	lade_fault_set(&fault, LADE_E_MEMORY, "queue a message", NULL);
+	lade_session_fail_locked(session, &fault);
+	return NULL;
+}
+
+struct lade_writer *lade_session_queue(struct lade_session *session)
+{
+	static _Thread_local struct lade_writer nowhere;
+	struct lade_chunk *chunk = session->last;
+
+	if (chunk && chunk->control.len < CHUNK_FULL && !chunk->control.error)
+		return &chunk->control;
+	chunk = calloc(1, sizeof(*chunk));
+	if (!chunk) {
+		no_writer(session);
+		lade_writer_init(&nowhere, 0);
+		return &nowhere;
+	}
+	lade_writer_init(&chunk->control, LADE_CONTROL_MAX);
+	if (session->last)
+		session->last->next = chunk;
+	else
+		session->first = chunk;
+	session->last = chunk;
+	return &chunk->control;
+}
+
+/* Bytes queued: the closed chunks' are counted when they close, the last one's are looked at. */
+static size_t queued_bytes(const struct lade_session *session)
+{
+	size_t sum = 0;
+
+	for (const struct lade_chunk *chunk = session->first; chunk; chunk = chunk->next)
+		sum += chunk->control.len;
+	return sum;
+}
+
+void lade_session_queued(struct lade_session *session, bool urgent)
+{
+	struct lade_chunk *last = session->last;
+
+	if (last && last->control.error)
+		no_writer(session);
+	if (!last || last->control.len == 0)
+		return;
+	session->queued = queued_bytes(session);
+	if (urgent)
+		session->urgent = true;
+	if (session->urgent || session->queued >= LADE_SESSION_FLUSH)
+		pthread_cond_signal(&session->to_writer);
+}
+
+void lade_session_wait_room(struct lade_session *session)
+{
+	while (!session->failed && session->queued > LADE_SESSION_QUEUE)
+		pthread_cond_wait(&session->room, &session->lock);
+}
+
+bool lade_session_take(struct lade_session *session, struct lade_writer *control_out)
+{
+	struct lade_chunk *chunk = session->first;
+
+	if (!chunk || chunk->control.len == 0)
+		return false;
+	if (!session->urgent && session->queued < LADE_SESSION_FLUSH)
+		return false;
+	*control_out = chunk->control;
+	session->first = chunk->next;
+	if (!session->first) {
+		session->last = NULL;
+		session->urgent = false;
+	}
+	free(chunk);
+	session->queued = queued_bytes(session);
+	pthread_cond_broadcast(&session->room);
+	return true;
+}
+
+int lade_exit_worse(int a, int b)
+{
+	/* What ends a session outranks what left files out; partial outranks vanished. */
+	static const int ranks[] = { LADE_EXIT_OK, LADE_EXIT_VANISHED, LADE_EXIT_PARTIAL };
+	int rank_a = 3, rank_b = 3;
+
+	for (int i = 0; i < 3; i++) {
+		if (a == ranks[i])
+			rank_a = i;
+		if (b == ranks[i])
+			rank_b = i;
+	}
+	return rank_b > rank_a ? b : a;
+}
+
+int lade_exit_of(const struct lade_fault *fault)
+{
+	switch (fault->code) {
+	case LADE_OK:
+		return LADE_EXIT_OK;
+	case LADE_E_USAGE:
+		return LADE_EXIT_SELECT;
+	case LADE_E_VERSION:
+	case LADE_E_STRANGER:
+		return LADE_EXIT_VERSION;
+	case LADE_E_AUTH:
+		return LADE_EXIT_AUTH;
+	case LADE_E_PROTOCOL:
+	case LADE_E_TRUNCATED:
+	case LADE_E_LIMIT:
+	case LADE_E_CLOSED:
+		return LADE_EXIT_STREAM;
+	case LADE_E_CANCELLED:
+		return LADE_EXIT_SIGNAL;
+	case LADE_E_MEMORY:
+		return LADE_EXIT_MEMORY;
+	default:
+		return LADE_EXIT_FILE;
+	}
+}
+
+/* Put a report on its way; a longer text than the protocol carries is cut. */
+static void deliver(struct lade_session *session, struct lade_msg_report *report)
+{
+	if (report->subject.len > LADE_TEXT_MAX)
+		report->subject.len = LADE_TEXT_MAX;
+	if (session->events) {
+		pthread_mutex_lock(&session->event_lock);
+		session->events->report(session->events->context, report);
+		pthread_mutex_unlock(&session->event_lock);
+		return;
+	}
+	lade_session_lock(session);
+	lade_put_report(lade_session_queue(session), report);
+	lade_session_queued(session, report->severity >= LADE_REPORT_ERROR);
+	lade_session_unlock(session);
+}
+
+static struct lade_slice text_slice(const char *text)
+{
+	return lade_slice(text, text ? strlen(text) : 0);
+}
+
+static void fill(struct lade_msg_report *report, enum lade_severity severity, int exit_status, const char *operation,
+		 const char *subject, const char *reason)
+{
+	*report = (struct lade_msg_report){
+		.severity = severity,
+		.exit = (uint32_t)exit_status,
+		.operation = text_slice(operation),
+		.subject = text_slice(subject),
+		.reason = text_slice(reason),
+	};
+}
+
+void lade_report_of(struct lade_msg_report *report, enum lade_severity severity, int exit_status,
+		    const struct lade_fault *fault)
+{
+	fill(report, severity, exit_status, fault->operation, fault->subject, lade_fault_reason(fault));
+	report->error = (uint32_t)fault->sys_errno;
+}
+
+static void note_exit(struct lade_session *session, int exit_status)
+{
+	lade_session_lock(session);
+	session->exit = lade_exit_worse(session->exit, exit_status);
+	lade_session_unlock(session);
+}
+
+void lade_session_tell(struct lade_session *session, enum lade_severity severity, int exit_status,
+		       const char *operation, const char *subject, const char *reason)
+{
+	struct lade_msg_report report;
+
+	fill(&report, severity, exit_status, operation, subject, reason);
+	note_exit(session, exit_status);
+	deliver(session, &report);
+}
+
+void lade_session_report(struct lade_session *session, enum lade_severity severity, int exit_status,
+			 const struct lade_fault *fault)
+{
+	struct lade_msg_report report;
+
+	lade_report_of(&report, severity, exit_status, fault);
+	note_exit(session, exit_status);
+	deliver(session, &report);
+}
+
+void lade_session_item(struct lade_session *session, uint32_t changes, uint32_t mode, const char *path,
+		       const char *target)
+{
+	struct lade_msg_item item = { changes, mode, text_slice(path), text_slice(target) };
+
+	/* A path longer than the protocol carries is cut: it is for people to read. */
+	if (item.path.len > LADE_PATH_MAX / 8)
+		item.path.len = LADE_PATH_MAX / 8;
+	if (item.target.len > LADE_PATH_MAX / 16)
+		item.target.len = LADE_PATH_MAX / 16;
+	if (!(session->settings->options & LADE_OPTION_ITEMIZE))
+		return;
+	if (session->events) {
+		pthread_mutex_lock(&session->event_lock);
+		session->events->item(session->events->context, &item);
+		pthread_mutex_unlock(&session->event_lock);
+		return;
+	}
+	lade_session_lock(session);
+	lade_session_wait_room(session);
+	lade_put_item(lade_session_queue(session), &item);
+	lade_session_queued(session, false);
+	lade_session_unlock(session);
+}
+
+void lade_session_fail_locked(struct lade_session *session, const struct lade_fault *fault)
+{
+	struct lade_msg_report report;
+	struct lade_writer *writer;
+
+	if (session->failed || session->finished)
+		return;
+	session->failed = true;
+	session->fault = *fault;
+	if (fault->code != LADE_E_REMOTE)
+		session->exit = lade_exit_worse(session->exit, lade_exit_of(fault));
+	if (fault->code != LADE_E_REMOTE && fault->code != LADE_E_CLOSED && fault->code != LADE_E_MEMORY) {
+		/* The peer shall know; where our user is on the other side, so shall he. */
+		lade_report_of(&report, LADE_REPORT_FATAL, lade_exit_of(fault), fault);
+		writer = lade_session_queue(session);
+		lade_put_report(writer, &report);
+		session->urgent = true;
+	}
+	wake_all(session);
+	wake_waiter(session);
+}
+
+void lade_session_fail(struct lade_session *session, const struct lade_fault *fault)
+{
+	lade_session_lock(session);
+	lade_session_fail_locked(session, fault);
+	lade_session_unlock(session);
+}
+
+static void heard_report(struct lade_session *session, const struct lade_msg_report *report)
+{
+	struct lade_fault fault;
+
+	if (session->events) {
+		pthread_mutex_lock(&session->event_lock);
+		session->events->report(session->events->context, report);
+		pthread_mutex_unlock(&session->event_lock);
+	}
+	note_exit(session, (int)report->exit);
+	if (report->severity != LADE_REPORT_FATAL)
+		return;
+	lade_fault_set(&fault, LADE_E_REMOTE, "run the session on the other side", NULL);
+	lade_session_fail(session, &fault);
+}
+
+int lade_session_heard(struct lade_session *session, const struct lade_message *message)
+{
+	if (message->type == LADE_MSG_REPORT) {
+		heard_report(session, &message->report);
+		return 0;
+	}
+	/* Items are for the user; a server is told none. */
+	if (message->type != LADE_MSG_ITEM || !session->events)
+		return LADE_E_PROTOCOL;
+	pthread_mutex_lock(&session->event_lock);
+	session->events->item(session->events->context, &message->item);
+	pthread_mutex_unlock(&session->event_lock);
+	return 0;
+}
+
+void lade_session_finish(struct lade_session *session)
+{
+	session->finished = true;
+	wake_all(session);
+	wake_waiter(session);
+}
+
+bool lade_session_failed(struct lade_session *session)
+{
+	bool failed;
+
+	lade_session_lock(session);
+	failed = session->failed;
+	lade_session_unlock(session);
+	return failed;
+}
+
+void lade_session_write_failed(struct lade_session *session, const struct lade_fault *fault)
+{
+	lade_session_lock(session);
+	if (fault->code == LADE_E_CLOSED && !session->failed) {
+		session->lost = true;
+		wake_waiter(session);
+		while (!session->failed && !session->finished)
+			pthread_cond_wait(&session->to_writer, &session->lock);
+	}
+	lade_session_fail_locked(session, fault);
+	lade_session_unlock(session);
+}

@@ -1,0 +1,173 @@
+/*
+ * What both roles of a session share: the lock, the queue of control messages to be
+ * written, reports, failure, and the wait for the end.
+ *
+ * Threads: the caller's (lade_session_run), one reader, one writer, and the role's
+ * own. One lock guards everything of a session that several threads touch; it is
+ * never held over a call that may block on the peer or the disk. The reader never
+ * waits for the writer of its own side: what it produces is bounded by what it heard.
+ */
+#ifndef LADE_AGENT_SYNC_SESSION_H
+#define LADE_AGENT_SYNC_SESSION_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/sync/events.h"
+#include "agent/sync/settings.h"
+#include "agent/sync/sync.h"
+#include "chunker/digest.h"
+#include "protocol/bytes.h"
+#include "protocol/entry.h"
+#include "protocol/error.h"
+#include "transport/connection.h"
+#include "transport/mover.h"
+
+/* Control bytes that are worth waking the writer for, when nothing is urgent. */
+#define LADE_SESSION_FLUSH (16u << 10)
+/* Control bytes queued beyond which lade_session_wait_room() waits. */
+#define LADE_SESSION_QUEUE (512u << 10)
+
+/* Conditions that a role may have beside those of the session. */
+#define LADE_SESSION_WAITS 4
+
+struct lade_chunk;
+
+struct lade_session {
+	struct lade_connection *connection;     /* borrowed */
+	const struct lade_settings *settings;   /* borrowed */
+	const struct lade_events *events;       /* borrowed; NULL: the user is on the other side */
+	struct lade_movers *movers;
+	struct lade_run_key key;
+
+	pthread_mutex_t lock;
+	pthread_cond_t to_writer; /* control is queued, or the role has data to send */
+	pthread_cond_t room;      /* the queue has drained, credit or slots came: the role's thread may go on */
+	struct lade_chunk *first, *last; /* control to be written, oldest first */
+	size_t queued;            /* bytes in them */
+	bool urgent;              /* write even if it is little */
+	bool failed;              /* no new work; fault says why */
+	bool finished;            /* the last message was written or heard */
+	bool lost;                /* the peer takes no more; the reader finds out why */
+	pthread_cond_t *role_waits[LADE_SESSION_WAITS]; /* the role's own conditions, woken at the end; NULL: unused */
+	unsigned reading, writing; /* threads of each kind that have not returned */
+	pthread_cond_t returned;  /* one of them has */
+	struct lade_fault fault;
+	int exit;                 /* the worst that was reported so far, by rank */
+	struct lade_progress progress;
+	struct lade_msg_end totals;      /* ours */
+	struct lade_msg_end peer_totals; /* from END */
+
+	pthread_mutex_t event_lock;
+	int wake_fd; /* eventfd: tells lade_session_run() to look */
+};
+
+/* Init; connection, settings and events are borrowed until fini. Returns 0, LADE_E_MEMORY or LADE_E_SYSTEM. */
+int lade_session_init(struct lade_session *session, struct lade_connection *connection,
+		      const struct lade_settings *settings, const struct lade_events *events,
+		      const struct lade_run_key *key, struct lade_fault *fault);
+void lade_session_fini(struct lade_session *session);
+
+/* Lock and unlock, and wait on a condition with the lock held. */
+void lade_session_lock(struct lade_session *session);
+void lade_session_unlock(struct lade_session *session);
+
+/*
+ * The writer that the next control message goes to; the lock is held. After
+ * appending, call lade_session_queued(). Never NULL (out of memory shows in its error, and fails the session in
+ * lade_session_queued()).
+ */
+struct lade_writer *lade_session_queue(struct lade_session *session);
+
+/* Messages were appended; the lock is held. urgent: let them go at once, else when enough has come together. */
+void lade_session_queued(struct lade_session *session, bool urgent);
+
+/* Wait until the queue is short again, or the session fails; the lock is held. Never from the reader. */
+void lade_session_wait_room(struct lade_session *session);
+
+/*
+ * Take the oldest queued control bytes, up to one frame's worth, for writing; the lock is
+ * held. False if there are none (or too few and not urgent). The caller frees control_out with lade_writer_fini().
+ */
+bool lade_session_take(struct lade_session *session, struct lade_writer *control_out);
+
+/* Fail: remember fault (the first counts), tell the peer if the failure is ours, wake everybody. Any thread, lock not held. */
+void lade_session_fail(struct lade_session *session, const struct lade_fault *fault);
+
+/* The same with the lock held. */
+void lade_session_fail_locked(struct lade_session *session, const struct lade_fault *fault);
+
+/* True once the session has failed; lock not held. */
+bool lade_session_failed(struct lade_session *session);
+
+/* Put a fault into the words of a REPORT; slices borrow from fault. */
+void lade_report_of(struct lade_msg_report *report, enum lade_severity severity, int exit,
+		    const struct lade_fault *fault);
+
+/* Say what happened to one thing, to the user wherever he is; exit: the status that it calls for (0: none). Lock not held. */
+void lade_session_report(struct lade_session *session, enum lade_severity severity, int exit,
+			 const struct lade_fault *fault);
+
+/* The same in words: operation on subject, because of reason (NULL: none). Lock not held. */
+void lade_session_tell(struct lade_session *session, enum lade_severity severity, int exit, const char *operation,
+		       const char *subject, const char *reason);
+
+/* An itemized change, if the user wants them; lock not held. target NULL: none. */
+void lade_session_item(struct lade_session *session, uint32_t changes, uint32_t mode, const char *path,
+		       const char *target);
+
+/* A REPORT or ITEM from the peer. Fails the session for a fatal one. Lock not held. Returns 0, or LADE_E_PROTOCOL. */
+int lade_session_heard(struct lade_session *session, const struct lade_message *message);
+
+/* The session is over in order. Lock held. */
+void lade_session_finish(struct lade_session *session);
+
+/*
+ * A write failed with fault. Where the peer has gone, its last words may still be
+ * unread: then the session fails only when the reader has come to the end, or after
+ * some seconds. Writer's thread.
+ */
+void lade_session_write_failed(struct lade_session *session, const struct lade_fault *fault);
+
+/*
+ * Hear one frame: its control bytes; payload_len bytes of payload are still on the connection. Returns 0 to
+ * go on, 1 when this was the last one, or an error (without a fault, if the peer said what it may not).
+ */
+typedef int lade_session_hear(void *role, struct lade_slice control, uint32_t payload_len, struct lade_fault *fault);
+
+/* Read frames until hear says that it was the last one, something fails, or the session has failed. Reader's thread. */
+void lade_session_read_frames(struct lade_session *session, lade_session_hear *hear, void *role);
+
+/* The threads of a role. reader and writer are one each; others may be fewer (NULL). */
+#define LADE_SESSION_OTHERS 4
+struct lade_session_threads {
+	void *(*reader)(void *role);
+	void *(*writer)(void *role);
+	void *(*others[LADE_SESSION_OTHERS])(void *role);
+};
+
+/*
+ * Run the threads of a role to the end of the session, in order or not: progress and
+ * signals meanwhile, last words to the peer, all threads joined. Returns the exit status;
+ * *totals_out gets the sums of both sides.
+ */
+int lade_session_run(struct lade_session *session, const struct lade_session_threads *threads, void *role,
+		     struct lade_msg_end *totals_out);
+
+/*
+ * Write what is queued until the session has finished or failed: the writer's thread of
+ * a role that has nothing else to send.
+ */
+void lade_session_write_queue(struct lade_session *session);
+
+/* The worse of two exit statuses. */
+int lade_exit_worse(int a, int b);
+
+/* The exit status for a fault that ends a session. */
+int lade_exit_of(const struct lade_fault *fault);
+
+/* Note termination signals for lade_session_run(); part of lade_sync_setup(). */
+int lade_session_signals(struct lade_fault *fault);
+
+#endif

@@ -1,0 +1,287 @@
+/*
+ * Running a session: its threads, the wait for its end with progress and signals, the
+ * last words to a peer after a failure.
+ */
+#include "agent/sync/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "transport/frame.h"
+
+#define PROGRESS_PERIOD_MS 200
+/* How long a peer may take to read last words and to hang up. */
+#define GRACE_MS 3000
+
+/* Written by the signal handler, read by wait_for_end(): the signal flag of this process. */
+static volatile sig_atomic_t signal_seen;
+static int signal_pipe[2] = { -1, -1 };
+
+static void on_signal(int number)
+{
+	int saved = errno;
+
+	signal_seen = number;
+	(void)!write(signal_pipe[1], "", 1);
+	errno = saved;
+}
+
+int lade_session_signals(struct lade_fault *fault)
+{
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+
+	if (signal_pipe[0] < 0 && pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK))
+		return lade_fault_set(fault, LADE_E_SYSTEM, "create signal pipe", NULL);
+	sigemptyset(&action.sa_mask);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		struct sigaction old;
+
+		/* What nohup(1) ignores stays ignored. */
+		if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler == SIG_IGN)
+			continue;
+		if (sigaction(numbers[i], &action, NULL))
+			return lade_fault_set(fault, LADE_E_SYSTEM, "handle signals", NULL);
+	}
+	return 0;
+}
+
+/* Take what is to be written; wait for it. False at the end. */
+static bool wait_queue(struct lade_session *session, struct lade_writer *control_out)
+{
+	bool taken;
+
+	lade_session_lock(session);
+	while (!(taken = lade_session_take(session, control_out)) && !session->failed && !session->finished)
+		pthread_cond_wait(&session->to_writer, &session->lock);
+	lade_session_unlock(session);
+	return taken;
+}
+
+void lade_session_write_queue(struct lade_session *session)
+{
+	struct lade_writer control;
+	struct lade_fault fault;
+	int error = 0;
+
+	while (!error && wait_queue(session, &control)) {
+		error = lade_frame_write(session->connection, lade_slice(control.data, control.len), 0, &fault);
+		lade_writer_fini(&control);
+	}
+	if (error)
+		lade_session_write_failed(session, &fault);
+}
+
+/* Read and drop what comes until the connection ends: what a reader does once the session has failed. */
+static void drain(struct lade_session *session)
+{
+	uint8_t scratch[4096];
+	size_t got;
+
+	while (lade_connection_read_some(session->connection, scratch, sizeof(scratch), &got, NULL) == 0 && got)
+		;
+}
+
+void lade_session_read_frames(struct lade_session *session, lade_session_hear *hear, void *role)
+{
+	struct lade_writer control;
+	struct lade_fault fault;
+	uint32_t payload_len;
+	int result = 0;
+
+	lade_writer_init(&control, LADE_CONTROL_MAX);
+	while (result == 0) {
+		result = lade_frame_read(session->connection, &control, &payload_len, &fault);
+		if (result == 0 && lade_session_failed(session)) {
+			drain(session);
+			break;
+		}
+		fault.code = 0;
+		if (result == 0)
+			result = hear(role, lade_slice(control.data, control.len), payload_len, &fault);
+		else
+			fault.code = result;
+		/* What a peer may not say is described here, for all messages alike. */
+		if (result < 0 && !fault.code)
+			lade_fault_set(&fault, result, "understand", session->connection->peer);
+	}
+	if (result < 0)
+		lade_session_fail(session, &fault);
+	lade_writer_fini(&control);
+}
+
+static void show_progress(struct lade_session *session, bool last)
+{
+	struct lade_progress progress;
+
+	if (!session->events || !session->events->progress)
+		return;
+	lade_session_lock(session);
+	progress = session->progress;
+	lade_session_unlock(session);
+	pthread_mutex_lock(&session->event_lock);
+	session->events->progress(session->events->context, &progress, last);
+	pthread_mutex_unlock(&session->event_lock);
+}
+
+static void fail_with(struct lade_session *session, int code, const char *operation, const char *subject)
+{
+	struct lade_fault fault;
+
+	lade_fault_set(&fault, code, operation, subject);
+	lade_session_fail(session, &fault);
+}
+
+/* Wait for the end or a failure: progress and signals. */
+static void wait_for_end(struct lade_session *session)
+{
+	struct pollfd wait_for[] = {
+		{ .fd = session->wake_fd, .events = POLLIN },
+		{ .fd = signal_pipe[0], .events = POLLIN },
+	};
+	bool over = false, lost = false;
+	uint64_t count;
+	int ticks = 0;
+
+	while (!over) {
+		if (poll(wait_for, 2, PROGRESS_PERIOD_MS) == 0) {
+			show_progress(session, false);
+			ticks += lost;
+		}
+		(void)!read(session->wake_fd, &count, sizeof(count));
+		if (signal_seen)
+			fail_with(session, LADE_E_CANCELLED, "sync", NULL);
+		if (ticks * PROGRESS_PERIOD_MS >= GRACE_MS)
+			fail_with(session, LADE_E_CLOSED, "send to", session->connection->peer);
+		lade_session_lock(session);
+		over = session->finished || session->failed;
+		lost = session->lost;
+		lade_session_unlock(session);
+	}
+	show_progress(session, true);
+}
+
+/* A reader's or writer's thread: run it, then tell that it has returned. */
+struct runner {
+	struct lade_session *session;
+	void *(*function)(void *role);
+	void *role;
+	unsigned *running;
+};
+
+static void *run_thread(void *argument)
+{
+	struct runner *runner = argument;
+
+	runner->function(runner->role);
+	lade_session_lock(runner->session);
+	--*runner->running;
+	pthread_cond_broadcast(&runner->session->returned);
+	lade_session_unlock(runner->session);
+	return NULL;
+}
+
+/* Wait at most GRACE_MS for the threads of a kind. True if they have returned. */
+static bool wait_returned(struct lade_session *session, const unsigned *running)
+{
+	struct timespec until;
+	bool returned;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += GRACE_MS / 1000;
+	lade_session_lock(session);
+	while (*running && pthread_cond_timedwait(&session->returned, &session->lock, &until) == 0)
+		;
+	returned = *running == 0;
+	lade_session_unlock(session);
+	return returned;
+}
+
+/*
+ * After a failure the writer sends what is queued, last of all the REPORT. The peer
+ * reads it, ends, and so ends our reader; whoever does not is cut off.
+ */
+static bool part(struct lade_session *session)
+{
+	bool returned;
+
+	if (!lade_session_failed(session))
+		return true;
+	(void)wait_returned(session, &session->writing);
+	lade_connection_end_writing(session->connection);
+	returned = wait_returned(session, &session->reading);
+	lade_connection_cancel(session->connection);
+	/* Our own standard input cannot be cut off: its reader is left behind, the process ends soon. */
+	return returned || session->connection->kind != LADE_CONNECTION_PIPES || session->connection->child > 0;
+}
+
+static void tell_fault(struct lade_session *session)
+{
+	struct lade_msg_report report;
+
+	if (!session->failed || !session->events || session->fault.code == LADE_E_REMOTE)
+		return;
+	lade_report_of(&report, LADE_REPORT_FATAL, lade_exit_of(&session->fault), &session->fault);
+	session->events->report(session->events->context, &report);
+}
+
+static void add_totals(const struct lade_session *session, struct lade_msg_end *out)
+{
+	const struct lade_msg_end *ours = &session->totals, *theirs = &session->peer_totals;
+
+	*out = (struct lade_msg_end){
+		.entries = ours->entries + theirs->entries,
+		.files = ours->files + theirs->files,
+		.transferred = ours->transferred + theirs->transferred,
+		.created = ours->created + theirs->created,
+		.deleted = ours->deleted + theirs->deleted,
+		.total_bytes = ours->total_bytes + theirs->total_bytes,
+		.transferred_bytes = ours->transferred_bytes + theirs->transferred_bytes,
+		.exit = (uint32_t)session->exit,
+	};
+}
+
+int lade_session_run(struct lade_session *session, const struct lade_session_threads *threads, void *role,
+		     struct lade_msg_end *totals_out)
+{
+	struct runner runners[2] = {
+		{ session, threads->reader, role, &session->reading },
+		{ session, threads->writer, role, &session->writing },
+	};
+	pthread_t ids[2 + LADE_SESSION_OTHERS];
+	unsigned count = 0;
+	sigset_t all, old;
+
+	/* Signals are this thread's; SIGBUS is raised in the thread that touched the page, blocked or not. */
+	sigfillset(&all);
+	sigdelset(&all, SIGBUS);
+	pthread_sigmask(SIG_BLOCK, &all, &old);
+	session->reading = session->writing = 1;
+	for (int i = 0; i < 2; i++)
+		if (pthread_create(&ids[count], NULL, run_thread, &runners[i]) == 0)
+			count++;
+	for (int i = 0; count >= 2 && i < LADE_SESSION_OTHERS && threads->others[i]; i++)
+		if (pthread_create(&ids[count], NULL, threads->others[i], role) == 0)
+			count++;
+		else
+			fail_with(session, LADE_E_MEMORY, "start a thread", NULL);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (count < 2)
+		_exit(LADE_EXIT_MEMORY); /* not even two threads: nothing can be said to anybody */
+	wait_for_end(session);
+	if (part(session)) {
+		pthread_join(ids[0], NULL);
+	} else {
+		tell_fault(session);
+		_exit(session->exit);
+	}
+	for (unsigned i = 1; i < count; i++)
+		pthread_join(ids[i], NULL);
+	tell_fault(session);
+	add_totals(session, totals_out);
+	return session->exit;
+}

@@ -1,0 +1,20 @@
+/*
+ * What a session is told by its user, in one structure.
+ */
+#ifndef LADE_AGENT_SYNC_SETTINGS_H
+#define LADE_AGENT_SYNC_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/tree/filter.h"
+#include "transport/mover.h"
+
+/* The settings of one side. Borrowed by the session until it has ended. */
+struct lade_settings {
+	uint64_t options;           /* bits of enum lade_option (protocol/entry.h) */
+	enum lade_path path;        /* --path= of this side */
+	struct lade_filter *filter; /* never NULL; owned by whoever made the settings */
+};
+
+#endif

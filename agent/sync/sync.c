@@ -1,0 +1,225 @@
+/*
+ * Sessions from end to end: the handshake, then the role. Roles do not depend on who
+ * dialled: a client that pushes sends, one that pulls receives.
+ */
+#include "agent/sync/sync.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/sync/handshake.h"
+#include "agent/sync/receiver.h"
+#include "agent/sync/sender.h"
+#include "agent/sync/session.h"
+#include "protocol/entry.h"
+#include "transport/frame.h"
+#include "transport/mapping.h"
+
+/* Roles in OPEN: what the server does. */
+enum { ROLE_RECEIVE, ROLE_SEND };
+
+int lade_sync_setup(struct lade_fault *fault)
+{
+	/* A peer that is gone shows as EPIPE, which sendfile and splice cannot be told to prefer. */
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		return lade_fault_set(fault, LADE_E_SYSTEM, "ignore SIGPIPE", NULL);
+	if (lade_mapping_setup(fault))
+		return fault->code;
+	return lade_session_signals(fault);
+}
+
+static int send_sources(struct lade_connection *connection, const struct lade_settings *settings,
+			const struct lade_events *events, const struct lade_run_key *key, char *const *sources,
+			unsigned count, const char *avoid, struct lade_msg_end *totals)
+{
+	const struct lade_sender_job job = {
+		.connection = connection, .settings = settings, .events = events, .key = key,
+		.sources = sources, .source_count = count, .avoid = avoid,
+	};
+
+	return lade_sender_run(&job, totals);
+}
+
+/* Files are made with exactly the modes they get, so the umask is taken out of the way. */
+static int receive_into(struct lade_receiver_job *job, struct lade_msg_end *totals)
+{
+	int status;
+
+	job->umask = umask(0);
+	status = lade_receiver_run(job, totals);
+	(void)umask(job->umask);
+	return status;
+}
+
+/* ---- the client ---- */
+
+/* [open] What the other side is to do. */
+static int open_session(const struct lade_sync_job *job, struct lade_fault *fault)
+{
+	struct lade_writer paths, rules;
+	struct lade_msg_open open = {
+		.role = job->push ? ROLE_RECEIVE : ROLE_SEND,
+		.options = job->settings->options,
+		.path = job->settings->path,
+	};
+	int error;
+
+	lade_writer_init(&paths, LADE_CONTROL_MAX / 4);
+	lade_writer_init(&rules, LADE_RULES_MAX);
+	if (job->push)
+		lade_writer_put_slice(&paths, lade_slice(job->destination, strlen(job->destination)));
+	for (unsigned i = 0; !job->push && i < job->source_count; i++)
+		lade_writer_put_slice(&paths, lade_slice(job->sources[i], strlen(job->sources[i])));
+	error = lade_filter_encode(job->settings->filter, &rules);
+	if (!error)
+		error = paths.error;
+	if (error)
+		lade_fault_set(fault, error, "describe the session (too many rules or paths) to", job->connection->peer);
+	open.paths = lade_slice(paths.data, paths.len);
+	open.rules = lade_slice(rules.data, rules.len);
+	if (!error)
+		error = lade_handshake_open(job->connection, &open, fault);
+	lade_writer_fini(&paths);
+	lade_writer_fini(&rules);
+	return error;
+}
+
+static void report_fault(const struct lade_events *events, const struct lade_fault *fault)
+{
+	struct lade_msg_report report;
+
+	lade_report_of(&report, LADE_REPORT_FATAL, lade_exit_of(fault), fault);
+	events->report(events->context, &report);
+}
+
+int lade_sync_client(const struct lade_sync_job *job, struct lade_msg_end *totals_out)
+{
+	struct lade_run_key key;
+	struct lade_fault fault;
+
+	memset(totals_out, 0, sizeof(*totals_out));
+	if (lade_handshake_greet(job->connection, job->token, true, &key, &fault) || open_session(job, &fault)) {
+		report_fault(job->events, &fault);
+		return lade_exit_of(&fault);
+	}
+	if (!job->push)
+		return receive_into(&(struct lade_receiver_job){
+			.connection = job->connection, .settings = job->settings, .events = job->events, .key = &key,
+			.sources = job->sources, .source_count = job->source_count,
+			.destination = job->destination,
+		}, totals_out);
+	return send_sources(job->connection, job->settings, job->events, &key, job->sources, job->source_count,
+			    job->connection->kind == LADE_CONNECTION_PAIR ? job->destination : NULL, totals_out);
+}
+
+/* ---- the server ---- */
+
+/* The paths of OPEN as strings. */
+struct path_list {
+	char **paths;
+	unsigned count;
+};
+
+static void free_paths(struct path_list *list)
+{
+	for (unsigned i = 0; i < list->count; i++)
+		free(list->paths[i]);
+	free(list->paths);
+}
+
+static int decode_paths(struct lade_slice encoded, struct path_list *list)
+{
+	struct lade_reader reader;
+
+	list->count = 0;
+	list->paths = calloc(LADE_SOURCES_MAX, sizeof(*list->paths));
+	if (!list->paths)
+		return LADE_E_MEMORY;
+	lade_reader_init(&reader, encoded.data, encoded.len);
+	while (lade_reader_left(&reader)) {
+		struct lade_slice path = lade_reader_get_slice(&reader, LADE_PATH_MAX);
+
+		if (reader.error)
+			return reader.error;
+		if (list->count == LADE_SOURCES_MAX || (path.len && memchr(path.data, '\0', path.len)))
+			return LADE_E_PROTOCOL;
+		list->paths[list->count] = strndup(path.len ? (const char *)path.data : "", path.len);
+		if (!list->paths[list->count++])
+			return LADE_E_MEMORY;
+	}
+	return list->count ? 0 : LADE_E_PROTOCOL;
+}
+
+/* Tell the client why there will be no session. */
+static void refuse(struct lade_connection *connection, const struct lade_fault *fault)
+{
+	struct lade_msg_report report;
+	struct lade_writer writer;
+
+	lade_report_of(&report, LADE_REPORT_FATAL, lade_exit_of(fault), fault);
+	lade_writer_init(&writer, LADE_CONTROL_MAX);
+	lade_put_report(&writer, &report);
+	if (!writer.error)
+		(void)lade_frame_write(connection, lade_slice(writer.data, writer.len), 0, NULL);
+	lade_writer_fini(&writer);
+}
+
+static int check_open(const struct lade_msg_open *open, struct path_list *list, struct lade_settings *settings,
+		      struct lade_fault *fault)
+{
+	int error;
+
+	if (open->options & ~(uint64_t)LADE_OPTIONS_KNOWN || open->path >= LADE_PATH_COUNT)
+		return lade_fault_set(fault, LADE_E_VERSION, "understand the options of a newer client", NULL);
+	error = decode_paths(open->paths, list);
+	if (!error && open->role == ROLE_RECEIVE && list->count != 1)
+		error = LADE_E_PROTOCOL;
+	if (!error)
+		error = lade_filter_decode(open->rules, &settings->filter);
+	return error ? lade_fault_set(fault, error, "understand the client's request", NULL) : 0;
+}
+
+static int serve_open(struct lade_connection *connection, const struct lade_run_key *key,
+		      const struct lade_msg_open *open)
+{
+	struct lade_settings settings = { .options = open->options, .path = (enum lade_path)open->path };
+	struct path_list list = { NULL, 0 };
+	struct lade_msg_end totals;
+	struct lade_fault fault;
+	int status;
+
+	if (check_open(open, &list, &settings, &fault)) {
+		refuse(connection, &fault);
+		status = lade_exit_of(&fault);
+	} else if (open->role == ROLE_RECEIVE) {
+		status = receive_into(&(struct lade_receiver_job){
+			.connection = connection, .settings = &settings, .key = key, .destination = list.paths[0],
+		}, &totals);
+	} else {
+		status = send_sources(connection, &settings, NULL, key, list.paths, list.count, NULL, &totals);
+	}
+	free_paths(&list);
+	lade_filter_free(settings.filter);
+	return status;
+}
+
+int lade_sync_serve(struct lade_connection *connection, const struct lade_token *token)
+{
+	struct lade_msg_open open;
+	struct lade_writer control;
+	struct lade_run_key key;
+	struct lade_fault fault;
+	int status;
+
+	lade_writer_init(&control, LADE_CONTROL_MAX);
+	if (lade_handshake_greet(connection, token, false, &key, &fault) ||
+	    lade_handshake_accept(connection, &control, &open, &fault))
+		status = lade_exit_of(&fault);
+	else
+		status = serve_open(connection, &key, &open);
+	lade_writer_fini(&control);
+	return status;
+}

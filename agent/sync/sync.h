@@ -1,0 +1,58 @@
+/*
+ * Sync sessions from end to end: what the commands call.
+ */
+#ifndef LADE_AGENT_SYNC_SYNC_H
+#define LADE_AGENT_SYNC_SYNC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/sync/events.h"
+#include "agent/sync/settings.h"
+#include "agent/token.h"
+#include "protocol/message.h"
+#include "transport/connection.h"
+
+/* Exit statuses, rsync's. */
+enum lade_exit {
+	LADE_EXIT_OK = 0,
+	LADE_EXIT_USAGE = 1,
+	LADE_EXIT_VERSION = 2,   /* no common protocol version, or a stranger */
+	LADE_EXIT_SELECT = 3,    /* sources and destination do not fit */
+	LADE_EXIT_AUTH = 5,
+	LADE_EXIT_SOCKET = 10,
+	LADE_EXIT_FILE = 11,     /* file input or output that ends the session */
+	LADE_EXIT_STREAM = 12,   /* the protocol's stream is broken */
+	LADE_EXIT_IPC = 14,
+	LADE_EXIT_SIGNAL = 20,
+	LADE_EXIT_MEMORY = 22,
+	LADE_EXIT_PARTIAL = 23,
+	LADE_EXIT_VANISHED = 24,
+};
+
+/* A client's session. All is borrowed until lade_sync_client() returns. */
+struct lade_sync_job {
+	const struct lade_settings *settings;
+	const struct lade_events *events;
+	struct lade_connection *connection; /* to the other side, fresh */
+	const struct lade_token *token;     /* NULL: the connection needs none (local, ssh) */
+	bool push;                          /* the sources are here */
+	char *const *sources;               /* paths as the user wrote them (trailing slash and all), source_count */
+	unsigned source_count;
+	const char *destination;            /* as the user wrote it, on the side that receives */
+};
+
+/*
+ * Run a session to its end: handshake, walk, transfer, commit. Faults are reported through events.
+ * totals_out gets the sums of both sides. Returns the exit status (enum lade_exit). The connection stays the caller's.
+ * SIGINT, SIGTERM and SIGHUP end it in order (see lade_sync_setup()).
+ */
+int lade_sync_client(const struct lade_sync_job *job, struct lade_msg_end *totals_out);
+
+/* The other end: answer one client on connection as it asks. token NULL: none is asked for. Returns the exit status. */
+int lade_sync_serve(struct lade_connection *connection, const struct lade_token *token);
+
+/* Once per process, before threads: SIGPIPE ignored, SIGBUS handled, termination signals noted, umask taken. 0 or LADE_E_SYSTEM. */
+int lade_sync_setup(struct lade_fault *fault);
+
+#endif
