@@ -1,0 +1,10 @@
+/*
+ * `lade serve`.
+ */
+#ifndef LADE_AGENT_COMMAND_SERVE_H
+#define LADE_AGENT_COMMAND_SERVE_H
+
+/* Run it; argv[0] is the command's name. Prints what is to be said. Returns the exit status. */
+int lade_command_serve(int argc, char **argv);
+
+#endif

@@ -1,0 +1,44 @@
+/*
+ * Endpoints: what a source or destination on the command line names.
+ *
+ *   host:path  user@host:path  [IPv6]:path    over a remote shell
+ *   :path                                   on the host that the argument before named
+ *   lade+tcp://HOST:PORT/path               a `lade serve --listen`; the path is absolute
+ *   anything else                           local; so is what has a slash before its first colon
+ */
+#ifndef LADE_AGENT_ENDPOINT_H
+#define LADE_AGENT_ENDPOINT_H
+
+#include <stdbool.h>
+
+#include "agent/complaint.h"
+
+enum lade_endpoint_kind {
+	LADE_ENDPOINT_LOCAL,
+	LADE_ENDPOINT_SSH,
+	LADE_ENDPOINT_TCP,
+};
+
+/* The caller's storage; the strings belong to it. Start with zeros. */
+struct lade_endpoint {
+	enum lade_endpoint_kind kind;
+	char *user; /* SSH: NULL if none was named */
+	char *host; /* SSH, TCP: without brackets; "" for `:path` */
+	char *port; /* TCP */
+	char *path; /* never empty; "./" (the home directory) for `host:` */
+};
+
+/* Parse argument. Returns 0, LADE_E_USAGE or LADE_E_MEMORY, both with the complaint filled. */
+int lade_endpoint_parse(struct lade_endpoint *endpoint, const char *argument,
+			struct lade_complaint *complaint);
+
+/* Free the strings; the endpoint is zeros again. */
+void lade_endpoint_fini(struct lade_endpoint *endpoint);
+
+/*
+ * True if both are reached in the same way: kind, user, host and port. `:path` is as whatever is
+ * remote.
+ */
+bool lade_endpoint_same_host(const struct lade_endpoint *first, const struct lade_endpoint *other);
+
+#endif

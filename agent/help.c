@@ -1,0 +1,144 @@
+/*
+ * The help. The options of sync come from their table (agent/option_table.c), grouped as
+ * people think; the rest is text.
+ */
+#include "agent/help.h"
+
+#include <string.h>
+
+#include "agent/option_table.h"
+#include "config.h"
+#include "protocol/error.h"
+#include "protocol/hello.h"
+
+/* Where the texts of options begin. */
+#define TEXT_COLUMN 30
+
+static const char general[] =
+	"usage: lade COMMAND [ARGUMENT]...\n"
+	"\n"
+	"Commands\n"
+	"  sync     make a tree equal to another, here or on another host\n"
+	"  serve    answer a `lade sync` of another host\n"
+	"  paths    show the ways in which bytes can move here, and what they cost\n"
+	"  help     this text, or that of a command: lade help sync\n"
+	"  version  the version\n";
+
+static const char sync_usage[] =
+	"usage: lade sync [OPTION]... SRC... DST\n"
+	"\n"
+	"Makes DST hold what the sources hold; only what differs is transferred. SRC is the\n"
+	"file or directory itself, SRC/ is what the directory holds.\n"
+	"\n"
+	"Sources and destination\n"
+	"  PATH                        on this host\n"
+	"  [USER@]HOST:PATH            over a remote shell (ssh); lade is run there too\n"
+	"  lade+tcp://HOST:PORT/PATH   from or to a `lade serve --listen`; needs --token-file\n"
+	"One side is local; all sources are on one host. ./a:b is a local name with a colon.\n";
+
+static const char sync_end[] =
+	"\n"
+	"Later options override earlier ones. --no-OPTION takes an option back: -a --no-owner.\n"
+	"\n"
+	"Exit status: 0 all is well, 1 usage, 2 no common protocol, 3 sources and destination do\n"
+	"not fit, 5 authentication, 10 connection, 11 file input or output, 12 protocol stream,\n"
+	"14 a process failed, 20 interrupted, 22 memory, 23 some files failed, 24 some vanished.\n"
+	"127 and 255 are those of the remote shell.\n";
+
+static const char serve[] =
+	"usage: lade serve --stdio\n"
+	"       lade serve --listen ADDR:PORT --token-file FILE\n"
+	"\n"
+	"  --stdio              answer one session on standard input and output; this is what\n"
+	"                       `lade sync` runs on the far side of a remote shell\n"
+	"  --listen ADDR:PORT   answer sessions over plain TCP on a loopback address; port 0 takes\n"
+	"                       a free one. The address is printed when it is ready.\n"
+	"  --token-file FILE    the shared secret: a line of at least 16 bytes in a file that only\n"
+	"                       its owner may read. Make one: (umask 077; openssl rand -hex 32 >FILE)\n"
+	"\n"
+	"The sessions have the rights of the user who runs it. SIGTERM and SIGINT end the\n"
+	"listener; sessions that have begun go on to their end.\n";
+
+static const char paths[] =
+	"usage: lade paths [FILE|DIR]\n"
+	"\n"
+	"Shows which ways of moving bytes work here (on the file system of FILE or DIR): the\n"
+	"names that `lade sync --path=NAME` takes.\n";
+
+static const char help[] =
+	"usage: lade help [COMMAND]\n";
+
+static const char version[] =
+	"usage: lade version\n";
+
+static void print_option(FILE *file, const struct lade_option_row *row)
+{
+	char words[128] = "  ";
+	size_t len = 2;
+	int room;
+
+	/* Long names stand below each other, with or without a letter before them. */
+	if (row->letter)
+		len += (size_t)snprintf(words + len, sizeof(words) - len, "-%c%s", row->letter,
+					row->name ? ", " : "");
+	else
+		len += (size_t)snprintf(words + len, sizeof(words) - len, "    ");
+	if (row->name)
+		len += (size_t)snprintf(words + len, sizeof(words) - len, "--%s", row->name);
+	if (row->value)
+		len += (size_t)snprintf(words + len, sizeof(words) - len, "=%s", row->value);
+	if (row->alias)
+		len += (size_t)snprintf(words + len, sizeof(words) - len, ", --%s", row->alias);
+	room = len + 2 <= TEXT_COLUMN ? TEXT_COLUMN - (int)len : 0;
+	if (room == 0)
+		fprintf(file, "%s\n%*s%s\n", words, TEXT_COLUMN, "", row->text);
+	else
+		fprintf(file, "%s%*s%s\n", words, room, "", row->text);
+}
+
+static void print_sync(FILE *file)
+{
+	size_t count;
+	const struct lade_option_row *rows = lade_sync_options(&count);
+
+	fputs(sync_usage, file);
+	for (int group = LADE_GROUP_NONE + 1; group < LADE_GROUP_COUNT; group++) {
+		fprintf(file, "\n%s\n", lade_sync_group_title((enum lade_sync_group)group));
+		for (size_t i = 0; i < count; i++) {
+			if (rows[i].group == group && rows[i].text)
+				print_option(file, &rows[i]);
+		}
+	}
+	fputs(sync_end, file);
+}
+
+int lade_help_print(FILE *file, const char *command)
+{
+	static const struct {
+		const char *command;
+		const char *text;
+	} texts[] = {
+		{ "serve", serve }, { "paths", paths }, { "help", help }, { "version", version },
+	};
+
+	if (!command) {
+		fputs(general, file);
+		return 0;
+	}
+	if (strcmp(command, "sync") == 0) {
+		print_sync(file);
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		if (strcmp(command, texts[i].command) == 0) {
+			fputs(texts[i].text, file);
+			return 0;
+		}
+	}
+	return LADE_E_ABSENT;
+}
+
+void lade_help_print_version(FILE *file)
+{
+	fprintf(file, "lade %s (protocol %u)\n", PACKAGE_VERSION, LADE_VERSION_MAX);
+}

@@ -1,0 +1,186 @@
+/*
+ * The option table of `lade sync`. The rows of a group stand together, in the order of
+ * the help. Options that rsync has and lade has not are rows too: an option that does
+ * nothing would be worse than one that is refused.
+ */
+#include "agent/option_table.h"
+
+#include "protocol/entry.h"
+
+#define ARCHIVE                                                                                 \
+	(LADE_OPTION_RECURSIVE | LADE_OPTION_LINKS | LADE_OPTION_PERMS | LADE_OPTION_TIMES |    \
+	 LADE_OPTION_GROUP | LADE_OPTION_OWNER | LADE_OPTION_DEVICES | LADE_OPTION_SPECIALS)
+
+/* A switch of session options; ON has no --no- form. */
+#define BITS(name, letter, bits, group, text) \
+	{ name, NULL, letter, true, LADE_SYNC_BITS, bits, NULL, LADE_GROUP_##group, text, NULL }
+#define ON(name, alias, letter, id, group, text) \
+	{ name, alias, letter, false, LADE_SYNC_##id, 0, NULL, LADE_GROUP_##group, text, NULL }
+#define SWITCH(name, letter, id, group, text) \
+	{ name, NULL, letter, true, LADE_SYNC_##id, 0, NULL, LADE_GROUP_##group, text, NULL }
+#define VALUE(name, alias, letter, id, value, group, text) \
+	{ name, alias, letter, false, LADE_SYNC_##id, 0, value, LADE_GROUP_##group, text, NULL }
+/* Refused; the --no- form of what is merely missing asks for what happens anyhow, and is fine. */
+#define REFUSED(name, alias, letter, text) \
+	{ name, alias, letter, false, LADE_SYNC_REFUSED, 0, NULL, LADE_GROUP_NONE, NULL, text }
+#define MISSING(name, alias, letter, text) \
+	{ name, alias, letter, true, LADE_SYNC_REFUSED, 0, NULL, LADE_GROUP_NONE, NULL, text }
+#define LATER(name, alias, letter) MISSING(name, alias, letter, "not available yet")
+
+static const struct lade_option_row rows[] = {
+	{ "archive", NULL, 'a', false, LADE_SYNC_BITS, ARCHIVE, NULL, LADE_GROUP_WHAT,
+	  "all of a tree: the same as -rlptgoD", NULL },
+	BITS("recursive", 'r', LADE_OPTION_RECURSIVE, WHAT, "go into directories"),
+	BITS("links", 'l', LADE_OPTION_LINKS, WHAT, "copy symlinks as symlinks"),
+	BITS("hard-links", 'H', LADE_OPTION_HARD_LINKS, WHAT,
+	     "keep several names of one file together"),
+	BITS(NULL, 'D', LADE_OPTION_DEVICES | LADE_OPTION_SPECIALS, WHAT,
+	     "the same as --devices --specials"),
+	BITS("devices", 0, LADE_OPTION_DEVICES, WHAT, "make device files (needs root)"),
+	BITS("specials", 0, LADE_OPTION_SPECIALS, WHAT, "make fifos and sockets"),
+	BITS("checksum", 'c', LADE_OPTION_CHECKSUM, WHAT,
+	     "compare content, not size and modification time"),
+	BITS("dry-run", 'n', LADE_OPTION_DRY_RUN, WHAT,
+	     "change nothing; with -i or -v show what would be done"),
+
+	BITS("perms", 'p', LADE_OPTION_PERMS, KEEP, "keep permissions"),
+	BITS("times", 't', LADE_OPTION_TIMES, KEEP, "keep modification times"),
+	BITS("owner", 'o', LADE_OPTION_OWNER, KEEP, "keep owners (needs root)"),
+	BITS("group", 'g', LADE_OPTION_GROUP, KEEP, "keep groups"),
+	BITS("numeric-ids", 0, LADE_OPTION_NUMERIC_IDS, KEEP,
+	     "take owners and groups by number, not by name"),
+	BITS("acls", 'A', LADE_OPTION_ACLS, KEEP, "keep ACLs (implies -p)"),
+	BITS("xattrs", 'X', LADE_OPTION_XATTRS, KEEP, "keep extended attributes"),
+
+	VALUE("exclude", NULL, 0, EXCLUDE, "PATTERN", CHOOSE,
+	      "leave out what matches; the first match decides"),
+	VALUE("include", NULL, 0, INCLUDE, "PATTERN", CHOOSE,
+	      "take what matches, whatever a later --exclude says"),
+	VALUE("exclude-from", NULL, 0, EXCLUDE_FROM, "FILE", CHOOSE,
+	      "--exclude for each line of FILE (- is standard input)"),
+	VALUE("include-from", NULL, 0, INCLUDE_FROM, "FILE", CHOOSE,
+	      "--include for each line of FILE"),
+
+	{ "delete", "del", 0, true, LADE_SYNC_BITS, LADE_OPTION_DELETE, NULL, LADE_GROUP_DELETE,
+	  "delete what the sources do not have (needs -r)", NULL },
+
+	SWITCH("verbose", 'v', VERBOSE, PRINT, "name what is transferred"),
+	SWITCH("itemize-changes", 'i', ITEMIZE, PRINT,
+	       "say for each change what it is, in eleven columns"),
+	SWITCH("stats", 0, STATS, PRINT, "sums at the end"),
+	SWITCH("progress", 0, PROGRESS, PRINT, "show how far it is, also where no terminal is"),
+	SWITCH("human-readable", 'h', HUMAN, PRINT, "numbers as 1.23M; twice: in units of 1024"),
+	SWITCH("quiet", 'q', QUIET, PRINT, "nothing but warnings and errors"),
+	ON("help", NULL, 0, HELP, PRINT, "this text; also -h on its own"),
+	ON("version", NULL, 'V', VERSION, PRINT, "the version"),
+
+	VALUE("rsh", NULL, 'e', RSH, "COMMAND", CONNECT,
+	      "remote shell for HOST:PATH; else $LADE_RSH, $RSYNC_RSH, ssh"),
+	VALUE("lade-path", "rsync-path", 0, LADE_PATH, "PROGRAM", CONNECT,
+	      "the lade to run on the remote side"),
+	VALUE("token-file", NULL, 0, TOKEN_FILE, "FILE", CONNECT,
+	      "the secret shared with a lade+tcp:// server"),
+
+	BITS("fsync", 0, LADE_OPTION_FSYNC, BYTES, "each file is on disk before it has its name"),
+	BITS("verify", 0, LADE_OPTION_VERIFY, BYTES, "digest copies on one host too"),
+	BITS("fail-changed", 0, LADE_OPTION_FAIL_CHANGED, BYTES,
+	     "exit status 24 if a file kept changing"),
+	SWITCH("whole-file", 'W', WHOLE_FILE, BYTES, "send whole files (what happens so far)"),
+	VALUE("path", NULL, 0, PATH, "NAME", BYTES,
+	      "how bytes move: auto, sendfile, ...; see 'lade paths'"),
+
+	MISSING("compress", NULL, 'z', "compression is not available yet"),
+	REFUSED("compress-level", "zl", 0, "compression is not available yet"),
+	REFUSED("compress-choice", "zc", 0, "compression is not available yet"),
+	REFUSED("sparse", NULL, 'S', "holes are always kept"),
+	REFUSED("partial", NULL, 0,
+		"an interrupted file never stands under its real name; continuing it is not available yet"),
+	REFUSED(NULL, NULL, 'P', "not available yet; --progress is"),
+	REFUSED("partial-dir", NULL, 0, "not available yet"),
+	REFUSED("filter", NULL, 'f', "not available yet; --exclude and --include are"),
+	REFUSED(NULL, NULL, 'F', "not available yet; --exclude and --include are"),
+	REFUSED("cvs-exclude", NULL, 'C', "not available yet; --exclude and --include are"),
+	REFUSED("info", NULL, 0, "not available yet; --progress and --stats are"),
+	REFUSED("password-file", NULL, 0, "not available; lade+tcp:// takes --token-file"),
+	REFUSED("port", NULL, 0, "not available; write lade+tcp://HOST:PORT/path"),
+	REFUSED("crtimes", NULL, 'N', "Linux cannot set birth times"),
+	REFUSED("block-size", NULL, 'B', "chunks have no fixed size"),
+	REFUSED("write-batch", NULL, 0, "there is no batch mode"),
+	REFUSED("only-write-batch", NULL, 0, "there is no batch mode"),
+	REFUSED("read-batch", NULL, 0, "there is no batch mode"),
+	REFUSED("delete-during", NULL, 0, "deletion comes after the scan; use --delete"),
+	REFUSED("delete-delay", NULL, 0, "deletion comes after the scan; use --delete"),
+	REFUSED("delete-before", NULL, 0, "deletion comes after the scan; use --delete"),
+	REFUSED("delete-after", NULL, 0, "deletion comes after the scan; use --delete"),
+	REFUSED("daemon", NULL, 0, "not available yet; 'lade serve --listen' is"),
+	REFUSED("server", NULL, 0,
+		"lade does not speak rsync's protocol; the far command is 'lade serve --stdio'"),
+	LATER("update", NULL, 'u'),
+	LATER("bwlimit", NULL, 0),
+	LATER("relative", NULL, 'R'),
+	LATER("one-file-system", NULL, 'x'),
+	LATER("files-from", NULL, 0),
+	LATER("from0", NULL, '0'),
+	LATER("backup", NULL, 'b'),
+	LATER("backup-dir", "suffix", 0),
+	LATER("inplace", NULL, 0),
+	LATER("append", "append-verify", 0),
+	LATER("dirs", "old-dirs", 'd'),
+	LATER("mkpath", NULL, 0),
+	LATER("copy-links", NULL, 'L'),
+	LATER("copy-dirlinks", NULL, 'k'),
+	LATER("keep-dirlinks", NULL, 'K'),
+	LATER("safe-links", "copy-unsafe-links", 0),
+	LATER("munge-links", NULL, 0),
+	LATER("executability", NULL, 'E'),
+	LATER("chmod", "chown", 0),
+	LATER("usermap", "groupmap", 0),
+	LATER("atimes", "open-noatime", 'U'),
+	LATER("omit-dir-times", NULL, 'O'),
+	LATER("omit-link-times", NULL, 'J'),
+	LATER("super", "fake-super", 0),
+	LATER("existing", "ignore-non-existing", 0),
+	LATER("ignore-existing", NULL, 0),
+	LATER("ignore-times", NULL, 'I'),
+	LATER("size-only", NULL, 0),
+	LATER("modify-window", NULL, '@'),
+	LATER("max-size", "min-size", 0),
+	LATER("prune-empty-dirs", NULL, 'm'),
+	LATER("remove-source-files", NULL, 0),
+	LATER("delete-excluded", "max-delete", 0),
+	LATER("force", "ignore-errors", 0),
+	LATER("ignore-missing-args", "delete-missing-args", 0),
+	LATER("link-dest", NULL, 0),
+	LATER("copy-dest", "compare-dest", 0),
+	LATER("fuzzy", NULL, 'y'),
+	LATER("temp-dir", NULL, 'T'),
+	LATER("delay-updates", "preallocate", 0),
+	LATER("timeout", "contimeout", 0),
+	LATER("out-format", "list-only", 0),
+	LATER("log-file", "log-file-format", 0),
+	LATER("8-bit-output", NULL, '8'),
+	LATER("ipv4", NULL, '4'),
+	LATER("ipv6", NULL, '6'),
+};
+
+const struct lade_option_row *lade_sync_options(size_t *count_out)
+{
+	*count_out = sizeof(rows) / sizeof(rows[0]);
+	return rows;
+}
+
+const char *lade_sync_group_title(enum lade_sync_group group)
+{
+	static const char *const titles[LADE_GROUP_COUNT] = {
+		[LADE_GROUP_NONE] = "",
+		[LADE_GROUP_WHAT] = "What is transferred",
+		[LADE_GROUP_KEEP] = "What is kept of each file",
+		[LADE_GROUP_CHOOSE] = "Which files take part",
+		[LADE_GROUP_DELETE] = "What goes",
+		[LADE_GROUP_PRINT] = "What is printed",
+		[LADE_GROUP_CONNECT] = "The other side",
+		[LADE_GROUP_BYTES] = "How the bytes move",
+	};
+
+	return titles[group];
+}

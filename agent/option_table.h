@@ -1,0 +1,53 @@
+/*
+ * The options of `lade sync`, as one table: parsing, --no- forms and help are made of it.
+ */
+#ifndef LADE_AGENT_OPTION_TABLE_H
+#define LADE_AGENT_OPTION_TABLE_H
+
+#include <stddef.h>
+
+#include "agent/option_walk.h"
+
+/* What a row means. */
+enum lade_sync_option {
+	LADE_SYNC_BITS,     /* switches the row's bits (enum lade_option) on and off */
+	LADE_SYNC_REFUSED,  /* an option of rsync that lade has not */
+	LADE_SYNC_VERBOSE,
+	LADE_SYNC_QUIET,
+	LADE_SYNC_ITEMIZE,
+	LADE_SYNC_STATS,
+	LADE_SYNC_PROGRESS,
+	LADE_SYNC_HUMAN,
+	LADE_SYNC_EXCLUDE,
+	LADE_SYNC_INCLUDE,
+	LADE_SYNC_EXCLUDE_FROM,
+	LADE_SYNC_INCLUDE_FROM,
+	LADE_SYNC_RSH,
+	LADE_SYNC_LADE_PATH,
+	LADE_SYNC_TOKEN_FILE,
+	LADE_SYNC_PATH,
+	LADE_SYNC_WHOLE_FILE,
+	LADE_SYNC_HELP,
+	LADE_SYNC_VERSION,
+};
+
+/* The groups of the help, in their order; refused options are in none. */
+enum lade_sync_group {
+	LADE_GROUP_NONE,
+	LADE_GROUP_WHAT,
+	LADE_GROUP_KEEP,
+	LADE_GROUP_CHOOSE,
+	LADE_GROUP_DELETE,
+	LADE_GROUP_PRINT,
+	LADE_GROUP_CONNECT,
+	LADE_GROUP_BYTES,
+	LADE_GROUP_COUNT,
+};
+
+/* The rows; *count_out is how many. Static storage. */
+const struct lade_option_row *lade_sync_options(size_t *count_out);
+
+/* The title of a group; static text. */
+const char *lade_sync_group_title(enum lade_sync_group group);
+
+#endif

@@ -1,0 +1,314 @@
+/*
+ * From the words of `lade sync` to its options: the table's rows are applied in the order
+ * of the command line, then the whole is checked.
+ */
+#include "agent/options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/option_table.h"
+#include "agent/sync/sync.h"
+#include "protocol/entry.h"
+
+#define HINT "try 'lade help sync'"
+
+/* Stop walking: --help and --version need nothing else. */
+#define ENOUGH 1
+
+/* What is collected during the walk. */
+struct parse {
+	struct lade_options *options;
+	const char **arguments; /* those that are no options */
+	unsigned argument_count;
+};
+
+static int apply_bits(struct lade_options *options, const struct lade_option_use *use)
+{
+	if (!use->on)
+		options->bits &= ~use->row->bits;
+	else
+		options->bits |= use->row->bits;
+	/*
+	 * An ACL holds the permissions of owner and others too: one without the other is half a
+	 * thing.
+	 */
+	if (use->on && use->row->bits == LADE_OPTION_ACLS)
+		options->bits |= LADE_OPTION_PERMS;
+	return 0;
+}
+
+static int apply_rule(struct lade_options *options, const struct lade_option_use *use,
+		      struct lade_complaint *complaint)
+{
+	int id = use->row->id;
+	bool include = id == LADE_SYNC_INCLUDE || id == LADE_SYNC_INCLUDE_FROM;
+	struct lade_fault fault = { .operation = "use pattern" };
+	int error;
+
+	if (id == LADE_SYNC_EXCLUDE_FROM || id == LADE_SYNC_INCLUDE_FROM) {
+		error = lade_filter_add_file(options->filter, include, use->value, &fault);
+		return error ? lade_complain_fault(complaint, LADE_EXIT_FILE, &fault) : 0;
+	}
+	error = lade_filter_add(options->filter, include, use->value, &fault);
+	if (!error)
+		return 0;
+	return lade_complain(complaint, error == LADE_E_MEMORY ? LADE_EXIT_MEMORY : LADE_EXIT_USAGE,
+			     "option '%s': the pattern '%s' is not possible: %s; " HINT,
+			     use->spelled, use->value,
+			     use->value[0] ? lade_error_text(error) : "it is empty");
+}
+
+static int apply_path(struct lade_options *options, const struct lade_option_use *use,
+		      struct lade_complaint *complaint)
+{
+	if (lade_path_parse(use->value, &options->path) == 0)
+		return 0;
+	return lade_complain(complaint, LADE_EXIT_USAGE,
+			     "unknown path '%s'; 'lade paths' lists them; " HINT, use->value);
+}
+
+static int apply_text(const char **text, const struct lade_option_use *use,
+		      struct lade_complaint *complaint)
+{
+	if (!use->value[0])
+		return lade_complain(complaint, LADE_EXIT_USAGE,
+				     "option '%s' needs a value (%s); " HINT, use->spelled,
+				     use->row->value);
+	*text = use->value;
+	return 0;
+}
+
+static int apply_whole_file(const struct lade_option_use *use, struct lade_complaint *complaint)
+{
+	if (use->on)
+		return 0;
+	return lade_complain(complaint, LADE_EXIT_USAGE,
+			     "option '%s': delta transfer comes later, files are sent whole; " HINT,
+			     use->spelled);
+}
+
+/* Long because there are many options; each is a line. */
+static int apply_option(struct lade_options *options, const struct lade_option_use *use,
+			struct lade_complaint *complaint)
+{
+	switch ((enum lade_sync_option)use->row->id) {
+	case LADE_SYNC_BITS:
+		return apply_bits(options, use);
+	case LADE_SYNC_VERBOSE:
+		options->verbose = use->on ? options->verbose + 1 : 0;
+		return 0;
+	case LADE_SYNC_QUIET:
+		options->quiet = use->on;
+		return 0;
+	case LADE_SYNC_ITEMIZE:
+		options->itemize = use->on ? options->itemize + 1 : 0;
+		return 0;
+	case LADE_SYNC_STATS:
+		options->stats = use->on;
+		return 0;
+	case LADE_SYNC_PROGRESS:
+		options->progress = use->on;
+		return 0;
+	case LADE_SYNC_HUMAN:
+		/*
+		 * Digits come in groups unless told otherwise, as in rsync: -h goes on from
+		 * there.
+		 */
+		options->human = use->on ? options->human + 1 : 0;
+		return 0;
+	case LADE_SYNC_EXCLUDE:
+	case LADE_SYNC_INCLUDE:
+	case LADE_SYNC_EXCLUDE_FROM:
+	case LADE_SYNC_INCLUDE_FROM:
+		return apply_rule(options, use, complaint);
+	case LADE_SYNC_RSH:
+		return apply_text(&options->rsh, use, complaint);
+	case LADE_SYNC_LADE_PATH:
+		return apply_text(&options->lade_path, use, complaint);
+	case LADE_SYNC_TOKEN_FILE:
+		return apply_text(&options->token_file, use, complaint);
+	case LADE_SYNC_PATH:
+		return apply_path(options, use, complaint);
+	case LADE_SYNC_WHOLE_FILE:
+		return apply_whole_file(use, complaint);
+	case LADE_SYNC_HELP:
+		options->help = true;
+		return ENOUGH;
+	case LADE_SYNC_VERSION:
+		options->version = true;
+		return ENOUGH;
+	case LADE_SYNC_REFUSED: /* by the walk */
+		break;
+	}
+	return 0;
+}
+
+static int apply(void *context, const struct lade_option_use *use, struct lade_complaint *complaint)
+{
+	struct parse *parse = context;
+
+	if (use->row)
+		return apply_option(parse->options, use, complaint);
+	parse->arguments[parse->argument_count++] = use->value;
+	return 0;
+}
+
+static int no_memory(struct lade_complaint *complaint)
+{
+	(void)lade_complain(complaint, LADE_EXIT_MEMORY, "out of memory");
+	return LADE_E_MEMORY;
+}
+
+/* Keep the source's path; all of them must be on the host of the first. */
+static int add_source(struct lade_options *options, const char *argument,
+		      struct lade_complaint *complaint)
+{
+	struct lade_endpoint endpoint = { .kind = LADE_ENDPOINT_LOCAL };
+	int error = lade_endpoint_parse(&endpoint, argument, complaint);
+
+	if (error)
+		goto out;
+	if (options->source_count == 0 && endpoint.host && !endpoint.host[0]) {
+		error = lade_complain(complaint, LADE_EXIT_USAGE,
+				      "'%s' names no host; for a local file write ./%s", argument,
+				      argument);
+		goto out;
+	}
+	if (options->source_count && !lade_endpoint_same_host(&options->remote, &endpoint)) {
+		error = lade_complain(complaint, LADE_EXIT_USAGE,
+				      "'%s': all sources must be on one host; " HINT, argument);
+		goto out;
+	}
+	options->sources[options->source_count++] = endpoint.path;
+	endpoint.path = NULL;
+	if (options->source_count == 1) {
+		options->remote = endpoint;
+		memset(&endpoint, 0, sizeof(endpoint));
+	}
+out:
+	lade_endpoint_fini(&endpoint);
+	return error;
+}
+
+static int set_destination(struct lade_options *options, const char *argument,
+			   struct lade_complaint *complaint)
+{
+	struct lade_endpoint endpoint = { .kind = LADE_ENDPOINT_LOCAL };
+	int error = lade_endpoint_parse(&endpoint, argument, complaint);
+
+	if (error)
+		goto out;
+	if (endpoint.host && !endpoint.host[0]) {
+		error = lade_complain(complaint, LADE_EXIT_USAGE,
+				      "'%s' names no host; for a local file write ./%s", argument,
+				      argument);
+		goto out;
+	}
+	if (endpoint.kind != LADE_ENDPOINT_LOCAL && options->remote.kind != LADE_ENDPOINT_LOCAL) {
+		error = lade_complain(complaint, LADE_EXIT_USAGE,
+				      "the sources and the destination are both remote; " HINT);
+		goto out;
+	}
+	options->push = options->remote.kind == LADE_ENDPOINT_LOCAL;
+	options->destination = endpoint.path;
+	endpoint.path = NULL;
+	if (endpoint.kind != LADE_ENDPOINT_LOCAL) {
+		options->remote = endpoint;
+		memset(&endpoint, 0, sizeof(endpoint));
+	}
+out:
+	lade_endpoint_fini(&endpoint);
+	return error;
+}
+
+static int take_arguments(struct parse *parse, struct lade_complaint *complaint)
+{
+	struct lade_options *options = parse->options;
+	unsigned count = parse->argument_count;
+	int error = 0;
+
+	if (count == 0)
+		return lade_complain(complaint, LADE_EXIT_USAGE,
+				     "no source and no destination; " HINT);
+	if (count == 1)
+		return lade_complain(complaint, LADE_EXIT_USAGE,
+				     "'%s' alone: a source and a destination are needed; " HINT,
+				     parse->arguments[0]);
+	if (count - 1 > LADE_SOURCES_MAX)
+		return lade_complain(complaint, LADE_EXIT_USAGE,
+				     "%u sources are too many: at most %u", count - 1,
+				     LADE_SOURCES_MAX);
+	options->sources = calloc(count, sizeof(*options->sources));
+	if (!options->sources)
+		return no_memory(complaint);
+	for (unsigned i = 0; i < count - 1 && !error; i++)
+		error = add_source(options, parse->arguments[i], complaint);
+	return error ? error : set_destination(options, parse->arguments[count - 1], complaint);
+}
+
+/* What one option needs of others. */
+static int check(struct lade_options *options, struct lade_complaint *complaint)
+{
+	if ((options->bits & LADE_OPTION_DELETE) && !(options->bits & LADE_OPTION_RECURSIVE))
+		return lade_complain(complaint, LADE_EXIT_USAGE,
+				     "--delete does not work without --recursive (-r); " HINT);
+	if (options->itemize > 1)
+		return lade_complain(
+			complaint, LADE_EXIT_USAGE,
+			"option '-ii' (unchanged files too) is not available yet; -i is; " HINT);
+	if (options->remote.kind == LADE_ENDPOINT_TCP && !options->token_file)
+		return lade_complain(complaint, LADE_EXIT_USAGE,
+				     "lade+tcp:// needs --token-file=FILE; " HINT);
+	if (options->human > 3)
+		options->human = 3;
+	if ((options->itemize || options->verbose) && !options->quiet)
+		options->bits |= LADE_OPTION_ITEMIZE;
+	return 0;
+}
+
+int lade_options_parse(struct lade_options *options, int argc, char *const argv[],
+		       struct lade_complaint *complaint)
+{
+	struct parse parse = { .options = options };
+	struct lade_option_walk walk = { .apply = apply, .context = &parse, .hint = HINT };
+	int error;
+
+	memset(options, 0, sizeof(*options));
+	options->path = LADE_PATH_AUTO;
+	options->human = 1;
+	/* As in rsync: -h is --help only on its own. */
+	if (argc == 1 && strcmp(argv[0], "-h") == 0) {
+		options->help = true;
+		return 0;
+	}
+	parse.arguments = calloc((size_t)argc + 1, sizeof(*parse.arguments));
+	if (!parse.arguments || lade_filter_new(&options->filter)) {
+		error = no_memory(complaint);
+		goto out;
+	}
+	walk.rows = lade_sync_options(&walk.row_count);
+	error = lade_option_walk(&walk, argc, argv, complaint);
+	if (error == ENOUGH) {
+		error = 0;
+		goto out;
+	}
+	if (!error)
+		error = take_arguments(&parse, complaint);
+	if (!error)
+		error = check(options, complaint);
+out:
+	free(parse.arguments);
+	return error;
+}
+
+void lade_options_fini(struct lade_options *options)
+{
+	lade_filter_free(options->filter);
+	lade_endpoint_fini(&options->remote);
+	for (unsigned i = 0; i < options->source_count; i++)
+		free(options->sources[i]);
+	free(options->sources);
+	free(options->destination);
+	memset(options, 0, sizeof(*options));
+}

@@ -1,0 +1,108 @@
+/*
+ * Progress. The rate is smoothed over about five seconds; before that much time has
+ * passed it is the mean since the start. Nothing runs backwards but the time left.
+ */
+#include "agent/progress.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/figures.h"
+
+#define WINDOW_S 5.0
+#define NS_PER_S 1000000000
+
+void lade_progress_start(struct lade_progress_meter *meter, int64_t now_ns)
+{
+	memset(meter, 0, sizeof(*meter));
+	meter->start_ns = meter->last_ns = now_ns;
+}
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* While the scan goes on, what is done is never all. */
+static unsigned percent_of(const struct lade_progress *progress)
+{
+	bool complete = progress->scanned && progress->bytes_done >= progress->bytes &&
+		progress->files_done >= progress->files;
+	double percent;
+
+	if (complete)
+		return 100;
+	if (progress->bytes == 0)
+		return 0;
+	percent = (double)progress->bytes_done * 100 / (double)progress->bytes;
+	return percent >= 99 ? 99 : (unsigned)percent;
+}
+
+void lade_progress_update(struct lade_progress_meter *meter, const struct lade_progress *progress,
+			  int64_t now_ns)
+{
+	struct lade_progress *now = &meter->now;
+	unsigned percent;
+
+	now->entries = larger(now->entries, progress->entries);
+	now->files = larger(now->files, progress->files);
+	now->files_done = larger(now->files_done, progress->files_done);
+	now->bytes = larger(now->bytes, progress->bytes);
+	now->bytes_done = larger(now->bytes_done, progress->bytes_done);
+	now->scanned = now->scanned || progress->scanned;
+	percent = percent_of(now);
+	if (percent > meter->percent)
+		meter->percent = percent;
+	if (now_ns > meter->last_ns) {
+		double seconds = (double)(now_ns - meter->last_ns) / NS_PER_S;
+		double share = seconds / (seconds + WINDOW_S);
+
+		meter->rate += share * ((double)(now->bytes_done - meter->last_bytes) / seconds -
+					meter->rate);
+		meter->weight += share * (1 - meter->weight);
+		meter->last_ns = now_ns;
+		meter->last_bytes = now->bytes_done;
+	}
+}
+
+/*
+ * A whole number for people; what is beyond any sense is cut (its conversion would be undefined).
+ */
+static uint64_t whole(double value)
+{
+	return value < 1e18 ? (uint64_t)value : (uint64_t)1e18;
+}
+
+/* Append to the line; what does not fit is cut. */
+#define PUT(...)                                                                                   \
+	do {                                                                                       \
+		if (len < LADE_PROGRESS_LINE_SIZE - 1)                                             \
+			len += (size_t)snprintf(out + len, LADE_PROGRESS_LINE_SIZE - len,          \
+						__VA_ARGS__);                                      \
+	} while (0)
+
+size_t lade_progress_line(const struct lade_progress_meter *meter, unsigned human, bool last,
+			  char out[LADE_PROGRESS_LINE_SIZE])
+{
+	const struct lade_progress *now = &meter->now;
+	double rate = meter->weight > 0 ? meter->rate / meter->weight : 0;
+	char figure[LADE_FIGURE_SIZE];
+	size_t len = 0;
+
+	PUT("%14s  %3u%%%s", lade_figure(figure, now->bytes_done, human), meter->percent,
+	    now->scanned ? " " : "+");
+	PUT("  %8sB/s",
+	    lade_figure(figure, whole(rate),
+			human >= LADE_HUMAN_BINARY ? LADE_HUMAN_BINARY : LADE_HUMAN_DECIMAL));
+	PUT("  %s", lade_figure(figure, now->files_done, human));
+	PUT("/%s%s files", lade_figure(figure, now->files, human), now->scanned ? "" : "+");
+	if (last)
+		PUT("  %s",
+		    lade_figure_seconds(figure,
+					(uint64_t)(meter->last_ns - meter->start_ns) / NS_PER_S));
+	else if (now->scanned && rate >= 1 && now->bytes > now->bytes_done)
+		PUT("  %s left",
+		    lade_figure_seconds(figure,
+					whole((double)(now->bytes - now->bytes_done) / rate)));
+	return len < LADE_PROGRESS_LINE_SIZE ? len : LADE_PROGRESS_LINE_SIZE - 1;
+}

@@ -1,0 +1,41 @@
+/*
+ * The line that shows how far a session is. Pure: the clock is the caller's.
+ */
+#ifndef LADE_AGENT_PROGRESS_H
+#define LADE_AGENT_PROGRESS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/sync/events.h"
+
+/* Room for any line, its NUL included. */
+#define LADE_PROGRESS_LINE_SIZE 160
+
+/* What is remembered between updates. */
+struct lade_progress_meter {
+	int64_t start_ns;   /* of any steady clock */
+	int64_t last_ns;
+	uint64_t last_bytes;
+	double rate;        /* bytes per second, smoothed, still to be divided by weight */
+	double weight;      /* how much of the smoothing's window has been seen, 0 to 1 */
+	unsigned percent;   /* the largest shown */
+	struct lade_progress now;
+};
+
+/* Start at now_ns with nothing done. */
+void lade_progress_start(struct lade_progress_meter *meter, int64_t now_ns);
+
+/* Take in where the session stands. Values that went back are held at what they were. */
+void lade_progress_update(struct lade_progress_meter *meter, const struct lade_progress *progress,
+			  int64_t now_ns);
+
+/*
+ * Write the line: bytes, percent (with `+` while the source is not wholly scanned), rate, files,
+ * time left (of the last line, instead: time taken). human as for lade_figure(). Returns its
+ * length.
+ */
+size_t lade_progress_line(const struct lade_progress_meter *meter, unsigned human, bool last,
+			  char out[LADE_PROGRESS_LINE_SIZE]);
+
+#endif
