@@ -1,0 +1,314 @@
+/*
+ * A source that changes while it is sent (attack class A16): cut short at every 64 KiB,
+ * grown, rewritten, replaced by something else, gone; with each way of moving. The
+ * connection is pipes of the usual 64 KiB, so that the sender is never far ahead of the byte
+ * that the receiver has reached. What else is in the tree always arrives.
+ */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "agent/sync/sync.h"
+#include "protocol/entry.h"
+#include "tests/fault/scene.h"
+#include "tests/fault/sink.h"
+
+#define BIG (2u << 20)
+#define STEP (64u << 10)
+#define OTHER (200u << 10)
+#define OPTIONS ((uint64_t)LADE_OPTION_RECURSIVE | LADE_OPTION_NUMERIC_IDS | LADE_OPTION_TIMES)
+
+static struct scene scene;
+static uint8_t content[BIG + STEP], other[OTHER];
+
+/* What happens to the source, and when. */
+struct change {
+	const char *name;
+	void (*make)(const struct change *change);
+	uint64_t at;     /* when the receiver has reached this byte of "big" */
+	uint64_t length; /* the maker's own */
+	bool done;
+};
+
+/* ---- what can happen ---- */
+
+static void cut(const struct change *change)
+{
+	assert_int_equal(truncate(scene_path(&scene, "big"), (off_t)change->length), 0);
+}
+
+static void grow(const struct change *change)
+{
+	int fd = open(scene_path(&scene, "big"), O_WRONLY | O_APPEND | O_CLOEXEC);
+
+	(void)change;
+	assert_int_equal(write(fd, content + BIG, STEP), STEP);
+	close(fd);
+}
+
+/* Other bytes, from change->length on, in place. */
+static void rewrite(const struct change *change)
+{
+	int fd = open(scene_path(&scene, "big"), O_WRONLY | O_CLOEXEC);
+
+	for (uint64_t off = change->length; off < BIG; off += 4096)
+		assert_int_equal(pwrite(fd, "changed", 7, (off_t)off), 7);
+	close(fd);
+}
+
+static void vanish(const struct change *change)
+{
+	(void)change;
+	assert_int_equal(unlink(scene_path(&scene, "big")), 0);
+}
+
+static void become_fifo(const struct change *change)
+{
+	vanish(change);
+	assert_int_equal(mkfifo(scene_path(&scene, "big"), 0600), 0);
+}
+
+static void become_symlink(const struct change *change)
+{
+	char canary[PATH_MAX + 8];
+
+	vanish(change);
+	snprintf(canary, sizeof(canary), "%s/canary", scene.outside);
+	assert_int_equal(symlink(canary, scene_path(&scene, "big")), 0);
+}
+
+static void become_directory(const struct change *change)
+{
+	vanish(change);
+	assert_int_equal(mkdir(scene_path(&scene, "big"), 0700), 0);
+}
+
+/* ---- sessions ---- */
+
+static void hook(struct sink *sink, const struct sink_file *file, uint64_t off)
+{
+	struct change *change = sink->context;
+
+	if (change->done || strcmp(file->name, "big") || off < change->at)
+		return;
+	change->done = true;
+	change->make(change);
+}
+
+static int serve(struct lade_connection *connection, void *context)
+{
+	(void)context;
+	return lade_sync_serve(connection, NULL);
+}
+
+static void check_others(const struct sink *sink)
+{
+	static const char *const names[] = { "after", "before", "tiny" };
+
+	for (size_t i = 0; i < 3; i++) {
+		const struct sink_file *file = sink_find(sink, names[i]);
+		uint64_t size = strcmp(names[i], "tiny") ? OTHER : 1000;
+
+		assert_non_null(file);
+		assert_true(!file->gone && !file->damaged && file->size == size);
+		assert_memory_equal(file->content, other, size);
+	}
+}
+
+/* One session with a change; the sender's exit status. */
+static int run_session(struct change *change, enum lade_path path, struct sink *sink)
+{
+	struct peer peer;
+	char source[PATH_MAX + 2];
+	int status;
+
+	scene_write(&scene, "after", other, OTHER);
+	scene_write(&scene, "before", other, OTHER);
+	scene_write(&scene, "tiny", other, 1000);
+	(void)rmdir(scene_path(&scene, "big"));
+	(void)unlink(scene_path(&scene, "big"));
+	scene_write(&scene, "big", content, BIG);
+	snprintf(source, sizeof(source), "%s/", scene.inside);
+
+	peer_start_with(&peer, LADE_CONNECTION_PIPES, serve, NULL);
+	peer.path = path;
+	peer_hello(&peer);
+	peer_open(&peer, PEER_SENDS, OPTIONS, source);
+	*sink = (struct sink){ .peer = &peer, .hook = hook, .context = change };
+	assert_true(sink_run(sink));
+	status = peer_stop(&peer);
+	assert_true(change->done);
+	check_others(sink);
+	return status;
+}
+
+/* Cut at every 64 KiB, to where the sender is, to before it, and to nothing. */
+static void test_cut(void **state)
+{
+	enum lade_path path = *(const enum lade_path *)*state;
+
+	for (uint64_t at = 0; at < BIG; at += STEP) {
+		const uint64_t lengths[] = { at + STEP, at / 2, 0 };
+		struct change change = { "cut", cut, at, lengths[at / STEP % 3], false };
+		struct sink sink;
+		const struct sink_file *big;
+
+		if (change.length >= BIG)
+			change.length = BIG - 1;
+		assert_int_equal(run_session(&change, path, &sink), 0);
+		big = sink_find(&sink, "big");
+		/* Near its end all of it may have left, and its end was said, before it was cut. */
+		if (at + 4 * STEP <= BIG)
+			assert_true(big->attempts >= 1 && !big->damaged);
+		assert_int_equal(big->size, big->attempts ? change.length : BIG);
+		if (!big->damaged)
+			assert_memory_equal(big->content, content, big->size);
+		sink_fini(&sink);
+	}
+}
+
+static void test_grow(void **state)
+{
+	enum lade_path path = *(const enum lade_path *)*state;
+	struct change change = { "grow", grow, BIG / 2, 0, false };
+	const struct sink_file *big;
+	struct sink sink;
+
+	assert_int_equal(run_session(&change, path, &sink), 0);
+	big = sink_find(&sink, "big");
+	assert_true(big->attempts >= 1 && !big->damaged && !big->changed);
+	assert_int_equal(big->size, BIG + STEP);
+	assert_memory_equal(big->content, content, big->size);
+	sink_fini(&sink);
+}
+
+/* Pages that were digested and lent, and are then overwritten: found by the digest, sent again. */
+static void test_rewrite(void **state)
+{
+	enum lade_path path = *(const enum lade_path *)*state;
+	unsigned asked = 0;
+
+	for (uint64_t at = 0; at < BIG; at += 4 * STEP) {
+		struct change change = { "rewrite", rewrite, at, 0, false };
+		uint8_t *now = malloc(BIG);
+		const struct sink_file *big;
+		struct sink sink;
+
+		memcpy(now, content, BIG);
+		for (uint64_t off = 0; off < BIG; off += 4096)
+			memcpy(now + off, "changed", 7);
+		assert_int_equal(run_session(&change, path, &sink), 0);
+		big = sink_find(&sink, "big");
+		asked += big->asked;
+		assert_true(big->attempts >= 1 && !big->damaged && !big->changed);
+		assert_memory_equal(big->content, now, BIG);
+		sink_fini(&sink);
+		free(now);
+	}
+	/* The point of it: where pages are lent, a run arrived that was not what its digest says. */
+	if (path == LADE_PATH_SENDFILE || path == LADE_PATH_SPLICE)
+		assert_true(asked > 0);
+}
+
+/* The descriptor that was opened goes on; the name does not matter until another attempt. */
+static void test_replaced(void **state)
+{
+	static void (*const makers[])(const struct change *) = { vanish, become_fifo,
+		become_symlink, become_directory };
+	enum lade_path path = *(const enum lade_path *)*state;
+
+	for (size_t i = 0; i < sizeof(makers) / sizeof(makers[0]); i++) {
+		struct change change = { "replaced", makers[i], BIG / 2, 0, false };
+		const struct sink_file *big;
+		struct sink sink;
+		int status = run_session(&change, path, &sink);
+
+		big = sink_find(&sink, "big");
+		/* Its ctime moved with the unlink: another attempt, which finds no such file. */
+		assert_int_equal(status, LADE_EXIT_VANISHED);
+		assert_true(big->gone);
+		sink_fini(&sink);
+	}
+}
+
+/* Before it is opened at all: found when its turn comes. */
+static void test_replaced_before(void **state)
+{
+	static void (*const makers[])(const struct change *) = { vanish, become_fifo,
+		become_symlink, become_directory };
+	enum lade_path path = *(const enum lade_path *)*state;
+
+	for (size_t i = 0; i < sizeof(makers) / sizeof(makers[0]); i++) {
+		struct change change = { "replaced", makers[i], 0, 0, false };
+		struct lade_message message;
+		char source[PATH_MAX + 8];
+		const struct sink_file *big;
+		struct sink sink;
+		struct peer peer;
+
+		(void)rmdir(scene_path(&scene, "big"));
+		(void)unlink(scene_path(&scene, "big"));
+		scene_write(&scene, "big", content, BIG);
+		snprintf(source, sizeof(source), "%s/big", scene.inside);
+		peer_start_with(&peer, LADE_CONNECTION_PIPES, serve, NULL);
+		peer.path = path;
+		peer_hello(&peer);
+		peer_open(&peer, PEER_SENDS, OPTIONS, source);
+		sink = (struct sink){ .peer = &peer };
+		assert_true(peer_hear_type(&peer, LADE_MSG_ENTRY, &message));
+		makers[i](&change);
+		sink.files[0].name[0] = 'b';
+		sink.files[0].size = BIG;
+		sink.file_count = 1;
+		lade_put_want(&peer.out, &(struct lade_msg_want){ 0, 0 });
+		peer_say(&peer);
+		assert_true(sink_run(&sink));
+		big = &sink.files[0];
+		assert_true(big->gone);
+		assert_int_equal(peer_stop(&peer), LADE_EXIT_VANISHED);
+		sink_fini(&sink);
+	}
+}
+
+/* ---- all of it ---- */
+
+static int setup(void **state)
+{
+	(void)state;
+	scene_make(&scene);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	scene_remove(&scene);
+	return 0;
+}
+
+int main(void)
+{
+	static enum lade_path paths[] = { LADE_PATH_SENDFILE, LADE_PATH_SPLICE, LADE_PATH_MMAP,
+		LADE_PATH_COPY };
+#define EACH(test, i) { #test, test, setup, teardown, &paths[i] }
+#define ALL(test) EACH(test, 0), EACH(test, 1), EACH(test, 2), EACH(test, 3)
+	const struct CMUnitTest tests[] = {
+		ALL(test_cut), ALL(test_grow), ALL(test_rewrite), ALL(test_replaced),
+			ALL(test_replaced_before),
+	};
+
+	for (size_t i = 0; i < sizeof(content); i++)
+		content[i] = (uint8_t)(i * 2654435761u >> 13);
+	for (size_t i = 0; i < sizeof(other); i++)
+		other[i] = (uint8_t)(i * 40503u >> 5);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("changing source", tests, NULL, NULL);
+}

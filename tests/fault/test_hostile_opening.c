@@ -1,0 +1,186 @@
+/*
+ * Strangers and liars before a session begins: greetings that are none, versions that
+ * nobody speaks, requests that make no sense (attack classes A7, A9, A11).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "protocol/hello.h"
+#include "tests/fault/attack.h"
+
+#define STREAM LADE_EXIT_STREAM
+
+/* attack->data: what is said instead of a HELLO. */
+static void greeting(struct peer *peer, const struct attack *attack)
+{
+	uint8_t scratch[256];
+	size_t got;
+
+	peer_say_raw(peer, attack->data, attack->len);
+	lade_connection_end_writing(&peer->connection);
+	while (lade_connection_read_some(&peer->connection, scratch, sizeof(scratch), &got,
+					 NULL) == 0 && got)
+		;
+}
+
+/* The same without hanging up: the server does not wait for more than it needs to know a stranger. */
+static void open_greeting(struct peer *peer, const struct attack *attack)
+{
+	uint8_t bytes[LADE_HELLO_LEN];
+	size_t got;
+
+	peer_say_raw(peer, attack->data, attack->len);
+	assert_int_equal(lade_connection_read(&peer->connection, bytes, sizeof(bytes), NULL), 0);
+	assert_int_equal(lade_connection_wait(&peer->connection, 5000, NULL), 0);
+	assert_true(lade_connection_read_some(&peer->connection, bytes, 1, &got, NULL) || got == 0);
+}
+
+/* attack->data: lowest and highest version. */
+static void versions(struct peer *peer, const struct attack *attack)
+{
+	const uint16_t *range = attack->data;
+	const struct lade_hello hello = { .version_min = range[0], .version_max = range[1] };
+	uint8_t bytes[LADE_HELLO_LEN];
+
+	lade_hello_put(bytes, &hello);
+	peer_say_raw(peer, bytes, sizeof(bytes));
+	assert_int_equal(lade_connection_read(&peer->connection, bytes, sizeof(bytes), NULL), 0);
+}
+
+/* A HELLO that comes byte by byte is one all the same. */
+static void trickle(struct peer *peer, const struct attack *attack)
+{
+	const struct timespec pause = { .tv_nsec = 2000000 };
+	const struct lade_hello ours = { .version_min = 1, .version_max = 1 };
+	struct lade_hello theirs;
+	uint8_t bytes[LADE_HELLO_LEN];
+
+	(void)attack;
+	lade_hello_put(bytes, &ours);
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		peer_say_raw(peer, bytes + i, 1);
+		nanosleep(&pause, NULL);
+	}
+	assert_int_equal(lade_connection_read(&peer->connection, bytes, sizeof(bytes), NULL), 0);
+	assert_int_equal(lade_hello_get(bytes, &theirs), 0);
+	peer_open(peer, PEER_RECEIVES, ATTACK_OPTIONS, attack_scene()->inside);
+	attack_root(peer);
+	attack_entries_end(peer);
+	assert_true(peer_finish_session(peer));
+}
+
+/* attack->data: the frame behind the HELLO. */
+static void raw_open(struct peer *peer, const struct attack *attack)
+{
+	peer_hello(peer);
+	peer_say_raw(peer, attack->data, attack->len);
+	lade_connection_end_writing(&peer->connection);
+}
+
+/* attack->data: an OPEN. */
+static void bad_open(struct peer *peer, const struct attack *attack)
+{
+	peer_hello(peer);
+	lade_put_open(&peer->out, attack->data);
+	peer_say(peer);
+}
+
+/* Two OPENs. */
+static void open_twice(struct peer *peer, const struct attack *attack)
+{
+	(void)attack;
+	peer_hello(peer);
+	peer_open(peer, PEER_RECEIVES, ATTACK_OPTIONS, attack_scene()->inside);
+	peer_open(peer, PEER_RECEIVES, ATTACK_OPTIONS, attack_scene()->inside);
+}
+
+/* A destination that cannot be. */
+static void bad_destination(struct peer *peer, const struct attack *attack)
+{
+	peer_hello(peer);
+	peer_open(peer, PEER_RECEIVES, ATTACK_OPTIONS, attack->data);
+	attack_root(peer);
+	attack_file(peer, "x", 10);
+	attack_entries_end(peer);
+	while (peer_finish_session(peer))
+		;
+	assert_int_equal(peer->fatal, 1);
+}
+
+/* A source that is not there: the session goes on without it. */
+static void absent_source(struct peer *peer, const struct attack *attack)
+{
+	const struct lade_msg_end end = { .exit = 0 };
+	struct lade_message message;
+
+	peer_hello(peer);
+	peer_open(peer, PEER_SENDS, ATTACK_OPTIONS, attack->data);
+	assert_true(peer_hear_type(peer, LADE_MSG_ENTRIES_END, &message));
+	assert_int_equal(message.entries_end.incomplete, 1);
+	lade_put_end(&peer->out, &end);
+	peer_say(peer);
+}
+
+#define BYTES(text) .data = text, .len = sizeof(text) - 1
+#define OPEN(...) .data = &(const struct lade_msg_open){ __VA_ARGS__ }
+#define SLICE(text) { (const uint8_t *)text, sizeof(text) - 1 }
+#define NO_RULES .rules = SLICE("\0")
+#define ROW(title, function, exit_status, ...) \
+	{ title, function, .status = exit_status, .flags = ATTACK_NO_OPEN, __VA_ARGS__ }
+#define TCP .kind = LADE_CONNECTION_TCP
+#define GET "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+static const uint16_t newer[2] = { 7, 9 }, zero[2] = { 0, 0 }, reversed[2] = { 9, 1 };
+
+static const struct attack attacks[] = {
+	ROW("nothing", greeting, STREAM, .len = 0),
+	ROW("garbage", greeting, LADE_EXIT_VERSION, BYTES("\x9fladf\r\n\x1a garbage")),
+	ROW("a HELLO cut short", greeting, STREAM, BYTES("\x9flade\r\n\x1a\1\0\1\0")),
+	ROW("an HTTP request", greeting, LADE_EXIT_VERSION, BYTES(GET), TCP),
+	ROW("an HTTP request whose end is awaited", open_greeting, LADE_EXIT_VERSION, BYTES(GET),
+	    TCP),
+	ROW("one byte of a stranger", open_greeting, LADE_EXIT_VERSION, BYTES("S"), TCP),
+	ROW("versions 7 to 9", versions, LADE_EXIT_VERSION, .data = newer),
+	ROW("version 0", versions, LADE_EXIT_VERSION, .data = zero),
+	ROW("versions 9 to 1", versions, STREAM, .data = reversed),
+	ROW("a HELLO byte by byte", trickle, LADE_EXIT_OK, TCP),
+
+	ROW("no request", raw_open, STREAM, .len = 0),
+	ROW("half a frame", raw_open, STREAM, BYTES("\x10\0\0\0")),
+	ROW("a frame too large", raw_open, STREAM, BYTES("\xff\xff\xff\xff\0\0\0\0")),
+	ROW("a request with payload", raw_open, STREAM, BYTES("\x04\0\0\0\1\0\0\0\2\0\0\0x")),
+	ROW("another message than a request", raw_open, STREAM,
+	    BYTES("\5\0\0\0\0\0\0\0\3\1\0\0\0")),
+	ROW("unknown options", bad_open, LADE_EXIT_VERSION, OPEN(.options = UINT64_MAX,
+								 .paths = SLICE("\1/"), NO_RULES)),
+	ROW("an unknown way of moving", bad_open, LADE_EXIT_VERSION, OPEN(.path = 200,
+									  .paths = SLICE("\1/"),
+									  	NO_RULES)),
+	ROW("no path", bad_open, STREAM, OPEN(.options = 1, NO_RULES)),
+	ROW("two destinations", bad_open, STREAM, OPEN(.options = 1, .paths = SLICE("\1/\1/"),
+						       NO_RULES)),
+	ROW("a path with a NUL", bad_open, STREAM, OPEN(.options = 1, .paths = SLICE("\3/\0x"),
+							NO_RULES)),
+	ROW("a path cut short", bad_open, STREAM, OPEN(.options = 1, .paths = SLICE("\7/x"),
+						       NO_RULES)),
+	ROW("rules of garbage", bad_open, STREAM, OPEN(.paths = SLICE("\1/"),
+						       .rules = SLICE("\x05garbage"))),
+	ROW("no rules at all", bad_open, STREAM, OPEN(.paths = SLICE("\1/"))),
+	ROW("two requests", open_twice, STREAM),
+	ROW("a destination without a parent", bad_destination, LADE_EXIT_FILE,
+	    .data = "/nonexistent/lade/fault"),
+	ROW("a destination that is a device", bad_destination, LADE_EXIT_FILE, .data = "/dev/null"),
+	ROW("a source that is not there", absent_source, LADE_EXIT_PARTIAL,
+	    .data = "/nonexistent-lade-source"),
+};
+
+int main(void)
+{
+	return attack_run("hostile opening", attacks, sizeof(attacks) / sizeof(attacks[0]));
+}

@@ -1,0 +1,63 @@
+/*
+ * Fuzz target of what is nested in entries and requests: lists of attributes and filter
+ * rules. The first byte tells which. Rules that decode encode to the same bytes, and
+ * can be asked; attributes that pass the check can be visited.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/tree/attributes.h"
+#include "agent/tree/filter.h"
+#include "protocol/limits.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static int count_id(void *context, enum lade_identity_kind kind, uint32_t id)
+{
+	unsigned *count = context;
+
+	(void)kind;
+	(void)id;
+	++*count;
+	return 0;
+}
+
+static void try_attributes(const uint8_t *data, size_t size)
+{
+	struct lade_slice encoded = lade_slice(data, size);
+	unsigned count = 0;
+
+	if (lade_attributes_check(encoded) == 0 && lade_attributes_visit_ids(encoded, count_id,
+									     &count))
+		abort();
+}
+
+static void try_rules(const uint8_t *data, size_t size)
+{
+	static const char *const paths[] = { "a", "a/b.o", ".git/x", "deep/er/and/deeper", "*" };
+	struct lade_filter *filter;
+	struct lade_writer writer;
+
+	if (lade_filter_decode(lade_slice(data, size), &filter))
+		return;
+	lade_writer_init(&writer, LADE_RULES_MAX);
+	if (lade_filter_encode(filter, &writer) || writer.len != size || memcmp(writer.data, data,
+										size) != 0)
+		abort();
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		(void)lade_filter_excludes(filter, paths[i], i % 2);
+	lade_writer_fini(&writer);
+	lade_filter_free(filter);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (size == 0)
+		return 0;
+	if (data[0] % 2)
+		try_rules(data + 1, size - 1);
+	else
+		try_attributes(data + 1, size - 1);
+	return 0;
+}

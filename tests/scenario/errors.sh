@@ -1,0 +1,161 @@
+# tests/scenario/errors.sh: what goes wrong is said once, in words, with the right exit
+# code; and what was interrupted leaves nothing half-done under a real name.
+. "${srcdir:-.}/tests/scenario/lib.sh"
+
+# many_files DIR COUNT: small files, each with its own name as its content.
+many_files() {
+	mkdir -p "$1"
+	perl -e 'chdir shift; for (1 .. shift) { open F, ">", "f$_" or die; print F "f$_" }' "$1" "$2"
+}
+
+# damaged_files DIR: print the files of a many_files tree that do not have their content.
+damaged_files() {
+	perl -e 'chdir shift; for (<f*>) { open F, "<", $_; my $text = <F>; print "$_\n" if $text ne $_ }' "$1" | head
+}
+
+has_file() { [ -n "$(find "$1" -name 'f*' -print -quit 2>/dev/null)" ]; }
+no_session() { [ -z "$(cat /proc/"$server_pid"/task/*/children)" ]; }
+has_temporary() { [ -n "$(find "$1" -name '.lade.*' -size +0 -print -quit 2>/dev/null)" ]; }
+
+# What is missing or forbidden.
+mkdir "$T/src" "$T/dst"
+echo good >"$T/src/good"
+echo also >"$T/src/zgood"
+exits "a missing source is exit 23" 23 lade sync -a "$T/none" "$T/src/good" "$T/dst/"
+says "it is named with its reason" 'none.*No such file or directory'
+check "the other source is transferred" cmp "$T/src/good" "$T/dst/good"
+exits "a missing parent of the destination is exit 11" 11 lade sync -a "$T/src/" "$T/no/parent/"
+says "it is named with its reason" 'no/?.*No such file or directory'
+exits "a file where a directory must be" "3|11|23" lade sync -a "$T/src/" "$T/src/good/"
+says "it is named" 'src/good'
+
+echo secret >"$T/src/secret"
+mkdir "$T/src/closed"
+echo inside >"$T/src/closed/file"
+chmod 0 "$T/src/secret" "$T/src/closed"
+mkdir "$T/open"
+chmod 777 "$T/open"
+exits "an unreadable file is exit 23" 23 run "${as_nobody[@]}" "$LADE" sync -r "$T/src/" "$T/open/"
+says "the file is named with its reason" 'secret.*Permission denied'
+says "the directory too" 'closed.*Permission denied'
+check "the others are transferred" exist "$T/open/good" "$T/open/zgood"
+check "nothing stands for it" absent "$T/open/secret"
+no_leftovers "no temporary stays for it" "$T/open"
+echo stays >"$T/open/stays"
+chmod 666 "$T/open/stays"
+run "${as_nobody[@]}" "$LADE" sync -r --delete "$T/src/" "$T/open/"
+check "after a failed scan nothing is deleted" exist "$T/open/stays"
+chmod 700 "$T/src/closed" "$T/src/secret"
+
+forbidden=$T/read-only
+mkdir -m 555 "$forbidden"
+exits "a destination without the right to write" "11|23" run "${as_nobody[@]}" "$LADE" sync -r "$T/src/" "$forbidden/"
+says "it says so" 'Permission denied'
+exits "a new destination where none may be made" 11 run "${as_nobody[@]}" "$LADE" sync -r "$T/src/" "$forbidden/new/"
+says "it is named with its reason" 'new.*Permission denied'
+
+# A full disk.
+if small_disk "$T/small" 8m; then
+	mkdir "$T/large"
+	file_of_size "$T/large/big" 12000000
+	echo small >"$T/large/a-small-one"
+	for path in auto splice copy; do
+		exits "a full disk (--path=$path)" "11|23" lade sync -a --path="$path" "$T/large/" "$T/small/dst/"
+		says "the file is named with its reason (--path=$path)" 'big.*No space left on device'
+		check "nothing half-written is visible (--path=$path)" absent "$T/small/dst/big"
+		no_leftovers "no temporary stays (--path=$path)" "$T/small"
+		rm -rf "$T/small/dst"
+	done
+else
+	skip "a full disk" "cannot mount a file system here"
+fi
+
+# Ctrl-C while many files are copied.
+many_files "$T/many" 30000
+start "$LADE" sync -a "$T/many/" "$T/many-dst/" >"$out" 2>"$err"
+wait_for 20 has_file "$T/many-dst"
+kill -INT "$started"
+ends "SIGINT is exit 20" 10 20 "$started"
+says "it says so" '[Ii]nterrupt|[Ss]ignal|SIGINT'
+report "each file that is there is whole" "$(damaged_files "$T/many-dst")"
+syncs "the next run completes" -a "$T/many/" "$T/many-dst/"
+same "the tree is whole" "$T/many" "$T/many-dst"
+no_leftovers "no temporary stays" "$T/many-dst"
+
+# Large files on the way through a slow connection.
+slow_shell
+mkdir "$T/big"
+file_of_size "$T/big/first" 40000000
+file_of_size "$T/big/second" 3000000
+# push: start the transfer and wait until it is in the middle of the large file.
+push() {
+	rm -rf "$T/big-dst" "$T/far.pid"
+	mkdir "$T/big-dst"
+	start "$LADE" sync -a -e "$T/slow-shell" --lade-path="$LADE" "$T/big/" "far:$T/big-dst/" >"$out" 2>"$err"
+	wait_for 20 has_temporary "$T/big-dst" || diagnose <"$err"
+	far_pid=$(cat "$T/far.pid")
+}
+# after WHAT: what must hold after any interruption.
+after() {
+	check "$1: no partial file under the real name" absent "$T/big-dst/first"
+	syncs "$1: the next run completes" -a -e "$T/slow-shell" --lade-path="$LADE" "$T/big/" "far:$T/big-dst/"
+	same "$1: the tree is whole" "$T/big" "$T/big-dst"
+	no_leftovers "$1: no temporary stays" "$T/big-dst"
+}
+push
+kill -INT "$started"
+ends "SIGINT during a large file is exit 20" 10 20 "$started"
+check "the far side ends too" wait_for 10 ended "$far_pid"
+after "SIGINT"
+push
+kill -TERM "$started"
+ends "SIGTERM during a large file is exit 20" 10 20 "$started"
+check "the far side ends after SIGTERM" wait_for 10 ended "$far_pid"
+push
+kill -KILL "$started"
+wait "$started" 2>/dev/null
+check "when this side is killed the far side ends" wait_for 10 ended "$far_pid"
+after "this side killed"
+push
+kill -KILL "$far_pid"
+ends "when the far side is killed this side ends" 10 "12|255" "$started"
+says "and says what happened" 'closed|ended|lost|died|killed'
+after "the far side killed"
+
+# The same over TCP.
+if start_server; then
+	start "$LADE" sync -a --token-file "$token" "$T/many/" "$remote$T/tcp-dst/" >"$out" 2>"$err"
+	wait_for 20 has_file "$T/tcp-dst"
+	kill -KILL "$started"
+	wait "$started" 2>/dev/null
+	# Until it has noticed, its temporary files are locked.
+	check "TCP: the session of a killed client ends" wait_for 10 no_session
+	syncs "TCP: after a killed client the server serves on" -a --token-file "$token" "$T/many/" "$remote$T/tcp-dst/"
+	same "TCP: the tree is whole" "$T/many" "$T/tcp-dst"
+	no_leftovers "TCP: no temporary stays" "$T/tcp-dst"
+	rm -rf "$T/tcp-dst"
+	start "$LADE" sync -a --token-file "$token" "$T/many/" "$remote$T/tcp-dst/" >"$out" 2>"$err"
+	wait_for 20 has_file "$T/tcp-dst"
+	# The listener and the process that it made for the session.
+	# shellcheck disable=SC2046 # several words are meant
+	kill -KILL "$server_pid" $(cat /proc/"$server_pid"/task/*/children)
+	ends "TCP: when the server is killed this side ends" 10 "10|12" "$started"
+	says "TCP: and says what happened" 'closed|reset|lost'
+	report "TCP: each file that is there is whole" "$(damaged_files "$T/tcp-dst")"
+else
+	not_ok "TCP: the server starts" "$(cat "$T/.server.err")"
+fi
+
+# A source that changes while it is read is no reason to fail the others.
+mkdir "$T/shrinking"
+file_of_size "$T/shrinking/first" 40000000
+echo other >"$T/shrinking/second"
+start "$LADE" sync -a -e "$T/slow-shell" --lade-path="$LADE" "$T/shrinking/" "far:$T/shrunk/" >"$out" 2>"$err"
+wait_for 20 has_temporary "$T/shrunk"
+truncate -s 1000 "$T/shrinking/first"
+ends "a file that shrinks under the transfer" 60 "0|23|24" "$started"
+check "the other file arrived" cmp "$T/shrinking/second" "$T/shrunk/second"
+syncs "the next run completes it" -a "$T/shrinking/" "$T/shrunk/"
+same "the tree is whole after the shrinking" "$T/shrinking" "$T/shrunk"
+
+finish

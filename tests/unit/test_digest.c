@@ -1,0 +1,203 @@
+/*
+ * Tests of chunker/digest against xxHash itself, whatever variant the library chose
+ * for this processor: the run key, digests of every small length and of large ones,
+ * streams cut anywhere. Two fixed values guard what PROTOCOL.md [run-key] says.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <xxhash.h>
+
+#include "chunker/digest.h"
+#include "protocol/error.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define DATA_LEN ((1u << 20) + 77)
+
+static uint8_t data[DATA_LEN];
+
+/* The secrets 00 01 .. 1f and 20 21 .. 3f. */
+static void example_secrets(uint8_t dialler[LADE_SECRET_LEN], uint8_t answerer[LADE_SECRET_LEN])
+{
+	for (unsigned i = 0; i < LADE_SECRET_LEN; i++) {
+		dialler[i] = (uint8_t)i;
+		answerer[i] = (uint8_t)(LADE_SECRET_LEN + i);
+	}
+}
+
+static void example_key(struct lade_run_key *key)
+{
+	uint8_t dialler[LADE_SECRET_LEN], answerer[LADE_SECRET_LEN];
+
+	example_secrets(dialler, answerer);
+	lade_run_key_derive(key, dialler, answerer);
+}
+
+static void canonical(XXH128_hash_t hash, uint8_t out[LADE_DIGEST_LEN])
+{
+	XXH128_canonical_t bytes;
+
+	XXH128_canonicalFromHash(&bytes, hash);
+	memcpy(out, bytes.digest, LADE_DIGEST_LEN);
+}
+
+static void test_run_key_is_made_of_hashes(void **state)
+{
+	uint8_t dialler[LADE_SECRET_LEN], answerer[LADE_SECRET_LEN],
+		seed[2 * LADE_SECRET_LEN + 4] = { 0 };
+	uint8_t block[LADE_DIGEST_LEN];
+	struct lade_run_key key;
+
+	(void)state;
+	example_secrets(dialler, answerer);
+	lade_run_key_derive(&key, dialler, answerer);
+	memcpy(seed, dialler, LADE_SECRET_LEN);
+	memcpy(seed + LADE_SECRET_LEN, answerer, LADE_SECRET_LEN);
+	for (unsigned i = 0; i < LADE_RUN_KEY_LEN / LADE_DIGEST_LEN; i++) {
+		seed[2 * LADE_SECRET_LEN] = (uint8_t)i;
+		canonical(XXH3_128bits(seed, sizeof(seed)), block);
+		assert_memory_equal(key.bytes + i * LADE_DIGEST_LEN, block, LADE_DIGEST_LEN);
+	}
+}
+
+static void test_fixed_values(void **state)
+{
+	static const uint8_t key_begins[] = {
+		0x5c, 0x37, 0xb5, 0xad, 0x41, 0x14, 0x9f, 0xb4,
+		0x15, 0xf1, 0x50, 0xd8, 0x91, 0x5c, 0x8c, 0x7a,
+	};
+	static const uint8_t of_abc[] = {
+		0x5a, 0xbd, 0xad, 0xca, 0x5e, 0x27, 0x90, 0xd8,
+		0xf0, 0x2b, 0x5a, 0x89, 0x56, 0x8b, 0x00, 0x3b,
+	};
+	struct lade_run_key key;
+	uint8_t digest[LADE_DIGEST_LEN];
+
+	(void)state;
+	example_key(&key);
+	assert_memory_equal(key.bytes, key_begins, sizeof(key_begins));
+	lade_digest(&key, "abc", 3, digest);
+	assert_memory_equal(digest, of_abc, sizeof(of_abc));
+}
+
+static void test_key_depends_on_both_sides_and_their_order(void **state)
+{
+	uint8_t dialler[LADE_SECRET_LEN], answerer[LADE_SECRET_LEN];
+	struct lade_run_key key, swapped, other;
+
+	(void)state;
+	example_secrets(dialler, answerer);
+	lade_run_key_derive(&key, dialler, answerer);
+	lade_run_key_derive(&swapped, answerer, dialler);
+	assert_memory_not_equal(key.bytes, swapped.bytes, LADE_RUN_KEY_LEN);
+	answerer[LADE_SECRET_LEN - 1] ^= 1;
+	lade_run_key_derive(&other, dialler, answerer);
+	for (unsigned i = 0; i < LADE_RUN_KEY_LEN; i += LADE_DIGEST_LEN)
+		assert_memory_not_equal(key.bytes + i, other.bytes + i, LADE_DIGEST_LEN);
+}
+
+static void check_length(const struct lade_run_key *key, size_t off, size_t len)
+{
+	uint8_t expected[LADE_DIGEST_LEN], digest[LADE_DIGEST_LEN];
+	uint8_t *copy = malloc(len ? len : 1);
+
+	assert_non_null(copy);
+	memcpy(copy, data + off, len); /* its exact size: a step outside is seen */
+	canonical(XXH3_128bits_withSecret(data + off, len, key->bytes, LADE_RUN_KEY_LEN), expected);
+	lade_digest(key, copy, len, digest);
+	assert_memory_equal(digest, expected, LADE_DIGEST_LEN);
+	assert_true(lade_digest_equal(digest, expected));
+	expected[LADE_DIGEST_LEN - 1] ^= 1;
+	assert_false(lade_digest_equal(digest, expected));
+	free(copy);
+}
+
+/* XXH3 takes another way for each class of lengths: up to 16, 128, 240, 1024 and beyond. */
+static void test_every_length(void **state)
+{
+	static const size_t lens[] = { 4096, 65536, 65537, 262143, DATA_LEN - 7 };
+	struct lade_run_key key;
+
+	(void)state;
+	example_key(&key);
+	for (size_t len = 0; len <= 1100; len++)
+		check_length(&key, len % 8, len);
+	for (size_t i = 0; i < COUNT(lens); i++)
+		check_length(&key, i, lens[i]);
+}
+
+static void test_another_key_is_another_digest(void **state)
+{
+	static const size_t lens[] = { 0, 1, 8, 16, 100, 200, 1000, 100000 };
+	uint8_t zeros[LADE_SECRET_LEN] = { 0 }, ones[LADE_SECRET_LEN], a[LADE_DIGEST_LEN],
+		b[LADE_DIGEST_LEN];
+	struct lade_run_key key, other;
+
+	(void)state;
+	memset(ones, 1, sizeof(ones));
+	lade_run_key_derive(&key, zeros, ones);
+	lade_run_key_derive(&other, ones, zeros);
+	for (size_t i = 0; i < COUNT(lens); i++) {
+		lade_digest(&key, data, lens[i], a);
+		lade_digest(&other, data, lens[i], b);
+		assert_false(lade_digest_equal(a, b));
+	}
+}
+
+/* Digest len bytes in pieces of piece bytes. */
+static void by_pieces(struct lade_digest_stream *stream, size_t len, size_t piece,
+		      uint8_t out[LADE_DIGEST_LEN])
+{
+	for (size_t off = 0; off < len; off += piece)
+		lade_digest_stream_add(stream, data + off, len - off < piece ? len - off : piece);
+	lade_digest_stream_take(stream, out);
+}
+
+/* One stream serves one file after another. */
+static void test_streams(void **state)
+{
+	static const size_t lens[] = { 0, 1, 16, 17, 240, 241, 1024, 1025, 4096, 100000 };
+	static const size_t pieces[] = { 1, 7, 64, 255, 256, 257, 4096, 100000 };
+	uint8_t expected[LADE_DIGEST_LEN], digest[LADE_DIGEST_LEN];
+	struct lade_digest_stream *stream;
+	struct lade_run_key key;
+
+	(void)state;
+	example_key(&key);
+	assert_int_equal(lade_digest_stream_new(&key, &stream), 0);
+	for (size_t i = 0; i < COUNT(lens); i++) {
+		lade_digest(&key, data, lens[i], expected);
+		for (size_t j = 0; j < COUNT(pieces); j++) {
+			by_pieces(stream, lens[i], pieces[j], digest);
+			assert_memory_equal(digest, expected, LADE_DIGEST_LEN);
+		}
+	}
+	lade_digest_stream_add(stream, "", 0);
+	lade_digest_stream_take(stream, digest);
+	lade_digest(&key, "", 0, expected);
+	assert_memory_equal(digest, expected, LADE_DIGEST_LEN);
+	lade_digest_stream_free(stream);
+	lade_digest_stream_free(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_run_key_is_made_of_hashes),
+		cmocka_unit_test(test_fixed_values),
+		cmocka_unit_test(test_key_depends_on_both_sides_and_their_order),
+		cmocka_unit_test(test_every_length),
+		cmocka_unit_test(test_another_key_is_another_digest),
+		cmocka_unit_test(test_streams),
+	};
+
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)(i * 2654435761u >> 13);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,193 @@
+/*
+ * Names of owners: announced once, mapped by name, root left alone. The names come
+ * from the databases of the machine that runs the test.
+ */
+#include "agent/tree/identity.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define NOBODY_HAS 3999999999u /* a number that no database knows */
+
+static int setup(void **state)
+{
+	struct lade_identities *identities;
+
+	assert_int_equal(lade_identities_new(&identities), 0);
+	*state = identities;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	lade_identities_free(*state);
+	return 0;
+}
+
+/* Some user and group of this machine that are not root's: false where there is none. */
+static bool some_identity(enum lade_identity_kind kind, uint32_t *id_out, char name_out[256])
+{
+	const struct passwd *user = NULL;
+	const struct group *group = NULL;
+
+	if (kind == LADE_IDENTITY_USER) {
+		setpwent();
+		while ((user = getpwent()) && user->pw_uid == 0)
+			continue;
+		if (user) {
+			*id_out = user->pw_uid;
+			snprintf(name_out, 256, "%s", user->pw_name);
+		}
+		endpwent();
+	} else {
+		setgrent();
+		while ((group = getgrent()) && group->gr_gid == 0)
+			continue;
+		if (group) {
+			*id_out = group->gr_gid;
+			snprintf(name_out, 256, "%s", group->gr_name);
+		}
+		endgrent();
+	}
+	if (!user && !group)
+		print_message("# skipped: no user or group but root's here\n");
+	return user || group;
+}
+
+static void test_announce(void **state)
+{
+	struct lade_identities *identities = *state;
+	const char *name = NULL;
+	char expected[256];
+	uint32_t id;
+
+	for (enum lade_identity_kind kind = LADE_IDENTITY_USER; kind <= LADE_IDENTITY_GROUP;
+	     kind++) {
+		assert_int_equal(lade_identities_announce(identities, kind, 0, &name), 0);
+		assert_int_equal(lade_identities_announce(identities, kind, NOBODY_HAS, &name), 0);
+		assert_int_equal(lade_identities_announce(identities, kind, NOBODY_HAS, &name), 0);
+		assert_null(name);
+		if (!some_identity(kind, &id, expected))
+			continue;
+		assert_int_equal(lade_identities_announce(identities, kind, id, &name), 1);
+		assert_string_equal(name, expected);
+		assert_int_equal(lade_identities_announce(identities, kind, id, &name), 0);
+		assert_string_equal(name, expected);
+		name = NULL;
+	}
+}
+
+static void test_map(void **state)
+{
+	struct lade_identities *identities = *state;
+	char name[256];
+	uint32_t id;
+
+	for (enum lade_identity_kind kind = LADE_IDENTITY_USER; kind <= LADE_IDENTITY_GROUP;
+	     kind++) {
+		assert_int_equal(lade_identities_map(identities, kind, 1234), 1234);
+		assert_int_equal(lade_identities_learn(identities, kind, 1234, "no such name here!",
+						       18),
+				 0);
+		assert_int_equal(lade_identities_map(identities, kind, 1234), 1234);
+		if (!some_identity(kind, &id, name))
+			continue;
+		assert_int_equal(lade_identities_learn(identities, kind, NOBODY_HAS, name,
+						       strlen(name)),
+				 0);
+		assert_int_equal(lade_identities_map(identities, kind, NOBODY_HAS), id);
+		assert_int_equal(lade_identities_map(identities, 1 - kind, NOBODY_HAS),
+				 kind == LADE_IDENTITY_USER
+					 ? NOBODY_HAS
+					 : lade_identities_map(identities, 0, NOBODY_HAS));
+		/* The last word counts. */
+		assert_int_equal(lade_identities_learn(identities, kind, NOBODY_HAS,
+						       "no such name here!", 18),
+				 0);
+		assert_int_equal(lade_identities_map(identities, kind, NOBODY_HAS), NOBODY_HAS);
+	}
+}
+
+/* Nobody becomes root, and root becomes nobody else. */
+static void test_root(void **state)
+{
+	struct lade_identities *identities = *state;
+	const struct passwd *root = getpwuid(0);
+	char name[256];
+	uint32_t id;
+
+	if (root) {
+		snprintf(name, sizeof(name), "%s", root->pw_name);
+		assert_int_equal(lade_identities_learn(identities, LADE_IDENTITY_USER, 1000, name,
+						       strlen(name)),
+				 0);
+		assert_int_equal(lade_identities_map(identities, LADE_IDENTITY_USER, 1000), 1000);
+	}
+	if (some_identity(LADE_IDENTITY_USER, &id, name))
+		assert_int_equal(lade_identities_learn(identities, LADE_IDENTITY_USER, 0, name,
+						       strlen(name)),
+				 0);
+	assert_int_equal(lade_identities_map(identities, LADE_IDENTITY_USER, 0), 0);
+}
+
+static void test_bad_names(void **state)
+{
+	struct lade_identities *identities = *state;
+	char name[256];
+
+	memset(name, 'n', sizeof(name));
+	assert_int_equal(lade_identities_learn(identities, LADE_IDENTITY_USER, 7, "", 0),
+			 LADE_E_PROTOCOL);
+	assert_int_equal(lade_identities_learn(identities, LADE_IDENTITY_USER, 7, "a\0b", 3),
+			 LADE_E_PROTOCOL);
+	assert_int_equal(lade_identities_learn(identities, LADE_IDENTITY_USER, 7, name, 256),
+			 LADE_E_PROTOCOL);
+	assert_int_equal(lade_identities_learn(identities, LADE_IDENTITY_USER, 7, name, 255), 0);
+	assert_int_equal(lade_identities_learn(identities, LADE_IDENTITY_USER, 0, "", 0),
+			 LADE_E_PROTOCOL);
+}
+
+/* Many numbers for one name, so that the table grows. */
+static void test_many(void **state)
+{
+	struct lade_identities *identities = *state;
+	char name[256];
+	uint32_t id;
+
+	if (!some_identity(LADE_IDENTITY_USER, &id, name))
+		return;
+	for (uint32_t i = 1; i < 1000; i++)
+		assert_int_equal(lade_identities_learn(identities, LADE_IDENTITY_USER,
+						       NOBODY_HAS - i * 4096, name, strlen(name)),
+				 0);
+	for (uint32_t i = 1; i < 1000; i++) {
+		assert_int_equal(lade_identities_map(identities, LADE_IDENTITY_USER,
+						     NOBODY_HAS - i * 4096),
+				 id);
+		assert_int_equal(lade_identities_map(identities, LADE_IDENTITY_USER,
+						     NOBODY_HAS - i * 4096 + 1),
+				 NOBODY_HAS - i * 4096 + 1);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_announce, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_map, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_root, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bad_names, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("identity", tests, NULL, NULL);
+}

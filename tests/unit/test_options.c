@@ -1,0 +1,524 @@
+/*
+ * The command line of `lade sync`: options in every form, what overrides what, endpoints,
+ * the remote shell's argv, and the help that is made of the same table.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "agent/endpoint.h"
+#include "agent/help.h"
+#include "agent/option_table.h"
+#include "agent/options.h"
+#include "agent/remote_shell.h"
+#include "agent/sync/sync.h"
+#include "protocol/entry.h"
+
+#define WORDS_MAX 32
+#define ARCHIVE                                                                                    \
+	(LADE_OPTION_RECURSIVE | LADE_OPTION_LINKS | LADE_OPTION_PERMS | LADE_OPTION_TIMES |       \
+	 LADE_OPTION_GROUP | LADE_OPTION_OWNER | LADE_OPTION_DEVICES | LADE_OPTION_SPECIALS)
+
+static struct lade_options options;
+static struct lade_complaint complaint;
+static char line_buf[1024]; /* options borrow from it */
+
+/* Parse a line of words parted by single spaces. */
+static int parse(const char *line)
+{
+	char *argv[WORDS_MAX], *save = NULL;
+	int argc = 0;
+
+	lade_options_fini(&options);
+	memset(&complaint, 0, sizeof(complaint));
+	assert_true(strlen(line) < sizeof(line_buf));
+	strcpy(line_buf, line);
+	for (char *word = strtok_r(line_buf, " ", &save); word; word = strtok_r(NULL, " ", &save))
+		argv[argc++] = word;
+	argv[argc] = NULL;
+	return lade_options_parse(&options, argc, argv, &complaint);
+}
+
+static void good(const char *line)
+{
+	if (parse(line))
+		fail_msg("'%s': %s", line, complaint.text);
+}
+
+/* It must be refused as a usage error whose text holds each of the two words. */
+static void bad(const char *line, const char *first, const char *second)
+{
+	if (parse(line) != LADE_E_USAGE)
+		fail_msg("'%s' was accepted", line);
+	assert_int_equal(complaint.exit_status, LADE_EXIT_USAGE);
+	if (!strstr(complaint.text, first) || !strstr(complaint.text, second))
+		fail_msg("'%s': %s", line, complaint.text);
+	assert_null(strchr(complaint.text, '\n'));
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	lade_options_fini(&options);
+	return 0;
+}
+
+static void test_switches(void **state)
+{
+	static const struct {
+		const char *line;
+		uint64_t bits;
+	} cases[] = {
+		{ "a b", 0 },
+		{ "-a a b", ARCHIVE },
+		{ "--archive a b", ARCHIVE },
+		{ "-rlptgoD a b", ARCHIVE },
+		{ "a -r b", LADE_OPTION_RECURSIVE },
+		{ "a b -r", LADE_OPTION_RECURSIVE },
+		{ "-aHAX a b",
+		  ARCHIVE | LADE_OPTION_HARD_LINKS | LADE_OPTION_ACLS | LADE_OPTION_XATTRS },
+		{ "-A a b", LADE_OPTION_ACLS | LADE_OPTION_PERMS },
+		{ "-A --no-p a b", LADE_OPTION_ACLS },
+		{ "-a --no-owner --no-g a b",
+		  ARCHIVE & ~(uint64_t)(LADE_OPTION_OWNER | LADE_OPTION_GROUP) },
+		{ "-a --no-D a b",
+		  ARCHIVE & ~(uint64_t)(LADE_OPTION_DEVICES | LADE_OPTION_SPECIALS) },
+		{ "-a --no-D --specials a b", ARCHIVE & ~(uint64_t)LADE_OPTION_DEVICES },
+		{ "-a --no-specials a b", ARCHIVE & ~(uint64_t)LADE_OPTION_SPECIALS },
+		{ "--no-r -a a b", ARCHIVE },
+		{ "-D a b", LADE_OPTION_DEVICES | LADE_OPTION_SPECIALS },
+		{ "-cn a b", LADE_OPTION_CHECKSUM | LADE_OPTION_DRY_RUN },
+		{ "-n --no-n a b", 0 },
+		{ "-r --delete a b", LADE_OPTION_RECURSIVE | LADE_OPTION_DELETE },
+		{ "--del -r a b", LADE_OPTION_RECURSIVE | LADE_OPTION_DELETE },
+		{ "--delete --no-delete a b", 0 },
+		{ "--numeric-ids --fsync --verify --fail-changed a b",
+		  LADE_OPTION_NUMERIC_IDS | LADE_OPTION_FSYNC | LADE_OPTION_VERIFY |
+			  LADE_OPTION_FAIL_CHANGED },
+		{ "-i a b", LADE_OPTION_ITEMIZE },
+		{ "-v a b", LADE_OPTION_ITEMIZE },
+		{ "-vq a b", 0 },
+		{ "-i --no-i a b", 0 },
+		{ "-W --whole-file a b", 0 },
+		{ "--no-inplace --no-z --no-R a b", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		good(cases[i].line);
+		if (options.bits != cases[i].bits)
+			fail_msg("'%s': %llx", cases[i].line, (unsigned long long)options.bits);
+	}
+}
+
+static void test_what_is_printed(void **state)
+{
+	(void)state;
+	good("a b");
+	assert_int_equal(options.human, 1);
+	assert_false(options.stats || options.progress || options.quiet);
+	good("-vv --stats --progress -hh a b");
+	assert_int_equal(options.verbose, 2);
+	assert_int_equal(options.human, 3);
+	assert_true(options.stats && options.progress);
+	good("-hhhhhh a b");
+	assert_int_equal(options.human, 3);
+	good("--no-h a b");
+	assert_int_equal(options.human, 0);
+	good("-vv --no-v -q a b");
+	assert_int_equal(options.verbose, 0);
+	assert_true(options.quiet);
+}
+
+static void test_values(void **state)
+{
+	static const char *const forms[] = {
+		"-essh a b",	 "-e=ssh a b",	  "-e ssh a b",
+		"--rsh=ssh a b", "--rsh ssh a b", "a b -re ssh",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		good(forms[i]);
+		assert_string_equal(options.rsh, "ssh");
+		assert_int_equal(options.source_count, 1);
+	}
+	good("--lade-path=x --token-file y --path=splice a b");
+	assert_string_equal(options.lade_path, "x");
+	assert_string_equal(options.token_file, "y");
+	assert_int_equal(options.path, LADE_PATH_SPLICE);
+	good("--rsync-path x a b");
+	assert_string_equal(options.lade_path, "x");
+	good("a b");
+	assert_null(options.rsh);
+	assert_int_equal(options.path, LADE_PATH_AUTO);
+}
+
+static void test_errors_name_what_is_wrong(void **state)
+{
+	(void)state;
+	bad("-a --frobnicate a b", "'--frobnicate'", "try 'lade help sync'");
+	bad("-a --frobnicate=x a b", "'--frobnicate'", "try 'lade help sync'");
+	bad("-a% a b", "'-%'", "try 'lade help sync'");
+	bad("--recursiv a b", "'--recursiv'", "unknown");
+	bad("--no-archive a b", "'--no-archive'", "unknown");
+	bad("--no-exclude a b", "'--no-exclude'", "unknown");
+	bad("--no- a b", "'--no-'", "unknown");
+	bad("a b --exclude", "'--exclude'", "needs a value");
+	bad("a b -e", "'-e'", "needs a value");
+	bad("--rsh= a b", "'--rsh'", "needs a value");
+	bad("-r --delete=yes a b", "'--delete'", "takes no value");
+	bad("--no-r=1 a b", "'--no-r'", "takes no value");
+	bad("--path=teleport a b", "'teleport'", "try 'lade help sync'");
+	bad("--exclude= a b", "'--exclude'", "empty");
+	bad("--delete a b", "--delete", "--recursive");
+	bad("-aii a b", "-ii", "not available yet");
+	bad("", "no source", "try 'lade help sync'");
+	bad("-a a", "'a'", "destination");
+	bad("-z a b", "'-z'", "compression is not available yet");
+	bad("--compress-level=3 a b", "'--compress-level'", "compression");
+	bad("-u a b", "'-u'", "not available yet");
+	bad("--update a b", "'--update'", "not available yet");
+	bad("-P a b", "'-P'", "not available yet");
+	bad("--bwlimit=1m a b", "'--bwlimit'", "not available yet");
+	bad("-aS a b", "'-S'", "holes are always kept");
+	bad("--no-S a b", "'--no-S'", "unknown");
+	bad("--no-whole-file a b", "'--no-whole-file'", "delta transfer comes later");
+	bad("--no-W a b", "'--no-W'", "delta transfer comes later");
+}
+
+static void test_arguments_that_look_like_options(void **state)
+{
+	(void)state;
+	good("-a -- -x --delete");
+	assert_string_equal(options.sources[0], "-x");
+	assert_string_equal(options.destination, "--delete");
+	good("- -");
+	assert_string_equal(options.sources[0], "-");
+}
+
+static void test_help_and_version_need_nothing_else(void **state)
+{
+	(void)state;
+	good("--help");
+	assert_true(options.help);
+	good("-h");
+	assert_true(options.help);
+	good("--version --frobnicate");
+	assert_true(options.version);
+	good("-V");
+	assert_true(options.version);
+	good("-h a b");
+	assert_false(options.help);
+	bad("-h -h", "no source", "");
+}
+
+static void test_filters_are_kept_in_order(void **state)
+{
+	char file[] = "/tmp/lade-test-rules-XXXXXX", line[256];
+	int fd = mkstemp(file);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(dprintf(fd, "# comment\n*.c\n"), 14);
+	close(fd);
+	good("--include=keep.o --exclude *.o a b");
+	assert_false(lade_filter_excludes(options.filter, "keep.o", false));
+	assert_true(lade_filter_excludes(options.filter, "other.o", false));
+	good("--exclude *.o --include=keep.o a b");
+	assert_true(lade_filter_excludes(options.filter, "keep.o", false));
+	snprintf(line, sizeof(line), "--include a.c --exclude-from=%s a b", file);
+	good(line);
+	assert_false(lade_filter_excludes(options.filter, "a.c", false));
+	assert_true(lade_filter_excludes(options.filter, "b.c", false));
+	snprintf(line, sizeof(line), "--include-from %s --exclude=* a b", file);
+	good(line);
+	assert_false(lade_filter_excludes(options.filter, "a.c", false));
+	assert_true(lade_filter_excludes(options.filter, "b.h", false));
+	unlink(file);
+	assert_int_not_equal(parse(line), 0);
+	assert_int_equal(complaint.exit_status, LADE_EXIT_FILE);
+	assert_non_null(strstr(complaint.text, file));
+	good("a b");
+	assert_true(lade_filter_empty(options.filter));
+}
+
+static void test_endpoints(void **state)
+{
+	static const struct {
+		const char *argument;
+		struct lade_endpoint endpoint;
+	} cases[] = {
+		{ "path", { LADE_ENDPOINT_LOCAL, NULL, NULL, NULL, (char *)"path" } },
+		{ "./a:b", { LADE_ENDPOINT_LOCAL, NULL, NULL, NULL, (char *)"./a:b" } },
+		{ "/a:b", { LADE_ENDPOINT_LOCAL, NULL, NULL, NULL, (char *)"/a:b" } },
+		{ "a/b:c@d", { LADE_ENDPOINT_LOCAL, NULL, NULL, NULL, (char *)"a/b:c@d" } },
+		{ "a@b", { LADE_ENDPOINT_LOCAL, NULL, NULL, NULL, (char *)"a@b" } },
+		{ "[a]", { LADE_ENDPOINT_LOCAL, NULL, NULL, NULL, (char *)"[a]" } },
+		{ "[a]/b:c", { LADE_ENDPOINT_LOCAL, NULL, NULL, NULL, (char *)"[a]/b:c" } },
+		{ "host:path", { LADE_ENDPOINT_SSH, NULL, (char *)"host", NULL, (char *)"path" } },
+		{ "host:", { LADE_ENDPOINT_SSH, NULL, (char *)"host", NULL, (char *)"./" } },
+		{ "host:/a:b", { LADE_ENDPOINT_SSH, NULL, (char *)"host", NULL, (char *)"/a:b" } },
+		{ "user@host:a@b",
+		  { LADE_ENDPOINT_SSH, (char *)"user", (char *)"host", NULL, (char *)"a@b" } },
+		{ "[::1]:p", { LADE_ENDPOINT_SSH, NULL, (char *)"::1", NULL, (char *)"p" } },
+		{ "u@[fe80::1%eth0]:p",
+		  { LADE_ENDPOINT_SSH, (char *)"u", (char *)"fe80::1%eth0", NULL, (char *)"p" } },
+		{ ":p", { LADE_ENDPOINT_SSH, NULL, (char *)"", NULL, (char *)"p" } },
+		{ "lade+tcp://h:1/p q",
+		  { LADE_ENDPOINT_TCP, NULL, (char *)"h", (char *)"1", (char *)"/p q" } },
+		{ "lade+tcp://[::1]:65535/",
+		  { LADE_ENDPOINT_TCP, NULL, (char *)"::1", (char *)"65535", (char *)"/" } },
+		{ "lade+tcp://h:1/a/~/b",
+		  { LADE_ENDPOINT_TCP, NULL, (char *)"h", (char *)"1", (char *)"/a/~/b" } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct lade_endpoint endpoint = { .kind = LADE_ENDPOINT_LOCAL };
+		const struct lade_endpoint *expected = &cases[i].endpoint;
+
+		if (lade_endpoint_parse(&endpoint, cases[i].argument, &complaint))
+			fail_msg("'%s': %s", cases[i].argument, complaint.text);
+		assert_int_equal(endpoint.kind, expected->kind);
+		assert_string_equal(endpoint.path, expected->path);
+		assert_true(lade_endpoint_same_host(expected, &endpoint));
+		if (expected->host && expected->host[0])
+			assert_string_equal(endpoint.host, expected->host);
+		lade_endpoint_fini(&endpoint);
+	}
+}
+
+static void test_endpoints_that_are_refused(void **state)
+{
+	static const struct {
+		const char *argument;
+		const char *why;
+	} cases[] = {
+		{ "", "empty" },
+		{ "-oProxyCommand=x:p", "dash" },
+		{ "u@-oProxyCommand=x:p", "dash" },
+		{ "-u@h:p", "dash" },
+		{ "[-o]:p", "dash" },
+		{ "@h:p", "user@host" },
+		{ "u@:p", "user@host" },
+		{ "h::m", "rsync's protocol" },
+		{ "rsync://h/m", "rsync's protocol" },
+		{ "lade://h/m", "comes later" },
+		{ "https://h/m", "unknown kind" },
+		{ "lade+tcp://h/p", "HOST:PORT" },
+		{ "lade+tcp://:1/p", "HOST:PORT" },
+		{ "lade+tcp://[::1/p", "HOST:PORT" },
+		{ "lade+tcp://-h:1/p", "HOST:PORT" },
+		{ "lade+tcp://u@h:1/p", "HOST:PORT" },
+		{ "lade+tcp://h:/p", "port" },
+		{ "lade+tcp://h:1x/p", "path" },
+		{ "lade+tcp://h:65536/p", "port" },
+		{ "lade+tcp://h:100000/p", "port" },
+		{ "lade+tcp://h:1", "path" },
+		{ "lade+tcp://h:1/~", "absolute" },
+		{ "lade+tcp://h:1/~/p", "absolute" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct lade_endpoint endpoint = { .kind = LADE_ENDPOINT_LOCAL };
+
+		if (lade_endpoint_parse(&endpoint, cases[i].argument, &complaint) != LADE_E_USAGE)
+			fail_msg("'%s' was accepted", cases[i].argument);
+		if (!strstr(complaint.text, cases[i].why))
+			fail_msg("'%s': %s", cases[i].argument, complaint.text);
+		lade_endpoint_fini(&endpoint);
+	}
+}
+
+static void test_where_the_sides_are(void **state)
+{
+	(void)state;
+	good("a b/ c");
+	assert_int_equal(options.remote.kind, LADE_ENDPOINT_LOCAL);
+	assert_true(options.push);
+	assert_int_equal(options.source_count, 2);
+	assert_string_equal(options.sources[1], "b/");
+	assert_string_equal(options.destination, "c");
+	good("a b u@h:c");
+	assert_true(options.push);
+	assert_string_equal(options.remote.user, "u");
+	assert_string_equal(options.remote.host, "h");
+	assert_string_equal(options.destination, "c");
+	good("h:a :b h:/c d");
+	assert_false(options.push);
+	assert_string_equal(options.remote.host, "h");
+	assert_int_equal(options.source_count, 3);
+	assert_string_equal(options.sources[1], "b");
+	assert_string_equal(options.sources[2], "/c");
+	assert_string_equal(options.destination, "d");
+	good("--token-file=t lade+tcp://h:1/a lade+tcp://h:1/b c");
+	assert_false(options.push);
+	assert_int_equal(options.remote.kind, LADE_ENDPOINT_TCP);
+	assert_string_equal(options.sources[1], "/b");
+	bad("h:a h:b", "both remote", "try");
+	bad("h:a other:b c", "'other:b'", "one host");
+	bad("h:a u@h:b c", "'u@h:b'", "one host");
+	bad("h:a b c", "'b'", "one host");
+	bad("a h:b c", "'h:b'", "one host");
+	bad(":a b", "':a'", "no host");
+	bad("a :b", "':b'", "no host");
+	bad("h:a :b", "':b'", "no host");
+	bad("a lade+tcp://h:1/b", "--token-file", "lade+tcp://");
+}
+
+static void test_too_many_sources(void **state)
+{
+	char *argv[LADE_SOURCES_MAX + 3];
+
+	(void)state;
+	for (unsigned i = 0; i < LADE_SOURCES_MAX + 2; i++)
+		argv[i] = (char *)"x";
+	lade_options_fini(&options);
+	assert_int_equal(lade_options_parse(&options, LADE_SOURCES_MAX + 2, argv, &complaint),
+			 LADE_E_USAGE);
+	lade_options_fini(&options);
+	assert_int_equal(lade_options_parse(&options, LADE_SOURCES_MAX + 1, argv, &complaint), 0);
+	assert_int_equal(options.source_count, LADE_SOURCES_MAX);
+}
+
+static void shell_is(const char *rsh, const struct lade_endpoint *remote, const char *program,
+		     const char *expected)
+{
+	struct lade_remote_shell shell = { NULL, NULL, NULL };
+	char text[512] = "";
+
+	assert_int_equal(lade_remote_shell_build(&shell, rsh, remote, program, &complaint), 0);
+	for (char **word = shell.argv; *word; word++) {
+		strcat(text, *word);
+		strcat(text, "|");
+	}
+	assert_string_equal(text, expected);
+	lade_remote_shell_fini(&shell);
+}
+
+static void test_remote_shell(void **state)
+{
+	struct lade_endpoint host = { .kind = LADE_ENDPOINT_SSH, .host = (char *)"h" };
+	struct lade_endpoint user = { .kind = LADE_ENDPOINT_SSH,
+				      .user = (char *)"u",
+				      .host = (char *)"h" };
+	static const char *const broken[] = { "'", "ssh \"x", "", "   ", "''", "'' x" };
+
+	(void)state;
+	unsetenv("LADE_RSH");
+	unsetenv("RSYNC_RSH");
+	shell_is(NULL, &host, NULL, "ssh|h|lade serve --stdio|");
+	shell_is("ssh -p 22", &user, "/opt/lade x", "ssh|-p|22|-l|u|h|/opt/lade x serve --stdio|");
+	shell_is(" a\tb  c ", &host, "l", "a|b|c|h|l serve --stdio|");
+	shell_is("'a b' \"c 'd\" e'f g'h ''", &host, "l", "a b|c 'd|ef gh||h|l serve --stdio|");
+	shell_is("'it''s' \"a\"\"b\" $HOME \\x", &host, "l",
+		 "it's|a\"b|$HOME|\\x|h|l serve --stdio|");
+	shell_is("a b c d e f g h i", &user, "l", "a|b|c|d|e|f|g|h|i|-l|u|h|l serve --stdio|");
+	setenv("RSYNC_RSH", "rsh -x", 1);
+	shell_is(NULL, &host, "l", "rsh|-x|h|l serve --stdio|");
+	setenv("LADE_RSH", "lsh", 1);
+	shell_is(NULL, &host, "l", "lsh|h|l serve --stdio|");
+	shell_is("ssh", &host, "l", "ssh|h|l serve --stdio|");
+	unsetenv("LADE_RSH");
+	unsetenv("RSYNC_RSH");
+	for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
+		struct lade_remote_shell shell = { NULL, NULL, NULL };
+
+		assert_int_equal(
+			lade_remote_shell_build(&shell, broken[i], &host, NULL, &complaint),
+			LADE_E_USAGE);
+		lade_remote_shell_fini(&shell);
+	}
+}
+
+static void test_no_name_stands_twice(void **state)
+{
+	size_t count;
+	const struct lade_option_row *rows = lade_sync_options(&count);
+
+	(void)state;
+	for (size_t i = 0; i < count; i++) {
+		const char *names[] = { rows[i].name, rows[i].alias };
+
+		assert_true(rows[i].name || rows[i].letter);
+		assert_true(rows[i].text || rows[i].refused);
+		for (size_t j = 0; j < count; j++) {
+			if (j != i && rows[i].letter)
+				assert_int_not_equal(rows[i].letter, rows[j].letter);
+			for (size_t k = 0; k < 2; k++) {
+				if (j == i || !names[k])
+					continue;
+				if (rows[j].name)
+					assert_string_not_equal(names[k], rows[j].name);
+				if (rows[j].alias)
+					assert_string_not_equal(names[k], rows[j].alias);
+			}
+		}
+	}
+}
+
+static void test_help_lists_what_there_is(void **state)
+{
+	static const char *const commands[] = { "sync", "serve", "paths", "help", "version" };
+	char *text = NULL, word[64];
+	size_t text_len = 0, count, widest = 0;
+	const struct lade_option_row *rows = lade_sync_options(&count);
+	FILE *file = open_memstream(&text, &text_len);
+
+	(void)state;
+	assert_non_null(file);
+	assert_int_equal(lade_help_print(file, "sync"), 0);
+	fflush(file);
+	for (size_t i = 0; i < count; i++) {
+		if (!rows[i].name)
+			continue;
+		snprintf(word, sizeof(word), " --%s", rows[i].name);
+		if (rows[i].refused)
+			snprintf(word, sizeof(word), " --%s ", rows[i].name);
+		if (!strstr(text, word) != !!rows[i].refused)
+			fail_msg("--%s", rows[i].name);
+	}
+	for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+		if ((size_t)(end - line) > widest)
+			widest = (size_t)(end - line);
+	}
+	assert_in_range(widest, 40, 100);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		assert_int_equal(lade_help_print(file, commands[i]), 0);
+	assert_int_equal(lade_help_print(file, NULL), 0);
+	assert_int_equal(lade_help_print(file, "frobnicate"), LADE_E_ABSENT);
+	fclose(file);
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_switches),
+		cmocka_unit_test(test_what_is_printed),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_errors_name_what_is_wrong),
+		cmocka_unit_test(test_arguments_that_look_like_options),
+		cmocka_unit_test(test_help_and_version_need_nothing_else),
+		cmocka_unit_test(test_filters_are_kept_in_order),
+		cmocka_unit_test(test_endpoints),
+		cmocka_unit_test(test_endpoints_that_are_refused),
+		cmocka_unit_test(test_where_the_sides_are),
+		cmocka_unit_test(test_too_many_sources),
+		cmocka_unit_test(test_remote_shell),
+		cmocka_unit_test(test_no_name_stands_twice),
+		cmocka_unit_test(test_help_lists_what_there_is),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, tear_down);
+}
