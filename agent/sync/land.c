@@ -452,6 +452,64 @@ static void write_content(struct lade_receiver *receiver, const struct lade_recv
 	lade_session_unlock(&receiver->session);
 }
 
+/*
+ * Writing to one file is one worker's business at a time: the kernel locks the inode for a
+ * write, and a second writer would burn a processor waiting for it. Returns true if that
+ * is the caller for this run's file; otherwise whoever is at it has been given the run.
+ */
+static bool begin_writing(struct lade_receiver *receiver, const struct job *job)
+{
+	struct incoming *file = job->event.file;
+	bool ours;
+
+	lade_session_lock(&receiver->session);
+	ours = !file->writing;
+	file->writing = true;
+	if (!ours)
+		receiver->waiting[receiver->waiting_count++] = *job;
+	lade_session_unlock(&receiver->session);
+	return ours;
+}
+
+/* The next run that waits for file. False: there is none, and the caller has ended writing to it. */
+static bool next_to_write(struct lade_receiver *receiver, struct incoming *file, struct job *job_out)
+{
+	unsigned i = 0;
+	bool more;
+
+	lade_session_lock(&receiver->session);
+	while (i < receiver->waiting_count && receiver->waiting[i].event.file != file)
+		i++;
+	more = file->writing = i < receiver->waiting_count;
+	if (more) {
+		*job_out = receiver->waiting[i];
+		receiver->waiting_count--;
+		memmove(&receiver->waiting[i], &receiver->waiting[i + 1],
+			(receiver->waiting_count - i) * sizeof(receiver->waiting[0]));
+	}
+	lade_session_unlock(&receiver->session);
+	return more;
+}
+
+/* Write a checked run, and those that other workers leave for the same file meanwhile. */
+static void write_runs(struct lade_receiver *receiver, const struct job *first)
+{
+	struct job job = *first, done;
+	bool more;
+
+	do {
+		int64_t started = lade_path_choice_clock();
+
+		write_content(receiver, &job.event, job.payload);
+		count_cost(receiver, &job, started);
+		lade_receiver_free_run_buffer(receiver, job.payload);
+		done = job;
+		/* Before the verdict on what was written, which may be the last that the file waited for. */
+		more = next_to_write(receiver, done.event.file, &job);
+		judged(receiver, &done.event, true);
+	} while (more);
+}
+
 /* A run that was received into memory is checked there, where nobody else can change it, and written. */
 static void check_and_write(struct lade_receiver *receiver, const struct job *job)
 {
@@ -461,11 +519,13 @@ static void check_and_write(struct lade_receiver *receiver, const struct job *jo
 
 	lade_digest(&receiver->session.key, job->payload, job->event.len, digest);
 	good = lade_digest_equal(digest, job->digest);
-	if (good)
-		write_content(receiver, &job->event, job->payload);
 	count_cost(receiver, job, started);
-	lade_receiver_free_run_buffer(receiver, job->payload);
-	judged(receiver, &job->event, good);
+	if (!good) {
+		lade_receiver_free_run_buffer(receiver, job->payload);
+		judged(receiver, &job->event, false);
+	} else if (begin_writing(receiver, job)) {
+		write_runs(receiver, job);
+	}
 }
 
 /* One small file of a bundle, on its way through land_bundle(). */

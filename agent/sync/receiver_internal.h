@@ -42,6 +42,7 @@ struct incoming {
 	struct lade_temporary kept;       /* a whole copy from an earlier attempt */
 	struct timespec kept_mtime;
 	uint64_t kept_size;
+	bool writing;                     /* a worker writes runs to it; under the session's lock */
 	char name[];
 };
 
@@ -84,6 +85,8 @@ struct lade_receiver {
 	unsigned job_head, job_count;
 	uint8_t *run_buffers[RUN_BUFFERS]; /* free ones, run_buffer_count; LADE_PAYLOAD_MAX bytes of address space each */
 	unsigned run_buffer_count, run_buffers_made;
+	struct job waiting[RUN_BUFFERS];   /* checked runs for files that another worker writes to, in their order */
+	unsigned waiting_count;
 	struct lade_path_choice choice;    /* how runs land */
 	pthread_cond_t entries_came, job_came, job_taken /* or a run buffer is free */, slot_freed;
 	struct lade_spool *directories;    /* metadata to be set at the end, children first */
