@@ -9,6 +9,7 @@
  * in the order in which they are tried:
  *
  *   file -> file      clone, copy_file_range, splice, sendfile, mmap, copy
+ *                     (AUTO: clone, copy_file_range, copy)
  *   file -> stream    sendfile, splice, mmap, copy
  *   stream -> file    splice, copy
  *   stream -> stream  splice, copy

@@ -186,6 +186,28 @@ static void test_clone(void **state)
 	assert_int_equal(move.used, LADE_PATH_CLONE);
 }
 
+/* Across file systems, where nobody asked for a way: pages are copied, in one go, from the byte reached. */
+static void test_across_file_systems(void **state)
+{
+	struct lade_fault fault;
+	struct lade_move move;
+	unsigned at;
+
+	(void)state;
+	for (at = 0; at < 4; at += 3) {
+		plan_reset();
+		plan.cap = CAP;
+		plan.at = at;
+		plan.calls = CALL_COPY_FILE_RANGE;
+		plan.error = EXDEV;
+		assert_int_equal(move_planned(FILE_TO_FILE, LADE_PATH_AUTO, false, &move, &fault), 0);
+		assert_int_equal(move.used, LADE_PATH_COPY);
+		plan.seen = 0;
+		assert_int_equal(move_planned(FILE_TO_FILE, LADE_PATH_CLONE, false, &move, &fault), 0);
+		assert_int_equal(move.used, LADE_PATH_SPLICE);
+	}
+}
+
 /* The copying way and the mapping one: reading and writing have their own calls. */
 static void test_one_ended(void **state)
 {
@@ -409,6 +431,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_injected),
 		TEST(test_clone),
+		TEST(test_across_file_systems),
 		TEST(test_one_ended),
 		TEST(test_mapping_fault),
 		TEST(test_attribution),
