@@ -393,13 +393,13 @@ static void judged(struct lade_receiver *receiver, const struct lade_recv_event 
 		lade_receiver_settled(receiver, &next);
 }
 
-/* What a run has cost the calling thread since started; its reader counts the bytes. */
+/* What a run has cost the calling thread since started. */
 static void count_cost(struct lade_receiver *receiver, const struct job *job, int64_t started)
 {
 	int64_t cpu_ns = lade_path_choice_clock() - started;
 
 	lade_session_lock(&receiver->session);
-	lade_path_choice_add(&receiver->choice, job->path, cpu_ns, 0);
+	lade_path_choice_add(&receiver->choice, job->path, job->event.len, cpu_ns);
 	lade_session_unlock(&receiver->session);
 }
 

@@ -23,7 +23,7 @@ void lade_path_choice_init(struct lade_path_choice *choice, enum lade_path wante
 	*choice = (struct lade_path_choice){ .count = count, .chosen = wanted };
 	for (unsigned i = 0; i < count; i++)
 		choice->candidates[i] = candidates[i];
-	choice->decided = wanted != LADE_PATH_AUTO;
+	choice->fixed = choice->decided = wanted != LADE_PATH_AUTO;
 }
 
 /* The least CPU time per byte. */
@@ -38,24 +38,33 @@ static enum lade_path cheapest(const struct lade_path_choice *choice)
 	return choice->candidates[best];
 }
 
-enum lade_path lade_path_choice_pick(struct lade_path_choice *choice)
+/* The first round is not counted. */
+static bool counts(const struct lade_path_choice *choice, uint64_t len)
 {
+	return !choice->decided && choice->picked > choice->count && len >= LADE_PATH_SHORT;
+}
+
+enum lade_path lade_path_choice_pick(struct lade_path_choice *choice, uint64_t len)
+{
+	unsigned next = choice->picked % choice->count;
+
+	if (!choice->fixed && len < LADE_PATH_SHORT)
+		return LADE_PATH_COPY;
 	if (!choice->decided && choice->picked == ROUNDS * choice->count) {
 		choice->chosen = cheapest(choice);
 		choice->decided = true;
 	}
 	if (choice->decided)
 		return choice->chosen;
-	return choice->candidates[choice->picked++ % choice->count];
+	choice->picked++;
+	if (counts(choice, len))
+		choice->bytes[next] += len;
+	return choice->candidates[next];
 }
 
-void lade_path_choice_add(struct lade_path_choice *choice, enum lade_path path, int64_t cpu_ns, uint64_t bytes)
+void lade_path_choice_add(struct lade_path_choice *choice, enum lade_path path, uint64_t len, int64_t cpu_ns)
 {
-	if (choice->decided || choice->picked <= choice->count)
-		return;
-	for (unsigned i = 0; i < choice->count; i++)
-		if (choice->candidates[i] == path) {
+	for (unsigned i = 0; i < choice->count && counts(choice, len); i++)
+		if (choice->candidates[i] == path)
 			choice->cpu_ns[i] += cpu_ns;
-			choice->bytes[i] += bytes;
-		}
 }

@@ -17,10 +17,17 @@
 /* Most ways that are measured against each other. */
 #define LADE_PATH_CANDIDATES_MAX 3u
 
+/*
+ * A shorter run is copied without measuring, in bytes: setting up a mapping or a pipe costs as much
+ * as copying some 100 KiB, and it is in the cache when it is digested.
+ */
+#define LADE_PATH_SHORT (256u << 10)
+
 /* A choice; the caller's storage, and the caller locks where several threads add. */
 struct lade_path_choice {
 	enum lade_path candidates[LADE_PATH_CANDIDATES_MAX]; /* the first wins a draw */
 	unsigned count;
+	bool fixed;   /* the user has said it */
 	bool decided;
 	enum lade_path chosen;
 	unsigned picked; /* runs so far */
@@ -32,14 +39,14 @@ struct lade_path_choice {
 void lade_path_choice_init(struct lade_path_choice *choice, enum lade_path wanted, const enum lade_path *candidates,
 			   unsigned count);
 
-/* The way for the next run. */
-enum lade_path lade_path_choice_pick(struct lade_path_choice *choice);
+/* The way for the next run, which has len bytes. */
+enum lade_path lade_path_choice_pick(struct lade_path_choice *choice, uint64_t len);
 
 /*
- * A thread has spent cpu_ns nanoseconds on a run that went by path; bytes: its length, or 0 if another
- * thread adds that. Does nothing once the choice is made.
+ * A thread has spent cpu_ns nanoseconds on a run of len bytes that went by path. Does nothing once
+ * the choice is made, nor for a short run.
  */
-void lade_path_choice_add(struct lade_path_choice *choice, enum lade_path path, int64_t cpu_ns, uint64_t bytes);
+void lade_path_choice_add(struct lade_path_choice *choice, enum lade_path path, uint64_t len, int64_t cpu_ns);
 
 /* CPU time of the calling thread in nanoseconds. */
 int64_t lade_path_choice_clock(void);

@@ -118,7 +118,7 @@ static int take_run(struct lade_receiver *receiver, const struct lade_recv_event
 	int error;
 
 	lade_session_lock(session);
-	job.path = lade_path_choice_pick(&receiver->choice);
+	job.path = lade_path_choice_pick(&receiver->choice, event->len);
 	lade_session_unlock(session);
 	job.type = job.path == LADE_PATH_COPY ? JOB_WRITE : JOB_VERIFY;
 	memcpy(job.digest, event->digest, LADE_DIGEST_LEN);
@@ -127,7 +127,7 @@ static int take_run(struct lade_receiver *receiver, const struct lade_recv_event
 	if (error)
 		return error;
 	lade_session_lock(session);
-	lade_path_choice_add(&receiver->choice, job.path, lade_path_choice_clock() - started, event->len);
+	lade_path_choice_add(&receiver->choice, job.path, event->len, lade_path_choice_clock() - started);
 	session->progress.bytes_done += event->len;
 	session->totals.transferred_bytes += event->len;
 	lade_session_unlock(session);

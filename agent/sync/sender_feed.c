@@ -408,7 +408,7 @@ static int send_run(struct feeder *feeder, int fd, uint64_t size, struct lade_ms
 	const uint8_t *data;
 	int error;
 
-	feeder->path = feeder->again ? LADE_PATH_COPY : lade_path_choice_pick(&feeder->choice);
+	feeder->path = feeder->again ? LADE_PATH_COPY : lade_path_choice_pick(&feeder->choice, run->len);
 	if (!digest_run(feeder, fd, size, run, &data))
 		return 1;
 	lade_session_lock(feeder->session);
@@ -419,7 +419,7 @@ static int send_run(struct feeder *feeder, int fd, uint64_t size, struct lade_ms
 	if (!error)
 		error = send_payload(feeder, fd, data, run, fault);
 	if (!feeder->again)
-		lade_path_choice_add(&feeder->choice, feeder->path, lade_path_choice_clock() - started, run->len);
+		lade_path_choice_add(&feeder->choice, feeder->path, run->len, lade_path_choice_clock() - started);
 	if (error != LADE_E_SHRUNK && error != LADE_E_SOURCE)
 		return error;
 	error = abort_run(feeder, run, fault);
