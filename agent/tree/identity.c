@@ -2,8 +2,9 @@
  * Names of users and groups, one hash table for each kind.
  *
  * On a sender an entry says that the number was seen, and holds its name where it
- * has one; on a receiver it holds the number here. Open addressing, never more than
- * half full; nothing is deleted. The hash is seeded, since a peer chooses the keys.
+ * has one; when there are too many all are forgotten, which costs no more than saying
+ * names again. On a receiver it holds the number here. Open addressing, never more than
+ * half full; no single one is deleted. The hash is seeded, since a peer chooses the keys.
  *
  * Limits: a number and a name are looked up one by one through the C library, which
  * may wait for a directory server. An error of the name service counts as "unknown":
@@ -60,17 +61,20 @@ int lade_identities_new(struct lade_identities **identities_out)
 	return 0;
 }
 
+static void table_clear(struct identity_table *table)
+{
+	for (size_t i = 0; i < table->capacity; i++)
+		free(table->slots[i].name);
+	free(table->slots);
+	*table = (struct identity_table){ NULL, 0, 0 };
+}
+
 void lade_identities_free(struct lade_identities *identities)
 {
 	if (!identities)
 		return;
-	for (size_t kind = 0; kind < 2; kind++) {
-		struct identity_table *table = &identities->tables[kind];
-
-		for (size_t i = 0; i < table->capacity; i++)
-			free(table->slots[i].name);
-		free(table->slots);
-	}
+	for (size_t kind = 0; kind < 2; kind++)
+		table_clear(&identities->tables[kind]);
 	pthread_mutex_destroy(&identities->lock);
 	free(identities);
 }
@@ -225,6 +229,9 @@ int lade_identities_announce(struct lade_identities *identities, enum lade_ident
 
 	if (id == 0 || find(identities, kind, id))
 		return 0;
+	/* Anybody's ACL may name numbers without end: they must not end the session, nor hide an owner. */
+	if (identities->tables[kind].count == LADE_IDENTITIES_ANNOUNCED_MAX)
+		table_clear(&identities->tables[kind]);
 	entry = put(identities, kind, id);
 	if (!entry)
 		return LADE_E_MEMORY;

@@ -16,8 +16,11 @@
 
 #include "protocol/error.h"
 
-/* Most numbers of each kind that one session remembers. */
+/* Most numbers of each kind that one receiver remembers. */
 #define LADE_IDENTITIES_MAX (1u << 20)
+
+/* Most that one sender remembers; then it begins anew. */
+#define LADE_IDENTITIES_ANNOUNCED_MAX (1u << 14)
 
 enum lade_identity_kind { LADE_IDENTITY_USER, LADE_IDENTITY_GROUP };
 
@@ -29,9 +32,10 @@ void lade_identities_free(struct lade_identities *identities);
 
 /*
  * Sender: the first time that id of kind is seen, returns 1 and puts its name
- * (NUL-terminated, borrowed until identities is freed) in *name_out; returns 0 if it
- * was seen before or has no name; LADE_E_MEMORY (also: over LADE_IDENTITIES_MAX).
- * Waits for the name service at most once for each id.
+ * (NUL-terminated, borrowed until the next call) in *name_out; returns 0 if it was
+ * seen before or has no name; LADE_E_MEMORY. Waits for the name service at most once
+ * for each id. Beyond LADE_IDENTITIES_ANNOUNCED_MAX ids all are seen for the first
+ * time again.
  */
 int lade_identities_announce(struct lade_identities *identities, enum lade_identity_kind kind,
 			     uint32_t id, const char **name_out);

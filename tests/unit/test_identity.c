@@ -116,6 +116,27 @@ static void test_map(void **state)
 	}
 }
 
+/* Numbers without end are no failure: names are only said again. */
+static void test_announce_many(void **state)
+{
+	struct lade_identities *identities = *state;
+	const enum lade_identity_kind kind = LADE_IDENTITY_USER;
+	const char *name;
+	char expected[256];
+	uint32_t id;
+
+	if (!some_identity(kind, &id, expected))
+		return;
+	assert_int_equal(lade_identities_announce(identities, kind, id, &name), 1);
+	for (uint32_t i = 1; i < LADE_IDENTITIES_ANNOUNCED_MAX; i++)
+		assert_int_equal(lade_identities_announce(identities, kind, NOBODY_HAS - i, &name),
+				 0);
+	assert_int_equal(lade_identities_announce(identities, kind, id, &name), 0);
+	assert_int_equal(lade_identities_announce(identities, kind, NOBODY_HAS, &name), 0);
+	assert_int_equal(lade_identities_announce(identities, kind, id, &name), 1);
+	assert_string_equal(name, expected);
+}
+
 /* Nobody becomes root, and root becomes nobody else. */
 static void test_root(void **state)
 {
@@ -182,6 +203,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_announce, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_announce_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_map, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_root, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_names, setup, teardown),
