@@ -277,9 +277,13 @@ static int entry(struct planner *planner, const struct lade_message *message, co
 /* [identity] */
 static int learn(struct lade_receiver *receiver, const struct lade_msg_identity *said, struct lade_fault *fault)
 {
-	int error = lade_identities_learn(receiver->identities, (enum lade_identity_kind)said->kind, said->id,
-					  (const char *)said->name.data, said->name.len);
+	int error;
 
+	if (!receiver->identities)
+		return lade_fault_set(fault, LADE_E_PROTOCOL, "take names, as numbers were asked for, from",
+				      receiver->session.connection->peer);
+	error = lade_identities_learn(receiver->identities, (enum lade_identity_kind)said->kind, said->id,
+				      (const char *)said->name.data, said->name.len);
 	return error ? lade_fault_set(fault, error, "learn a name from", receiver->session.connection->peer) : 0;
 }
 

@@ -522,7 +522,6 @@ int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry,
 	struct place place = {
 		.entry = entry, .level = &planner->levels[planner->depth], .index = event->index, .name = name,
 	};
-	bool numeric = receiver->keep.options & LADE_OPTION_NUMERIC_IDS;
 	int result;
 
 	planner->counted.entries++;
@@ -534,7 +533,7 @@ int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry,
 		return lade_fault_set(fault, LADE_E_PROTOCOL, "take what was not asked for:", planner->path);
 	if (lade_attributes_check(entry->xattrs))
 		return lade_fault_set(fault, LADE_E_PROTOCOL, "understand the attributes of", planner->path);
-	lade_metadata_from_entry(&place.wanted, entry, numeric ? NULL : receiver->identities);
+	lade_metadata_from_entry(&place.wanted, entry, receiver->identities);
 	if (strcmp(name, ".") == 0) {
 		if (place.level->fd >= 0 && fstat(place.level->fd, &place.st) == 0)
 			place.exists = true;

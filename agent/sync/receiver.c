@@ -296,7 +296,10 @@ static void *write_messages(void *argument)
 
 static int start(struct lade_receiver *receiver, struct lade_fault *fault)
 {
-	if (lade_session_recv_new(&receiver->machine) || lade_identities_new(&receiver->identities) ||
+	bool numeric = receiver->keep.options & LADE_OPTION_NUMERIC_IDS;
+
+	if (lade_session_recv_new(&receiver->machine) ||
+	    (!numeric && lade_identities_new(&receiver->identities)) ||
 	    lade_spool_new(&receiver->directories) || lade_spool_new(&receiver->deletions) ||
 	    lade_spool_new(&receiver->links))
 		return lade_fault_set(fault, LADE_E_MEMORY, "start the receiver", NULL);

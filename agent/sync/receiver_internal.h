@@ -92,7 +92,7 @@ struct lade_receiver {
 	struct lade_spool *directories;    /* metadata to be set at the end, children first */
 	struct leader *leaders;            /* rising index */
 	size_t leader_count, leader_capacity;
-	struct lade_identities *identities;
+	struct lade_identities *identities; /* NULL: ids are kept as numbers */
 
 	/* set by the planner before anything else reads them */
 	struct lade_keep keep;

@@ -208,7 +208,8 @@ static void identity_flood(struct peer *peer, const struct attack *attack)
 	(void)peer_finish_session(peer);
 }
 
-static void empty_identity(struct peer *peer, const struct attack *attack)
+/* A name of attack->len bytes at attack->data. */
+static void bad_identity(struct peer *peer, const struct attack *attack)
 {
 	const struct lade_msg_identity identity = { .id = 5, .name = lade_slice(attack->data,
 										attack->len) };
@@ -274,6 +275,7 @@ static const uint64_t link_forward = LADE_LINK_FOLLOWS + 2, link_self = LADE_LIN
 	{ "directory " title, bad_directory_name, .status = STREAM, BYTES(text) }
 #define STRUCTURE(title, text, exit_status) { title, structure, .status = exit_status, .data = text }
 #define SLICE(text) { (const uint8_t *)text, sizeof(text) - 1 }
+#define BY_NAME (ATTACK_OPTIONS & ~(uint64_t)LADE_OPTION_NUMERIC_IDS)
 
 static const struct attack attacks[] = {
 	NAME("..", ".."), NAME("absolute", "/nonexistent/lade/planted"), NAME("climbing",
@@ -347,9 +349,11 @@ static const struct attack attacks[] = {
 	  BYTES("\1\027system.posix_acl_access\3abc") },
 
 	{ "a flood of identities", identity_flood, .status = LADE_EXIT_OK,
-	  .options = ATTACK_OPTIONS & ~(uint64_t)LADE_OPTION_NUMERIC_IDS },
-	{ "an identity without a name", empty_identity, .status = STREAM, BYTES("") },
-	{ "an identity with a NUL", empty_identity, .status = STREAM, BYTES("ro\0ot") },
+	  .options = BY_NAME },
+	{ "an identity", bad_identity, .status = LADE_EXIT_OK, .options = BY_NAME, BYTES("root") },
+	{ "an identity without a name", bad_identity, .status = STREAM, .options = BY_NAME, BYTES("") },
+	{ "an identity with a NUL", bad_identity, .status = STREAM, .options = BY_NAME, BYTES("ro\0ot") },
+	{ "an identity where numbers were asked for", bad_identity, .status = STREAM, BYTES("root") },
 
 	{ "a symlink that becomes a directory", link_then_directory, .status = LADE_EXIT_OK },
 	{ "a directory where the destination has a symlink", directory_over_link,
