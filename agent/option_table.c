@@ -48,7 +48,7 @@ static const struct lade_option_row rows[] = {
 	BITS("owner", 'o', LADE_OPTION_OWNER, KEEP, "keep owners (needs root)"),
 	BITS("group", 'g', LADE_OPTION_GROUP, KEEP, "keep groups"),
 	BITS("numeric-ids", 0, LADE_OPTION_NUMERIC_IDS, KEEP,
-	     "take owners and groups by number, not by name"),
+	     "take owners, groups and whom ACLs name by number, not by name"),
 	BITS("acls", 'A', LADE_OPTION_ACLS, KEEP, "keep ACLs (implies -p)"),
 	BITS("xattrs", 'X', LADE_OPTION_XATTRS, KEEP, "keep extended attributes"),
 

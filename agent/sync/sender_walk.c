@@ -28,8 +28,10 @@
 		lade_session_queued(session_, false); \
 	} while (0)
 
-static int say_identity(struct lade_sender *sender, enum lade_identity_kind kind, uint32_t id)
+/* [identity] For lade_attributes_visit_ids() too: context is the sender. */
+static int say_identity(void *context, enum lade_identity_kind kind, uint32_t id)
 {
+	struct lade_sender *sender = context;
 	struct lade_msg_identity identity = { .kind = kind, .id = id };
 	const char *name;
 	int error = lade_identities_announce(sender->identities, kind, id, &name);
@@ -45,8 +47,8 @@ static int say_identity(struct lade_sender *sender, enum lade_identity_kind kind
 	return error;
 }
 
-/* Owners travel as numbers; their names once, before they are first used. */
-static int say_identities(struct lade_sender *sender, const struct stat *st)
+/* Owners, and whom ACLs name, travel as numbers; their names once, before they are first used. */
+static int say_identities(struct lade_sender *sender, const struct lade_msg_entry *entry)
 {
 	uint64_t options = sender->session.settings->options;
 	int error = 0;
@@ -54,10 +56,10 @@ static int say_identities(struct lade_sender *sender, const struct stat *st)
 	if (options & LADE_OPTION_NUMERIC_IDS)
 		return 0;
 	if (options & LADE_OPTION_OWNER)
-		error = say_identity(sender, LADE_IDENTITY_USER, st->st_uid);
+		error = say_identity(sender, LADE_IDENTITY_USER, entry->uid);
 	if (!error && (options & LADE_OPTION_GROUP))
-		error = say_identity(sender, LADE_IDENTITY_GROUP, st->st_gid);
-	return error;
+		error = say_identity(sender, LADE_IDENTITY_GROUP, entry->gid);
+	return error ? error : lade_attributes_visit_ids(entry->xattrs, say_identity, sender);
 }
 
 /* Report that something of the source is left out. */
@@ -264,7 +266,7 @@ static int say_entry(struct lade_sender *sender, const struct lade_walk_item *it
 		return 0;
 	if (!add_xattrs(sender, item, &entry) || !add_digest(sender, item, &entry, &parts))
 		return 0;
-	if (say_identities(sender, st))
+	if (say_identities(sender, &entry))
 		return out_of_memory(fault);
 	add_link(sender, st, &entry);
 	return say(sender, item, &entry, fault);

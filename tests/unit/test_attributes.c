@@ -325,6 +325,15 @@ static void test_visit_ids(void **state)
 	assert_int_equal(lade_attributes_visit_ids(written(&writer), count_ids, seen), -77);
 	assert_int_equal(seen[0], 3);
 	assert_int_equal(seen[1], 1001 + 1002 + 700000);
+
+	/* A default ACL too, behind an access ACL that names nobody. */
+	memset(seen, 0, sizeof(seen));
+	lade_writer_reset(&writer);
+	lade_writer_put_varint(&writer, 2);
+	put(&writer, ACCESS, acl_mode, sizeof(acl_mode));
+	put(&writer, DEFAULT, acl_full, sizeof(acl_full));
+	assert_int_equal(lade_attributes_visit_ids(written(&writer), count_ids, seen), -77);
+	assert_int_equal(seen[0], 3);
 	lade_writer_fini(&writer);
 }
 
