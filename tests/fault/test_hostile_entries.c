@@ -277,6 +277,19 @@ static const uint64_t link_forward = LADE_LINK_FOLLOWS + 2, link_self = LADE_LIN
 #define SLICE(text) { (const uint8_t *)text, sizeof(text) - 1 }
 #define BY_NAME (ATTACK_OPTIONS & ~(uint64_t)LADE_OPTION_NUMERIC_IDS)
 
+/* Both kinds, with their lengths before them; wished for or not, they are checked. */
+#define BAD_ACL(title, value) \
+	{ "xattrs: an ACL " title, bad_xattrs, .status = STREAM, \
+	  BYTES("\1\027system.posix_acl_access" value) }, \
+	{ "xattrs: a default ACL " title, bad_xattrs, .status = STREAM, \
+	  .options = ATTACK_OPTIONS | LADE_OPTION_ACLS, \
+	  BYTES("\1\030system.posix_acl_default" value) }
+#define ACL_VERSION "\2\0\0\0"
+#define ACL_OWNER "\1\0\6\0\377\377\377\377"
+#define ACL_USER "\2\0\6\0\1\0\0\0"
+#define ACL_OWNING "\4\0\4\0\377\377\377\377"
+#define ACL_OTHERS "\40\0\4\0\377\377\377\377"
+
 static const struct attack attacks[] = {
 	NAME("..", ".."), NAME("absolute", "/nonexistent/lade/planted"), NAME("climbing",
 									      "../outside/canary"),
@@ -347,6 +360,14 @@ static const struct attack attacks[] = {
 	{ "xattrs: no name", bad_xattrs, .status = STREAM, BYTES("\1\0\1a") },
 	{ "xattrs: an ACL of garbage", bad_xattrs, .status = STREAM,
 	  BYTES("\1\027system.posix_acl_access\3abc") },
+	BAD_ACL("of nothing", "\0"),
+	BAD_ACL("of no entries", "\4" ACL_VERSION),
+	BAD_ACL("of another version", "\034\1\0\0\0" ACL_OWNER ACL_OWNING ACL_OTHERS),
+	BAD_ACL("without others", "\024" ACL_VERSION ACL_OWNER ACL_OWNING),
+	BAD_ACL("out of order", "\034" ACL_VERSION ACL_OWNING ACL_OWNER ACL_OTHERS),
+	BAD_ACL("with two owners", "\044" ACL_VERSION ACL_OWNER ACL_OWNER ACL_OWNING ACL_OTHERS),
+	BAD_ACL("with a name and no mask", "\044" ACL_VERSION ACL_OWNER ACL_USER ACL_OWNING ACL_OTHERS),
+	BAD_ACL("cut short", "\033" ACL_VERSION ACL_OWNER ACL_OWNING "\40\0\4\0\0\0\0"),
 
 	{ "a flood of identities", identity_flood, .status = LADE_EXIT_OK,
 	  .options = BY_NAME },

@@ -1,13 +1,16 @@
 /*
  * Fuzz target of what is nested in entries and requests: lists of attributes and filter
  * rules. The first byte tells which. Rules that decode encode to the same bytes, and
- * can be asked; attributes that pass the check can be visited.
+ * can be asked; attributes that pass the check can be visited. The bytes of attributes are
+ * tried as an ACL besides: what is well formed stays so when it is mapped, names nobody
+ * twice then, and mapped again it stays the same.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/tree/attributes.h"
+#include "agent/tree/attributes_acl.h"
 #include "agent/tree/filter.h"
 #include "protocol/limits.h"
 
@@ -33,6 +36,41 @@ static void try_attributes(const uint8_t *data, size_t size)
 		abort();
 }
 
+/* Ids of one kind rise; context is the least that may come, by kind. */
+static int expect_rise(void *context, enum lade_identity_kind kind, uint32_t id)
+{
+	uint64_t *least = context;
+
+	if (id < least[kind])
+		abort();
+	least[kind] = (uint64_t)id + 1;
+	return 0;
+}
+
+static void try_acl(const uint8_t *data, size_t size)
+{
+	uint64_t least[2] = { 0, 0 };
+	uint8_t *once, *twice;
+	size_t len;
+
+	if (!lade_attributes_acl_is_valid(lade_slice(data, size)))
+		return;
+	once = malloc(size);
+	twice = malloc(size);
+	if (!once || !twice)
+		abort();
+	memcpy(once, data, size);
+	len = lade_attributes_acl_map(once, size, NULL);
+	if (len > size || !lade_attributes_acl_is_valid(lade_slice(once, len)))
+		abort();
+	(void)lade_attributes_acl_visit(lade_slice(once, len), expect_rise, least);
+	memcpy(twice, once, len);
+	if (lade_attributes_acl_map(twice, len, NULL) != len || memcmp(once, twice, len) != 0)
+		abort();
+	free(once);
+	free(twice);
+}
+
 static void try_rules(const uint8_t *data, size_t size)
 {
 	static const char *const paths[] = { "a", "a/b.o", ".git/x", "deep/er/and/deeper", "*" };
@@ -55,9 +93,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size == 0)
 		return 0;
-	if (data[0] % 2)
+	if (data[0] % 2) {
 		try_rules(data + 1, size - 1);
-	else
+	} else {
 		try_attributes(data + 1, size - 1);
+		try_acl(data + 1, size - 1);
+	}
 	return 0;
 }

@@ -443,6 +443,41 @@ static void test_write(void **state)
 	lade_writer_fini(&list);
 }
 
+/* What is well formed and still too much for the kernel or the file system is a fault, and changes nothing. */
+static void test_refused(void **state)
+{
+	static uint8_t acl[sizeof(acl_full) + 8 * 8000];
+	struct fixture *fixture = *state;
+	struct lade_attributes_place place = file_of(fixture);
+	struct lade_writer list;
+	int code;
+
+	if (!fixture->has_acls)
+		return;
+	lade_writer_init(&list, LADE_XATTRS_MAX);
+	lade_writer_put_varint(&list, 1);
+	memcpy(acl, acl_full, sizeof(acl_full));
+	memset(acl + 16, 0xff, 4); /* the user of no number */
+	put(&list, ACCESS, acl, sizeof(acl_full));
+	assert_int_equal(lade_attributes_check(written(&list)), 0);
+	assert_int_equal(lade_attributes_write(&both, &place, written(&list), NULL, NULL), LADE_E_SYSTEM);
+	assert_int_equal(read_all(fixture, &both, place).len, 0);
+
+	lade_writer_reset(&list);
+	lade_writer_put_varint(&list, 1);
+	memcpy(acl, acl_full, 20);
+	for (unsigned i = 0; i < 8000; i++)
+		memcpy(acl + 20 + 8 * i, (const uint8_t[]){ 2, 0, 4, 0, ID(20000 - i) }, 8);
+	memcpy(acl + 20 + 8 * 8000, acl_full + 20, sizeof(acl_full) - 20);
+	put(&list, ACCESS, acl, sizeof(acl));
+	assert_int_equal(lade_attributes_check(written(&list)), 0);
+	code = lade_attributes_write(&both, &place, written(&list), NULL, NULL);
+	assert_true(code == 1 || code == LADE_E_SYSTEM || code == LADE_E_LIMIT);
+	if (code != 1)
+		assert_int_equal(read_all(fixture, &both, place).len, 0);
+	lade_writer_fini(&list);
+}
+
 /* An access ACL of three entries is none; a default one is. */
 static void test_minimal(void **state)
 {
@@ -550,6 +585,7 @@ int main(void)
 		cmocka_unit_test(test_visit_ids),
 		cmocka_unit_test(test_acl_map),
 		cmocka_unit_test_setup_teardown(test_write, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_minimal, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_namespaces, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_special, setup, teardown),
