@@ -153,6 +153,31 @@ static mode_t working_mode(const struct lade_receiver *receiver, const struct in
 	return file->size <= LADE_SMALL_MAX && ours && !(mode & (S_ISUID | S_ISGID | S_ISVTX)) ? mode : 0600;
 }
 
+/* Two threads may both try: they find the same. */
+static bool unnamed_works(struct lade_receiver *receiver, int directory_fd, const char *name)
+{
+	int known = atomic_load_explicit(&receiver->unnamed, memory_order_relaxed);
+
+	if (!known) {
+		known = lade_temporary_unnamed_works(directory_fd, name) ? 1 : -1;
+		atomic_store_explicit(&receiver->unnamed, known, memory_order_relaxed);
+	}
+	return known > 0;
+}
+
+/* A small file need not be continued by another session, so it goes without a name where nothing stands in its way. */
+static int open_temporary(struct lade_receiver *receiver, struct incoming *file, int directory_fd, uint32_t attempt,
+			  struct lade_fault *fault)
+{
+	mode_t mode = working_mode(receiver, file);
+
+	/* Another file system below may not have it. */
+	if (file->in_new && file->size <= LADE_SMALL_MAX && unnamed_works(receiver, directory_fd, file->name) &&
+	    lade_temporary_open_unnamed(directory_fd, file->name, mode, &file->temporary, NULL) == 0)
+		return 0;
+	return lade_temporary_open(directory_fd, file->name, attempt > 0, mode, &file->temporary, fault);
+}
+
 int lade_incoming_open(struct lade_receiver *receiver, struct incoming *file, uint32_t attempt, struct lade_fault *fault)
 {
 	int fd, error;
@@ -162,7 +187,7 @@ int lade_incoming_open(struct lade_receiver *receiver, struct incoming *file, ui
 	error = lade_directory_pin(file->directory, &fd, fault);
 	if (error)
 		return error;
-	error = lade_temporary_open(fd, file->name, attempt > 0, working_mode(receiver, file), &file->temporary, fault);
+	error = open_temporary(receiver, file, fd, attempt, fault);
 	lade_directory_unpin(file->directory);
 	return error;
 }

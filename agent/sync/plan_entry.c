@@ -374,6 +374,7 @@ static struct incoming *new_incoming(struct planner *planner, const struct place
 	file->changes = file_changes(planner, place);
 	file->existed = place->exists;
 	file->existing = place->st;
+	file->in_new = place->level->target->empty;
 	file->leader = place->entry->link == LADE_LINK_LEADER ? place->index + 1 : 0;
 	memcpy(file->name, place->name, name_len);
 	return file;

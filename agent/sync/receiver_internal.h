@@ -37,6 +37,7 @@ struct incoming {
 	uint32_t changes;                 /* for the item */
 	bool existed;
 	struct stat existing;             /* if it existed */
+	bool in_new;                      /* in a directory that this session made: nothing else stands there */
 	uint64_t leader;                  /* index + 1 if others link to it, else 0 */
 	struct lade_temporary temporary;  /* of this attempt */
 	struct lade_temporary kept;       /* a whole copy from an earlier attempt */
@@ -93,6 +94,7 @@ struct lade_receiver {
 	struct leader *leaders;            /* rising index */
 	size_t leader_count, leader_capacity;
 	struct lade_identities *identities; /* NULL: ids are kept as numbers */
+	atomic_int unnamed;                /* whether temporaries without a name work: 1, -1; 0: not tried yet */
 
 	/* set by the planner before anything else reads them */
 	struct lade_keep keep;

@@ -95,6 +95,7 @@ int lade_temporary_open(int directory_fd, const char *name, unsigned attempt, mo
 	int fd = -1;
 
 	lade_temporary_name(name, attempt, temporary_out->name);
+	temporary_out->unnamed = false;
 	temporary_out->fd = -1;
 	for (int tries = 0; tries < 3 && fd < 0; tries++) {
 		fd = openat(directory_fd, temporary_out->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
@@ -117,11 +118,54 @@ int lade_temporary_open(int directory_fd, const char *name, unsigned attempt, mo
 	return 0;
 }
 
+int lade_temporary_open_unnamed(int directory_fd, const char *name, mode_t mode,
+				struct lade_temporary *temporary_out, struct lade_fault *fault)
+{
+	lade_temporary_name(name, 0, temporary_out->name);
+	temporary_out->unnamed = true;
+	temporary_out->fd = openat(directory_fd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, mode);
+	if (temporary_out->fd < 0)
+		return lade_fault_set(fault, LADE_E_SYSTEM, "create temporary file for", name);
+	return 0;
+}
+
+/* AT_EMPTY_PATH: the same user may since Linux 6.10, root always; others would need /proc. */
+static int give_name(int fd, int directory_fd, const char *name)
+{
+	return linkat(fd, "", directory_fd, name, AT_EMPTY_PATH);
+}
+
+bool lade_temporary_unnamed_works(int directory_fd, const char *name)
+{
+	struct lade_temporary temporary;
+	bool works;
+
+	if (lade_temporary_open_unnamed(directory_fd, name, 0600, &temporary, NULL))
+		return false;
+	works = give_name(temporary.fd, directory_fd, temporary.name) == 0 &&
+		unlinkat(directory_fd, temporary.name, 0) == 0;
+	close(temporary.fd);
+	return works;
+}
+
+/* Where something has come to stand meanwhile, as a link does not replace it, by way of the temporary name. */
+static int put_in_place(struct lade_temporary *temporary, int directory_fd, const char *name)
+{
+	if (temporary->unnamed) {
+		if (give_name(temporary->fd, directory_fd, name) == 0)
+			return 0;
+		if (errno != EEXIST || give_name(temporary->fd, directory_fd, temporary->name))
+			return -1;
+		temporary->unnamed = false;
+	}
+	return renameat(directory_fd, temporary->name, directory_fd, name);
+}
+
 int lade_temporary_commit(struct lade_temporary *temporary, int directory_fd, const char *name,
 			  struct lade_fault *fault)
 {
-	if (renameat(directory_fd, temporary->name, directory_fd, name)) {
-		int error = lade_fault_set(fault, LADE_E_SYSTEM, "rename temporary file to", name);
+	if (put_in_place(temporary, directory_fd, name)) {
+		int error = lade_fault_set(fault, LADE_E_SYSTEM, "put into place", name);
 
 		lade_temporary_discard(temporary, directory_fd);
 		return error;
@@ -135,7 +179,8 @@ void lade_temporary_discard(struct lade_temporary *temporary, int directory_fd)
 {
 	if (temporary->fd < 0)
 		return;
-	(void)unlinkat(directory_fd, temporary->name, 0);
+	if (!temporary->unnamed)
+		(void)unlinkat(directory_fd, temporary->name, 0);
 	close(temporary->fd);
 	temporary->fd = -1;
 }

@@ -5,6 +5,9 @@
  * against other sessions, given its content and metadata, and renamed. What a killed
  * session left behind is recognised by name, owner, link count and the missing lock, and
  * replaced. Directory descriptors are held ones (agent/tree/directory.h).
+ *
+ * Where the kernel and the file system allow it a file may also have no name at all until it is
+ * whole (O_TMPFILE in open(2)): a killed session leaves nothing, and making it costs less.
  */
 #ifndef LADE_AGENT_TREE_TEMPORARY_H
 #define LADE_AGENT_TREE_TEMPORARY_H
@@ -21,6 +24,7 @@
 /* One temporary file; the caller's storage. */
 struct lade_temporary {
 	int fd; /* open for reading and writing, or -1 */
+	bool unnamed;
 	char name[LADE_TEMPORARY_NAME_SIZE];
 };
 
@@ -37,7 +41,19 @@ void lade_temporary_name(const char *name, unsigned attempt, char out[LADE_TEMPO
 int lade_temporary_open(int directory_fd, const char *name, unsigned attempt, mode_t mode,
 			struct lade_temporary *temporary_out, struct lade_fault *fault);
 
-/* Rename it to name and close it. Returns 0 or LADE_E_SYSTEM (then it is discarded). */
+/*
+ * The same without a name: for a place where no session left anything. Returns 0 or LADE_E_SYSTEM.
+ */
+int lade_temporary_open_unnamed(int directory_fd, const char *name, mode_t mode,
+				struct lade_temporary *temporary_out, struct lade_fault *fault);
+
+/*
+ * True if a file without a name can be made in the directory and be given one. Tries it, under the
+ * temporary name for name, and so changes the directory's times.
+ */
+bool lade_temporary_unnamed_works(int directory_fd, const char *name);
+
+/* Give it its name, in the place of what is there, and close it. Returns 0 or LADE_E_SYSTEM (then it is discarded). */
 int lade_temporary_commit(struct lade_temporary *temporary, int directory_fd, const char *name,
 			  struct lade_fault *fault);
 
