@@ -16,6 +16,31 @@
 /* How runs may land, for --path=auto. */
 static const enum lade_path land_paths[] = { LADE_PATH_SPLICE, LADE_PATH_COPY };
 
+/* ---- reports ---- */
+
+void lade_receiver_problem(struct lade_receiver *receiver, const struct lade_directory *directory, const char *name,
+			   const struct lade_fault *fault)
+{
+	char *path = lade_directory_path(directory, name);
+	struct lade_fault named = *fault;
+
+	errno = fault->sys_errno;
+	if (path && *path)
+		lade_fault_set(&named, fault->code, fault->operation, path);
+	named.sys_errno = fault->sys_errno;
+	free(path);
+	lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &named);
+}
+
+void lade_receiver_metadata_problem(struct lade_receiver *receiver, const char *path, const struct lade_fault *fault)
+{
+	struct lade_fault named = *fault;
+
+	lade_fault_set(&named, fault->code, fault->operation, path);
+	named.sys_errno = fault->sys_errno;
+	lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &named);
+}
+
 /* ---- landing runs ---- */
 
 /* Drop len bytes of payload. */

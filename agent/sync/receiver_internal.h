@@ -1,7 +1,8 @@
 /*
  * The receiver's parts: receiver.c (reader, beginning and end), plan.c (the planner:
- * entries against the destination), land.c and land_copy.c (workers: content into place), finish.c (what
- * is done when all content is there: hard links, deletions, directories).
+ * entries against the destination), land.c and land_*.c (workers: content into place), incoming.c and
+ * settle.c (one file, and what becomes of it), finish.c (what is done when all content is
+ * there: hard links, deletions, directories).
  *
  * The reader lands runs and hands everything else on; the planner walks through the
  * entries and asks; workers write small files, check runs and commit. The job queue is
@@ -126,20 +127,54 @@ uint8_t *lade_receiver_run_buffer(struct lade_receiver *receiver);
 /* Give a run buffer back. */
 void lade_receiver_free_run_buffer(struct lade_receiver *receiver, uint8_t *buffer);
 
+/* ---- land_run.c ---- */
+
+/* A run that was spliced into its file is checked there. buffer: for the digest, or NULL where nothing is to be copied. */
+void lade_receiver_verify_run(struct lade_receiver *receiver, const struct job *job, uint8_t *buffer);
+
+/* A run that was received into memory is checked there, where nobody else can change it, and written. */
+void lade_receiver_write_run(struct lade_receiver *receiver, const struct job *job);
+
+/* Content that is in memory goes into its file; a failure is the file's. */
+void lade_receiver_write_content(struct lade_receiver *receiver, const struct lade_recv_event *event,
+				 const uint8_t *data);
+
+/* ---- land_bundle.c ---- */
+
+/* [bundle] All small files of a payload, which stays the caller's. */
+void lade_receiver_land_bundle(struct lade_receiver *receiver, const struct job *job);
+
+/* ---- land_copy.c ---- */
+
+/* [descriptor] Make a file a copy of the job's descriptor. */
+void lade_receiver_copy(struct lade_receiver *receiver, const struct job *job);
+
+/* ---- incoming.c ---- */
+
 /* The descriptor that the content of file goes to; makes its temporary file first if there is none. 0 or the fault. */
 int lade_incoming_open(struct lade_receiver *receiver, struct incoming *file, uint32_t attempt, struct lade_fault *fault);
+
+/* Give the file its length, metadata and name. False: it could not be, and why has been reported. */
+bool lade_incoming_commit(struct lade_receiver *receiver, struct incoming *file, uint32_t attempt);
 
 /* Remove the temporaries of file and free it. NULL does nothing. */
 void lade_incoming_free(struct incoming *file);
 
+/* A file without content: make it here and now. Planner's thread. */
+void lade_receiver_empty_file(struct lade_receiver *receiver, struct incoming *file);
+
+/* ---- settle.c ---- */
+
+/* Act on a verdict. False: another attempt is under way. */
+bool lade_receiver_settle(struct lade_receiver *receiver, struct incoming *file, const struct lade_recv_event *event);
+
+/* [ack] Slots whose files are done with. */
+void lade_receiver_acknowledge(struct lade_receiver *receiver, const uint32_t *slots, uint32_t count);
+
 /* Nothing more is to come for a file: act on its verdict, and acknowledge it unless it is tried again. */
 void lade_receiver_settled(struct lade_receiver *receiver, const struct lade_recv_event *event);
 
-/* [descriptor] Make a file a copy of the job's descriptor. land_copy.c */
-void lade_receiver_copy(struct lade_receiver *receiver, const struct job *job);
-
-/* A file without content: make it here and now. Planner's thread. */
-void lade_receiver_empty_file(struct lade_receiver *receiver, struct incoming *file);
+/* ---- receiver.c ---- */
 
 /* Report fault for name in directory, as an error of that file. */
 void lade_receiver_problem(struct lade_receiver *receiver, const struct lade_directory *directory, const char *name,

@@ -1,5 +1,5 @@
 /*
- * The sender's parts, for sender.c, sender_walk.c and sender_feed.c.
+ * The sender's parts, for sender.c, sender_walk.c and the feeder (sender_feed.h).
  *
  * Three threads: the walker says entries against credit; the reader hears wants and
  * acknowledgements and never blocks on anything but the connection; the feeder owns

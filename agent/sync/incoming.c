@@ -1,0 +1,171 @@
+/*
+ * An incoming file: its temporary file, and what makes that the file itself.
+ */
+#include "agent/sync/receiver_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+void lade_incoming_free(struct incoming *file)
+{
+	struct lade_fault fault;
+	int fd;
+
+	if (!file)
+		return;
+	if (file->temporary.fd >= 0 || file->kept.fd >= 0) {
+		if (lade_directory_pin(file->directory, &fd, &fault) == 0) {
+			lade_temporary_discard(&file->temporary, fd);
+			lade_temporary_discard(&file->kept, fd);
+			lade_directory_unpin(file->directory);
+		}
+		if (file->temporary.fd >= 0)
+			close(file->temporary.fd);
+		if (file->kept.fd >= 0)
+			close(file->kept.fd);
+	}
+	lade_directory_unref(file->directory);
+	free((void *)file->metadata.xattrs.data);
+	free(file);
+}
+
+/* Permission bits for a file while it is made: its final ones where that saves a chmod and exposes nothing, else private. */
+static mode_t working_mode(const struct lade_receiver *receiver, const struct incoming *file)
+{
+	mode_t mode = lade_metadata_mode(&receiver->keep, &file->metadata, file->existed ? &file->existing : NULL);
+	bool ours = !(receiver->keep.options & LADE_OPTION_OWNER) || receiver->keep.euid ||
+		file->metadata.uid == receiver->keep.euid;
+
+	return file->size <= LADE_SMALL_MAX && ours && !(mode & (S_ISUID | S_ISGID | S_ISVTX)) ? mode : 0600;
+}
+
+/* Two threads may both try: they find the same. */
+static bool unnamed_works(struct lade_receiver *receiver, int directory_fd, const char *name)
+{
+	int known = atomic_load_explicit(&receiver->unnamed, memory_order_relaxed);
+
+	if (!known) {
+		known = lade_temporary_unnamed_works(directory_fd, name) ? 1 : -1;
+		atomic_store_explicit(&receiver->unnamed, known, memory_order_relaxed);
+	}
+	return known > 0;
+}
+
+/* A small file need not be continued by another session, so it goes without a name where nothing stands in its way. */
+static int open_temporary(struct lade_receiver *receiver, struct incoming *file, int directory_fd, uint32_t attempt,
+			  struct lade_fault *fault)
+{
+	mode_t mode = working_mode(receiver, file);
+
+	/* Another file system below may not have it. */
+	if (file->in_new && file->size <= LADE_SMALL_MAX && unnamed_works(receiver, directory_fd, file->name) &&
+	    lade_temporary_open_unnamed(directory_fd, file->name, mode, &file->temporary, NULL) == 0)
+		return 0;
+	return lade_temporary_open(directory_fd, file->name, attempt > 0, mode, &file->temporary, fault);
+}
+
+int lade_incoming_open(struct lade_receiver *receiver, struct incoming *file, uint32_t attempt, struct lade_fault *fault)
+{
+	int fd, error;
+
+	if (file->temporary.fd >= 0)
+		return 0;
+	error = lade_directory_pin(file->directory, &fd, fault);
+	if (error)
+		return error;
+	error = open_temporary(receiver, file, fd, attempt, fault);
+	lade_directory_unpin(file->directory);
+	return error;
+}
+
+static void touch(const struct lade_directory *directory, struct lade_receiver *receiver)
+{
+	struct target *target = lade_directory_user(directory);
+
+	atomic_store_explicit(target ? &target->touched : &receiver->root.touched, true, memory_order_relaxed);
+}
+
+/* Rename into place. A directory in the way is removed if it may be. */
+static int rename_into_place(struct lade_receiver *receiver, struct incoming *file, int directory_fd,
+			     struct lade_fault *fault)
+{
+	struct stat st;
+	int error;
+
+	if (fstatat(directory_fd, file->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode)) {
+		error = lade_receiver_make_way(receiver, file->directory, directory_fd, file->name, fault);
+		if (error)
+			return error;
+	}
+	return lade_temporary_commit(&file->temporary, directory_fd, file->name, fault);
+}
+
+/* Give the temporary file its length, metadata and name. */
+static int commit(struct lade_receiver *receiver, struct incoming *file, struct lade_fault *fault)
+{
+	const struct lade_metadata_place place = { file->temporary.fd, -1, file->name };
+	struct lade_fault problem;
+	struct stat st;
+	int fd, error;
+
+	if (fstat(place.fd, &st))
+		return lade_fault_set(fault, LADE_E_SYSTEM, "stat temporary file of", file->name);
+	/* Shorter: it ends in a hole. */
+	if ((uint64_t)st.st_size != file->size && ftruncate(place.fd, (off_t)file->size))
+		return lade_fault_set(fault, LADE_E_SYSTEM, "set length of", file->name);
+	if (lade_metadata_apply(&receiver->keep, &file->metadata, &place, &st, false, receiver->identities, &problem))
+		lade_receiver_problem(receiver, file->directory, file->name, &problem);
+	if ((receiver->keep.options & LADE_OPTION_FSYNC) && fsync(place.fd))
+		return lade_fault_set(fault, LADE_E_SYSTEM, "fsync", file->name);
+	error = lade_directory_pin(file->directory, &fd, fault);
+	if (error)
+		return error;
+	if (file->existed || (receiver->keep.options & LADE_OPTION_DELETE))
+		error = rename_into_place(receiver, file, fd, fault);
+	else
+		error = lade_temporary_commit(&file->temporary, fd, file->name, fault);
+	lade_directory_unpin(file->directory);
+	return error;
+}
+
+static void committed(struct lade_receiver *receiver, struct incoming *file)
+{
+	struct lade_session *session = &receiver->session;
+	char *path;
+
+	touch(file->directory, receiver);
+	lade_session_lock(session);
+	session->totals.transferred++;
+	if (!file->existed)
+		session->totals.created++;
+	lade_session_unlock(session);
+	if (!(receiver->keep.options & LADE_OPTION_ITEMIZE))
+		return;
+	path = lade_directory_path(file->directory, file->name);
+	if (path)
+		lade_session_item(session, file->changes, (uint32_t)file->metadata.mode, path, NULL);
+	free(path);
+}
+
+bool lade_incoming_commit(struct lade_receiver *receiver, struct incoming *file, uint32_t attempt)
+{
+	struct lade_fault fault;
+	int error = lade_incoming_open(receiver, file, attempt, &fault);
+
+	if (!error)
+		error = commit(receiver, file, &fault);
+	if (error)
+		lade_receiver_problem(receiver, file->directory, file->name, &fault);
+	else
+		committed(receiver, file);
+	return !error;
+}
+
+void lade_receiver_empty_file(struct lade_receiver *receiver, struct incoming *file)
+{
+	if (!lade_incoming_commit(receiver, file, 0) && file->leader)
+		lade_receiver_leader_failed(receiver, file->leader - 1);
+	lade_incoming_free(file);
+}

@@ -1,0 +1,94 @@
+/*
+ * The feeder's parts: sender_feed.c (what is next, and what is said of a file),
+ * sender_bundle.c (small files), sender_large.c (files in runs), sender_run.c (one run).
+ * They run in the one thread that writes to the connection. Stays in agent/sync/.
+ *
+ * Functions that write return 0, or a failure of the connection; what is wrong with a
+ * file is said to the receiver and to the user on the way.
+ */
+#ifndef LADE_AGENT_SYNC_SENDER_FEED_H
+#define LADE_AGENT_SYNC_SENDER_FEED_H
+
+#include "agent/sync/path_choice.h"
+#include "agent/sync/sender_internal.h"
+#include "transport/mapping.h"
+
+/* A bundle is full at this many bytes. */
+#define BUNDLE_FULL (256u << 10)
+
+/* The file that is being sent in runs. */
+struct large {
+	bool open;
+	uint32_t slot;
+	struct source *source;
+	int fd;
+	uint64_t off;
+	uint64_t extent_end; /* data goes on at least to here */
+	bool cut_short;      /* it is shorter than announced, or unreadable from here on */
+};
+
+struct feeder {
+	struct lade_sender *sender;
+	struct lade_session *session;
+	struct lade_path_choice choice;
+	enum lade_path path;        /* of the run at hand */
+	struct lade_writer control; /* of the frame being made */
+	uint8_t *bundle;            /* LADE_BUNDLE_MAX bytes */
+	struct large large;
+	struct lade_mapping window;
+	int window_fd;
+	uint64_t window_off;
+	uint8_t *run; /* LADE_RUN_DEFAULT bytes, for a run that is read: made when it is first needed */
+	bool again;       /* the run at hand was asked for again: it is copied, so that it stays what its digest says */
+	bool bundle_last; /* the last turn was a bundle's: the next is a run's */
+};
+
+/* ---- sender_feed.c ---- */
+
+/* Write the control that was collected as one frame, with payload_len bytes to follow. */
+int lade_feed_write_control(struct feeder *feeder, uint32_t payload_len, struct lade_fault *fault);
+
+/* Open a source where it was found, and see what it is now. -1 and errno if it cannot be opened; the caller closes it. */
+int lade_feed_open_source(const struct source *source, struct stat *st);
+
+/* [file-end] Lock held. Another attempt, if one is wanted, sends what st names. */
+void lade_feed_say_file_end(struct feeder *feeder, uint32_t slot, struct source *source, const struct stat *st);
+
+/* [file-gone] It cannot be opened or read, for the reason error_number. */
+void lade_feed_say_gone(struct feeder *feeder, uint32_t slot, const struct source *source, int error_number);
+
+/* ---- sender_bundle.c ---- */
+
+/* [bundle] Send what small files are wanted, up to one bundle. */
+int lade_feed_send_bundle(struct feeder *feeder, struct lade_fault *fault);
+
+/* ---- sender_large.c ---- */
+
+/* Begin, go on with or end the file that is being sent in runs: one step of that. */
+int lade_feed_next_run(struct feeder *feeder, struct lade_fault *fault);
+
+/*
+ * [want-run] Send a run that did not arrive as it was sent. Until it is answered the receiver
+ * may not let go of the slot, so the source stays; afterwards it is not looked at.
+ */
+int lade_feed_send_again(struct feeder *feeder, const struct wanted_run *wanted, struct lade_fault *fault);
+
+/* Forget the file that is being sent. */
+void lade_feed_close_large(struct feeder *feeder);
+
+/* ---- sender_run.c ---- */
+
+/*
+ * [run] Digest and send one run of fd, which has size bytes. Returns 0, 1 if the file is no longer that
+ * long (or unreadable), or a failure of the connection.
+ */
+int lade_feed_send_run(struct feeder *feeder, int fd, uint64_t size, struct lade_msg_run *run,
+		       struct lade_fault *fault);
+
+/* [run-abort] What was announced cannot be completed. */
+int lade_feed_abort_run(struct feeder *feeder, const struct lade_msg_run *run, struct lade_fault *fault);
+
+/* Let go of the mapped window. */
+void lade_feed_close_window(struct feeder *feeder);
+
+#endif

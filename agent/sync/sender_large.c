@@ -1,0 +1,182 @@
+/*
+ * Large files: one at a time, extent by extent and run by run; and runs that are asked for again.
+ */
+#include "agent/sync/sender_feed.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "transport/frame.h"
+
+void lade_feed_close_large(struct feeder *feeder)
+{
+	lade_feed_close_window(feeder);
+	if (feeder->large.fd >= 0)
+		close(feeder->large.fd);
+	feeder->large = (struct large){ .fd = -1 };
+}
+
+/* [file-end] The file was sent, or is not what it was. */
+static int end_large(struct feeder *feeder, struct lade_fault *fault)
+{
+	struct large *large = &feeder->large;
+	struct stat st;
+
+	if (fstat(large->fd, &st))
+		return lade_fault_set(fault, LADE_E_SYSTEM, "stat", large->source->name);
+	/* Unreadable although it stands still: say so, or the receiver would wait for the rest. */
+	if (large->off < large->source->size && lade_source_same(large->source, &st)) {
+		lade_feed_say_gone(feeder, large->slot, large->source, EIO);
+	} else {
+		lade_session_lock(feeder->session);
+		lade_feed_say_file_end(feeder, large->slot, large->source, &st);
+		lade_session_unlock(feeder->session);
+	}
+	lade_feed_close_large(feeder);
+	return lade_feed_write_control(feeder, 0, fault);
+}
+
+/* [descriptor] On a local session the receiver copies by itself. */
+static int send_descriptor(struct feeder *feeder, struct lade_fault *fault)
+{
+	struct large *large = &feeder->large;
+	int error;
+
+	lade_session_lock(feeder->session);
+	lade_session_send_descriptor(feeder->sender->machine, large->slot, &feeder->control);
+	feeder->sender->descriptors++;
+	large->source->lent = true;
+	feeder->session->progress.bytes_done += large->source->size;
+	lade_session_unlock(feeder->session);
+	error = feeder->control.error;
+	if (!error)
+		error = lade_frame_write_descriptor(feeder->session->connection,
+						    lade_slice(feeder->control.data, feeder->control.len), large->fd,
+						    fault);
+	lade_writer_reset(&feeder->control);
+	lade_feed_close_large(feeder);
+	return error;
+}
+
+static int begin_large(struct feeder *feeder, struct lade_fault *fault)
+{
+	struct slot_queue *queue = &feeder->sender->large;
+	struct large *large = &feeder->large;
+	struct stat st;
+
+	lade_session_lock(feeder->session);
+	large->slot = queue->slots[queue->head];
+	queue->head = (queue->head + 1) % LADE_SLOTS_MAX;
+	queue->count--;
+	large->source = feeder->sender->files[large->slot];
+	lade_session_unlock(feeder->session);
+	large->fd = lade_feed_open_source(large->source, &st);
+	if (large->fd < 0) {
+		lade_feed_say_gone(feeder, large->slot, large->source, errno);
+		return lade_feed_write_control(feeder, 0, fault);
+	}
+	large->open = true;
+	if (!lade_source_same(large->source, &st))
+		return end_large(feeder, fault);
+	if (feeder->session->connection->kind == LADE_CONNECTION_PAIR)
+		return send_descriptor(feeder, fault);
+	/* Read-ahead to the end: the file is read once, in order (posix_fadvise(2)). */
+	(void)posix_fadvise(large->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+	large->extent_end = large->source->dense ? large->source->size : 0;
+	return 0;
+}
+
+/*
+ * [hole] Find the extent that off is in. A file system that knows no holes says
+ * that all is data (lseek(2), SEEK_DATA).
+ */
+static void find_extent(struct feeder *feeder)
+{
+	struct large *large = &feeder->large;
+	uint64_t size = large->source->size, data_off;
+	struct stat st;
+	off_t found = lseek(large->fd, (off_t)large->off, SEEK_DATA);
+
+	data_off = found < 0 ? (errno == ENXIO ? size : large->off) : (uint64_t)found;
+	/* No data up to the end is a hole only if the end is where it was. */
+	if (data_off >= size && (fstat(large->fd, &st) || (uint64_t)st.st_size < size)) {
+		large->cut_short = true;
+		return;
+	}
+	if (data_off > size)
+		data_off = size;
+	if (data_off > large->off) {
+		lade_session_lock(feeder->session);
+		lade_session_send_hole(feeder->sender->machine, large->slot, large->off, data_off - large->off,
+				       &feeder->control);
+		feeder->session->progress.bytes_done += data_off - large->off;
+		lade_session_unlock(feeder->session);
+	}
+	large->off = data_off;
+	found = lseek(large->fd, (off_t)data_off, SEEK_HOLE);
+	large->extent_end = found < 0 || (uint64_t)found > size ? size : (uint64_t)found;
+}
+
+int lade_feed_next_run(struct feeder *feeder, struct lade_fault *fault)
+{
+	struct large *large = &feeder->large;
+	struct lade_msg_run run = { .slot = large->slot };
+	uint64_t len;
+	int result;
+
+	if (!large->open)
+		return begin_large(feeder, fault);
+	if (large->off >= large->extent_end && large->off < large->source->size)
+		find_extent(feeder);
+	if (large->cut_short || large->off >= large->source->size)
+		return end_large(feeder, fault);
+	len = large->extent_end - large->off;
+	run.off = large->off;
+	run.len = len < LADE_RUN_DEFAULT ? (uint32_t)len : LADE_RUN_DEFAULT;
+	result = lade_feed_send_run(feeder, large->fd, large->source->size, &run, fault);
+	if (result < 0)
+		return result;
+	if (result)
+		large->cut_short = true;
+	else
+		large->off += run.len;
+	return 0;
+}
+
+/* The source of a run that is still to be answered for; NULL if the answer is no longer awaited. */
+static struct source *asked_source(struct feeder *feeder, const struct wanted_run *wanted)
+{
+	struct source *source = NULL;
+
+	lade_session_lock(feeder->session);
+	if (lade_session_send_answers(feeder->sender->machine, wanted->slot, wanted->turn))
+		source = feeder->sender->files[wanted->slot];
+	lade_session_unlock(feeder->session);
+	return source;
+}
+
+int lade_feed_send_again(struct feeder *feeder, const struct wanted_run *wanted, struct lade_fault *fault)
+{
+	struct source *source = asked_source(feeder, wanted);
+	struct lade_msg_run run = { .slot = wanted->slot, .off = wanted->off, .len = wanted->len };
+	struct stat st;
+	int fd, result = 1;
+
+	if (!source)
+		return 0;
+	fd = lade_feed_open_source(source, &st);
+	if (fd >= 0) {
+		lade_feed_close_window(feeder);
+		feeder->again = true;
+		if (lade_source_same(source, &st))
+			result = lade_feed_send_run(feeder, fd, source->size, &run, fault);
+		feeder->again = false;
+		lade_feed_close_window(feeder);
+		close(fd);
+	}
+	if (result != 1)
+		return result;
+	/* What was announced and could not be completed has been aborted already. */
+	return asked_source(feeder, wanted) ? lade_feed_abort_run(feeder, &run, fault) : 0;
+}
