@@ -11,6 +11,9 @@
 
 #include "agent/sync/sender_internal.h"
 
+/* Dropped files that are taken from the machine under one lock. */
+#define DROPPED_AT_ONCE 64u
+
 /* ---- files ---- */
 
 void lade_source_free(struct source *source)
@@ -132,17 +135,21 @@ static int hear_locked(struct lade_sender *sender, const struct lade_message *me
 	return 0;
 }
 
-/* Files that the receiver has decided against; freed without the lock. */
+/* Files that the receiver has decided against; let go of without the lock, many at a time. */
 static void free_dropped(struct lade_sender *sender)
 {
-	struct source *dropped;
+	struct source *dropped[DROPPED_AT_ONCE];
+	unsigned count;
 
 	do {
+		count = 0;
 		lade_session_lock(&sender->session);
-		dropped = lade_session_send_dropped(sender->machine);
+		while (count < DROPPED_AT_ONCE && (dropped[count] = lade_session_send_dropped(sender->machine)))
+			count++;
 		lade_session_unlock(&sender->session);
-		lade_source_free(dropped);
-	} while (dropped);
+		for (unsigned i = 0; i < count; i++)
+			lade_source_free(dropped[i]);
+	} while (count == DROPPED_AT_ONCE);
 }
 
 static int hear(struct lade_sender *sender, const struct lade_message *message)

@@ -1,7 +1,7 @@
 /*
  * Handles of directories and the bounded set of their descriptors.
  *
- * One mutex per table guards reference counts, pins, descriptors, identities and
+ * One mutex per table guards pins, descriptors, identities and
  * the order of use; it is never held over a system call that may wait. A handle
  * that is being opened is marked `opening`, and whoever else wants it waits for
  * `settled`. Names and parents never change, and a handle keeps its parent alive:
@@ -24,6 +24,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +42,7 @@ struct lade_directory {
 	struct lade_directory *older;
 	void *user;
 	void (*on_free)(struct lade_directory *directory, void *user);
-	size_t refs;
+	atomic_size_t refs;
 	size_t pins;
 	dev_t dev; /* of the first opening; valid if known */
 	ino_t ino;
@@ -346,7 +347,7 @@ static struct lade_directory *directory_alloc(const char *name, size_t name_len)
 
 	if (!directory)
 		return NULL;
-	directory->refs = 1;
+	atomic_init(&directory->refs, 1);
 	directory->fd = -1;
 	directory->name_len = (uint8_t)name_len;
 	memcpy(directory->name, name, name_len);
@@ -374,25 +375,23 @@ int lade_directory_new(struct lade_directory *parent, const char *name, size_t n
 
 struct lade_directory *lade_directory_ref(struct lade_directory *directory)
 {
-	pthread_mutex_lock(&directory->table->lock);
-	assert(directory->refs > 0);
-	directory->refs++;
-	pthread_mutex_unlock(&directory->table->lock);
+	/* The caller has one reference, so the last cannot go meanwhile. */
+	atomic_fetch_add_explicit(&directory->refs, 1, memory_order_relaxed);
 	return directory;
 }
 
 /* Drop one reference, unless it is the last: then false, and the reference is still there. */
 static bool unref_unless_last(struct lade_directory *directory)
 {
-	bool dropped;
+	size_t refs = atomic_load_explicit(&directory->refs, memory_order_acquire);
 
-	pthread_mutex_lock(&directory->table->lock);
-	assert(directory->refs > 0);
-	dropped = directory->refs > 1;
-	if (dropped)
-		directory->refs--;
-	pthread_mutex_unlock(&directory->table->lock);
-	return dropped;
+	assert(refs > 0);
+	/* Release: what was done under this reference comes before the freeing by whoever has the last. */
+	while (refs > 1)
+		if (atomic_compare_exchange_weak_explicit(&directory->refs, &refs, refs - 1, memory_order_release,
+							  memory_order_acquire))
+			return true;
+	return false;
 }
 
 /* Free a handle that only the caller references. */
@@ -404,7 +403,7 @@ static void directory_free(struct lade_directory *directory)
 	if (directory->on_free)
 		directory->on_free(directory, directory->user);
 	pthread_mutex_lock(&table->lock);
-	assert(directory->refs == 1 && directory->pins == 0 && !directory->opening);
+	assert(atomic_load(&directory->refs) == 1 && directory->pins == 0 && !directory->opening);
 	fd = directory->fd;
 	if (fd >= 0) {
 		idle_remove(directory);
@@ -506,7 +505,7 @@ void lade_directories_close(struct lade_directories *directories)
 {
 	if (!directories)
 		return;
-	assert(directories->root->refs == 1 && directories->root->pins == 1);
+	assert(atomic_load(&directories->root->refs) == 1 && directories->root->pins == 1);
 	assert(directories->open_count == 1);
 	close(directories->root->fd);
 	free(directories->root);
