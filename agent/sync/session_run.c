@@ -185,38 +185,46 @@ static void *run_thread(void *argument)
 	return NULL;
 }
 
-/* Wait at most GRACE_MS for the threads of a kind. True if they have returned. */
-static bool wait_returned(struct lade_session *session, const unsigned *running)
+/* Wait at most GRACE_MS for the threads of a kind. */
+static void wait_returned(struct lade_session *session, const unsigned *running)
 {
 	struct timespec until;
-	bool returned;
 
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += GRACE_MS / 1000;
 	lade_session_lock(session);
 	while (*running && pthread_cond_timedwait(&session->returned, &session->lock, &until) == 0)
 		;
-	returned = *running == 0;
+	lade_session_unlock(session);
+}
+
+static bool both_returned(struct lade_session *session)
+{
+	bool returned;
+
+	lade_session_lock(session);
+	returned = session->reading == 0 && session->writing == 0;
 	lade_session_unlock(session);
 	return returned;
 }
 
 /*
  * After a failure the writer sends what is queued, last of all the REPORT. The peer
- * reads it, ends, and so ends our reader; whoever does not is cut off.
+ * reads it, ends, and so ends our reader; whoever does not is cut off. False: reader or
+ * writer will never return.
  */
 static bool part(struct lade_session *session)
 {
-	bool returned;
+	const struct lade_connection *connection = session->connection;
 
 	if (!lade_session_failed(session))
 		return true;
-	(void)wait_returned(session, &session->writing);
+	wait_returned(session, &session->writing);
 	lade_connection_end_writing(session->connection);
-	returned = wait_returned(session, &session->reading);
+	wait_returned(session, &session->reading);
 	lade_connection_cancel(session->connection);
-	/* Our own standard input cannot be cut off: its reader is left behind, the process ends soon. */
-	return returned || session->connection->kind != LADE_CONNECTION_PIPES || session->connection->child > 0;
+	/* Our own standard input and output cannot be cut off: who waits there is left behind, the process ends soon. */
+	return connection->kind != LADE_CONNECTION_PIPES || connection->child > 0 || both_returned(session);
 }
 
 static void tell_fault(struct lade_session *session)

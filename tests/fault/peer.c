@@ -119,6 +119,16 @@ void peer_start(struct peer *peer, enum lade_connection_kind kind)
 	peer_start_with(peer, kind, serve, NULL);
 }
 
+void peer_wait_end(struct peer *peer)
+{
+	struct pollfd wait_for = { .fd = peer->connection.out_fd };
+
+	/* A pipe tells its writer that nobody will read any more; the alarm ends a hang. */
+	while (poll(&wait_for, 1, -1) < 0)
+		if (errno != EINTR)
+			abort();
+}
+
 /* Wait for the child: its exit status. */
 static int reap(struct peer *peer)
 {

@@ -70,6 +70,9 @@ void peer_say_descriptor(struct peer *peer, int fd);
 /* Say bytes as they are. */
 void peer_say_raw(struct peer *peer, const void *bytes, size_t len);
 
+/* Wait until the other side has hung up, without reading what it says. PIPES only. */
+void peer_wait_end(struct peer *peer);
+
 /* Hear the next message; payload is dropped. PEER_END when the child has hung up; a timeout fails the test. */
 int peer_hear(struct peer *peer, struct lade_message *message_out);
 

@@ -189,7 +189,7 @@ static void run_far(struct peer *peer)
 
 static void ack_of_free_slot(struct peer *peer)
 {
-	ack(peer, 0);
+	ack(peer, 3);
 }
 
 static void ack_twice(struct peer *peer)
@@ -321,6 +321,21 @@ static void never_reads(struct peer *peer, const struct attack *attack)
 	lade_connection_cancel(&peer->connection);
 }
 
+/* In the middle of a run a lie, and nothing more is read: the sender's last words cannot be said, and it ends all the same. */
+static void lies_and_never_reads(struct peer *peer, const struct attack *attack)
+{
+	struct lade_message message;
+
+	(void)attack;
+	begin(peer);
+	want(peer, 0, ENTRY_LARGE);
+	peer_say(peer);
+	assert_true(peer_hear_type(peer, LADE_MSG_RUN, &message));
+	ack_of_free_slot(peer);
+	peer_say(peer);
+	peer_wait_end(peer);
+}
+
 /* Credit without ever deciding about an entry: the sender would have to remember them all. */
 static void never_decides(struct peer *peer, const struct attack *attack)
 {
@@ -438,6 +453,10 @@ static void reset(struct peer *peer, const struct attack *attack)
 	{ title, function, .status = exit_status, .flags = ATTACK_NO_OPEN, \
 	  .kind = LADE_CONNECTION_TCP, __VA_ARGS__ }
 #define LIE(title, function) ROW(title, lie, STREAM, .data = &(const struct lie){ function })
+/* Over pipes, whose end is seen without reading. */
+#define PIPES(title, function, ...) \
+	{ title, function, .status = STREAM, .flags = ATTACK_NO_OPEN, \
+	  .kind = LADE_CONNECTION_PIPES, __VA_ARGS__ }
 
 static const struct attack attacks[] = {
 	LIE("a want of what was never sent", never_sent),
@@ -469,6 +488,7 @@ static const struct attack attacks[] = {
 	ROW("a run after its slot was given away", run_after_ack, STREAM, .len = 0),
 	ROW("a run after another attempt was begun", run_after_want_again, STREAM, .len = 0),
 	ROW("a receiver that never reads", never_reads, STREAM, .len = 0),
+	PIPES("a receiver that lies and never reads", lies_and_never_reads, .len = 0),
 	ROW("a receiver that never decides", never_decides, STREAM, .len = 0),
 	ROW("a slow receiver", slow, LADE_EXIT_OK, .len = 0),
 	ROW("an end before any want", hang_up, STREAM, .len = 0),
