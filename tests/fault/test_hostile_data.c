@@ -100,8 +100,10 @@ static void put_early_end(struct peer *peer, uint32_t slot)
 	peer_put_file_end(peer, slot, false, SIZE, 1);
 }
 
+/* A run is asked for again meanwhile: without that, the second end could be that of another attempt. */
 static void put_two_ends(struct peer *peer, uint32_t slot)
 {
+	peer_say_run(peer, slot, 0, content, SIZE, true);
 	peer_put_file_end(peer, slot, true, SIZE, 1);
 	peer_put_file_end(peer, slot, true, SIZE, 1);
 }

@@ -250,7 +250,7 @@ static void payload(struct peer *peer)
 	peer_say_payload(peer, "0123456789", 10, 10);
 }
 
-/* More runs again than anybody may ask for. */
+/* More runs again than anybody may ask for, faster than they can be answered: the first answer fills the pipe. */
 static void run_flood(struct peer *peer)
 {
 	struct lade_message message;
@@ -259,7 +259,7 @@ static void run_flood(struct peer *peer)
 	peer_say(peer);
 	assert_true(peer_hear_type(peer, LADE_MSG_RUN, &message));
 	for (unsigned i = 0; i < 100000 && !peer->lost; i++) {
-		want_run(peer, 0, 0, 1);
+		want_run(peer, 0, 0, message.run.len);
 		if (peer->out.len > LADE_CONTROL_MAX / 2)
 			peer_say(peer);
 	}
@@ -350,11 +350,15 @@ static void never_decides(struct peer *peer, const struct attack *attack)
 	peer_say(peer);
 }
 
-/* Byte by byte through the beginning of a session, then at once. */
+/*
+ * Byte by byte through the beginning of the data, then at once. Which of the two files comes
+ * first is the sender's choice; nothing is acknowledged before all of it is there.
+ */
 static void slow(struct peer *peer, const struct attack *attack)
 {
+	bool record = false, ended = false;
 	struct lade_message message;
-	unsigned files = 0;
+	unsigned bytes = 3000;
 	uint8_t byte;
 
 	(void)attack;
@@ -362,57 +366,50 @@ static void slow(struct peer *peer, const struct attack *attack)
 	want(peer, 0, ENTRY_LARGE);
 	want(peer, 1, ENTRY_SMALL);
 	peer_say(peer);
-	for (unsigned i = 0; i < 3000 && peer->payload_len == 0; i++)
+	while (!record || !ended) {
 		assert_int_equal(peer_hear(peer, &message), PEER_MESSAGE);
-	for (unsigned i = 0; i < 3000 && peer->payload_len; i++, peer->payload_len--)
-		assert_int_equal(lade_connection_read(&peer->connection, &byte, 1, NULL), 0);
+		record = record || message.type == LADE_MSG_BUNDLE;
+		ended = ended || message.type == LADE_MSG_FILE_END;
+		for (; bytes && peer->payload_len; bytes--, peer->payload_len--)
+			assert_int_equal(lade_connection_read(&peer->connection, &byte, 1, NULL), 0);
+	}
 	ack(peer, 1);
-	while (files < 1 && peer_hear(peer, &message) == PEER_MESSAGE)
-		files += message.type == LADE_MSG_FILE_END;
 	ack(peer, 0);
 	end(peer);
 	peer_say(peer);
 	assert_true(peer_hear_type(peer, LADE_MSG_END, &message));
 }
 
-/* A run that is asked for again while its slot is given away: the answer must not be about what is gone. */
-static void run_after_ack(struct peer *peer, const struct attack *attack)
+static void give_slot_away(struct peer *peer)
 {
-	struct lade_message message;
-
-	(void)attack;
-	begin(peer);
-	want(peer, 0, ENTRY_LARGE);
-	peer_say(peer);
-	while (peer_hear(peer, &message) == PEER_MESSAGE && message.type != LADE_MSG_FILE_END)
-		;
-	for (unsigned i = 0; i < 50; i++)
-		want_run(peer, 0, LARGE - (1u << 20), 1u << 20);
 	ack(peer, 0);
 	want(peer, 0, ENTRY_SMALL);
-	peer_say(peer);
 }
 
-/* The same with another attempt. */
-static void run_after_want_again(struct peer *peer, const struct attack *attack)
+static void begin_again(struct peer *peer)
 {
+	want_again(peer, 0);
+}
+
+/*
+ * attack->data: a lie about a file of which runs are still asked for again: the answers must not be
+ * about what is gone. Nothing is read until the sender has hung up, so it cannot have answered all
+ * of them before it hears the lie; and it hangs up although what it says is not taken.
+ */
+static void let_go(struct peer *peer, const struct attack *attack)
+{
+	const struct lie *row = attack->data;
 	struct lade_message message;
 
-	(void)attack;
 	begin(peer);
 	want(peer, 0, ENTRY_LARGE);
 	peer_say(peer);
-	while (peer_hear(peer, &message) == PEER_MESSAGE && message.type != LADE_MSG_FILE_END)
-		;
+	assert_true(peer_hear_type(peer, LADE_MSG_FILE_END, &message));
 	for (unsigned i = 0; i < 50; i++)
 		want_run(peer, 0, LARGE - (1u << 20), 1u << 20);
-	want_again(peer, 0);
+	row->put(peer);
 	peer_say(peer);
-	while (peer_hear(peer, &message) == PEER_MESSAGE && message.type != LADE_MSG_FILE_END)
-		;
-	ack(peer, 0);
-	end(peer);
-	peer_say(peer);
+	peer_wait_end(peer);
 }
 
 /* attack->len: the phase in which the receiver hangs up. */
@@ -457,6 +454,7 @@ static void reset(struct peer *peer, const struct attack *attack)
 #define PIPES(title, function, ...) \
 	{ title, function, .status = STREAM, .flags = ATTACK_NO_OPEN, \
 	  .kind = LADE_CONNECTION_PIPES, __VA_ARGS__ }
+#define LET_GO(title, function) PIPES(title, let_go, .data = &(const struct lie){ function })
 
 static const struct attack attacks[] = {
 	LIE("a want of what was never sent", never_sent),
@@ -472,7 +470,7 @@ static const struct attack attacks[] = {
 	LIE("a run that was not sent", run_not_sent),
 	LIE("a run of nothing", run_of_nothing),
 	LIE("a run far away", run_far),
-	LIE("a flood of runs", run_flood),
+	PIPES("a flood of runs", lie, .data = &(const struct lie){ run_flood }),
 	LIE("an acknowledgement of a free slot", ack_of_free_slot),
 	LIE("an acknowledgement twice", ack_twice),
 	LIE("another attempt at a free slot", again_of_free_slot),
@@ -485,8 +483,8 @@ static const struct attack attacks[] = {
 	LIE("an item for a server", item),
 	LIE("a payload from a receiver", payload),
 	ROW("an end before the entries'", early_end, STREAM, .len = 0),
-	ROW("a run after its slot was given away", run_after_ack, STREAM, .len = 0),
-	ROW("a run after another attempt was begun", run_after_want_again, STREAM, .len = 0),
+	LET_GO("a run after its slot was given away", give_slot_away),
+	LET_GO("a run after another attempt was begun", begin_again),
 	ROW("a receiver that never reads", never_reads, STREAM, .len = 0),
 	PIPES("a receiver that lies and never reads", lies_and_never_reads, .len = 0),
 	ROW("a receiver that never decides", never_decides, STREAM, .len = 0),
