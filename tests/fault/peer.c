@@ -26,7 +26,7 @@
 #include "protocol/hello.h"
 #include "transport/frame.h"
 
-#define TIMEOUT_MS 20000
+#define TIMEOUT_MS 120000
 
 /* ---- connections ---- */
 

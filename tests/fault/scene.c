@@ -51,6 +51,33 @@ void scene_write(const struct scene *scene, const char *path, const void *conten
 	put_file(scene_path(scene, path), content, len);
 }
 
+static struct timespec change_time(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		abort();
+	return st.st_ctim;
+}
+
+void scene_wait_tick(const struct scene *scene, const char *path)
+{
+	const struct timespec before = change_time(scene_path(scene, path));
+	struct timespec now;
+	char probe[PATH_MAX];
+
+	join(probe, scene->inside, "probe");
+	put_file(probe, "", 0);
+	do {
+		/* Setting times changes the ctime, even to what they are. */
+		if (utimensat(AT_FDCWD, probe, NULL, 0))
+			abort();
+		now = change_time(probe);
+	} while (now.tv_sec == before.tv_sec && now.tv_nsec == before.tv_nsec);
+	if (unlink(probe))
+		abort();
+}
+
 void scene_make(struct scene *scene)
 {
 	const struct timespec times[2] = { { .tv_sec = SCENE_OLD_TIME },

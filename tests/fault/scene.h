@@ -39,6 +39,12 @@ void scene_check_file(const struct scene *scene, const char *path, const void *c
 /* Write a file inside. */
 void scene_write(const struct scene *scene, const char *path, const void *content, size_t len);
 
+/*
+ * Wait until a change of the file would show in its times: most file systems count time in ticks of some
+ * milliseconds (before Linux 6.13 all of them), and two changes within one look like one.
+ */
+void scene_wait_tick(const struct scene *scene, const char *path);
+
 /* path inside, formatted into a static buffer that the next four calls leave alone. */
 const char *scene_path(const struct scene *scene, const char *path);
 

@@ -137,6 +137,7 @@ static int run_session(struct change *change, enum lade_path path, struct sink *
 	(void)unlink(scene_path(&scene, "big"));
 	scene_write(&scene, "big", content, BIG);
 	snprintf(source, sizeof(source), "%s/", scene.inside);
+	scene_wait_tick(&scene, "big");
 
 	peer_start_with(&peer, LADE_CONNECTION_PIPES, serve, NULL);
 	peer.path = path;

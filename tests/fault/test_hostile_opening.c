@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "agent/sync/handshake.h"
 #include "protocol/hello.h"
 #include "tests/fault/attack.h"
 
@@ -29,7 +30,10 @@ static void greeting(struct peer *peer, const struct attack *attack)
 		;
 }
 
-/* The same without hanging up: the server does not wait for more than it needs to know a stranger. */
+/*
+ * The same without hanging up: the server does not wait for more than it needs to know a stranger,
+ * nor until its patience is over.
+ */
 static void open_greeting(struct peer *peer, const struct attack *attack)
 {
 	uint8_t bytes[LADE_HELLO_LEN];
@@ -37,7 +41,7 @@ static void open_greeting(struct peer *peer, const struct attack *attack)
 
 	peer_say_raw(peer, attack->data, attack->len);
 	assert_int_equal(lade_connection_read(&peer->connection, bytes, sizeof(bytes), NULL), 0);
-	assert_int_equal(lade_connection_wait(&peer->connection, 5000, NULL), 0);
+	assert_int_equal(lade_connection_wait(&peer->connection, LADE_HANDSHAKE_TIMEOUT_MS / 3 * 2, NULL), 0);
 	assert_true(lade_connection_read_some(&peer->connection, bytes, 1, &got, NULL) || got == 0);
 }
 

@@ -33,7 +33,7 @@
 const unsigned fuzz_places_max = 24;
 
 /* Seconds that one input may take. */
-#define WATCHDOG_S 30
+#define WATCHDOG_S 120
 /* Milliseconds that the peer waits for an answer. */
 #define PATIENCE_MS 10
 

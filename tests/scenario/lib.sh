@@ -313,13 +313,11 @@ make_attributes() {
 	) 2>/dev/null
 }
 
-# wait_for SECONDS COMMAND...: until the command succeeds; fails when the time is over.
+# wait_for COMMAND...: until the command succeeds; fails after the time limit.
 wait_for() {
-	local tries=$(($1 * 50))
-	shift
+	local end=$((SECONDS + LIMIT))
 	until "$@" >/dev/null 2>&1; do
-		tries=$((tries - 1))
-		[ "$tries" -gt 0 ] || return 1
+		[ "$SECONDS" -lt "$end" ] || return 1
 		sleep 0.02
 	done
 }
@@ -335,21 +333,21 @@ start() {
 alive() { kill -0 "$1" 2>/dev/null; }
 ended() { ! alive "$1"; }
 
-# ends NAME SECONDS STATUSES PID: a background process ends in time with one of the statuses.
+# ends NAME STATUSES PID: a background process ends within the time limit with one of the statuses.
 ends() {
-	if ! wait_for "$2" ended "$4"; then
-		not_ok "$1" "process $4 still runs after $2 s"
-		kill -KILL "$4"
-		wait "$4" 2>/dev/null
+	if ! wait_for ended "$3"; then
+		not_ok "$1" "process $3 still runs after $LIMIT s"
+		kill -KILL "$3"
+		wait "$3" 2>/dev/null
 		status=137
 		return
 	fi
-	wait "$4" 2>/dev/null
+	wait "$3" 2>/dev/null
 	status=$?
-	if [[ "|$3|" == *"|$status|"* ]]; then
+	if [[ "|$2|" == *"|$status|"* ]]; then
 		ok "$1"
 	else
-		not_ok "$1" "expected exit status: $3
+		not_ok "$1" "expected exit status: $2
 $(show_run)"
 	fi
 }
@@ -363,7 +361,7 @@ start_server() {
 		>"$T/.server.out" 2>"$T/.server.err" </dev/null &
 	server_pid=$!
 	own_pids+=("$server_pid")
-	wait_for 20 grep -qE 'listening on 127\.0\.0\.1:[0-9]+' "$T/.server.err" || return 1
+	wait_for grep -qE 'listening on 127\.0\.0\.1:[0-9]+' "$T/.server.err" || return 1
 	port=$(sed -nE 's/.*listening on 127\.0\.0\.1:([0-9]+).*/\1/p' "$T/.server.err" | head -n 1)
 	remote=lade+tcp://127.0.0.1:$port
 }
@@ -419,10 +417,10 @@ start_sshd() {
 		END
 		"$sshd" -D -e -f "$dir/sshd_config" 2>"$T/.sshd.err" </dev/null &
 		sshd_pid=$!
-		if wait_for 10 sshd_decided && alive "$sshd_pid"; then
+		if wait_for sshd_decided && alive "$sshd_pid"; then
 			own_pids+=("$sshd_pid")
 			ssh="ssh -F $dir/ssh_config"
-			timeout 20 $ssh far true </dev/null >>"$T/.sshd.err" 2>&1
+			timeout "$LIMIT" $ssh far true </dev/null >>"$T/.sshd.err" 2>&1
 			return
 		fi
 		kill -KILL "$sshd_pid" 2>/dev/null

@@ -36,7 +36,7 @@ while (my $peer = $listener->accept) {
 }
 END
 start perl "$T/stranger" 2>"$T/stranger.err"
-wait_for 10 grep -q port "$T/stranger.err"
+wait_for grep -q port "$T/stranger.err"
 stranger_port=$(sed -n 's/port //p' "$T/stranger.err")
 exits "a web server on the port is exit 2 or 12" "2|12" \
 	lade sync -a --token-file "$token" "$T/src/" "lade+tcp://127.0.0.1:$stranger_port/tmp/x/"
@@ -72,12 +72,12 @@ done
 
 # An end on request.
 kill -TERM "$server_pid"
-ends "the server ends on SIGTERM" 10 "0|20|143" "$server_pid"
+ends "the server ends on SIGTERM" "0|20|143" "$server_pid"
 
 exits "an address that is not ours is exit 1 or 10" "1|10" run "$LADE" serve --listen 203.0.113.1:1 --token-file "$token"
 says "the address is named" '203\.0\.113\.1'
 chmod 644 "$token"
-exits "a token that others can read is refused" "1|5" run timeout 5 "$LADE" serve --listen 127.0.0.1:0 --token-file "$token"
+exits "a token that others can read is refused" "1|5" run "$LADE" serve --listen 127.0.0.1:0 --token-file "$token"
 says "the file is named" "$token"
 
 finish

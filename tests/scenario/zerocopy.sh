@@ -46,7 +46,7 @@ fi
 token=$T/token
 (umask 077 && head -c 32 /dev/urandom | base64 >"$token")
 start strace -f -o "$T/receiver" "$LADE" serve --listen 127.0.0.1:0 --token-file "$token" 2>"$T/.server.err"
-wait_for 20 grep -qE 'listening on 127\.0\.0\.1:[0-9]+' "$T/.server.err"
+wait_for grep -qE 'listening on 127\.0\.0\.1:[0-9]+' "$T/.server.err"
 port=$(sed -nE 's/.*listening on 127\.0\.0\.1:([0-9]+).*/\1/p' "$T/.server.err" | head -n 1)
 run strace -f -o "$T/sender" "$LADE" sync -a --path=sendfile --token-file "$token" "$T/src/" \
 	"lade+tcp://127.0.0.1:$port$T/dst/"

@@ -324,7 +324,7 @@ static void test_low_water(void **state)
 	peer = dup(pair.far_in); /* keeps the stream open when the feeder is done */
 	pair.slow = true;
 	pair_start(&pair);
-	alarm(20);
+	alarm(300);
 	assert_int_equal(lade_move(movers, &pair.move, NULL), 0);
 	alarm(0);
 	assert_int_equal(getsockopt(near, SOL_SOCKET, SO_RCVLOWAT, &value, &value_len), 0);
