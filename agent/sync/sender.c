@@ -331,12 +331,12 @@ static bool is_single_file(const struct source_set *set)
 }
 
 static int open_walk(struct lade_sender *sender, const struct lade_sender_job *job, struct source_set *set,
-		     const struct stat *avoid, struct lade_fault *fault)
+		     struct lade_fault *fault)
 {
 	const struct lade_walk_options options = {
 		.recursive = job->settings->options & LADE_OPTION_RECURSIVE,
 		.filter = lade_filter_empty(job->settings->filter) ? NULL : job->settings->filter,
-		.avoid = avoid,
+		.avoid = job->avoid,
 	};
 	int error = open_sources(sender, job, set, fault);
 
@@ -381,8 +381,6 @@ int lade_sender_run(const struct lade_sender_job *job, struct lade_msg_end *tota
 	struct lade_sender *sender = calloc(1, sizeof(*sender));
 	struct source_set set = { 0 };
 	struct lade_fault fault;
-	struct stat avoid;
-	bool avoids = job->avoid && stat(job->avoid, &avoid) == 0;
 	int status;
 
 	if (!sender || lade_session_init(&sender->session, job->connection, job->settings, job->events, job->key,
@@ -390,7 +388,7 @@ int lade_sender_run(const struct lade_sender_job *job, struct lade_msg_end *tota
 		free(sender);
 		return LADE_EXIT_MEMORY;
 	}
-	if (start(sender, &fault) || open_walk(sender, job, &set, avoids ? &avoid : NULL, &fault))
+	if (start(sender, &fault) || open_walk(sender, job, &set, &fault))
 		lade_session_fail(&sender->session, &fault);
 	status = lade_session_run(&sender->session, &threads, sender, totals_out);
 	stop(sender);

@@ -38,6 +38,8 @@ struct lade_walk {
 	struct lade_directory *pending; /* the directory of the last ENTRY, to be entered */
 	size_t pending_path_len, prefix_len;
 	struct lade_directory *left; /* the directory of the last LEAVE */
+	bool avoid_known;
+	struct stat avoid; /* of options.avoid, once it is there */
 	int top_fd; /* of a source's root while its entry is looked at */
 	struct lade_directory *top;
 };
@@ -259,11 +261,20 @@ static int skip_directory(struct lade_walk *walk, struct lade_walk_item *item, s
 	return LADE_WALK_PROBLEM;
 }
 
+/* What can be seen here has been made: it is there to be compared with. */
+static bool is_avoided(struct lade_walk *walk, const struct stat *st)
+{
+	if (!walk->options.avoid)
+		return false;
+	if (!walk->avoid_known)
+		walk->avoid_known = stat(walk->options.avoid, &walk->avoid) == 0;
+	return walk->avoid_known && walk->avoid.st_dev == st->st_dev && walk->avoid.st_ino == st->st_ino;
+}
+
 /* Look at name in the directory fd; walk->path is its path. Returns ENTRY, PROBLEM, or 0 to leave it out. */
 static int look(struct lade_walk *walk, struct lade_directory *parent, int fd, const char *name, bool as_directory,
 		struct lade_walk_item *item, struct lade_fault *fault)
 {
-	const struct stat *avoid = walk->options.avoid;
 	int error;
 
 	memset(item, 0, sizeof(*item));
@@ -275,7 +286,7 @@ static int look(struct lade_walk *walk, struct lade_directory *parent, int fd, c
 		return problem(walk, item, LADE_E_CHANGED, "walk", fault);
 	if (as_directory && !walk->options.recursive)
 		return skip_directory(walk, item, fault);
-	if (as_directory && avoid && avoid->st_dev == item->st.st_dev && avoid->st_ino == item->st.st_ino)
+	if (as_directory && is_avoided(walk, &item->st))
 		return problem(walk, item, LADE_E_REFUSED, "copy the destination into itself; skip", fault);
 	if (as_directory) {
 		error = lade_directory_new(parent, name, strlen(name), NULL, NULL, &walk->pending, fault);

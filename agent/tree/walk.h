@@ -48,7 +48,8 @@ struct lade_walk_options {
 	bool recursive;                  /* else each directory, "." too, is a PROBLEM */
 	const struct lade_filter *filter; /* borrowed; NULL: nothing is left out */
 	const char *prefix;              /* path of the sources' directory in the transfer, for names and filters; NULL: "" */
-	const struct stat *avoid;        /* a directory (not a source itself) that is left out: the destination; may be NULL */
+	const char *avoid;               /* path of a directory (not a source itself) that is left out: the destination, which
+	                                    may be made while the walk is under way; borrowed, may be NULL */
 };
 
 /*
