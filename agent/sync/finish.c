@@ -325,7 +325,8 @@ struct directory_record {
 	uid_t uid;
 	gid_t gid;
 	struct timespec mtime;
-	bool existed;
+	bool existed, opened;
+	mode_t own_mode; /* opened: the permission bits that it had */
 	size_t path_len; /* without the NUL */
 };
 
@@ -335,7 +336,8 @@ static int add_directory(struct lade_receiver *receiver, const struct target *ta
 {
 	const struct lade_metadata *metadata = &target->metadata;
 	const struct directory_record record = {
-		metadata->mode, metadata->uid, metadata->gid, metadata->mtime, target->existed, strlen(path),
+		metadata->mode, metadata->uid, metadata->gid, metadata->mtime,
+		target->existed, target->opened, target->own_mode, strlen(path),
 	};
 	struct lade_writer bytes;
 	int error;
@@ -392,6 +394,8 @@ static int set_directory(struct lade_receiver *receiver, struct lade_slice bytes
 		return error;
 	error = fstat(place.fd, &st) ? lade_fault_set(fault, LADE_E_SYSTEM, "stat", *path_out) :
 		lade_metadata_apply(&receiver->keep, &wanted, &place, &st, record.existed, receiver->identities, fault);
+	if (record.opened && !(receiver->keep.options & LADE_OPTION_PERMS) && fchmod(place.fd, record.own_mode) && !error)
+		error = lade_fault_set(fault, LADE_E_SYSTEM, "change mode of", *path_out);
 	close(place.fd);
 	return error;
 }

@@ -127,15 +127,17 @@ static int plan_deletion(struct planner *planner, struct level *level, const str
 	const struct lade_filter *filter = planner->session->settings->filter;
 
 	if (lade_temporary_is(name->name)) {
-		if (!planner->dry_run)
+		if (!planner->dry_run) {
+			lade_plan_change(level);
 			(void)lade_temporary_remove_stale(level->fd, name->name);
+		}
 		return 0;
 	}
 	if (set_path(planner, level, name->name, name->name_len))
 		return lade_fault_set(fault, LADE_E_MEMORY, "plan deletions", NULL);
 	if (lade_filter_excludes(filter, planner->path, is_directory_name(level, name)))
 		return 0;
-	atomic_store(&level->target->touched, true);
+	lade_plan_change(level);
 	return lade_spool_add(planner->receiver->deletions, planner->path, strlen(planner->path) + 1, fault);
 }
 

@@ -27,11 +27,6 @@ static void item(struct planner *planner, const struct place *place, uint32_t ch
 	lade_session_item(planner->session, changes, (uint32_t)place->wanted.mode, planner->path, target);
 }
 
-static void touched(struct place *place)
-{
-	atomic_store_explicit(&place->level->target->touched, true, memory_order_relaxed);
-}
-
 /* A copy of the entry's attributes that outlives the message. */
 static int own_xattrs(struct lade_metadata *metadata, struct lade_fault *fault)
 {
@@ -176,6 +171,7 @@ static void special(struct planner *planner, struct place *place)
 	if (same_type)
 		changes = LADE_ITEM_LOCAL | LADE_ITEM_CHECKSUM | metadata_changes(planner, place);
 	if (!planner->dry_run) {
+		lade_plan_change(place->level);
 		errno = 0;
 		result = place->exists ? replace(planner, place) : make(place, place->name);
 		if (result && errno)
@@ -185,7 +181,6 @@ static void special(struct planner *planner, struct place *place)
 	}
 	if (result)
 		return;
-	touched(place);
 	if (!place->exists)
 		planner->counted.created++;
 	item(planner, place, changes);
@@ -193,19 +188,34 @@ static void special(struct planner *planner, struct place *place)
 
 /* ---- directories ---- */
 
-/* A directory that we may not write to or search is opened up while we work in it; its mode is set again at the end. */
+/*
+ * A directory of ours that we may not read, search or write to is opened up while we work in it;
+ * its mode is set again at the end. One that we only may not write to stays as it is until
+ * something in it changes: where nothing does, not even its ctime moves.
+ */
 static void open_up(struct planner *planner, struct place *place, struct target *target)
 {
 	const struct lade_keep *keep = &planner->receiver->keep;
 
 	if (planner->dry_run || keep->euid == 0 || place->st.st_uid != keep->euid || (place->st.st_mode & 0700) == 0700)
 		return;
+	target->own_mode = place->st.st_mode & 07777;
+	if ((target->own_mode & 0500) == 0500)
+		target->closed = true;
 	/* Not through a symlink that somebody put there since the stat. */
-	if (fchmodat(place->level->fd, place->name, (place->st.st_mode & 07777) | 0700, AT_SYMLINK_NOFOLLOW) == 0) {
-		target->differs = true;
-		if (!(keep->options & LADE_OPTION_PERMS))
-			target->metadata.mode = place->st.st_mode;
-	}
+	else if (fchmodat(place->level->fd, place->name, target->own_mode | 0700, AT_SYMLINK_NOFOLLOW) == 0)
+		target->opened = target->differs = true;
+}
+
+void lade_plan_change(struct level *level)
+{
+	struct target *target = level->target;
+
+	/* A failure shows in what is done next. */
+	if (target->closed && level->fd >= 0 && fchmod(level->fd, target->own_mode | 0700) == 0)
+		target->opened = target->differs = true;
+	target->closed = false;
+	atomic_store_explicit(&target->touched, true, memory_order_relaxed);
 }
 
 /* Make the directory, out of whose way a file may have to go. False: it could not be made (and was reported). */
@@ -214,6 +224,7 @@ static bool make_directory(struct planner *planner, struct place *place)
 	mode_t mode = lade_metadata_mode(&planner->receiver->keep, &place->wanted, NULL);
 	struct lade_fault fault;
 
+	lade_plan_change(place->level);
 	if (place->exists && lade_receiver_make_way(planner->receiver, place->level->directory, place->level->fd,
 						    place->name, &fault)) {
 		lade_plan_problem(planner, &fault);
@@ -282,8 +293,6 @@ static int directory(struct planner *planner, struct place *place, struct lade_f
 		target->empty = target->differs = true;
 		if (!planner->dry_run && place->level->fd >= 0)
 			present = make_directory(planner, place);
-		if (present)
-			touched(place);
 	}
 	if (changes & (LADE_ITEM_NEW) ? present || planner->dry_run : changes)
 		item(planner, place, changes);
@@ -426,6 +435,7 @@ static int regular(struct planner *planner, struct place *place, struct lade_fau
 	file = new_incoming(planner, place, fault);
 	if (!file)
 		return fault->code;
+	lade_plan_change(place->level);
 	if (file->size)
 		return want(planner, place, file, fault);
 	lade_receiver_empty_file(planner->receiver, file);
@@ -462,7 +472,8 @@ static int link_entry(struct planner *planner, const struct place *place, struct
 		return path && !lade_receiver_add_leader(receiver, place->index, path) ? 0 :
 			lade_fault_set(fault, LADE_E_MEMORY, "plan", NULL);
 	}
-	touched((struct place *)place);
+	/* Whether it is linked already is seen at the end only, when its leader is in place. */
+	lade_plan_change(place->level);
 	if (S_ISREG(place->wanted.mode)) {
 		planner->counted.files++;
 		planner->counted.total_bytes += place->entry->size;

@@ -53,6 +53,9 @@ int lade_plan_root(struct planner *planner, bool single, struct lade_fault *faul
 int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry, const struct lade_recv_event *event,
 		    struct lade_fault *fault);
 
+/* Before the first change in a directory: open it up if it is closed, and have its times set again. */
+void lade_plan_change(struct level *level);
+
 /* Enter directory (consumed) whose target is given. The names it holds are read where deletion is on. */
 int lade_plan_enter(struct planner *planner, struct lade_directory *directory, struct target *target,
 		    struct lade_fault *fault);

@@ -56,6 +56,9 @@ struct target {
 	bool existed;                  /* before this session */
 	bool empty;                    /* made by this session: nothing in it need be looked at */
 	bool differs;                  /* its own metadata is to be set */
+	bool closed;                   /* ours, but we may not write to it: opened up before something in it changes */
+	bool opened;                   /* that was done: own_mode is to be set again, unless another mode is wanted */
+	mode_t own_mode;               /* closed, opened: the permission bits that it had */
 	atomic_bool touched;           /* something in it was changed: its times are to be set again */
 };
 

@@ -49,7 +49,8 @@ chmod 700 "$T/src/closed" "$T/src/secret"
 
 forbidden=$T/read-only
 mkdir -m 555 "$forbidden"
-exits "a destination without the right to write" "11|23" run "${as_nobody[@]}" "$LADE" sync -r "$T/src/" "$forbidden/"
+# A file alone: a directory of its own is opened up when it is part of the transfer.
+exits "a destination without the right to write" "11|23" run "${as_nobody[@]}" "$LADE" sync "$T/src/good" "$forbidden/"
 says "it says so" 'Permission denied'
 exits "a new destination where none may be made" 11 run "${as_nobody[@]}" "$LADE" sync -r "$T/src/" "$forbidden/new/"
 says "it is named with its reason" 'new.*Permission denied'

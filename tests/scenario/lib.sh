@@ -158,6 +158,8 @@ same() {
 	shift 3
 	tree_listing "$expected" "$@" >"$T/.expected"
 	tree_listing "$found" "$@" >"$T/.found"
+	# Two trees that are not there are not the same.
+	[ -s "$T/.expected" ] || echo "nothing in $expected" >"$T/.expected"
 	report "$name" "$(differ "$T/.expected" "$T/.found")"
 }
 
@@ -217,6 +219,7 @@ times_listing() { (cd "$1" && find . -printf '%p %C@ %T@ %i\n' | sort); }
 # untouched NAME DIR LISTING: the tree has the times that times_listing wrote to the file.
 untouched() {
 	times_listing "$2" >"$T/.times"
+	[ -s "$T/.times" ] || echo "nothing in $2" >"$T/.times"
 	report "$1" "$(differ "$3" "$T/.times")"
 }
 

@@ -135,6 +135,31 @@ chmod 0666 "$T/src/mode" "$T/src/dir/inner/file"
 chmod 0711 "$T/src/dir"
 echo changed >"$T/src/content"
 (umask 027 && lade sync -rl "$T/src/" "$T/dst/")
+# A read-only directory of one's own is opened up for what is new, and only then.
+mkdir -p "$T/locked/src/dir/inner" "$T/locked/dst/dir/inner"
+echo one >"$T/locked/src/dir/one"
+echo two >"$T/locked/src/dir/inner/two"
+ln -s two "$T/locked/src/dir/inner/link"
+chmod 500 "$T/locked/dst/dir/inner"
+chmod 555 "$T/locked/dst/dir" "$T/locked/dst"
+! is_root || chown -R 65534:65534 "$T/locked/dst"
+modes() { find "$T/locked/dst" -type d -printf '%m %P\n' | sort; }
+before=$(modes)
+locked() { run "${as_nobody[@]}" "$LADE" sync "$@" "$T/locked/src/" "$T/locked/dst/"; }
+exits "-rlt into read-only directories of one's own" 0 locked -rlt
+check "everything is there" diff -r --no-dereference "$T/locked/src" "$T/locked/dst"
+check "without -p they have their modes again" test "$(modes)" = "$before"
+times_listing "$T/locked/dst" >"$T/locked/times"
+exits "-rlt again" 0 locked -rlti
+silent "it has nothing to say"
+untouched "it leaves them closed" "$T/locked/dst" "$T/locked/times"
+rm "$T/locked/src/dir/inner/two"
+exits "-rlt --delete in them" 0 locked -rlt --delete
+check "it deletes" absent "$T/locked/dst/dir/inner/two"
+check "they have their modes again after that" test "$(modes)" = "$before"
+exits "-rlp onto them" 0 locked -rlp
+check "with -p they get the source's modes" test "$(stat -c %a "$T/locked/dst/dir/inner")" = 755
+
 check "without -p an existing file keeps its mode" test "$(stat -c %a "$T/dst/same")" = 600
 check "without -p a new file gets the source's mode less the umask" \
 	test "$(stat -c %a "$T/dst/dir/inner/file")" = 640
