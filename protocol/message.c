@@ -81,12 +81,6 @@ static void get_body(struct lade_reader *body, struct lade_message *message)
 	case LADE_MSG_##NAME: \
 		get_##name(body, &message->name); \
 		break;
-#define U32(name, field, max)
-#define U64(name, field, max)
-#define S64(name, field)
-#define BYTES(name, field, max)
-#define DIGEST(name, field)
-#define END(name)
 #include "protocol/messages.def"
 	}
 }
@@ -97,12 +91,6 @@ const char *lade_message_name(enum lade_message_type type)
 #define BEGIN(name, NAME, number) \
 	case LADE_MSG_##NAME: \
 		return #NAME;
-#define U32(name, field, max)
-#define U64(name, field, max)
-#define S64(name, field)
-#define BYTES(name, field, max)
-#define DIGEST(name, field)
-#define END(name)
 #include "protocol/messages.def"
 	}
 	return "?";

@@ -19,12 +19,6 @@
 
 enum lade_message_type {
 #define BEGIN(name, NAME, number) LADE_MSG_##NAME = number,
-#define U32(name, field, max)
-#define U64(name, field, max)
-#define S64(name, field)
-#define BYTES(name, field, max)
-#define DIGEST(name, field)
-#define END(name)
 #include "protocol/messages.def"
 };
 
@@ -43,12 +37,6 @@ struct lade_message {
 	size_t encoded_len; /* header included */
 	union {
 #define BEGIN(name, NAME, number) struct lade_msg_##name name;
-#define U32(name, field, max)
-#define U64(name, field, max)
-#define S64(name, field)
-#define BYTES(name, field, max)
-#define DIGEST(name, field)
-#define END(name)
 #include "protocol/messages.def"
 	};
 };
@@ -59,12 +47,6 @@ struct lade_message {
  */
 #define BEGIN(name, NAME, number) \
 	void lade_put_##name(struct lade_writer *writer, const struct lade_msg_##name *message);
-#define U32(name, field, max)
-#define U64(name, field, max)
-#define S64(name, field)
-#define BYTES(name, field, max)
-#define DIGEST(name, field)
-#define END(name)
 #include "protocol/messages.def"
 
 /*

@@ -9,25 +9,9 @@
 #include "protocol/entry.h"
 #include "protocol/hello.h"
 #include "protocol/message.h"
+#include "tests/put_message.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void put(struct lade_writer *writer, const struct lade_message *message)
-{
-	switch (message->type) {
-#define BEGIN(name, NAME, number) \
-	case LADE_MSG_##NAME: \
-		lade_put_##name(writer, &message->name); \
-		break;
-#define U32(name, field, max)
-#define U64(name, field, max)
-#define S64(name, field)
-#define BYTES(name, field, max)
-#define DIGEST(name, field)
-#define END(name)
-#include "protocol/messages.def"
-	}
-}
 
 /* Text of any size ends where it must, and says how long it would be. */
 static void dump(const struct lade_message *message)
@@ -54,7 +38,7 @@ static void try_messages(const uint8_t *data, size_t size)
 		if (message.type == LADE_MSG_ENTRY)
 			(void)lade_entry_check(&message.entry, true);
 		lade_writer_reset(&writer);
-		put(&writer, &message);
+		put_message(&writer, &message);
 		if (writer.error || writer.len != message.encoded_len || reader.off - before != writer.len ||
 		    memcmp(writer.data, data + before, writer.len) != 0)
 			abort();

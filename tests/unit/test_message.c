@@ -16,6 +16,7 @@
 
 #include "protocol/error.h"
 #include "protocol/message.h"
+#include "tests/put_message.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define TYPE_LAST LADE_MSG_END
@@ -34,45 +35,19 @@ struct field {
 
 enum {
 #define BEGIN(name, NAME, number) TYPE_##name = number,
-#define U32(name, field, max)
-#define U64(name, field, max)
-#define S64(name, field)
-#define BYTES(name, field, max)
-#define DIGEST(name, field)
-#define END(name)
 #include "protocol/messages.def"
 };
 
 #define FIELD(name, field, kind, max) \
 	{ TYPE_##name, kind, #name "." #field, max, offsetof(struct lade_message, name.field) },
 static const struct field fields[] = {
-#define BEGIN(name, NAME, number)
 #define U32(name, field, max) FIELD(name, field, KIND_U32, max)
 #define U64(name, field, max) FIELD(name, field, KIND_U64, max)
 #define S64(name, field) FIELD(name, field, KIND_S64, UINT64_MAX)
 #define BYTES(name, field, max) FIELD(name, field, KIND_BYTES, max)
 #define DIGEST(name, field) FIELD(name, field, KIND_DIGEST, LADE_DIGEST_LEN)
-#define END(name)
 #include "protocol/messages.def"
 };
-
-/* Encode whatever message holds. */
-static void put(struct lade_writer *writer, const struct lade_message *message)
-{
-	switch (message->type) {
-#define BEGIN(name_, NAME, number) \
-	case LADE_MSG_##NAME: \
-		lade_put_##name_(writer, &message->name_); \
-		break;
-#define U32(name_, field, max)
-#define U64(name_, field, max)
-#define S64(name_, field)
-#define BYTES(name_, field, max)
-#define DIGEST(name_, field)
-#define END(name_)
-#include "protocol/messages.def"
-	}
-}
 
 /* ---- values ---- */
 
@@ -273,7 +248,7 @@ static void round_trip(int type, enum choice choice)
 
 	fill(&message, type, choice);
 	lade_writer_init(&writer, LADE_CONTROL_MAX);
-	put(&writer, &message);
+	put_message(&writer, &message);
 	assert_int_equal(writer.error, 0);
 	assert_int_equal(writer.data[0], type);
 	assert_int_equal(writer.data[1] | writer.data[2] << 8 | writer.data[3] << 16,
@@ -313,7 +288,7 @@ static void test_messages_follow_each_other(void **state)
 	lade_writer_init(&writer, LADE_CONTROL_MAX);
 	for (int number = 1; number <= TYPE_LAST; number++) {
 		fill(&message, number, ANY);
-		put(&writer, &message);
+		put_message(&writer, &message);
 	}
 	assert_int_equal(writer.error, 0);
 	lade_reader_init(&reader, writer.data, writer.len);
@@ -448,7 +423,7 @@ static void test_truncated_messages(void **state)
 
 		fill(&message, type, ANY);
 		lade_writer_init(&writer, LADE_CONTROL_MAX);
-		put(&writer, &message);
+		put_message(&writer, &message);
 		for (size_t len = 0; len < writer.len; len++) {
 			assert_int_equal(decode(writer.data, len, &used), LADE_E_TRUNCATED);
 			assert_int_equal(used, 0);
@@ -468,7 +443,7 @@ static void test_wrong_body_lengths(void **state)
 
 		fill(&message, type, ANY);
 		lade_writer_init(&writer, LADE_CONTROL_MAX);
-		put(&writer, &message);
+		put_message(&writer, &message);
 		whole = writer.len;
 		for (writer.len = LADE_MESSAGE_HEADER_LEN; writer.len < whole; writer.len++) {
 			set_body_len(&writer);
@@ -528,15 +503,15 @@ static void test_full_writer(void **state)
 
 		fill(&message, type, ALL_MAX);
 		lade_writer_init(&writer, LADE_CONTROL_MAX);
-		put(&writer, &message);
+		put_message(&writer, &message);
 		whole = writer.len;
 		lade_writer_fini(&writer);
 		lade_writer_init(&writer, 2 * whole);
 		lade_writer_put_u8(&writer, 0xee);
-		put(&writer, &message);
+		put_message(&writer, &message);
 		assert_int_equal(writer.error, 0);
 		assert_int_equal(writer.len, whole + 1);
-		put(&writer, &message);
+		put_message(&writer, &message);
 		assert_int_equal(writer.error, LADE_E_LIMIT);
 		assert_int_equal(writer.len, whole + 1);
 		lade_writer_fini(&writer);
