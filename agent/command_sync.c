@@ -82,7 +82,7 @@ static int connect_local(struct run *run)
 	if (run->child == 0) {
 		lade_connection_close(&run->connection);
 		/* _exit: buffers and exit handlers are the parent's. */
-		_exit(lade_sync_serve(&far_end, NULL));
+		_exit(lade_sync_serve(&far_end, NULL, NULL));
 	}
 	lade_connection_close(&far_end);
 	return 0;

@@ -20,8 +20,8 @@
 #include "protocol/entry.h"
 #include "protocol/error.h"
 
-/* Credit is given back in pieces of at least this many bytes. */
-#define CREDIT_PIECE (LADE_ENTRY_CREDIT / 8)
+/* Credit is given back in pieces of at least this part of it, rounded up. */
+#define CREDIT_PIECES 8u
 /* Runs of one file that may be outstanding again at a time; more differing runs make it corrupt. */
 #define AGAIN_MAX 64u
 
@@ -52,6 +52,9 @@ struct lade_session_recv {
 	struct slot slots[LADE_SLOTS_MAX];
 	uint32_t free_slots[LADE_SLOTS_MAX]; /* a stack of free_count */
 	uint32_t free_count;
+	uint32_t slot_count;    /* how many may be used */
+	uint32_t want_runs_max; /* how many runs may be waiting */
+	size_t credit_piece;    /* what is owed is given back from here on */
 	struct level *levels; /* of level_capacity */
 	size_t level_capacity;
 	uint32_t depth;
@@ -71,7 +74,7 @@ int lade_session_recv_new(struct lade_session_recv **machine_out)
 		return LADE_E_MEMORY;
 	for (uint32_t i = 0; i < LADE_SLOTS_MAX; i++)
 		machine->free_slots[i] = LADE_SLOTS_MAX - 1 - i;
-	machine->free_count = LADE_SLOTS_MAX;
+	lade_session_recv_limit(machine, LADE_SLOTS_MAX, LADE_WANT_RUNS_MAX, LADE_ENTRY_CREDIT);
 	lade_writer_init(&machine->names, (size_t)(LADE_DEPTH_MAX + 2) * LADE_NAME_MAX);
 	machine->level_capacity = 64;
 	machine->levels = calloc(machine->level_capacity, sizeof(*machine->levels));
@@ -81,6 +84,16 @@ int lade_session_recv_new(struct lade_session_recv **machine_out)
 	}
 	*machine_out = machine;
 	return 0;
+}
+
+/* The stack keeps its bottom: of fewer slots, those with the highest numbers. */
+void lade_session_recv_limit(struct lade_session_recv *machine, uint32_t slots, uint32_t want_runs, uint32_t credit)
+{
+	assert(slots && slots <= LADE_SLOTS_MAX && want_runs && want_runs <= LADE_WANT_RUNS_MAX);
+	assert(credit && credit <= LADE_ENTRY_CREDIT && !machine->root_said);
+	machine->slot_count = machine->free_count = slots;
+	machine->want_runs_max = want_runs;
+	machine->credit_piece = (credit + CREDIT_PIECES - 1) / CREDIT_PIECES;
 }
 
 void lade_session_recv_free(struct lade_session_recv *machine)
@@ -220,7 +233,7 @@ void lade_session_recv_planned(struct lade_session_recv *machine, uint64_t plann
 	struct lade_msg_credit credit = { .planned = planned };
 
 	machine->owed += len;
-	if (machine->owed < CREDIT_PIECE)
+	if (machine->owed < machine->credit_piece)
 		return;
 	credit.bytes = (uint32_t)machine->owed;
 	machine->owed = 0;
@@ -423,7 +436,7 @@ static int step_data(struct lade_session_recv *machine, const struct lade_messag
 /* The sender may end only after us: then its entries have ended and nothing is open. */
 static int step_end(struct lade_session_recv *machine, struct lade_recv_event *event)
 {
-	if (!machine->entries_ended || machine->free_count < LADE_SLOTS_MAX)
+	if (!machine->entries_ended || machine->free_count < machine->slot_count)
 		return LADE_E_PROTOCOL;
 	machine->ended = true;
 	event->type = LADE_RECV_END;
@@ -482,7 +495,7 @@ static bool ask_again(struct lade_session_recv *machine, const struct lade_msg_w
 	struct slot *slot = &machine->slots[want->slot];
 	struct again *again = find_again(slot, want->off, want->len);
 
-	if (want->len == 0 || machine->waiting == LADE_WANT_RUNS_MAX) {
+	if (want->len == 0 || machine->waiting == machine->want_runs_max) {
 		if (again)
 			drop_again(slot, again);
 		return false;
@@ -576,7 +589,7 @@ void lade_session_recv_ack(struct lade_session_recv *machine, uint32_t number, s
 
 uint32_t lade_session_recv_open(const struct lade_session_recv *machine)
 {
-	return LADE_SLOTS_MAX - machine->free_count;
+	return machine->slot_count - machine->free_count;
 }
 
 void *lade_session_recv_abandon(struct lade_session_recv *machine)

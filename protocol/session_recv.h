@@ -72,6 +72,12 @@ int lade_session_recv_new(struct lade_session_recv **machine_out);
 void lade_session_recv_free(struct lade_session_recv *machine);
 
 /*
+ * Before anything is heard: do with fewer slots, fewer runs that are asked for again, and less credit, which
+ * the sender must have been told too. Each at least 1, at most what limits.h has.
+ */
+void lade_session_recv_limit(struct lade_session_recv *machine, uint32_t slots, uint32_t want_runs, uint32_t credit);
+
+/*
  * Take the next message. Returns 1 and an event, 0 when there is nothing to do, or
  * LADE_E_PROTOCOL for what is not allowed now: names out of order or twice, ranges
  * that do not add up, slots that were not asked for, an END before all is done.

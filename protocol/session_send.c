@@ -45,6 +45,7 @@ struct lade_session_send {
 	uint64_t dropped;     /* first entry not yet handed back or moved to a slot */
 	uint64_t base;        /* first undecided entry */
 	uint64_t next;        /* number of the next entry */
+	uint64_t granted;     /* credit that there is when nothing is under way */
 	uint64_t credit;      /* bytes of entry stream that may still be said */
 	uint64_t said;        /* bytes of entry stream so far */
 	bool entries_ended;
@@ -57,9 +58,15 @@ int lade_session_send_new(struct lade_session_send **machine_out)
 
 	if (!machine)
 		return LADE_E_MEMORY;
-	machine->credit = LADE_ENTRY_CREDIT;
+	lade_session_send_limit(machine, LADE_ENTRY_CREDIT);
 	*machine_out = machine;
 	return 0;
+}
+
+void lade_session_send_limit(struct lade_session_send *machine, uint32_t credit)
+{
+	assert(credit <= LADE_ENTRY_CREDIT && !machine->said);
+	machine->granted = machine->credit = credit;
 }
 
 void lade_session_send_free(struct lade_session_send *machine)
@@ -196,7 +203,7 @@ static int step_credit(struct lade_session_send *machine, const struct lade_msg_
 	machine->base = credit->planned;
 	machine->credit += credit->bytes;
 	/* What was granted at first, and all of it that came back later, less what was said. */
-	return machine->credit > LADE_ENTRY_CREDIT - (machine->said - decided) ? LADE_E_PROTOCOL : 1;
+	return machine->credit > machine->granted - (machine->said - decided) ? LADE_E_PROTOCOL : 1;
 }
 
 /* Begin an attempt to send size bytes of file in slot. */

@@ -39,6 +39,12 @@ struct lade_send_event {
 int lade_session_send_new(struct lade_session_send **machine_out);
 void lade_session_send_free(struct lade_session_send *machine);
 
+/*
+ * Before anything is said: do with credit bytes (LADE_ENTRY_CREDIT at most) of entry stream under way. The receiver
+ * must have been told the same.
+ */
+void lade_session_send_limit(struct lade_session_send *machine, uint32_t credit);
+
 /* [root] Say whether the source is a single file. First of the entry stream. */
 int lade_session_send_root(struct lade_session_send *machine, bool single, struct lade_writer *out);
 

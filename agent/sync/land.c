@@ -15,7 +15,7 @@ uint8_t *lade_receiver_run_buffer(struct lade_receiver *receiver)
 	uint8_t *buffer = NULL;
 
 	lade_session_lock(session);
-	while (!receiver->run_buffer_count && receiver->run_buffers_made == RUN_BUFFERS && !session->failed)
+	while (!receiver->run_buffer_count && receiver->run_buffers_made == session->limits.run_buffers && !session->failed)
 		pthread_cond_wait(&receiver->job_taken, &session->lock);
 	if (receiver->run_buffer_count)
 		buffer = receiver->run_buffers[--receiver->run_buffer_count];
@@ -49,11 +49,11 @@ bool lade_receiver_queue(struct lade_receiver *receiver, const struct job *job)
 	bool failed;
 
 	lade_session_lock(session);
-	while (receiver->job_count == JOBS_MAX && !session->failed)
+	while (receiver->job_count == session->limits.jobs && !session->failed)
 		pthread_cond_wait(&receiver->job_taken, &session->lock);
 	failed = session->failed;
 	if (!failed) {
-		receiver->jobs[(receiver->job_head + receiver->job_count++) % JOBS_MAX] = *job;
+		receiver->jobs[(receiver->job_head + receiver->job_count++) % LADE_JOBS_MAX] = *job;
 		pthread_cond_signal(&receiver->job_came);
 	}
 	lade_session_unlock(session);
@@ -75,7 +75,7 @@ static bool take(struct lade_receiver *receiver, struct job *job_out)
 	}
 	if (receiver->job_count) {
 		*job_out = receiver->jobs[receiver->job_head];
-		receiver->job_head = (receiver->job_head + 1) % JOBS_MAX;
+		receiver->job_head = (receiver->job_head + 1) % LADE_JOBS_MAX;
 		receiver->job_count--;
 		taken = true;
 		pthread_cond_signal(&receiver->job_taken);

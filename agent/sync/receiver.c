@@ -321,6 +321,7 @@ static void *write_messages(void *argument)
 
 static int start(struct lade_receiver *receiver, struct lade_fault *fault)
 {
+	const struct lade_session_limits *limits = &receiver->session.limits;
 	bool numeric = receiver->keep.options & LADE_OPTION_NUMERIC_IDS;
 
 	if (lade_session_recv_new(&receiver->machine) ||
@@ -328,6 +329,7 @@ static int start(struct lade_receiver *receiver, struct lade_fault *fault)
 	    lade_spool_new(&receiver->directories) || lade_spool_new(&receiver->deletions) ||
 	    lade_spool_new(&receiver->links))
 		return lade_fault_set(fault, LADE_E_MEMORY, "start the receiver", NULL);
+	lade_session_recv_limit(receiver->machine, limits->slots, limits->want_runs, limits->entry_credit);
 	return 0;
 }
 

@@ -24,12 +24,6 @@
 #include "agent/tree/temporary.h"
 #include "protocol/session_recv.h"
 
-/* Jobs that may wait for a worker; a bundle is at most LADE_BUNDLE_MAX. */
-#define JOBS_MAX 16u
-
-/* Buffers for runs that are received into memory: the reader fills one while workers empty the others. */
-#define RUN_BUFFERS 6u
-
 /* A regular file from its WANT to its ACK. */
 struct incoming {
 	struct lade_directory *directory; /* referenced */
@@ -86,11 +80,11 @@ struct lade_receiver {
 	const struct lade_receiver_job *job;
 	struct lade_session_recv *machine; /* under the session's lock, as the next ones */
 	struct lade_writer entries;        /* entry stream that the planner has not taken yet */
-	struct job jobs[JOBS_MAX];
+	struct job jobs[LADE_JOBS_MAX];
 	unsigned job_head, job_count;
-	uint8_t *run_buffers[RUN_BUFFERS]; /* free ones, run_buffer_count; LADE_PAYLOAD_MAX bytes of address space each */
+	uint8_t *run_buffers[LADE_RUN_BUFFERS_MAX]; /* free ones, run_buffer_count; LADE_PAYLOAD_MAX bytes of address space each */
 	unsigned run_buffer_count, run_buffers_made;
-	struct job waiting[RUN_BUFFERS];   /* checked runs for files that another worker writes to, in their order */
+	struct job waiting[LADE_RUN_BUFFERS_MAX]; /* checked runs for files that another worker writes to, in their order */
 	unsigned waiting_count;
 	struct lade_path_choice choice;    /* how runs land */
 	pthread_cond_t entries_came, job_came, job_taken /* or a run buffer is free */, slot_freed;

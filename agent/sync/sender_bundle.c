@@ -68,7 +68,7 @@ static uint32_t take_small(struct feeder *feeder, uint32_t slots[LADE_BUNDLE_COU
 	size_t len = 0;
 
 	lade_session_lock(feeder->session);
-	while (queue->count && count < LADE_BUNDLE_COUNT_MAX && len < BUNDLE_FULL) {
+	while (queue->count && count < LADE_BUNDLE_COUNT_MAX && len < feeder->session->limits.bundle) {
 		uint32_t slot = queue->slots[queue->head];
 
 		len += LADE_BUNDLE_RECORD_LEN + sender->files[slot]->size;

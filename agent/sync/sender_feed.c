@@ -11,12 +11,6 @@
 
 #include "transport/frame.h"
 
-/*
- * A bundle that is not full waits for company while the receiver has this many bytes that it
- * has not acknowledged: it is busy, and each bundle costs both sides some waking up.
- */
-#define UNANSWERED_ENOUGH (256u << 10)
-
 /* How runs may leave, for --path=auto. */
 static const enum lade_path send_paths[] = { LADE_PATH_SENDFILE, LADE_PATH_MMAP, LADE_PATH_COPY };
 
@@ -105,7 +99,9 @@ void lade_feed_say_gone(struct feeder *feeder, uint32_t slot, const struct sourc
 
 static bool bundle_ready(const struct lade_sender *sender)
 {
-	return sender->small.count && (sender->small_len >= BUNDLE_FULL || sender->unanswered < UNANSWERED_ENOUGH);
+	const struct lade_session_limits *limits = &sender->session.limits;
+
+	return sender->small.count && (sender->small_len >= limits->bundle || sender->unanswered < limits->unanswered);
 }
 
 /* What to do next; the lock is held. Small and large files take turns. */
@@ -113,7 +109,7 @@ static struct work choose(struct feeder *feeder)
 {
 	struct lade_sender *sender = feeder->sender;
 	bool descriptors_full = feeder->session->connection->kind == LADE_CONNECTION_PAIR &&
-		sender->descriptors >= LADE_DESCRIPTORS_MAX;
+		sender->descriptors >= sender->session.limits.descriptors;
 	bool large = feeder->large.open || (sender->large.count && !descriptors_full);
 	struct work work = { WORK_NONE, { 0 } };
 

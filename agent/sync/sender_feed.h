@@ -13,9 +13,6 @@
 #include "agent/sync/sender_internal.h"
 #include "transport/mapping.h"
 
-/* A bundle is full at this many bytes. */
-#define BUNDLE_FULL (256u << 10)
-
 /* The file that is being sent in runs. */
 struct large {
 	bool open;

@@ -29,6 +29,7 @@ int lade_session_init(struct lade_session *session, struct lade_connection *conn
 	memset(session, 0, sizeof(*session));
 	session->connection = connection;
 	session->settings = settings;
+	session->limits = lade_session_limits_of(settings->limits);
 	session->events = events;
 	session->key = *key;
 	session->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -151,7 +152,7 @@ void lade_session_queued(struct lade_session *session, bool urgent)
 
 void lade_session_wait_room(struct lade_session *session)
 {
-	while (!session->failed && session->queued > LADE_SESSION_QUEUE)
+	while (!session->failed && session->queued > session->limits.queue)
 		pthread_cond_wait(&session->room, &session->lock);
 }
 

@@ -26,8 +26,6 @@
 
 /* Control bytes that are worth waking the writer for, when nothing is urgent. */
 #define LADE_SESSION_FLUSH (16u << 10)
-/* Control bytes queued beyond which lade_session_wait_room() waits. */
-#define LADE_SESSION_QUEUE (512u << 10)
 
 /* Conditions that a role may have beside those of the session. */
 #define LADE_SESSION_WAITS 4
@@ -38,6 +36,7 @@ struct lade_session {
 	struct lade_connection *connection;     /* borrowed */
 	const struct lade_settings *settings;   /* borrowed */
 	const struct lade_events *events;       /* borrowed; NULL: the user is on the other side */
+	struct lade_session_limits limits;
 	struct lade_movers *movers;
 	struct lade_run_key key;
 

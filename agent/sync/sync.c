@@ -183,9 +183,11 @@ static int check_open(const struct lade_msg_open *open, struct path_list *list, 
 }
 
 static int serve_open(struct lade_connection *connection, const struct lade_run_key *key,
-		      const struct lade_msg_open *open)
+		      const struct lade_msg_open *open, const struct lade_session_limits *limits)
 {
-	struct lade_settings settings = { .options = open->options, .path = (enum lade_path)open->path };
+	struct lade_settings settings = {
+		.options = open->options, .path = (enum lade_path)open->path, .limits = limits,
+	};
 	struct path_list list = { NULL, 0 };
 	struct lade_msg_end totals;
 	struct lade_fault fault;
@@ -206,7 +208,8 @@ static int serve_open(struct lade_connection *connection, const struct lade_run_
 	return status;
 }
 
-int lade_sync_serve(struct lade_connection *connection, const struct lade_token *token)
+int lade_sync_serve(struct lade_connection *connection, const struct lade_token *token,
+		    const struct lade_session_limits *limits)
 {
 	struct lade_msg_open open;
 	struct lade_writer control;
@@ -219,7 +222,7 @@ int lade_sync_serve(struct lade_connection *connection, const struct lade_token 
 	    lade_handshake_accept(connection, &control, &open, &fault))
 		status = lade_exit_of(&fault);
 	else
-		status = serve_open(connection, &key, &open);
+		status = serve_open(connection, &key, &open, limits);
 	lade_writer_fini(&control);
 	return status;
 }

@@ -49,8 +49,9 @@ struct lade_sync_job {
  */
 int lade_sync_client(const struct lade_sync_job *job, struct lade_msg_end *totals_out);
 
-/* The other end: answer one client on connection as it asks. token NULL: none is asked for. Returns the exit status. */
-int lade_sync_serve(struct lade_connection *connection, const struct lade_token *token);
+/* The other end: answer one client on connection as it asks. token NULL: none is asked for; limits NULL: the program's own. Returns the exit status. */
+int lade_sync_serve(struct lade_connection *connection, const struct lade_token *token,
+		    const struct lade_session_limits *limits);
 
 /* Once per process, before threads: SIGPIPE ignored, SIGBUS handled, termination signals noted, umask taken. 0 or LADE_E_SYSTEM. */
 int lade_sync_setup(struct lade_fault *fault);

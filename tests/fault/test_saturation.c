@@ -142,7 +142,7 @@ static pid_t start(struct lade_connection ends[2], unsigned which, bool push)
 		lade_connection_close(&ends[!which]);
 		if (lade_sync_setup(NULL))
 			_exit(98);
-		status = which ? lade_sync_serve(&ends[1], NULL) : client(&ends[0], push);
+		status = which ? lade_sync_serve(&ends[1], NULL, NULL) : client(&ends[0], push);
 		_exit(status);
 	}
 	return child;

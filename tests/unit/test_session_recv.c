@@ -467,6 +467,47 @@ static void test_an_empty_record_is_not_asked_for_again(void **state)
 	recv_fini(&fixture);
 }
 
+static int want(struct recv_fixture *fixture, uint64_t index)
+{
+	return lade_session_recv_want(fixture->machine, index, SIZE, &a_file, &fixture->out);
+}
+
+/* One slot, one request, and credit that is given back as soon as there is some. */
+static void test_a_session_of_ones(void **state)
+{
+	struct recv_fixture fixture;
+	uint32_t slot;
+
+	(void)state;
+	recv_init(&fixture);
+	lade_session_recv_limit(fixture.machine, 1, 1, 1);
+	entries_ended(&fixture);
+	lade_session_recv_planned(fixture.machine, 1, 1, &fixture.out);
+	assert_true(fixture.out.len > 0);
+	assert_int_equal(want(&fixture, 0), 0);
+	assert_int_equal(want(&fixture, 1), LADE_E_AGAIN);
+	assert_int_equal(lade_session_recv_open(fixture.machine), 1);
+	HEAR(&fixture, LADE_E_PROTOCOL, END);
+	for (slot = 0; hear_record(&fixture, slot, SIZE) != 1; slot++)
+		assert_true(slot < LADE_SLOTS_MAX);
+	assert_int_equal(lade_session_recv_verified(fixture.machine, slot, 0, SIZE, true, &fixture.out,
+						    &fixture.event), 1);
+	lade_session_recv_ack(fixture.machine, slot, &fixture.out);
+	assert_int_equal(lade_session_recv_open(fixture.machine), 0);
+	assert_int_equal(want(&fixture, 1), 0);
+	HEAR(&fixture, 1, RUN(slot, 0, SIZE / 2));
+	HEAR(&fixture, 1, RUN(slot, SIZE / 2, SIZE / 2));
+	fixture.out.len = 0;
+	assert_int_equal(lade_session_recv_verified(fixture.machine, slot, 0, SIZE / 2, false, &fixture.out,
+						    &fixture.event), 0);
+	assert_true(fixture.out.len > 0);
+	fixture.out.len = 0;
+	assert_int_equal(lade_session_recv_verified(fixture.machine, slot, SIZE / 2, SIZE / 2, false, &fixture.out,
+						    &fixture.event), 0);
+	assert_int_equal(fixture.out.len, 0);
+	recv_fini(&fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -479,6 +520,7 @@ int main(void)
 		cmocka_unit_test(test_an_abort_leaves_what_has_come),
 		cmocka_unit_test(test_no_more_runs_are_asked_for_than_allowed),
 		cmocka_unit_test(test_an_empty_record_is_not_asked_for_again),
+		cmocka_unit_test(test_a_session_of_ones),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

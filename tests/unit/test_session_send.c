@@ -257,6 +257,30 @@ static void test_an_answer_lets_the_receiver_go_on(void **state)
 	send_fini(&fixture);
 }
 
+/* Credit for one entry: the next waits until the first was planned, and no more is taken than was granted. */
+static void test_little_credit(void **state)
+{
+	const struct lade_msg_entry entry = { .name = { (const uint8_t *)"b", 1 }, .mode = S_IFREG | 0644, .size = SIZE };
+	struct send_fixture fixture;
+	uint32_t len;
+
+	(void)state;
+	send_init(&fixture);
+	say_entry(&fixture, "a", &a_file);
+	len = (uint32_t)fixture.out.len;
+	send_fini(&fixture);
+	send_init(&fixture);
+	lade_session_send_limit(fixture.machine, len);
+	say_entry(&fixture, "a", &a_file);
+	assert_int_equal(lade_session_send_entry(fixture.machine, &entry, &a_file, &fixture.out, NULL), LADE_E_AGAIN);
+	assert_int_equal(fixture.out.len, len);
+	TELL(&fixture, 1, CREDIT(1, len));
+	assert_ptr_equal(lade_session_send_dropped(fixture.machine), &a_file);
+	assert_int_equal(lade_session_send_entry(fixture.machine, &entry, &a_file, &fixture.out, NULL), 0);
+	TELL(&fixture, LADE_E_PROTOCOL, CREDIT(2, len + 1));
+	send_fini(&fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +288,7 @@ int main(void)
 		cmocka_unit_test(test_sender_refuses_its_own_words),
 		cmocka_unit_test(test_which_requests_are_answered),
 		cmocka_unit_test(test_an_answer_lets_the_receiver_go_on),
+		cmocka_unit_test(test_little_credit),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
