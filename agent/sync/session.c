@@ -152,8 +152,11 @@ void lade_session_queued(struct lade_session *session, bool urgent)
 
 void lade_session_wait_room(struct lade_session *session)
 {
-	while (!session->failed && session->queued > session->limits.queue)
+	while (!session->failed && session->queued > session->limits.queue) {
+		/* What fills the queue may be too little for the writer to begin with. */
+		lade_session_queued(session, true);
 		pthread_cond_wait(&session->room, &session->lock);
+	}
 }
 
 bool lade_session_take(struct lade_session *session, struct lade_writer *control_out)

@@ -82,7 +82,10 @@ struct lade_writer *lade_session_queue(struct lade_session *session);
 /* Messages were appended; the lock is held. urgent: let them go at once, else when enough has come together. */
 void lade_session_queued(struct lade_session *session, bool urgent);
 
-/* Wait until the queue is short again, or the session fails; the lock is held. Never from the reader. */
+/*
+ * Wait until the queue is short again, or the session fails; the lock is held. What is queued goes out at
+ * once, however little it is. Never from the reader.
+ */
 void lade_session_wait_room(struct lade_session *session);
 
 /*

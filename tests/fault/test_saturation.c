@@ -1,13 +1,12 @@
 /*
  * Both directions full at once: pipes of one page, a tree whose every entry makes both
- * sides talk (items, wants, acknowledgements, small files, changed metadata), and a
- * real session on both ends. It must come to its end under the watchdog: no side may
- * stop reading because it cannot write.
- *
- * The limits of a session (slots, jobs, queues) are constants of the program; what can be
- * made small from outside is the connection.
+ * sides talk (items, wants, acknowledgements, small and large files, links, changed metadata), files that
+ * change under the session, and a real session on both ends, whose bounds are as small
+ * as they can be: all of them, or one. It must come to its end under the watchdog: no
+ * side may stop reading because it cannot write, and nobody may wait for what only he can
+ * bring about. A second session in quiet makes both trees the same.
  */
-#include <dirent.h>
+#include <assert.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <setjmp.h>
@@ -16,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,92 +22,68 @@
 
 #include "agent/sync/sync.h"
 #include "protocol/entry.h"
-#include "tests/fault/scene.h"
+#include "tests/fault/mixed_tree.h"
 #include "tests/fault/peer.h"
+#include "tests/fault/scene.h"
 
-#define DIRECTORIES 40u
-#define FILES 50u
+#define DIRECTORIES 20u
+#define FEW_DIRECTORIES 3u
 #define WATCHDOG_S 600u
 #define OPTIONS \
 	((uint64_t)LADE_OPTION_RECURSIVE | LADE_OPTION_LINKS | LADE_OPTION_PERMS | LADE_OPTION_TIMES | \
 	 LADE_OPTION_HARD_LINKS | LADE_OPTION_DELETE | LADE_OPTION_ITEMIZE | LADE_OPTION_NUMERIC_IDS)
 
+/* What a session's user tells it, and between which ends it is. */
+struct trial {
+	enum lade_connection_kind kind;
+	bool push;
+	enum lade_path path;
+	unsigned directories;
+	struct lade_session_limits limits; /* of both sides */
+};
+
 static struct scene scene;
 
+/* ---- the user ---- */
+
 /* Counted on the user's side, in its own process. */
-static unsigned items, reports;
+static unsigned items, reports, directories_seen;
+/* To whoever changes the source, or -1 in a quiet session. */
+static int changer_fd = -1;
 
-static void count_item(void *context, const struct lade_msg_item *item)
+/* The first item of a directory has its files changed. */
+static void hear_item(void *context, const struct lade_msg_item *item)
 {
+	char path[32] = "";
+	unsigned number;
+
 	(void)context;
-	(void)item;
 	items++;
+	memcpy(path, item->path.data, item->path.len < sizeof(path) ? item->path.len : sizeof(path) - 1);
+	if (sscanf(path, "directory-%3u", &number) != 1 || number < directories_seen)
+		return;
+	directories_seen = number + 1;
+	if (changer_fd >= 0 && write(changer_fd, &number, sizeof(number)) != sizeof(number))
+		abort();
 }
 
-static void count_report(void *context, const struct lade_msg_report *report)
+static void hear_report(void *context, const struct lade_msg_report *report)
 {
 	(void)context;
-	(void)report;
-	reports++;
+	reports += report->severity > LADE_REPORT_WARNING || changer_fd < 0;
 }
 
-static void put(const char *path, size_t len, mode_t mode)
-{
-	static const uint8_t content[300000];
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	if (fd < 0 || write(fd, content, len) != (ssize_t)len || fchmod(fd, mode) || close(fd))
-		abort();
-}
-
-/* Of each seven names: two new, two with other content, two with another mode, one that is to be deleted. */
-static void make_file(const char *directory, unsigned number)
-{
-	char source[PATH_MAX], destination[PATH_MAX];
-	size_t len = number % 10 == 9 ? 100000 : 200;
-
-	if (snprintf(source, sizeof(source), "%s/source/%s/%04u-with-a-name-of-some-length",
-		     scene.inside, directory,
-		     number) >= PATH_MAX ||
-	    snprintf(destination, sizeof(destination),
-		     "%s/destination/%s/%04u-with-a-name-of-some-length", scene.inside,
-		     directory, number) >= PATH_MAX)
-		abort();
-	if (number % 7 != 6)
-		put(source, len, 0644);
-	if (number % 7 > 1)
-		put(destination, number % 7 < 4 ? len - 1 : len, 0600);
-}
-
-static void make_tree(void)
-{
-	if (mkdir(scene_path(&scene, "source"), 0755) || mkdir(scene_path(&scene, "destination"),
-							       0755))
-		abort();
-	for (unsigned i = 0; i < DIRECTORIES; i++) {
-		char directory[32], path[64];
-
-		snprintf(directory, sizeof(directory), "directory-%03u", i);
-		snprintf(path, sizeof(path), "source/%s", directory);
-		if (mkdir(scene_path(&scene, path), 0755))
-			abort();
-		snprintf(path, sizeof(path), "destination/%s", directory);
-		if (mkdir(scene_path(&scene, path), 0700))
-			abort();
-		for (unsigned number = 0; number < FILES; number++)
-			make_file(directory, number);
-	}
-}
+/* ---- processes ---- */
 
 /* The client's side. Returns its exit status; 97 if the user was not told what he should be. */
-static int client(struct lade_connection *connection, bool push)
+static int client(struct lade_connection *connection, const struct trial *trial)
 {
-	const struct lade_events events = { .report = count_report, .item = count_item };
-	struct lade_settings settings = { .options = OPTIONS };
+	const struct lade_events events = { .report = hear_report, .item = hear_item };
+	struct lade_settings settings = { .options = OPTIONS, .path = trial->path, .limits = &trial->limits };
 	char source[PATH_MAX + 16], *sources[] = { source }, destination[PATH_MAX + 16];
 	struct lade_msg_end totals;
 	struct lade_sync_job job = {
-		.settings = &settings, .events = &events, .connection = connection, .push = push,
+		.settings = &settings, .events = &events, .connection = connection, .push = trial->push,
 		.sources = sources, .source_count = 1, .destination = destination,
 	};
 	int status;
@@ -122,12 +96,19 @@ static int client(struct lade_connection *connection, bool push)
 	lade_filter_free(settings.filter);
 	if (status)
 		return status;
-	/* Every file and every directory (whose mode differs) was changed. */
-	return items < DIRECTORIES * FILES || reports || totals.deleted < DIRECTORIES ? 97 : 0;
+	if (reports)
+		return 97;
+	return changer_fd >= 0 && (items < trial->directories * MIXED_TREE_ITEMS ||
+				   totals.deleted < trial->directories) ? 97 : 0;
 }
 
-/* Run fn's side of the connection in a process of its own. */
-static pid_t start(struct lade_connection ends[2], unsigned which, bool push)
+static int server(struct lade_connection *connection, const struct trial *trial)
+{
+	return lade_sync_serve(connection, NULL, &trial->limits);
+}
+
+/* Run one side of the connection in a process of its own. */
+static pid_t start(struct lade_connection ends[2], unsigned which, const struct trial *trial)
 {
 	pid_t child;
 
@@ -136,15 +117,34 @@ static pid_t start(struct lade_connection ends[2], unsigned which, bool push)
 	if (child < 0)
 		abort();
 	if (child == 0) {
-		int status;
-
 		alarm(WATCHDOG_S);
 		lade_connection_close(&ends[!which]);
 		if (lade_sync_setup(NULL))
 			_exit(98);
-		status = which ? lade_sync_serve(&ends[1], NULL, NULL) : client(&ends[0], push);
-		_exit(status);
+		_exit(which ? server(&ends[1], trial) : client(&ends[0], trial));
 	}
+	return child;
+}
+
+/* Change what the user's side says until it has ended; *fd_out is its end of the pipe. */
+static pid_t start_changer(int *fd_out)
+{
+	unsigned directory;
+	pid_t child;
+	int fds[2];
+
+	fflush(NULL);
+	if (pipe2(fds, O_CLOEXEC) || (child = fork()) < 0)
+		abort();
+	if (child == 0) {
+		alarm(2 * WATCHDOG_S);
+		close(fds[1]);
+		while (read(fds[0], &directory, sizeof(directory)) == sizeof(directory))
+			mixed_tree_change(&scene, directory);
+		_exit(0);
+	}
+	close(fds[0]);
+	*fd_out = fds[1];
 	return child;
 }
 
@@ -157,79 +157,165 @@ static int wait_for(pid_t child)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-static unsigned count_names(const char *path)
-{
-	DIR *stream = opendir(path);
-	unsigned count = 0;
+/* ---- trials ---- */
 
-	while (stream && readdir(stream))
-		count++;
-	if (stream)
-		closedir(stream);
-	return count;
-}
-
-static void run(enum lade_connection_kind kind, bool push)
+static void run_session(const struct trial *trial)
 {
 	struct lade_connection ends[2];
-	char last[64];
 	pid_t children[2];
+	int statuses[2];
 
-	make_tree();
-	peer_connect(kind, 4096, ends);
-	children[1] = start(ends, 1, push);
-	children[0] = start(ends, 0, push);
+	peer_connect(trial->kind, 4096, ends);
+	children[1] = start(ends, 1, trial);
+	children[0] = start(ends, 0, trial);
 	lade_connection_close(&ends[0]);
 	lade_connection_close(&ends[1]);
-	assert_int_equal(wait_for(children[0]), 0);
-	assert_int_equal(wait_for(children[1]), 0);
-	snprintf(last, sizeof(last), "source/directory-%03u", DIRECTORIES - 1);
-	assert_int_equal(count_names(scene_path(&scene, last)), FILES - FILES / 7 + 2);
-	snprintf(last, sizeof(last), "destination/directory-%03u", DIRECTORIES - 1);
-	assert_int_equal(count_names(scene_path(&scene, last)), FILES - FILES / 7 + 2);
-	scene_check(&scene);
+	for (unsigned i = 0; i < 2; i++)
+		statuses[i] = wait_for(children[i]);
+	assert_int_equal(statuses[0], 0);
+	assert_int_equal(statuses[1], 0);
 }
 
-static void test_push_pipes(void **state)
+static void stop_changing(void)
 {
-	(void)state;
-	run(LADE_CONNECTION_PIPES, true);
+	if (changer_fd >= 0)
+		close(changer_fd);
+	changer_fd = -1;
 }
 
-static void test_pull_pipes(void **state)
+static void clear(void)
 {
-	(void)state;
-	run(LADE_CONNECTION_PIPES, false);
+	if (*scene.top)
+		scene_remove(&scene);
+	*scene.top = '\0';
 }
 
-static void test_push_pair(void **state)
+static void run(const struct trial *trial)
 {
-	(void)state;
-	run(LADE_CONNECTION_PAIR, true);
-}
+	pid_t changer;
 
-static int setup(void **state)
-{
-	(void)state;
 	scene_make(&scene);
-	return 0;
+	mixed_tree_make(&scene, trial->directories);
+	changer = start_changer(&changer_fd);
+	run_session(trial);
+	stop_changing();
+	assert_int_equal(wait_for(changer), 0);
+	mixed_tree_compare(&scene, true);
+	run_session(trial);
+	mixed_tree_compare(&scene, false);
+	scene_check(&scene);
+	clear();
 }
 
+/* What a trial that failed has left. */
 static int teardown(void **state)
 {
 	(void)state;
-	scene_remove(&scene);
+	stop_changing();
+	clear();
 	return 0;
+}
+
+/* Over pipes by either path that runs can take, each way once; with descriptors. */
+static void run_everywhere(const struct lade_session_limits *limits, unsigned directories)
+{
+	const struct trial trials[] = {
+		{ LADE_CONNECTION_PIPES, true, LADE_PATH_COPY, directories, *limits },
+		{ LADE_CONNECTION_PIPES, false, LADE_PATH_SENDFILE, directories, *limits },
+		{ LADE_CONNECTION_PAIR, true, LADE_PATH_AUTO, directories, *limits },
+	};
+
+	for (size_t i = 0; i < sizeof(trials) / sizeof(trials[0]); i++)
+		run(&trials[i]);
+}
+
+/* The bounds and how small each can be. No message of the entry stream is longer here than 7/8 of LEAST_CREDIT. */
+#define LEAST_CREDIT 128u
+#define BOUND(name, least) { #name, offsetof(struct lade_session_limits, name), least }
+static struct bound {
+	const char *name;
+	size_t off;
+	uint32_t least;
+} bounds[] = {
+	BOUND(slots, 1), BOUND(want_runs, 1), BOUND(jobs, 1), BOUND(run_buffers, 1), BOUND(descriptors, 1),
+	BOUND(bundle, 1), BOUND(unanswered, 1), BOUND(queue, 1), BOUND(entry_credit, LEAST_CREDIT),
+};
+#define BOUNDS (sizeof(bounds) / sizeof(bounds[0]))
+static_assert(sizeof(struct lade_session_limits) == BOUNDS * sizeof(uint32_t), "every bound is tried");
+
+static void set(struct lade_session_limits *limits, const struct bound *bound, uint32_t value)
+{
+	memcpy((char *)limits + bound->off, &value, sizeof(value));
+}
+
+static struct lade_session_limits all_least(void)
+{
+	struct lade_session_limits limits;
+
+	for (size_t i = 0; i < BOUNDS; i++)
+		set(&limits, &bounds[i], bounds[i].least);
+	return limits;
+}
+
+static void test_own_bounds(void **state)
+{
+	const struct lade_session_limits limits = { 0 };
+
+	(void)state;
+	run_everywhere(&limits, DIRECTORIES);
+}
+
+static void test_all_least(void **state)
+{
+	const struct lade_session_limits limits = all_least();
+
+	(void)state;
+	run_everywhere(&limits, DIRECTORIES);
+}
+
+/* Runs are copied and spliced by turns, so their buffers and their files are waited for by turns. */
+static void test_all_least_any_path(void **state)
+{
+	const struct trial push = { LADE_CONNECTION_PIPES, true, LADE_PATH_AUTO, FEW_DIRECTORIES, all_least() };
+	const struct trial pull = { LADE_CONNECTION_PIPES, false, LADE_PATH_AUTO, FEW_DIRECTORIES, all_least() };
+
+	(void)state;
+	run(&push);
+	run(&pull);
+}
+
+static void test_one_least(void **state)
+{
+	struct lade_session_limits limits = { 0 };
+	const struct bound *bound = *state;
+
+	set(&limits, bound, bound->least);
+	run_everywhere(&limits, FEW_DIRECTORIES);
+}
+
+static void test_all_but_one_least(void **state)
+{
+	struct lade_session_limits limits = all_least();
+
+	set(&limits, *state, 0);
+	run_everywhere(&limits, FEW_DIRECTORIES);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_push_pipes, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_pull_pipes, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_push_pair, setup, teardown),
-	};
+	static char names[2 * BOUNDS][64];
+	struct CMUnitTest tests[3 + 2 * BOUNDS] = {
+		cmocka_unit_test_teardown(test_own_bounds, teardown),
+		cmocka_unit_test_teardown(test_all_least, teardown),
+		cmocka_unit_test_teardown(test_all_least_any_path, teardown),
+	}, *next = tests + 3;
 
+	for (size_t i = 0; i < BOUNDS; i++) {
+		snprintf(names[2 * i], sizeof(names[0]), "test_least_%s", bounds[i].name);
+		*next++ = (struct CMUnitTest){ names[2 * i], test_one_least, NULL, teardown, &bounds[i] };
+		snprintf(names[2 * i + 1], sizeof(names[0]), "test_all_least_but_%s", bounds[i].name);
+		*next++ = (struct CMUnitTest){ names[2 * i + 1], test_all_but_one_least, NULL, teardown, &bounds[i] };
+	}
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("saturation", tests, NULL, NULL);
 }
