@@ -9,16 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "transport/pipe_pool.h"
-
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
-#endif
 
 /* The type of the file system that fd is on, as the mount table calls it. */
 static void find_file_system(int fd, char *type_out, size_t type_size)
@@ -49,19 +44,6 @@ static void find_file_system(int fd, char *type_out, size_t type_size)
 		break;
 	}
 	fclose(file);
-}
-
-static const char *populate_works(int fd, size_t len)
-{
-	void *data = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, 0);
-	const char *answer = "yes";
-
-	if (data == MAP_FAILED)
-		return strerror(errno);
-	if (madvise(data, len, MADV_POPULATE_READ) < 0)
-		answer = errno == EINVAL ? "no: before Linux 5.14" : strerror(errno);
-	munmap(data, len);
-	return answer;
 }
 
 static const char *openat2_works(void)
@@ -97,6 +79,5 @@ void lade_paths_facts_print(const struct lade_paths_bench *bench)
 	} else {
 		printf("%-20s%s\n", "pipe", strerror(errno));
 	}
-	printf("%-20s%s\n", "MADV_POPULATE_READ", populate_works(bench->source_fd, bench->block));
 	printf("%-20s%s\n\n", "openat2", openat2_works());
 }

@@ -39,15 +39,14 @@ struct lade_mapping {
 int lade_mapping_setup(struct lade_fault *fault);
 
 /*
- * Map len bytes (at least 1) of fd from off on, read-only and shared, populated
- * (MADV_POPULATE_READ; where the kernel has none, before 5.14, pages are faulted
- * in on use). off has any alignment. Any thread; one mapping belongs to one caller.
- * The caller closes it; fd may be closed before. Returns 0 or
+ * Map len bytes (at least 1) of fd from off on, read-only and shared, to be read from
+ * the beginning to the end. off has any alignment. Any thread; one mapping belongs to one
+ * caller. The caller closes it; fd may be closed before. Returns 0 or
  *
  *   LADE_E_SHRUNK       the regular file is already shorter than off + len
  *   LADE_E_MEMORY       the table is full, or ENOMEM
  *   LADE_E_UNSUPPORTED  mapping does not work here, fault->sys_errno says why
- *                       (ENODEV, EACCES, EIO, ...): read instead
+ *                       (ENODEV, EACCES, ...): read instead
  *
  * On failure the mapping is closed.
  */

@@ -4,7 +4,7 @@
  * the target's own: nothing is lent.
  *
  * The bytes are never touched here, so a window that loses its pages shows as EFAULT or
- * a short count of write(2), not as SIGBUS (only where the kernel cannot populate).
+ * a short count of write(2), not as SIGBUS.
  * What the last page holds beyond the end of the file reads as zeros: the size of the
  * source is therefore compared before and after each window.
  */
@@ -15,7 +15,7 @@
 
 #include "transport/mapping.h"
 
-/* Bytes mapped at once: few page-table calls, and little that is populated in vain. */
+/* Bytes mapped at once: few calls, and little that is read ahead in vain. */
 #define MMAP_WINDOW ((size_t)8 << 20)
 
 /* Bytes of the next window that the source holds now; 0 where it ended. */
