@@ -43,7 +43,7 @@ static const enum lade_path file_to_file[] = {
 };
 /*
  * Across file systems splice and sendfile hand over single pages, for each of which the
- * target finds a place; a write of 256 KiB finds it once, and wins by a factor of three.
+ * target finds a place; a write of 128 KiB finds it once, and wins by a factor of three.
  */
 static const enum lade_path file_to_file_auto[] = {
 	LADE_PATH_CLONE, LADE_PATH_COPY_FILE_RANGE, LADE_PATH_COPY,

@@ -10,6 +10,12 @@
 
 #include "agent/sync/file_digest.h"
 
+/*
+ * Bytes of one write. A longer one makes the page cache take larger folios, which are fresh memory
+ * as a rule: on a virtual machine 2 GiB to ext4 took three times as long by 1 MiB as by 128 KiB.
+ */
+#define WRITE_PIECE ((size_t)128 << 10)
+
 /* [want-run] Tell the machine what a run was worth, and go on if that settles the file. */
 static void judged(struct lade_receiver *receiver, const struct lade_recv_event *event, bool good)
 {
@@ -53,7 +59,7 @@ void lade_receiver_verify_run(struct lade_receiver *receiver, const struct job *
 static int write_at(int fd, const uint8_t *data, size_t len, uint64_t off)
 {
 	while (len) {
-		ssize_t put = pwrite(fd, data, len, (off_t)off);
+		ssize_t put = pwrite(fd, data, len < WRITE_PIECE ? len : WRITE_PIECE, (off_t)off);
 
 		if (put < 0 && errno == EINTR)
 			continue;
