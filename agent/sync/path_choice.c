@@ -7,7 +7,10 @@
 #include <time.h>
 
 /* Rounds over all candidates; the first (caches, the connection's start) is not counted. */
-#define ROUNDS 8u
+#define ROUNDS 4u
+
+/* Runs after which the choice is looked at again: what writing costs changes as the page cache fills. */
+#define REVIEW 100u
 
 int64_t lade_path_choice_clock(void)
 {
@@ -44,22 +47,41 @@ static bool counts(const struct lade_path_choice *choice, uint64_t len)
 	return !choice->decided && choice->picked > choice->count && len >= LADE_PATH_SHORT;
 }
 
-enum lade_path lade_path_choice_pick(struct lade_path_choice *choice, uint64_t len)
+/* The next of the runs that are measured. */
+static enum lade_path measure(struct lade_path_choice *choice, uint64_t len)
 {
-	unsigned next = choice->picked % choice->count;
+	unsigned next = choice->picked++ % choice->count;
 
-	if (!choice->fixed && len < LADE_PATH_SHORT)
-		return LADE_PATH_COPY;
-	if (!choice->decided && choice->picked == ROUNDS * choice->count) {
-		choice->chosen = cheapest(choice);
-		choice->decided = true;
-	}
-	if (choice->decided)
-		return choice->chosen;
-	choice->picked++;
 	if (counts(choice, len))
 		choice->bytes[next] += len;
 	return choice->candidates[next];
+}
+
+/* Forget what was measured. */
+static void begin_again(struct lade_path_choice *choice)
+{
+	choice->decided = false;
+	choice->picked = 0;
+	for (unsigned i = 0; i < choice->count; i++) {
+		choice->cpu_ns[i] = 0;
+		choice->bytes[i] = 0;
+	}
+}
+
+enum lade_path lade_path_choice_pick(struct lade_path_choice *choice, uint64_t len)
+{
+	if (choice->fixed)
+		return choice->chosen;
+	if (len < LADE_PATH_SHORT)
+		return LADE_PATH_COPY;
+	if (choice->decided && ++choice->used == REVIEW)
+		begin_again(choice);
+	if (!choice->decided && choice->picked == ROUNDS * choice->count) {
+		choice->chosen = cheapest(choice);
+		choice->decided = true;
+		choice->used = 0;
+	}
+	return choice->decided ? choice->chosen : measure(choice, len);
 }
 
 void lade_path_choice_add(struct lade_path_choice *choice, enum lade_path path, uint64_t len, int64_t cpu_ns)

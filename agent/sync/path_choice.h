@@ -1,6 +1,6 @@
 /*
  * Which way raw runs go: what the user said, or, for --path=auto, the cheapest as
- * measured during the first runs of the session.
+ * measured during the first runs of the session and now and then after.
  *
  * Moving pages costs per page, copying bytes costs per byte, and a digest wants the
  * bytes in a cache; which is least depends on the machine, the link and the file
@@ -30,7 +30,8 @@ struct lade_path_choice {
 	bool fixed;   /* the user has said it */
 	bool decided;
 	enum lade_path chosen;
-	unsigned picked; /* runs so far */
+	unsigned picked; /* runs measured so far */
+	unsigned used;   /* runs since the choice was made */
 	int64_t cpu_ns[LADE_PATH_CANDIDATES_MAX];
 	uint64_t bytes[LADE_PATH_CANDIDATES_MAX];
 };
