@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -165,4 +166,13 @@ void scene_check_old(const struct scene *scene)
 	scene_check_file(scene, "old", SCENE_OLD, sizeof(SCENE_OLD) - 1);
 	assert_int_equal(lstat(scene_path(scene, "old"), &st), 0);
 	assert_int_equal(st.st_mtim.tv_sec, SCENE_OLD_TIME);
+}
+
+int scene_wait_for(pid_t child)
+{
+	int status;
+
+	if (waitpid(child, &status, 0) != child)
+		abort();
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 
 #define SCENE_OLD "what was there before\n"
 #define SCENE_OLD_TIME 1000000000
@@ -47,5 +48,8 @@ void scene_wait_tick(const struct scene *scene, const char *path);
 
 /* path inside, formatted into a static buffer that the next four calls leave alone. */
 const char *scene_path(const struct scene *scene, const char *path);
+
+/* Wait for a child: its exit status, or 128 + the signal that ended it. */
+int scene_wait_for(pid_t child);
 
 #endif

@@ -122,15 +122,6 @@ static pid_t start(struct lade_connection ends[2], unsigned which, enum lade_pat
 	return child;
 }
 
-static int wait_for(pid_t child)
-{
-	int status;
-
-	if (waitpid(child, &status, 0) != child)
-		abort();
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
 /* One session; its exit status. */
 static int session(enum lade_connection_kind kind, enum lade_path path)
 {
@@ -144,8 +135,8 @@ static int session(enum lade_connection_kind kind, enum lade_path path)
 	children[0] = start(ends, 0, path);
 	lade_connection_close(&ends[0]);
 	lade_connection_close(&ends[1]);
-	status = wait_for(children[0]);
-	assert_int_equal(wait_for(children[1]), status);
+	status = scene_wait_for(children[0]);
+	assert_int_equal(scene_wait_for(children[1]), status);
 	return status;
 }
 
@@ -193,7 +184,7 @@ static void run(enum lade_connection_kind kind, enum lade_path path)
 			fail_msg("a session ended with %d", status);
 	}
 	kill(disturber, SIGKILL);
-	assert_int_equal(wait_for(disturber), 128 + SIGKILL);
+	assert_int_equal(scene_wait_for(disturber), 128 + SIGKILL);
 	/* Where time goes in ticks, the last change may have the time of the one before it. */
 	options |= LADE_OPTION_CHECKSUM;
 	assert_int_equal(session(kind, path), 0);

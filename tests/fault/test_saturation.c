@@ -148,15 +148,6 @@ static pid_t start_changer(int *fd_out)
 	return child;
 }
 
-static int wait_for(pid_t child)
-{
-	int status;
-
-	if (waitpid(child, &status, 0) != child)
-		abort();
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
 /* ---- trials ---- */
 
 static void run_session(const struct trial *trial)
@@ -171,7 +162,7 @@ static void run_session(const struct trial *trial)
 	lade_connection_close(&ends[0]);
 	lade_connection_close(&ends[1]);
 	for (unsigned i = 0; i < 2; i++)
-		statuses[i] = wait_for(children[i]);
+		statuses[i] = scene_wait_for(children[i]);
 	assert_int_equal(statuses[0], 0);
 	assert_int_equal(statuses[1], 0);
 }
@@ -199,7 +190,7 @@ static void run(const struct trial *trial)
 	changer = start_changer(&changer_fd);
 	run_session(trial);
 	stop_changing();
-	assert_int_equal(wait_for(changer), 0);
+	assert_int_equal(scene_wait_for(changer), 0);
 	mixed_tree_compare(&scene, true);
 	run_session(trial);
 	mixed_tree_compare(&scene, false);
