@@ -230,16 +230,15 @@ static void keep_descriptors(struct lade_connection *connection, struct msghdr *
 	}
 }
 
-static ssize_t receive_with_descriptors(struct lade_connection *connection, void *buf, size_t len)
+static ssize_t receive_with_descriptors(struct lade_connection *connection, struct iovec *vectors, size_t count)
 {
 	union {
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(sizeof(int) * LADE_DESCRIPTORS_MAX)];
 	} control;
-	struct iovec vector = { buf, len };
 	struct msghdr message = {
-		.msg_iov = &vector,
-		.msg_iovlen = 1,
+		.msg_iov = vectors,
+		.msg_iovlen = count,
 		.msg_control = control.bytes,
 		.msg_controllen = sizeof(control.bytes),
 	};
@@ -250,38 +249,67 @@ static ssize_t receive_with_descriptors(struct lade_connection *connection, void
 	return got;
 }
 
-int lade_connection_read_some(struct lade_connection *connection, void *buf, size_t len, size_t *got_out,
-			      struct lade_fault *fault)
+/* Take at most len bytes from what was read ahead. */
+static size_t take_ahead(struct lade_connection *connection, void *buf, size_t len)
 {
+	size_t taken = connection->ahead_len < len ? connection->ahead_len : len;
+
+	memcpy(buf, connection->ahead + connection->ahead_off, taken);
+	connection->ahead_off += (unsigned)taken;
+	connection->ahead_len -= (unsigned)taken;
+	return taken;
+}
+
+/* Read at most len bytes, and ahead_max ahead, which is empty. */
+static int receive(struct lade_connection *connection, void *buf, size_t len, size_t ahead_max, size_t *got_out,
+		   struct lade_fault *fault)
+{
+	struct iovec vectors[] = { { buf, len }, { connection->ahead, ahead_max } };
+	int count = ahead_max ? 2 : 1;
 	ssize_t got;
 
 	do {
-		got = connection->kind == LADE_CONNECTION_PAIR ? receive_with_descriptors(connection, buf, len) :
-			read(connection->in_fd, buf, len);
+		got = connection->kind == LADE_CONNECTION_PAIR ?
+			receive_with_descriptors(connection, vectors, (size_t)count) :
+			readv(connection->in_fd, vectors, count);
 	} while (got < 0 && errno == EINTR);
 	if (got < 0)
 		return lade_fault_set(fault, errno == ECONNRESET ? LADE_E_CLOSED : LADE_E_SYSTEM, "receive from",
 				      connection->peer);
-	*got_out = (size_t)got;
+	*got_out = (size_t)got < len ? (size_t)got : len;
+	connection->ahead_off = 0;
+	connection->ahead_len = (unsigned)((size_t)got - *got_out);
+	return 0;
+}
+
+int lade_connection_read_some(struct lade_connection *connection, void *buf, size_t len, size_t *got_out,
+			      struct lade_fault *fault)
+{
+	*got_out = take_ahead(connection, buf, len);
+	return *got_out ? 0 : receive(connection, buf, len, 0, got_out, fault);
+}
+
+int lade_connection_read_ahead(struct lade_connection *connection, void *buf, size_t len, size_t ahead_max,
+			       struct lade_fault *fault)
+{
+	size_t done = take_ahead(connection, buf, len), got;
+
+	if (ahead_max > LADE_CONNECTION_AHEAD_MAX)
+		ahead_max = LADE_CONNECTION_AHEAD_MAX;
+	for (; done < len; done += got) {
+		int error = receive(connection, (uint8_t *)buf + done, len - done, ahead_max, &got, fault);
+
+		if (error)
+			return error;
+		if (got == 0)
+			return lade_fault_set(fault, LADE_E_CLOSED, "receive from", connection->peer);
+	}
 	return 0;
 }
 
 int lade_connection_read(struct lade_connection *connection, void *buf, size_t len, struct lade_fault *fault)
 {
-	uint8_t *p = buf;
-	size_t got;
-	int error;
-
-	while (len) {
-		error = lade_connection_read_some(connection, p, len, &got, fault);
-		if (error)
-			return error;
-		if (got == 0)
-			return lade_fault_set(fault, LADE_E_CLOSED, "receive from", connection->peer);
-		p += got;
-		len -= got;
-	}
-	return 0;
+	return lade_connection_read_ahead(connection, buf, len, 0, fault);
 }
 
 int lade_connection_wait(struct lade_connection *connection, int timeout_ms, struct lade_fault *fault)
@@ -289,6 +317,8 @@ int lade_connection_wait(struct lade_connection *connection, int timeout_ms, str
 	struct pollfd wait_for = { .fd = connection->in_fd, .events = POLLIN };
 	int ready;
 
+	if (connection->ahead_len)
+		return 0;
 	do {
 		ready = poll(&wait_for, 1, timeout_ms);
 	} while (ready < 0 && errno == EINTR);

@@ -20,6 +20,9 @@ enum lade_connection_kind {
 	LADE_CONNECTION_PIPES, /* a child's standard input and output, or our own */
 };
 
+/* Most bytes that are read ahead: a frame's header and the control of one run. */
+#define LADE_CONNECTION_AHEAD_MAX 64u
+
 /* A connection; the caller's storage. */
 struct lade_connection {
 	enum lade_connection_kind kind;
@@ -29,6 +32,9 @@ struct lade_connection {
 	/* Descriptors that came with the bytes read so far and were not yet taken (PAIR only). */
 	int descriptors[LADE_DESCRIPTORS_MAX];
 	unsigned descriptor_count;
+	uint8_t ahead[LADE_CONNECTION_AHEAD_MAX]; /* bytes that were read ahead: ahead_len from ahead_off are left */
+	unsigned ahead_off, ahead_len;
+	unsigned frame_ahead; /* frame.c's: the length of control that is expected of the next frame, or 0 */
 	char peer[256]; /* for messages: "127.0.0.1:873", "ssh host", "local" */
 };
 
@@ -73,6 +79,15 @@ int lade_connection_reap(struct lade_connection *connection);
  * ECONNRESET) or LADE_E_SYSTEM. Descriptors that come along are kept for lade_connection_take_descriptor().
  */
 int lade_connection_read(struct lade_connection *connection, void *buf, size_t len, struct lade_fault *fault);
+
+/*
+ * The same, and at most ahead_max bytes more if they are there: later reads begin with them,
+ * who moves from in_fd looks at ahead_len first. On TCP a read of some bytes between two large
+ * ones costs the receiver a fifth of its throughput (it is then who sends on what the
+ * sender has queued), so frames are read with what comes before them.
+ */
+int lade_connection_read_ahead(struct lade_connection *connection, void *buf, size_t len, size_t ahead_max,
+			       struct lade_fault *fault);
 
 /* Read at most len bytes, at least one; *got_out is 0 at the end of the stream. */
 int lade_connection_read_some(struct lade_connection *connection, void *buf, size_t len, size_t *got_out,

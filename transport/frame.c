@@ -8,6 +8,9 @@
 #include "protocol/byteorder.h"
 #include "protocol/limits.h"
 
+/* Longest control that is read ahead. */
+#define AHEAD_MAX (LADE_CONNECTION_AHEAD_MAX - LADE_FRAME_HEADER_LEN)
+
 int lade_frame_get_header(const uint8_t header[LADE_FRAME_HEADER_LEN], uint32_t *control_len_out,
 			  uint32_t *payload_len_out)
 {
@@ -31,7 +34,7 @@ int lade_frame_read(struct lade_connection *connection, struct lade_writer *cont
 	int error;
 
 	lade_writer_reset(control);
-	error = lade_connection_read(connection, header, sizeof(header), fault);
+	error = lade_connection_read_ahead(connection, header, sizeof(header), connection->frame_ahead, fault);
 	if (error)
 		return error;
 	error = lade_frame_get_header(header, &control_len, payload_len_out);
@@ -44,7 +47,16 @@ int lade_frame_read(struct lade_connection *connection, struct lade_writer *cont
 	if (error)
 		return error;
 	lade_writer_commit(control, control_len);
+	if (*payload_len_out)
+		connection->frame_ahead = control_len <= AHEAD_MAX ? control_len : 0;
 	return 0;
+}
+
+int lade_frame_read_payload(struct lade_connection *connection, void *buf, size_t len, struct lade_fault *fault)
+{
+	size_t ahead = connection->frame_ahead ? LADE_FRAME_HEADER_LEN + connection->frame_ahead : 0;
+
+	return lade_connection_read_ahead(connection, buf, len, ahead, fault);
 }
 
 static void put_header(uint8_t header[LADE_FRAME_HEADER_LEN], size_t control_len, size_t payload_len)

@@ -3,8 +3,9 @@
  * PROTOCOL.md [frame]).
  *
  * A header of eight bytes (control length, payload length, both le32), the control
- * bytes, the payload. Control is read exactly, so that payload can be spliced from
- * the descriptor: nothing of it is ever read ahead.
+ * bytes, the payload. A frame is read ahead as far as its control is expected to reach, which
+ * is as far as that of the last frame with payload: so payload can be spliced from
+ * the descriptor, unless a guess went wrong (the connection's ahead_len).
  */
 #ifndef LADE_TRANSPORT_FRAME_H
 #define LADE_TRANSPORT_FRAME_H
@@ -29,6 +30,12 @@ int lade_frame_get_header(const uint8_t header[LADE_FRAME_HEADER_LEN], uint32_t 
  */
 int lade_frame_read(struct lade_connection *connection, struct lade_writer *control, uint32_t *payload_len_out,
 		    struct lade_fault *fault);
+
+/*
+ * Read len bytes of the payload of the frame that was read last, up to its end, into memory, and the
+ * beginning of the next frame if it is there. Returns 0, LADE_E_CLOSED, LADE_E_SYSTEM.
+ */
+int lade_frame_read_payload(struct lade_connection *connection, void *buf, size_t len, struct lade_fault *fault);
 
 /* Write a frame's header and control; the caller then writes payload_len bytes itself. */
 int lade_frame_write(struct lade_connection *connection, struct lade_slice control, uint32_t payload_len,

@@ -179,6 +179,54 @@ static void test_waiting(void **state)
 	assert_int_equal(lade_connection_wait(&ends->near, -1, NULL), 0);
 }
 
+/* ---- reading ahead ---- */
+
+static void test_what_is_read_ahead_comes_first(void **state)
+{
+	struct ends *ends = *state;
+	char got[4];
+	size_t len;
+
+	assert_int_equal(write_text(&ends->far, "abcdef", NULL), 0);
+	assert_int_equal(lade_connection_read_ahead(&ends->near, got, 2, 3, NULL), 0);
+	assert_memory_equal(got, "ab", 2);
+	assert_int_equal(ends->near.ahead_len, 3);
+	assert_reads(&ends->near, "c");
+	assert_int_equal(lade_connection_read_some(&ends->near, got, sizeof(got), &len, NULL), 0);
+	assert_int_equal(len, 2); /* not what is in the kernel: that may have to be waited for */
+	assert_memory_equal(got, "de", 2);
+	assert_int_equal(ends->near.ahead_len, 0);
+	assert_reads(&ends->near, "f");
+}
+
+static void test_reading_ahead_waits_for_nothing(void **state)
+{
+	struct ends *ends = *state;
+	char got[4];
+
+	assert_int_equal(write_text(&ends->far, "abc", NULL), 0);
+	assert_int_equal(lade_connection_read_ahead(&ends->near, got, 2, 10, NULL), 0);
+	assert_int_equal(lade_connection_wait(&ends->near, 0, NULL), 0); /* "c" is there */
+	assert_int_equal(lade_connection_read_ahead(&ends->near, got, 1, 10, NULL), 0);
+	assert_int_equal(lade_connection_wait(&ends->near, 0, NULL), LADE_E_AGAIN);
+}
+
+/* Whatever is asked for, no more than there is room for. */
+static void test_reading_ahead_is_bounded(void **state)
+{
+	struct ends *ends = *state;
+	char text[3 * LADE_CONNECTION_AHEAD_MAX + 1], got[sizeof(text)];
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	assert_int_equal(write_text(&ends->far, text, NULL), 0);
+	assert_int_equal(lade_connection_read_ahead(&ends->near, got, 1, SIZE_MAX, NULL), 0);
+	assert_int_equal(ends->near.ahead_len, LADE_CONNECTION_AHEAD_MAX);
+	assert_int_equal(lade_connection_read(&ends->near, got, sizeof(text) - 2, NULL), 0);
+	assert_memory_equal(got, text, sizeof(text) - 2);
+	assert_int_equal(lade_connection_wait(&ends->near, 0, NULL), LADE_E_AGAIN);
+}
+
 /* ---- descriptors ---- */
 
 static void send_descriptor(struct lade_connection *connection, const char *text, int fd)
@@ -477,6 +525,9 @@ int main(void)
 		TEST(test_the_end),
 		TEST(test_writing_to_nobody),
 		TEST(test_waiting),
+		TEST(test_what_is_read_ahead_comes_first),
+		TEST(test_reading_ahead_waits_for_nothing),
+		TEST(test_reading_ahead_is_bounded),
 		TEST(test_descriptors_keep_their_order),
 		TEST(test_descriptors_are_bounded),
 		TEST(test_close_is_complete),

@@ -1,7 +1,7 @@
 /*
  * Tests of transport/frame over real connections: lengths are bounded before memory
- * is taken, a frame is read exactly and no byte further, and whatever is cut short is
- * a connection that ended where it must not.
+ * is taken, what is read ahead is not lost, and whatever is cut short is a connection that
+ * ended where it must not.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -101,8 +101,8 @@ static void test_headers(void **state)
 	}
 }
 
-/* Nothing of the payload is taken along, nor of the next frame. */
-static void test_a_frame_is_read_exactly(void **state)
+/* Payload is where it belongs, whatever its frame's neighbours look like. */
+static void test_frame_after_frame(void **state)
 {
 	struct ends *ends = *state;
 	uint32_t payload_len;
@@ -129,6 +129,58 @@ static void test_a_frame_is_read_exactly(void **state)
 	assert_int_equal(ends->control.len, 5);
 	assert_int_equal(payload_len, 0);
 	assert_int_equal(lade_connection_wait(&ends->near, 0, NULL), LADE_E_AGAIN);
+}
+
+/* Three frames with payload, the last with less control, are there at once. */
+static void write_three(struct lade_connection *connection)
+{
+	static const char *const controls[] = { "control", "CONTROL", "less" };
+
+	for (size_t i = 0; i < COUNT(controls); i++)
+		assert_int_equal(lade_frame_write_payload(connection, lade_slice(controls[i], strlen(controls[i])),
+							  lade_slice("payload", 7), NULL),
+				 0);
+}
+
+static void assert_frame(struct ends *ends, const char *control)
+{
+	uint32_t payload_len;
+
+	assert_int_equal(lade_frame_read(&ends->near, &ends->control, &payload_len, NULL), 0);
+	assert_true(lade_slice_equal(lade_slice(ends->control.data, ends->control.len),
+				     lade_slice(control, strlen(control))));
+	assert_int_equal(payload_len, 7);
+}
+
+/* The next frame comes with the payload as far as its control, so that the payload after it can be spliced. */
+static void test_a_frame_is_read_ahead(void **state)
+{
+	struct ends *ends = *state;
+	char payload[7];
+
+	write_three(&ends->far);
+	assert_frame(ends, "control");
+	assert_int_equal(lade_frame_read_payload(&ends->near, payload, 7, NULL), 0);
+	assert_memory_equal(payload, "payload", 7);
+	assert_int_equal(ends->near.ahead_len, LADE_FRAME_HEADER_LEN + 7);
+	assert_frame(ends, "CONTROL");
+	assert_int_equal(ends->near.ahead_len, 0);
+}
+
+/* A frame with less control than the one before it: the beginning of its payload has been read. */
+static void test_a_guess_goes_wrong(void **state)
+{
+	struct ends *ends = *state;
+
+	write_three(&ends->far);
+	assert_frame(ends, "control");
+	assert_read(&ends->near, "payload");
+	assert_frame(ends, "CONTROL");
+	assert_read(&ends->near, "payload");
+	assert_frame(ends, "less");
+	assert_int_equal(ends->near.ahead_len, 3);
+	assert_read(&ends->near, "payload");
+	assert_int_equal(ends->near.ahead_len, 0);
 }
 
 /* The bytes themselves: what stands in PROTOCOL.md. */
@@ -260,7 +312,9 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_headers),
-		TEST(test_a_frame_is_read_exactly),
+		TEST(test_frame_after_frame),
+		TEST(test_a_frame_is_read_ahead),
+		TEST(test_a_guess_goes_wrong),
 		TEST(test_bytes),
 		cmocka_unit_test(test_the_end_comes_too_early),
 		TEST(test_too_long),
