@@ -4,7 +4,6 @@
  *
  * usage: bare SOURCE TARGET
  */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <err.h>
 #include <fcntl.h>
