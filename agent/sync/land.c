@@ -9,38 +9,11 @@
 
 #include "agent/sync/file_digest.h"
 
-uint8_t *lade_receiver_run_buffer(struct lade_receiver *receiver)
-{
-	struct lade_session *session = &receiver->session;
-	uint8_t *buffer = NULL;
-
-	lade_session_lock(session);
-	while (!receiver->run_buffer_count && receiver->run_buffers_made == session->limits.run_buffers && !session->failed)
-		pthread_cond_wait(&receiver->job_taken, &session->lock);
-	if (receiver->run_buffer_count)
-		buffer = receiver->run_buffers[--receiver->run_buffer_count];
-	else if (!session->failed && (buffer = malloc(LADE_PAYLOAD_MAX)))
-		receiver->run_buffers_made++;
-	lade_session_unlock(session);
-	return buffer;
-}
-
-void lade_receiver_free_run_buffer(struct lade_receiver *receiver, uint8_t *buffer)
-{
-	lade_session_lock(&receiver->session);
-	receiver->run_buffers[receiver->run_buffer_count++] = buffer;
-	pthread_cond_signal(&receiver->job_taken);
-	lade_session_unlock(&receiver->session);
-}
-
-static void dispose(struct lade_receiver *receiver, const struct job *job)
+static void dispose(const struct job *job)
 {
 	if (job->type == JOB_COPY)
 		close(job->fd);
-	if (job->type == JOB_WRITE)
-		lade_receiver_free_run_buffer(receiver, job->payload);
-	else
-		free(job->payload);
+	free(job->payload);
 }
 
 bool lade_receiver_queue(struct lade_receiver *receiver, const struct job *job)
@@ -58,7 +31,7 @@ bool lade_receiver_queue(struct lade_receiver *receiver, const struct job *job)
 	}
 	lade_session_unlock(session);
 	if (failed)
-		dispose(receiver, job);
+		dispose(job);
 	return !failed;
 }
 
@@ -95,9 +68,6 @@ static void work(struct lade_receiver *receiver, const struct job *job, uint8_t 
 	case JOB_VERIFY:
 		lade_receiver_verify_run(receiver, job, buffer);
 		break;
-	case JOB_WRITE:
-		lade_receiver_write_run(receiver, job);
-		break;
 	case JOB_SETTLED:
 		lade_receiver_settled(receiver, &job->event);
 		break;
@@ -117,7 +87,7 @@ void *lade_receiver_work(void *argument)
 
 	while (take(receiver, &job)) {
 		if (lade_session_failed(&receiver->session))
-			dispose(receiver, &job);
+			dispose(&job);
 		else
 			work(receiver, &job, buffer);
 	}

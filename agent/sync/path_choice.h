@@ -15,7 +15,7 @@
 #include "transport/mover.h"
 
 /* Most ways that are measured against each other. */
-#define LADE_PATH_CANDIDATES_MAX 3u
+#define LADE_PATH_CANDIDATES_MAX 2u
 
 /*
  * A shorter run is copied without measuring, in bytes: setting up a mapping or a pipe costs as much
@@ -23,17 +23,25 @@
  */
 #define LADE_PATH_SHORT (256u << 10)
 
+/* Who spends time on a run: the thread that moves it, and one that checks it afterwards. */
+enum lade_path_stage { LADE_STAGE_MOVE, LADE_STAGE_CHECK, LADE_STAGES };
+
+/* What a stage of one way costs. */
+struct lade_path_cost {
+	unsigned seen;      /* runs; the first (caches, the connection's start) does not count */
+	double ns_per_byte; /* CPU time, the mean of the last runs */
+};
+
 /* A choice; the caller's storage, and the caller locks where several threads add. */
 struct lade_path_choice {
-	enum lade_path candidates[LADE_PATH_CANDIDATES_MAX]; /* the first wins a draw */
+	enum lade_path candidates[LADE_PATH_CANDIDATES_MAX]; /* the first, unless another is clearly cheaper */
 	unsigned count;
-	bool fixed;   /* the user has said it */
-	bool decided;
-	enum lade_path chosen;
-	unsigned picked; /* runs measured so far */
-	unsigned used;   /* runs since the choice was made */
-	int64_t cpu_ns[LADE_PATH_CANDIDATES_MAX];
-	uint64_t bytes[LADE_PATH_CANDIDATES_MAX];
+	bool fixed;         /* the user has said it */
+	enum lade_path said;
+	unsigned cheapest;  /* of the candidates, when they were last compared */
+	bool settled;       /* they were compared at least once */
+	unsigned turn;      /* runs since the last review began */
+	struct lade_path_cost costs[LADE_PATH_CANDIDATES_MAX][LADE_STAGES];
 };
 
 /* Start with what the user wants: that, or for AUTO the count candidates to be measured. */
@@ -43,11 +51,9 @@ void lade_path_choice_init(struct lade_path_choice *choice, enum lade_path wante
 /* The way for the next run, which has len bytes. */
 enum lade_path lade_path_choice_pick(struct lade_path_choice *choice, uint64_t len);
 
-/*
- * A thread has spent cpu_ns nanoseconds on a run of len bytes that went by path. Does nothing once
- * the choice is made, nor for a short run.
- */
-void lade_path_choice_add(struct lade_path_choice *choice, enum lade_path path, uint64_t len, int64_t cpu_ns);
+/* A thread has spent cpu_ns nanoseconds on a stage of a run of len bytes that went by path. Short runs say nothing. */
+void lade_path_choice_add(struct lade_path_choice *choice, enum lade_path path, enum lade_path_stage stage,
+			  uint64_t len, int64_t cpu_ns);
 
 /* CPU time of the calling thread in nanoseconds. */
 int64_t lade_path_choice_clock(void);

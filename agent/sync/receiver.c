@@ -12,9 +12,10 @@
 #include <unistd.h>
 
 #include "agent/sync/receiver_internal.h"
+#include "transport/frame.h"
 
 /* How runs may land, for --path=auto. */
-static const enum lade_path land_paths[] = { LADE_PATH_SPLICE, LADE_PATH_COPY };
+static const enum lade_path land_paths[] = { LADE_PATH_COPY, LADE_PATH_SPLICE };
 
 /* ---- reports ---- */
 
@@ -41,124 +42,7 @@ void lade_receiver_metadata_problem(struct lade_receiver *receiver, const char *
 	lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &named);
 }
 
-/* ---- landing runs ---- */
-
-/* Drop len bytes of payload. */
-static int discard(struct lade_receiver *receiver, uint64_t len, struct lade_fault *fault)
-{
-	uint8_t scratch[16384];
-	int error = 0;
-
-	while (len && !error) {
-		size_t piece = len < sizeof(scratch) ? (size_t)len : sizeof(scratch);
-
-		error = lade_connection_read(receiver->session.connection, scratch, piece, fault);
-		len -= piece;
-	}
-	return error;
-}
-
-/* The file cannot be written: say so, and let the rest of it pass by. */
-static void cannot_write(struct lade_receiver *receiver, const struct lade_recv_event *event, struct lade_fault *fault)
-{
-	struct incoming *file = event->file;
-
-	lade_receiver_problem(receiver, file->directory, file->name, fault);
-	lade_session_lock(&receiver->session);
-	lade_session_recv_fail(receiver->machine, event->slot);
-	lade_session_unlock(&receiver->session);
-}
-
-/*
- * Splice a run's payload into its file, whose temporary file is open. What fails on
- * the file is the file's failure; what fails on the connection is returned.
- */
-static int splice_run(struct lade_receiver *receiver, const struct lade_recv_event *event, bool *landed_out,
-		      struct lade_fault *fault)
-{
-	struct lade_connection *connection = receiver->session.connection;
-	const struct incoming *file = event->file;
-	struct lade_move move = {
-		.in_fd = connection->in_fd, .in_off = LADE_NO_OFFSET,
-		.out_fd = file->temporary.fd, .out_off = (off_t)event->off,
-		.len = event->len, .path = LADE_PATH_SPLICE,
-	};
-	int error = lade_move(receiver->session.movers, &move, fault);
-
-	*landed_out = error == 0;
-	if (error == LADE_E_TARGET) {
-		fault->operation = "write";
-		cannot_write(receiver, event, fault);
-		return discard(receiver, event->len - move.consumed, fault);
-	}
-	if (error)
-		return lade_fault_set(fault, error == LADE_E_SOURCE ? LADE_E_SYSTEM : error, "receive from",
-				      connection->peer);
-	return 0;
-}
-
-/* The run passes by: its file has failed. Judging it settles the file in the end. */
-static int drop_run(struct lade_receiver *receiver, struct job *job, struct lade_fault *fault)
-{
-	int error = discard(receiver, job->event.len, fault);
-
-	job->type = JOB_VERIFY;
-	job->event.discard = true;
-	return error;
-}
-
-static int land_run(struct lade_receiver *receiver, struct job *job, struct lade_fault *fault)
-{
-	struct incoming *file = job->event.file;
-	bool landed;
-	int error;
-
-	if (job->event.discard)
-		return drop_run(receiver, job, fault);
-	/* One thread makes the temporary file: two runs of it may be on their way to two workers. */
-	if (lade_incoming_open(receiver, file, job->event.attempt, fault)) {
-		cannot_write(receiver, &job->event, fault);
-		return drop_run(receiver, job, fault);
-	}
-	if (job->path != LADE_PATH_COPY) {
-		error = splice_run(receiver, &job->event, &landed, fault);
-		job->event.discard = !landed;
-		return error;
-	}
-	job->payload = lade_receiver_run_buffer(receiver);
-	if (!job->payload)
-		return lade_fault_set(fault, LADE_E_MEMORY, "receive", NULL);
-	error = lade_connection_read(receiver->session.connection, job->payload, job->event.len, fault);
-	if (error)
-		lade_receiver_free_run_buffer(receiver, job->payload);
-	return error;
-}
-
-/* [run] */
-static int take_run(struct lade_receiver *receiver, const struct lade_recv_event *event, struct lade_fault *fault)
-{
-	struct lade_session *session = &receiver->session;
-	int64_t started = lade_path_choice_clock();
-	struct job job = { .event = *event };
-	int error;
-
-	lade_session_lock(session);
-	job.path = lade_path_choice_pick(&receiver->choice, event->len);
-	lade_session_unlock(session);
-	job.type = job.path == LADE_PATH_COPY ? JOB_WRITE : JOB_VERIFY;
-	memcpy(job.digest, event->digest, LADE_DIGEST_LEN);
-	job.event.digest = NULL;
-	error = land_run(receiver, &job, fault);
-	if (error)
-		return error;
-	lade_session_lock(session);
-	lade_path_choice_add(&receiver->choice, job.path, event->len, lade_path_choice_clock() - started);
-	session->progress.bytes_done += event->len;
-	session->totals.transferred_bytes += event->len;
-	lade_session_unlock(session);
-	(void)lade_receiver_queue(receiver, &job);
-	return 0;
-}
+/* ---- what carries payload ---- */
 
 /* [bundle] */
 static int take_bundle(struct lade_receiver *receiver, uint32_t count, uint32_t payload_len, struct lade_fault *fault)
@@ -171,7 +55,7 @@ static int take_bundle(struct lade_receiver *receiver, uint32_t count, uint32_t 
 	job.payload = malloc(payload_len ? payload_len : 1);
 	if (!job.payload)
 		return lade_fault_set(fault, LADE_E_MEMORY, "receive", NULL);
-	error = lade_connection_read(receiver->session.connection, job.payload, payload_len, fault);
+	error = lade_frame_read_payload(receiver->session.connection, job.payload, payload_len, fault);
 	if (error) {
 		free(job.payload);
 		return error;
@@ -249,7 +133,7 @@ static int hear(struct lade_receiver *receiver, const struct lade_message *messa
 		return step;
 	switch (event.type) {
 	case LADE_RECV_RUN:
-		return take_run(receiver, &event, fault);
+		return lade_receiver_land_run(receiver, &event, fault);
 	case LADE_RECV_BUNDLE:
 		return take_bundle(receiver, message->bundle.count, payload_len, fault);
 	case LADE_RECV_DESCRIPTOR:
@@ -350,8 +234,7 @@ static void stop(struct lade_receiver *receiver)
 	free(receiver->leaders);
 	free((void *)receiver->root.metadata.xattrs.data);
 	free(receiver->only_name);
-	while (receiver->run_buffer_count)
-		free(receiver->run_buffers[--receiver->run_buffer_count]);
+	free(receiver->run);
 	lade_keep_fini(&receiver->keep);
 	lade_writer_fini(&receiver->entries);
 	pthread_cond_destroy(&receiver->entries_came);

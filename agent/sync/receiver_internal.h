@@ -38,7 +38,6 @@ struct incoming {
 	struct lade_temporary kept;       /* a whole copy from an earlier attempt */
 	struct timespec kept_mtime;
 	uint64_t kept_size;
-	bool writing;                     /* a worker writes runs to it; under the session's lock */
 	char name[];
 };
 
@@ -56,15 +55,14 @@ struct target {
 	atomic_bool touched;           /* something in it was changed: its times are to be set again */
 };
 
-enum job_type { JOB_BUNDLE, JOB_VERIFY, JOB_WRITE, JOB_SETTLED, JOB_COPY };
+enum job_type { JOB_BUNDLE, JOB_VERIFY, JOB_SETTLED, JOB_COPY };
 
 struct job {
 	enum job_type type;
-	struct lade_recv_event event;       /* VERIFY, WRITE, SETTLED, COPY */
-	uint8_t digest[LADE_DIGEST_LEN];    /* VERIFY, WRITE */
-	enum lade_path path;                /* VERIFY, WRITE: how the run came */
+	struct lade_recv_event event;       /* VERIFY, SETTLED, COPY */
+	uint8_t digest[LADE_DIGEST_LEN];    /* VERIFY */
 	int fd;                             /* COPY: owned */
-	uint8_t *payload;                   /* BUNDLE: owned, payload_len bytes, count records; WRITE: a run buffer */
+	uint8_t *payload;                   /* BUNDLE: owned, payload_len bytes, count records */
 	uint32_t payload_len, count;
 };
 
@@ -82,17 +80,15 @@ struct lade_receiver {
 	struct lade_writer entries;        /* entry stream that the planner has not taken yet */
 	struct job jobs[LADE_JOBS_MAX];
 	unsigned job_head, job_count;
-	uint8_t *run_buffers[LADE_RUN_BUFFERS_MAX]; /* free ones, run_buffer_count; LADE_PAYLOAD_MAX bytes of address space each */
-	unsigned run_buffer_count, run_buffers_made;
-	struct job waiting[LADE_RUN_BUFFERS_MAX]; /* checked runs for files that another worker writes to, in their order */
-	unsigned waiting_count;
 	struct lade_path_choice choice;    /* how runs land */
-	pthread_cond_t entries_came, job_came, job_taken /* or a run buffer is free */, slot_freed;
+	pthread_cond_t entries_came, job_came, job_taken, slot_freed;
 	struct lade_spool *directories;    /* metadata to be set at the end, children first */
 	struct leader *leaders;            /* rising index */
 	size_t leader_count, leader_capacity;
 	struct lade_identities *identities; /* NULL: ids are kept as numbers */
 	atomic_int unnamed;                /* whether temporaries without a name work: 1, -1; 0: not tried yet */
+
+	uint8_t *run; /* the reader's: LADE_PAYLOAD_MAX bytes of address space for a run that is copied, or NULL */
 
 	/* set by the planner before anything else reads them */
 	struct lade_keep keep;
@@ -118,19 +114,13 @@ void *lade_receiver_work(void *receiver);
 /* Queue a job; waits for room. job is copied; what it owns is the queue's. False if the session has failed (then it is disposed of). */
 bool lade_receiver_queue(struct lade_receiver *receiver, const struct job *job);
 
-/* A buffer for a run; waits until one is free. NULL if memory is out or the session has failed. */
-uint8_t *lade_receiver_run_buffer(struct lade_receiver *receiver);
-
-/* Give a run buffer back. */
-void lade_receiver_free_run_buffer(struct lade_receiver *receiver, uint8_t *buffer);
-
 /* ---- land_run.c ---- */
+
+/* [run] Receive a run into its file. Reader's thread. 0, or the connection's fault. */
+int lade_receiver_land_run(struct lade_receiver *receiver, const struct lade_recv_event *event, struct lade_fault *fault);
 
 /* A run that was spliced into its file is checked there. buffer: for the digest, or NULL where nothing is to be copied. */
 void lade_receiver_verify_run(struct lade_receiver *receiver, const struct job *job, uint8_t *buffer);
-
-/* A run that was received into memory is checked there, where nobody else can change it, and written. */
-void lade_receiver_write_run(struct lade_receiver *receiver, const struct job *job);
 
 /* Content that is in memory goes into its file; a failure is the file's. */
 void lade_receiver_write_content(struct lade_receiver *receiver, const struct lade_recv_event *event,

@@ -12,7 +12,7 @@
 #include "transport/frame.h"
 
 /* How runs may leave, for --path=auto. */
-static const enum lade_path send_paths[] = { LADE_PATH_SENDFILE, LADE_PATH_MMAP, LADE_PATH_COPY };
+static const enum lade_path send_paths[] = { LADE_PATH_COPY, LADE_PATH_SENDFILE };
 
 enum work_type { WORK_NONE, WORK_BUNDLE, WORK_RUN, WORK_AGAIN };
 
@@ -195,7 +195,7 @@ void *lade_sender_feed(void *argument)
 	struct lade_fault fault;
 
 	lade_writer_init(&feeder.control, LADE_CONTROL_MAX);
-	lade_path_choice_init(&feeder.choice, sender->session.settings->path, send_paths, 3);
+	lade_path_choice_init(&feeder.choice, sender->session.settings->path, send_paths, 2);
 	feeder.bundle = malloc(LADE_BUNDLE_MAX);
 	if (feeder.bundle) {
 		feed(&feeder);

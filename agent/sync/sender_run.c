@@ -161,7 +161,8 @@ int lade_feed_send_run(struct feeder *feeder, int fd, uint64_t size, struct lade
 	if (!error)
 		error = send_payload(feeder, fd, data, run, fault);
 	if (!feeder->again)
-		lade_path_choice_add(&feeder->choice, feeder->path, run->len, lade_path_choice_clock() - started);
+		lade_path_choice_add(&feeder->choice, feeder->path, LADE_STAGE_MOVE, run->len,
+				     lade_path_choice_clock() - started);
 	if (error != LADE_E_SHRUNK && error != LADE_E_SOURCE)
 		return error;
 	error = lade_feed_abort_run(feeder, run, fault);

@@ -20,7 +20,6 @@ struct lade_session_limits lade_session_limits_of(const struct lade_session_limi
 		.slots = bound(from->slots, LADE_SLOTS_MAX),
 		.want_runs = bound(from->want_runs, LADE_WANT_RUNS_MAX),
 		.jobs = bound(from->jobs, LADE_JOBS_MAX),
-		.run_buffers = bound(from->run_buffers, LADE_RUN_BUFFERS_MAX),
 		.descriptors = bound(from->descriptors, LADE_DESCRIPTORS_MAX),
 		.bundle = bound(from->bundle, LADE_BUNDLE_FULL),
 		.unanswered = bound(from->unanswered, LADE_UNANSWERED_ENOUGH),

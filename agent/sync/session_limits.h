@@ -10,8 +10,6 @@
 
 /* Jobs that may wait for a worker; a bundle is at most LADE_BUNDLE_MAX. */
 #define LADE_JOBS_MAX 16u
-/* Buffers for runs that are received into memory: the reader fills one while workers empty the others. */
-#define LADE_RUN_BUFFERS_MAX 6u
 /* A bundle is full at this many bytes. */
 #define LADE_BUNDLE_FULL (256u << 10)
 /*
@@ -30,7 +28,6 @@ struct lade_session_limits {
 	uint32_t slots;        /* receiver: LADE_SLOTS_MAX */
 	uint32_t want_runs;    /* receiver: LADE_WANT_RUNS_MAX */
 	uint32_t jobs;         /* receiver: LADE_JOBS_MAX */
-	uint32_t run_buffers;  /* receiver: LADE_RUN_BUFFERS_MAX */
 	uint32_t descriptors;  /* sender: LADE_DESCRIPTORS_MAX */
 	uint32_t bundle;       /* sender: LADE_BUNDLE_FULL; 1: each small file travels alone */
 	uint32_t unanswered;   /* sender: LADE_UNANSWERED_ENOUGH */
