@@ -16,6 +16,8 @@
 #define PROGRESS_PERIOD_MS 200
 /* How long a peer may take to read last words and to hang up. */
 #define GRACE_MS 3000
+/* More than a session has open: held directories (LADE_DIRECTORIES_HELD), and files on their way. */
+#define DESCRIPTORS_LIKELY 511
 
 /* Written by the signal handler, read by wait_for_end(): the signal flag of this process. */
 static volatile sig_atomic_t signal_seen;
@@ -253,6 +255,18 @@ static void add_totals(const struct lade_session *session, struct lade_msg_end *
 	};
 }
 
+/*
+ * Where a process has threads its table of descriptors grows only after a grace period of RCU, 5 to 15 ms
+ * (fs/file.c, expand_fdtable()); before it has any that costs nothing. fd: any that is open.
+ */
+static void make_room_for_descriptors(int fd)
+{
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, DESCRIPTORS_LIKELY);
+
+	if (high >= 0)
+		close(high);
+}
+
 int lade_session_run(struct lade_session *session, const struct lade_session_threads *threads, void *role,
 		     struct lade_msg_end *totals_out)
 {
@@ -264,6 +278,7 @@ int lade_session_run(struct lade_session *session, const struct lade_session_thr
 	unsigned count = 0;
 	sigset_t all, old;
 
+	make_room_for_descriptors(session->connection->in_fd);
 	/* Signals are this thread's; SIGBUS is raised in the thread that touched the page, blocked or not. */
 	sigfillset(&all);
 	sigdelset(&all, SIGBUS);
