@@ -113,7 +113,7 @@ int lade_feed_send_bundle(struct feeder *feeder, struct lade_fault *fault)
 		used = more;
 	}
 	if (bundle.count == 0)
-		return feeder->control.len ? lade_feed_write_control(feeder, 0, fault) : 0;
+		return 0; /* what was said of them instead goes with what is sent next */
 	record_files(feeder, slots, bundle.count);
 	lade_put_bundle(&feeder->control, &bundle);
 	error = feeder->control.error;

@@ -14,6 +14,9 @@
 /* How runs may leave, for --path=auto. */
 static const enum lade_path send_paths[] = { LADE_PATH_COPY, LADE_PATH_SENDFILE };
 
+/* So much control does not wait for a payload, in bytes. */
+#define CONTROL_MUCH 1024u
+
 enum work_type { WORK_NONE, WORK_BUNDLE, WORK_RUN, WORK_AGAIN };
 
 struct work {
@@ -128,7 +131,7 @@ static struct work choose(struct feeder *feeder)
 	return work;
 }
 
-/* Wait for something to send. False when all was said. */
+/* Wait for something to send, unless there is control to be sent. False when all was said. */
 static bool next_work(struct feeder *feeder, struct lade_writer *queued, bool *has_queued, struct work *work)
 {
 	struct lade_session *session = feeder->session;
@@ -138,7 +141,7 @@ static bool next_work(struct feeder *feeder, struct lade_writer *queued, bool *h
 	for (;;) {
 		*has_queued = lade_session_take(session, queued);
 		*work = choose(feeder);
-		if (*has_queued || work->type != WORK_NONE)
+		if (*has_queued || work->type != WORK_NONE || feeder->control.len)
 			break;
 		more = !session->failed && !feeder->sender->ending;
 		if (!more)
@@ -181,6 +184,9 @@ static void feed(struct feeder *feeder)
 						 &fault);
 			lade_writer_fini(&queued);
 		}
+		/* Control goes with the next payload, unless there is none at hand. */
+		if (!error && feeder->control.len && (work.type == WORK_NONE || feeder->control.len >= CONTROL_MUCH))
+			error = lade_feed_write_control(feeder, 0, &fault);
 		if (!error)
 			error = do_work(feeder, &work, &fault);
 	}

@@ -17,7 +17,7 @@ void lade_feed_close_large(struct feeder *feeder)
 	feeder->large = (struct large){ .fd = -1 };
 }
 
-/* [file-end] The file was sent, or is not what it was. */
+/* [file-end] The file was sent, or is not what it was. Said with what is sent next. */
 static int end_large(struct feeder *feeder, struct lade_fault *fault)
 {
 	struct large *large = &feeder->large;
@@ -34,7 +34,7 @@ static int end_large(struct feeder *feeder, struct lade_fault *fault)
 		lade_session_unlock(feeder->session);
 	}
 	lade_feed_close_large(feeder);
-	return lade_feed_write_control(feeder, 0, fault);
+	return 0;
 }
 
 /* [descriptor] On a local session the receiver copies by itself. */
@@ -74,7 +74,7 @@ static int begin_large(struct feeder *feeder, struct lade_fault *fault)
 	large->fd = lade_feed_open_source(large->source, &st);
 	if (large->fd < 0) {
 		lade_feed_say_gone(feeder, large->slot, large->source, errno);
-		return lade_feed_write_control(feeder, 0, fault);
+		return 0;
 	}
 	large->open = true;
 	if (!lade_source_same(large->source, &st))
@@ -118,19 +118,18 @@ static void find_extent(struct feeder *feeder)
 	large->extent_end = found < 0 || (uint64_t)found > size ? size : (uint64_t)found;
 }
 
-int lade_feed_next_run(struct feeder *feeder, struct lade_fault *fault)
+/* The next run of the open file, or what stands in its place. */
+static int go_on_large(struct feeder *feeder, struct lade_fault *fault)
 {
 	struct large *large = &feeder->large;
 	struct lade_msg_run run = { .slot = large->slot };
 	uint64_t len;
 	int result;
 
-	if (!large->open)
-		return begin_large(feeder, fault);
 	if (large->off >= large->extent_end && large->off < large->source->size)
 		find_extent(feeder);
 	if (large->cut_short || large->off >= large->source->size)
-		return end_large(feeder, fault);
+		return 0;
 	len = large->extent_end - large->off;
 	run.off = large->off;
 	run.len = len < LADE_RUN_DEFAULT ? (uint32_t)len : LADE_RUN_DEFAULT;
@@ -142,6 +141,18 @@ int lade_feed_next_run(struct feeder *feeder, struct lade_fault *fault)
 	else
 		large->off += run.len;
 	return 0;
+}
+
+int lade_feed_next_run(struct feeder *feeder, struct lade_fault *fault)
+{
+	struct large *large = &feeder->large;
+	int error = large->open ? 0 : begin_large(feeder, fault);
+
+	if (!error && large->open)
+		error = go_on_large(feeder, fault);
+	if (!error && large->open && (large->cut_short || large->off >= large->source->size))
+		error = end_large(feeder, fault);
+	return error;
 }
 
 /* The source of a run that is still to be answered for; NULL if the answer is no longer awaited. */
