@@ -1,7 +1,7 @@
 /*
  * Measuring goes round the candidates, so that a slow start or a busy moment hits all
  * alike. Afterwards each run that goes the chosen way says what that costs now, and the
- * others are tried a few times every REVIEW runs: what writing costs changes as the page cache fills.
+ * others are tried once every REVIEW runs: what writing costs changes as the page cache fills.
  */
 #include "agent/sync/path_choice.h"
 
@@ -9,9 +9,9 @@
 
 /* Rounds over all candidates at first, and at each review. */
 #define FIRST_ROUNDS 4u
-#define ROUNDS 2u
+#define ROUNDS 1u
 
-#define REVIEW 100u
+#define REVIEW 200u
 
 /* The mean goes back over about so many runs. */
 #define MEMORY 8u
