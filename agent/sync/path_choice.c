@@ -1,22 +1,26 @@
 /*
- * Measuring goes round the candidates, so that a slow start or a busy moment hits all
- * alike. Afterwards each run that goes the chosen way says what that costs now, and the
- * others are tried once every REVIEW runs: what writing costs changes as the page cache fills.
+ * The first candidate goes first: what a connection costs at its start says nothing about
+ * either. Each run says what its way costs now, and once in a while all are tried: what writing
+ * costs changes as the page cache fills.
  */
 #include "agent/sync/path_choice.h"
 
 #include <time.h>
 
-/* Rounds over all candidates at first, and at each review. */
-#define FIRST_ROUNDS 4u
-#define ROUNDS 1u
-
+/* Runs from one trial of all candidates to the next, and before the first. */
 #define REVIEW 200u
+#define WARM_UP 32u
+
+/* Runs of each candidate in a trial; they take turns, so that a busy moment hits all alike. */
+#define TRIES 3u
+
+/* Candidates are compared at this turn: threads that check runs have said by then what those of the trial cost. */
+#define COMPARE 32u
 
 /* The mean goes back over about so many runs. */
 #define MEMORY 8u
 
-/* What was chosen, at first the first candidate, stays unless another costs less than this share of it: few runs tell little. */
+/* What is chosen stays unless another costs less than this share of it: few runs tell little. */
 #define CLEARLY 0.9
 
 int64_t lade_path_choice_clock(void)
@@ -30,7 +34,9 @@ int64_t lade_path_choice_clock(void)
 void lade_path_choice_init(struct lade_path_choice *choice, enum lade_path wanted, const enum lade_path *candidates,
 			   unsigned count)
 {
-	*choice = (struct lade_path_choice){ .count = count, .fixed = wanted != LADE_PATH_AUTO, .said = wanted };
+	*choice = (struct lade_path_choice){
+		.count = count, .fixed = wanted != LADE_PATH_AUTO, .said = wanted, .turn = REVIEW - WARM_UP,
+	};
 	for (unsigned i = 0; i < count; i++)
 		choice->candidates[i] = candidates[i];
 }
@@ -45,33 +51,35 @@ static double cost(const struct lade_path_choice *choice, unsigned candidate)
 	return sum;
 }
 
-/* See which candidate is the cheapest by now. */
-static void settle(struct lade_path_choice *choice)
+/* A candidate's first run does not count, so it takes two to know something. */
+static bool known(const struct lade_path_choice *choice, unsigned candidate)
 {
-	unsigned best = 0;
+	return choice->costs[candidate][LADE_STAGE_MOVE].seen > 1;
+}
 
-	for (unsigned i = 1; i < choice->count; i++)
-		if (cost(choice, i) < cost(choice, best))
+/* See which candidate is the cheapest by now. */
+static void compare(struct lade_path_choice *choice)
+{
+	unsigned best = choice->cheapest;
+
+	for (unsigned i = 0; i < choice->count; i++)
+		if (known(choice, i) && cost(choice, i) < cost(choice, best))
 			best = i;
 	if (cost(choice, best) < CLEARLY * cost(choice, choice->cheapest))
 		choice->cheapest = best;
-	choice->settled = true;
 }
 
 enum lade_path lade_path_choice_pick(struct lade_path_choice *choice, uint64_t len)
 {
-	unsigned tried = (choice->settled ? ROUNDS : FIRST_ROUNDS) * choice->count, turn;
-
 	if (choice->fixed)
 		return choice->said;
 	if (len < LADE_PATH_SHORT)
 		return LADE_PATH_COPY;
-	turn = choice->turn++;
-	if (turn == tried)
-		settle(choice);
-	if (choice->turn == REVIEW)
-		choice->turn = 0;
-	return choice->candidates[turn < tried ? turn % choice->count : choice->cheapest];
+	choice->turn = (choice->turn + 1) % REVIEW;
+	if (choice->turn == COMPARE)
+		compare(choice);
+	return choice->candidates[choice->turn < TRIES * choice->count ? choice->turn % choice->count :
+				  choice->cheapest];
 }
 
 /* One more run cost that much. */

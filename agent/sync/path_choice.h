@@ -1,6 +1,6 @@
 /*
  * Which way raw runs go: what the user said, or, for --path=auto, the cheapest as
- * measured during the first runs of the session and now and then after.
+ * measured now and then.
  *
  * Moving pages costs per page, copying bytes costs per byte, and a digest wants the
  * bytes in a cache; which is least depends on the machine, the link and the file
@@ -39,8 +39,7 @@ struct lade_path_choice {
 	bool fixed;         /* the user has said it */
 	enum lade_path said;
 	unsigned cheapest;  /* of the candidates, when they were last compared */
-	bool settled;       /* they were compared at least once */
-	unsigned turn;      /* runs since the last review began */
+	unsigned turn;      /* runs since the last trial began */
 	struct lade_path_cost costs[LADE_PATH_CANDIDATES_MAX][LADE_STAGES];
 };
 
