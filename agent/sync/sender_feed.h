@@ -61,7 +61,7 @@ int lade_feed_send_bundle(struct feeder *feeder, struct lade_fault *fault);
 
 /* ---- sender_large.c ---- */
 
-/* Begin, go on with or end the file that is being sent in runs: one step of that. */
+/* Send the next run of the file that is being sent in runs; before its first the file is opened, after its last ended. */
 int lade_feed_next_run(struct feeder *feeder, struct lade_fault *fault);
 
 /*
