@@ -5,6 +5,7 @@
  */
 #include "agent/sync/path_choice.h"
 
+#include <stdbool.h>
 #include <time.h>
 
 /* Runs from one trial of all candidates to the next, and before the first. */
@@ -35,7 +36,7 @@ void lade_path_choice_init(struct lade_path_choice *choice, enum lade_path wante
 			   unsigned count)
 {
 	*choice = (struct lade_path_choice){
-		.count = count, .fixed = wanted != LADE_PATH_AUTO, .said = wanted, .turn = REVIEW - WARM_UP,
+		.count = count, .said = wanted, .turn = REVIEW - WARM_UP,
 	};
 	for (unsigned i = 0; i < count; i++)
 		choice->candidates[i] = candidates[i];
@@ -71,7 +72,7 @@ static void compare(struct lade_path_choice *choice)
 
 enum lade_path lade_path_choice_pick(struct lade_path_choice *choice, uint64_t len)
 {
-	if (choice->fixed)
+	if (choice->said != LADE_PATH_AUTO)
 		return choice->said;
 	if (len < LADE_PATH_SHORT)
 		return LADE_PATH_COPY;

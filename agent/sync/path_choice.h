@@ -9,7 +9,6 @@
 #ifndef LADE_AGENT_SYNC_PATH_CHOICE_H
 #define LADE_AGENT_SYNC_PATH_CHOICE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "transport/mover.h"
@@ -36,8 +35,7 @@ struct lade_path_cost {
 struct lade_path_choice {
 	enum lade_path candidates[LADE_PATH_CANDIDATES_MAX]; /* the first, unless another is clearly cheaper */
 	unsigned count;
-	bool fixed;         /* the user has said it */
-	enum lade_path said;
+	enum lade_path said; /* by the user; AUTO: it is measured */
 	unsigned cheapest;  /* of the candidates, when they were last compared */
 	unsigned turn;      /* runs since the last trial began */
 	struct lade_path_cost costs[LADE_PATH_CANDIDATES_MAX][LADE_STAGES];

@@ -11,13 +11,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/tree/directory.h"
 #include "transport/frame.h"
 
 #define PROGRESS_PERIOD_MS 200
 /* How long a peer may take to read last words and to hang up. */
 #define GRACE_MS 3000
-/* More than a session has open: held directories (LADE_DIRECTORIES_HELD), and files on their way. */
-#define DESCRIPTORS_LIKELY 511
+/* More than a session has open: held directories, and files on their way. */
+#define DESCRIPTORS_LIKELY (2 * (int)LADE_DIRECTORIES_HELD - 1)
 
 /* Written by the signal handler, read by wait_for_end(): the signal flag of this process. */
 static volatile sig_atomic_t signal_seen;
