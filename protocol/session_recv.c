@@ -1,70 +1,23 @@
 /*
- * The receiver's half of a session.
+ * The receiver's half of a session: slots and what comes for them.
  *
- * Entry stream: the names of a directory come first those of files, then those of
- * directories, each part in strictly rising bytewise order, so that no name comes
- * twice; one level remembers one name. Data: the runs and holes of a file come in
- * order without gaps; besides, a run may come that was asked for again. A file is settled
- * when its end was said and every run that landed has been judged. A RUN_ABORT ends all asking
- * for the attempt: whether it answers a WANT_RUN or crossed it on the way cannot be told, so
- * both sides forget the requests that are under way.
+ * The runs and holes of a file come in order without gaps; besides, a run may come that was
+ * asked for again. A file is settled when its end was said and every run that landed has been
+ * judged. A RUN_ABORT ends all asking for the attempt: whether it answers a WANT_RUN or crossed
+ * it on the way cannot be told, so both sides forget the requests that are under way.
  */
-#include "protocol/session_recv.h"
+#include "protocol/session_recv_internal.h"
 
 #include <assert.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "protocol/entry.h"
 #include "protocol/error.h"
 
 /* Credit is given back in pieces of at least this part of it, rounded up. */
 #define CREDIT_PIECES 8u
 /* Runs of one file that may be outstanding again at a time; more differing runs make it corrupt. */
 #define AGAIN_MAX 64u
-
-struct again {
-	uint64_t off;
-	uint32_t len;
-	uint32_t tries;
-	bool waiting; /* asked for and not yet announced */
-};
-
-struct slot {
-	bool used, ended, changed, damaged, corrupt, failed, gone, settled;
-	void *file;
-	uint64_t size, next_off;
-	uint32_t pending; /* runs announced and not yet judged */
-	uint32_t attempt, error;
-	struct lade_recv_source source;
-	struct again *again;
-	uint32_t again_count;
-};
-
-struct level {
-	size_t name_off; /* where the last name of this level stands in names */
-	bool directories; /* its directories have begun */
-};
-
-struct lade_session_recv {
-	struct slot slots[LADE_SLOTS_MAX];
-	uint32_t free_slots[LADE_SLOTS_MAX]; /* a stack of free_count */
-	uint32_t free_count;
-	uint32_t slot_count;    /* how many may be used */
-	uint32_t want_runs_max; /* how many runs may be waiting */
-	size_t credit_piece;    /* what is owed is given back from here on */
-	struct level *levels; /* of level_capacity */
-	size_t level_capacity;
-	uint32_t depth;
-	struct lade_writer names;
-	uint64_t index;
-	bool root_said, root_single, root_is_entry, ended;
-	atomic_bool entries_ended; /* looked at with the data, which may be another thread's */
-	size_t owed; /* credit bytes not yet given back */
-	uint32_t waiting; /* runs asked for again and not yet answered */
-};
 
 int lade_session_recv_new(struct lade_session_recv **machine_out)
 {
@@ -105,139 +58,6 @@ void lade_session_recv_free(struct lade_session_recv *machine)
 	lade_writer_fini(&machine->names);
 	free(machine->levels);
 	free(machine);
-}
-
-/* ---- the entry stream ---- */
-
-static int compare_names(struct lade_slice a, struct lade_slice b)
-{
-	size_t len = a.len < b.len ? a.len : b.len;
-	int order = memcmp(a.data, b.data, len);
-
-	if (order)
-		return order;
-	return a.len < b.len ? -1 : a.len > b.len;
-}
-
-/* Check that name may follow what its directory already had, and remember it. */
-static int follow(struct lade_session_recv *machine, struct lade_slice name, bool is_directory)
-{
-	struct level *level = &machine->levels[machine->depth];
-	struct lade_slice last = lade_slice(machine->names.data + level->name_off, machine->names.len - level->name_off);
-
-	if (is_directory && !level->directories) {
-		level->directories = true;
-		last.len = 0;
-	}
-	if (!is_directory && level->directories)
-		return LADE_E_PROTOCOL;
-	if (last.len && compare_names(last, name) >= 0)
-		return LADE_E_PROTOCOL;
-	machine->names.len = level->name_off;
-	lade_writer_put_bytes(&machine->names, name.data, name.len);
-	return machine->names.error;
-}
-
-static int enter(struct lade_session_recv *machine)
-{
-	if (machine->depth + 1 >= LADE_DEPTH_MAX)
-		return LADE_E_LIMIT;
-	if (machine->depth + 1 == machine->level_capacity) {
-		size_t capacity = 2 * machine->level_capacity;
-		struct level *levels = realloc(machine->levels, capacity * sizeof(*levels));
-
-		if (!levels)
-			return LADE_E_MEMORY;
-		machine->levels = levels;
-		machine->level_capacity = capacity;
-	}
-	machine->depth++;
-	machine->levels[machine->depth] = (struct level){ .name_off = machine->names.len };
-	return 0;
-}
-
-static int step_entry(struct lade_session_recv *machine, const struct lade_msg_entry *entry,
-		      struct lade_recv_event *event)
-{
-	bool is_directory = S_ISDIR((mode_t)entry->mode);
-	bool is_root = entry->name.len == 1 && entry->name.data[0] == '.';
-	int error;
-
-	if (lade_entry_check(entry, machine->index == 0))
-		return LADE_E_PROTOCOL;
-	if (machine->depth == 0 && machine->root_is_entry)
-		return LADE_E_PROTOCOL;
-	/* A single source gets the name that the user gave: nothing else may come beside it. */
-	if (machine->depth == 0 && machine->root_single && (machine->index || is_root))
-		return LADE_E_PROTOCOL;
-	if (entry->link >= LADE_LINK_FOLLOWS && entry->link - LADE_LINK_FOLLOWS >= machine->index)
-		return LADE_E_PROTOCOL;
-	error = follow(machine, entry->name, is_directory);
-	if (error)
-		return error;
-	event->type = LADE_RECV_ENTRY;
-	event->index = machine->index;
-	event->depth = machine->depth;
-	if (is_directory) {
-		error = enter(machine);
-		if (error)
-			return error;
-		machine->root_is_entry |= is_root;
-	}
-	machine->index++;
-	return 1;
-}
-
-static int step_leave(struct lade_session_recv *machine, struct lade_recv_event *event)
-{
-	if (machine->depth == 0)
-		return LADE_E_PROTOCOL;
-	machine->names.len = machine->levels[machine->depth].name_off;
-	machine->depth--;
-	event->type = LADE_RECV_LEAVE;
-	event->depth = machine->depth;
-	return 1;
-}
-
-static int step_entry_stream(struct lade_session_recv *machine, const struct lade_message *message,
-			     struct lade_recv_event *event)
-{
-	if (machine->entries_ended || machine->root_said == (message->type == LADE_MSG_ROOT))
-		return LADE_E_PROTOCOL;
-	switch (message->type) {
-	case LADE_MSG_ROOT:
-		machine->root_said = true;
-		machine->root_single = message->root.single;
-		event->type = LADE_RECV_ROOT;
-		return 1;
-	case LADE_MSG_IDENTITY:
-		event->type = LADE_RECV_IDENTITY;
-		return message->identity.name.len && !memchr(message->identity.name.data, '\0', message->identity.name.len) ?
-			1 : LADE_E_PROTOCOL;
-	case LADE_MSG_ENTRY:
-		return step_entry(machine, &message->entry, event);
-	case LADE_MSG_LEAVE:
-		return step_leave(machine, event);
-	default:
-		if (machine->depth)
-			return LADE_E_PROTOCOL;
-		machine->entries_ended = true;
-		event->type = LADE_RECV_ENTRIES_END;
-		return 1;
-	}
-}
-
-void lade_session_recv_planned(struct lade_session_recv *machine, uint64_t planned, size_t len,
-			       struct lade_writer *out)
-{
-	struct lade_msg_credit credit = { .planned = planned };
-
-	machine->owed += len;
-	if (machine->owed < machine->credit_piece)
-		return;
-	credit.bytes = (uint32_t)machine->owed;
-	machine->owed = 0;
-	lade_put_credit(out, &credit);
 }
 
 int lade_session_recv_want(struct lade_session_recv *machine, uint64_t index, uint64_t size, void *file,
@@ -453,7 +273,7 @@ int lade_session_recv_step(struct lade_session_recv *machine, const struct lade_
 	case LADE_MSG_ENTRY:
 	case LADE_MSG_LEAVE:
 	case LADE_MSG_ENTRIES_END:
-		return step_entry_stream(machine, message, event_out);
+		return lade_session_recv_entry_stream(machine, message, event_out);
 	case LADE_MSG_RUN:
 	case LADE_MSG_RUN_ABORT:
 	case LADE_MSG_HOLE:
