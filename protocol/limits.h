@@ -32,5 +32,19 @@
 #define LADE_FILE_SIZE_MAX INT64_MAX    /* off_t */
 #define LADE_RUN_TRIES 3u               /* how often one run is asked for again */
 #define LADE_WANT_RUNS_MAX 1024u        /* runs asked for again and not yet answered */
+#define LADE_CUT_CLASS_MIN 12u          /* average chunks of 4 KiB: log2 of it */
+#define LADE_CUT_CLASS_MAX 20u          /* average chunks of 1 MiB */
+#define LADE_CHUNK_NAME_LEN 6u          /* the first bytes of a chunk's digest */
+#define LADE_RECIPE_MAX (16u << 10)     /* chunks of one piece of a recipe, encoded */
+#define LADE_RECIPE_CREDIT (4u << 20)   /* bytes of recipes in flight, see [recipe] */
+#define LADE_GAP_MAX (128u << 10)       /* new bytes of one gap that is wanted by signature */
+#define LADE_GAP_OLD_MAX (256u << 10)   /* old bytes that a signature covers */
+#define LADE_BLOCK_DIGEST_LEN 6u        /* of one block in a signature */
+#define LADE_BLOCK_MIN 64u              /* bytes of a block, but for a shorter last one */
+#define LADE_BLOCK_MAX 65536u
+#define LADE_SIGNATURE_MAX (LADE_GAP_OLD_MAX / LADE_BLOCK_MIN * LADE_BLOCK_DIGEST_LEN)
+#define LADE_SIGNATURES_MAX (1u << 20)  /* bytes of signatures in flight, see [want-gap] */
+#define LADE_PATCH_MAX (LADE_GAP_MAX + LADE_GAP_MAX / 8) /* a patch for one gap, its literals included */
+#define LADE_WANT_GAPS_MAX 1024u        /* gaps wanted and not yet answered */
 
 #endif

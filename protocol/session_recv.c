@@ -13,21 +13,20 @@
 #include <string.h>
 
 #include "protocol/error.h"
-
-/* Credit is given back in pieces of at least this part of it, rounded up. */
-#define CREDIT_PIECES 8u
-/* Runs of one file that may be outstanding again at a time; more differing runs make it corrupt. */
-#define AGAIN_MAX 64u
+#include "protocol/recipe.h"
 
 int lade_session_recv_new(struct lade_session_recv **machine_out)
 {
+	static const struct lade_recv_limits most = {
+		LADE_SLOTS_MAX, LADE_WANT_RUNS_MAX, LADE_WANT_GAPS_MAX, LADE_ENTRY_CREDIT,
+	};
 	struct lade_session_recv *machine = calloc(1, sizeof(*machine));
 
 	if (!machine)
 		return LADE_E_MEMORY;
 	for (uint32_t i = 0; i < LADE_SLOTS_MAX; i++)
 		machine->free_slots[i] = LADE_SLOTS_MAX - 1 - i;
-	lade_session_recv_limit(machine, LADE_SLOTS_MAX, LADE_WANT_RUNS_MAX, LADE_ENTRY_CREDIT);
+	lade_session_recv_limit(machine, &most);
 	lade_writer_init(&machine->names, (size_t)(LADE_DEPTH_MAX + 2) * LADE_NAME_MAX);
 	machine->level_capacity = 64;
 	machine->levels = calloc(machine->level_capacity, sizeof(*machine->levels));
@@ -40,13 +39,22 @@ int lade_session_recv_new(struct lade_session_recv **machine_out)
 }
 
 /* The stack keeps its bottom: of fewer slots, those with the highest numbers. */
-void lade_session_recv_limit(struct lade_session_recv *machine, uint32_t slots, uint32_t want_runs, uint32_t credit)
+void lade_session_recv_limit(struct lade_session_recv *machine, const struct lade_recv_limits *limits)
 {
-	assert(slots && slots <= LADE_SLOTS_MAX && want_runs && want_runs <= LADE_WANT_RUNS_MAX);
-	assert(credit && credit <= LADE_ENTRY_CREDIT && !machine->root_said);
-	machine->slot_count = machine->free_count = slots;
-	machine->want_runs_max = want_runs;
-	machine->credit_piece = (credit + CREDIT_PIECES - 1) / CREDIT_PIECES;
+	assert(limits->slots && limits->slots <= LADE_SLOTS_MAX && !machine->root_said);
+	assert(limits->want_runs && limits->want_runs <= LADE_WANT_RUNS_MAX);
+	assert(limits->want_gaps && limits->want_gaps <= LADE_WANT_GAPS_MAX);
+	assert(limits->entry_credit && limits->entry_credit <= LADE_ENTRY_CREDIT);
+	machine->limits = *limits;
+	machine->free_count = limits->slots;
+	machine->credit_piece = (limits->entry_credit + LADE_CREDIT_PIECES - 1) / LADE_CREDIT_PIECES;
+}
+
+/* What a slot owns, but for the file. */
+static void slot_fini(struct slot *slot)
+{
+	free(slot->again);
+	free(slot->gaps);
 }
 
 void lade_session_recv_free(struct lade_session_recv *machine)
@@ -54,29 +62,11 @@ void lade_session_recv_free(struct lade_session_recv *machine)
 	if (!machine)
 		return;
 	for (uint32_t i = 0; i < LADE_SLOTS_MAX; i++)
-		free(machine->slots[i].again);
+		slot_fini(&machine->slots[i]);
 	lade_writer_fini(&machine->names);
 	free(machine->levels);
 	free(machine);
 }
-
-int lade_session_recv_want(struct lade_session_recv *machine, uint64_t index, uint64_t size, void *file,
-			   struct lade_writer *out)
-{
-	struct lade_msg_want want = { .index = index };
-
-	if (machine->free_count == 0)
-		return LADE_E_AGAIN;
-	want.slot = machine->free_slots[machine->free_count - 1];
-	lade_put_want(out, &want);
-	if (out->error)
-		return out->error;
-	machine->free_count--;
-	machine->slots[want.slot] = (struct slot){ .used = true, .file = file, .size = size };
-	return 0;
-}
-
-/* ---- data ---- */
 
 static void event_for(struct lade_recv_event *event, enum lade_recv_event_type type, const struct slot *slot,
 		      uint32_t number)
@@ -89,7 +79,7 @@ static void event_for(struct lade_recv_event *event, enum lade_recv_event_type t
 
 static int settle(struct slot *slot, uint32_t number, struct lade_recv_event *event)
 {
-	if (!slot->ended || slot->pending || slot->again_count || slot->settled)
+	if (!slot->ended || slot->pending || slot->again_count || slot->gap_count || slot->settled)
 		return 0;
 	slot->settled = true;
 	event_for(event, LADE_RECV_SETTLED, slot, number);
@@ -108,19 +98,6 @@ static int settle(struct slot *slot, uint32_t number, struct lade_recv_event *ev
 	return 1;
 }
 
-static struct again *find_again(struct slot *slot, uint64_t off, uint32_t len)
-{
-	for (uint32_t i = 0; i < slot->again_count; i++)
-		if (slot->again[i].off == off && slot->again[i].len == len)
-			return &slot->again[i];
-	return NULL;
-}
-
-static void drop_again(struct slot *slot, struct again *again)
-{
-	*again = slot->again[--slot->again_count];
-}
-
 /* Forget what was asked for and has not come; what has come is still to be judged. */
 static void drop_waiting(struct lade_session_recv *machine, struct slot *slot)
 {
@@ -129,7 +106,7 @@ static void drop_waiting(struct lade_session_recv *machine, struct slot *slot)
 	while (i < slot->again_count) {
 		if (slot->again[i].waiting) {
 			machine->waiting--;
-			drop_again(slot, &slot->again[i]);
+			lade_session_recv_drop_again(slot, &slot->again[i]);
 		} else {
 			i++;
 		}
@@ -145,10 +122,22 @@ static bool next_range(struct slot *slot, uint64_t off, uint64_t len)
 	return true;
 }
 
+/* Forget all gaps that were asked for. */
+static void drop_gaps(struct lade_session_recv *machine, struct slot *slot)
+{
+	for (uint32_t i = 0; i < slot->gap_count; i++) {
+		const struct asked_gap *asked = &slot->gaps[slot->gap_first + i];
+
+		machine->gaps -= !asked->answered;
+		machine->signatures -= asked->answered ? 0 : asked->signature_len;
+	}
+	slot->gap_first = slot->gap_count = 0;
+}
+
 static int step_run(struct lade_session_recv *machine, struct slot *slot, const struct lade_msg_run *run,
 		    struct lade_recv_event *event)
 {
-	struct again *again = find_again(slot, run->off, run->len);
+	struct again *again = lade_session_recv_find_again(slot, run->off, run->len);
 
 	if (again && again->waiting) {
 		again->waiting = false;
@@ -172,8 +161,69 @@ static int step_run_abort(struct lade_session_recv *machine, struct slot *slot,
 	    gone->len == 0 || gone->len > slot->next_off - gone->off)
 		return LADE_E_PROTOCOL;
 	drop_waiting(machine, slot);
+	drop_gaps(machine, slot);
 	slot->damaged = true;
-	return settle(slot, gone->slot, event);
+	if (settle(slot, gone->slot, event))
+		return 1;
+	if (slot->described)
+		event_for(event, LADE_RECV_ABORTED, slot, gone->slot);
+	return slot->described;
+}
+
+/* [recipe] */
+static int step_recipe(struct lade_session_recv *machine, struct slot *slot, const struct lade_message *message,
+		       struct lade_recv_event *event)
+{
+	const struct lade_msg_recipe *recipe = &message->recipe;
+
+	machine->recipes_said += message->encoded_len;
+	if (!slot->described || machine->recipes_said > LADE_RECIPE_CREDIT ||
+	    lade_recipe_check(recipe->chunks, recipe->len) || !next_range(slot, recipe->off, recipe->len))
+		return LADE_E_PROTOCOL;
+	slot->pending++;
+	event_for(event, LADE_RECV_RECIPE, slot, recipe->slot);
+	event->off = recipe->off;
+	event->len = recipe->len;
+	event->digest = recipe->digest;
+	event->data = recipe->chunks;
+	event->encoded_len = message->encoded_len;
+	event->discard = slot->failed;
+	return 1;
+}
+
+/* The gap that a patch answers, or NULL. Answers come in the order of asking, more or less. */
+static struct asked_gap *find_gap(struct slot *slot, const struct lade_msg_patch *patch)
+{
+	for (uint32_t i = 0; i < slot->gap_count; i++) {
+		struct asked_gap *asked = &slot->gaps[slot->gap_first + i];
+
+		if (!asked->answered && asked->gap.off == patch->off && asked->gap.len == patch->len)
+			return asked;
+	}
+	return NULL;
+}
+
+static int step_patch(struct lade_session_recv *machine, struct slot *slot, const struct lade_msg_patch *patch,
+		      struct lade_recv_event *event)
+{
+	struct asked_gap *asked = find_gap(slot, patch);
+
+	if (!asked)
+		return LADE_E_PROTOCOL;
+	event_for(event, LADE_RECV_PATCH, slot, patch->slot);
+	event->gap = asked->gap;
+	event->data = patch->ops;
+	asked->answered = true;
+	machine->gaps--;
+	machine->signatures -= asked->signature_len;
+	while (slot->gap_count && slot->gaps[slot->gap_first].answered) {
+		slot->gap_first++;
+		slot->gap_count--;
+	}
+	if (!lade_session_recv_hopeless(machine, patch->slot))
+		return 1;
+	/* Nobody waits for it any more, unless it was the last thing to come. */
+	return settle(slot, patch->slot, event);
 }
 
 static int step_hole(struct slot *slot, const struct lade_msg_hole *hole, struct lade_recv_event *event)
@@ -242,6 +292,10 @@ static int step_data(struct lade_session_recv *machine, const struct lade_messag
 		return step_run(machine, slot, &message->run, event);
 	case LADE_MSG_RUN_ABORT:
 		return step_run_abort(machine, slot, &message->run_abort, event);
+	case LADE_MSG_RECIPE:
+		return step_recipe(machine, slot, message, event);
+	case LADE_MSG_PATCH:
+		return step_patch(machine, slot, &message->patch, event);
 	case LADE_MSG_HOLE:
 		return step_hole(slot, &message->hole, event);
 	case LADE_MSG_FILE_END:
@@ -256,7 +310,7 @@ static int step_data(struct lade_session_recv *machine, const struct lade_messag
 /* The sender may end only after us: then its entries have ended and nothing is open. */
 static int step_end(struct lade_session_recv *machine, struct lade_recv_event *event)
 {
-	if (!machine->entries_ended || machine->free_count < machine->slot_count)
+	if (!machine->entries_ended || machine->free_count < machine->limits.slots)
 		return LADE_E_PROTOCOL;
 	machine->ended = true;
 	event->type = LADE_RECV_END;
@@ -276,6 +330,8 @@ int lade_session_recv_step(struct lade_session_recv *machine, const struct lade_
 		return lade_session_recv_entry_stream(machine, message, event_out);
 	case LADE_MSG_RUN:
 	case LADE_MSG_RUN_ABORT:
+	case LADE_MSG_RECIPE:
+	case LADE_MSG_PATCH:
 	case LADE_MSG_HOLE:
 	case LADE_MSG_FILE_END:
 	case LADE_MSG_FILE_GONE:
@@ -309,35 +365,11 @@ int lade_session_recv_record(struct lade_session_recv *machine, const struct lad
 	return 1;
 }
 
-/* Ask for a run once more. False if that is over the limits, or there is nothing to ask for. */
-static bool ask_again(struct lade_session_recv *machine, const struct lade_msg_want_run *want, struct lade_writer *out)
+bool lade_session_recv_hopeless(const struct lade_session_recv *machine, uint32_t number)
 {
-	struct slot *slot = &machine->slots[want->slot];
-	struct again *again = find_again(slot, want->off, want->len);
+	const struct slot *slot = &machine->slots[number];
 
-	if (want->len == 0 || machine->waiting == machine->want_runs_max) {
-		if (again)
-			drop_again(slot, again);
-		return false;
-	}
-	if (!again) {
-		if (slot->again_count == AGAIN_MAX)
-			return false;
-		if (!slot->again)
-			slot->again = calloc(AGAIN_MAX, sizeof(*slot->again));
-		if (!slot->again)
-			return false;
-		again = &slot->again[slot->again_count++];
-		*again = (struct again){ .off = want->off, .len = want->len };
-	}
-	if (++again->tries > LADE_RUN_TRIES) {
-		drop_again(slot, again);
-		return false;
-	}
-	again->waiting = true;
-	machine->waiting++;
-	lade_put_want_run(out, want);
-	return true;
+	return slot->failed || slot->damaged || slot->corrupt;
 }
 
 int lade_session_recv_verified(struct lade_session_recv *machine, uint32_t number, uint64_t off, uint32_t len, bool good,
@@ -345,16 +377,16 @@ int lade_session_recv_verified(struct lade_session_recv *machine, uint32_t numbe
 {
 	const struct lade_msg_want_run want = { number, off, len };
 	struct slot *slot = &machine->slots[number];
-	struct again *again = find_again(slot, off, len);
+	struct again *again = lade_session_recv_find_again(slot, off, len);
 
 	assert(slot->used && slot->pending);
 	memset(event_out, 0, sizeof(*event_out));
 	slot->pending--;
-	if (!good && !slot->failed && !slot->damaged && !slot->corrupt) {
-		if (!ask_again(machine, &want, out))
+	if (!good && !lade_session_recv_hopeless(machine, number)) {
+		if (!lade_session_recv_ask_again(machine, &want, out))
 			slot->corrupt = true;
 	} else if (again && !again->waiting) {
-		drop_again(slot, again);
+		lade_session_recv_drop_again(slot, again);
 	}
 	return settle(slot, number, event_out);
 }
@@ -390,7 +422,8 @@ void lade_session_recv_want_again(struct lade_session_recv *machine, uint32_t nu
 	struct again *again = slot->again;
 
 	assert(slot->settled);
-	*slot = (struct slot){ .used = true, .file = slot->file, .size = slot->source.size,
+	free(slot->gaps);
+	*slot = (struct slot){ .used = true, .described = slot->described, .file = slot->file, .size = slot->source.size,
 			       .attempt = slot->attempt + 1, .source = slot->source, .again = again };
 	lade_put_want_again(out, &want);
 }
@@ -401,7 +434,7 @@ void lade_session_recv_ack(struct lade_session_recv *machine, uint32_t number, s
 	struct slot *slot = &machine->slots[number];
 
 	assert(slot->settled);
-	free(slot->again);
+	slot_fini(slot);
 	*slot = (struct slot){ .used = false };
 	machine->free_slots[machine->free_count++] = number;
 	lade_put_ack(out, &ack);
@@ -409,7 +442,7 @@ void lade_session_recv_ack(struct lade_session_recv *machine, uint32_t number, s
 
 uint32_t lade_session_recv_open(const struct lade_session_recv *machine)
 {
-	return machine->slot_count - machine->free_count;
+	return machine->limits.slots - machine->free_count;
 }
 
 void *lade_session_recv_abandon(struct lade_session_recv *machine)
@@ -420,7 +453,7 @@ void *lade_session_recv_abandon(struct lade_session_recv *machine)
 		if (slot->used) {
 			void *file = slot->file;
 
-			free(slot->again);
+			slot_fini(slot);
 			*slot = (struct slot){ .used = false };
 			machine->free_slots[machine->free_count++] = i;
 			return file;

@@ -26,6 +26,9 @@ enum lade_recv_event_type {
 	LADE_RECV_ENTRIES_END,
 	/* data; file and slot are set */
 	LADE_RECV_RUN, /* take the payload, then call lade_session_recv_verified() */
+	LADE_RECV_RECIPE, /* of the piece off, len: make it, then call lade_session_recv_verified() */
+	LADE_RECV_PATCH,  /* the answer to gap: the new bytes by means of the old ones */
+	LADE_RECV_ABORTED, /* no gap of a described file will be answered any more */
 	LADE_RECV_HOLE,
 	LADE_RECV_DESCRIPTOR, /* copy from the descriptor, then call lade_session_recv_copied() */
 	LADE_RECV_BUNDLE,     /* take the payload, then step its records */
@@ -43,6 +46,14 @@ enum lade_verdict {
 	LADE_VERDICT_FAILED,  /* lade_session_recv_fail() was called */
 };
 
+/* A stretch of a described file that is wanted by means of the old bytes that stand in its place. */
+struct lade_recv_gap {
+	uint64_t off;
+	uint32_t len;
+	uint64_t old_off;             /* the caller's: where the old bytes are */
+	uint32_t old_len, block_len;  /* what the signature covers, and in blocks of how many bytes */
+};
+
 struct lade_recv_event {
 	enum lade_recv_event_type type;
 	void *file;
@@ -51,9 +62,11 @@ struct lade_recv_event {
 	uint32_t depth;
 	uint64_t off;
 	uint64_t len;
-	const uint8_t *digest;  /* of a run or record; borrowed from the message */
-	struct lade_slice data; /* of a record; borrowed from the payload */
-	bool discard;           /* of a run: the file has failed here, drop the payload */
+	const uint8_t *digest;  /* of a run, piece or record; borrowed from the message */
+	struct lade_slice data; /* of a record (borrowed from the payload), a piece's chunks, a patch (borrowed from the message) */
+	size_t encoded_len;     /* of a RECIPE: to be given back by lade_session_recv_recipe_done() */
+	struct lade_recv_gap gap; /* of a PATCH */
+	bool discard;           /* of a run, piece or patch: the file has failed here, drop what comes */
 	enum lade_verdict verdict;
 	bool whole;
 	uint32_t attempt; /* 0 for the first, 1 after a WANT_AGAIN, ... */
@@ -71,11 +84,16 @@ struct lade_recv_source {
 int lade_session_recv_new(struct lade_session_recv **machine_out);
 void lade_session_recv_free(struct lade_session_recv *machine);
 
-/*
- * Before anything is heard: do with fewer slots, fewer runs that are asked for again, and less credit, which
- * the sender must have been told too. Each at least 1, at most what limits.h has.
- */
-void lade_session_recv_limit(struct lade_session_recv *machine, uint32_t slots, uint32_t want_runs, uint32_t credit);
+/* Bounds of what is under way, each from 1 to what limits.h has. The sender must have been told entry_credit too. */
+struct lade_recv_limits {
+	uint32_t slots;        /* LADE_SLOTS_MAX */
+	uint32_t want_runs;    /* LADE_WANT_RUNS_MAX */
+	uint32_t want_gaps;    /* LADE_WANT_GAPS_MAX */
+	uint32_t entry_credit; /* LADE_ENTRY_CREDIT */
+};
+
+/* Before anything is heard: do with less. */
+void lade_session_recv_limit(struct lade_session_recv *machine, const struct lade_recv_limits *limits);
 
 /*
  * Take the next message. Returns 1 and an event, 0 when there is nothing to do, or
@@ -105,7 +123,34 @@ int lade_session_recv_want(struct lade_session_recv *machine, uint64_t index, ui
 			   void *file, struct lade_writer *out);
 
 /*
- * [want-run] The run or record off, len of slot was checked on what landed. A run that
+ * [want-recipe] The same, but have the file described; what it lacks is asked for in pieces. want is without its
+ * slot.
+ */
+int lade_session_recv_want_recipe(struct lade_session_recv *machine, const struct lade_msg_want_recipe *want,
+				  uint64_t size, void *file, struct lade_writer *out);
+
+/*
+ * [want-gap] Ask for a gap, which lies in pieces that were described and not judged. LADE_E_AGAIN when as much as may be
+ * is under way (nothing is written; some PATCH will come), LADE_E_MEMORY, or the writer's error.
+ */
+int lade_session_recv_want_gap(struct lade_session_recv *machine, uint32_t slot, const struct lade_recv_gap *gap,
+			       struct lade_slice signature, struct lade_writer *out);
+
+/* [want-run] Ask for a stretch of described pieces as it is: a RUN comes. Returns as lade_session_recv_want_gap(). */
+int lade_session_recv_want_literal(struct lade_session_recv *machine, uint32_t slot, uint64_t off, uint32_t len,
+				   struct lade_writer *out);
+
+/* [recipe-credit] RECIPEs of len encoded bytes are done with: give credit back when it is worth a message. */
+void lade_session_recv_recipe_done(struct lade_session_recv *machine, size_t len, struct lade_writer *out);
+
+/*
+ * True if the file in slot will not become whole in this attempt: it failed here, was aborted, or a run of it
+ * could not be had. Its pieces are then to be judged as they are.
+ */
+bool lade_session_recv_hopeless(const struct lade_session_recv *machine, uint32_t slot);
+
+/*
+ * [want-run] The run, record or described piece off, len of slot was checked on what landed. A run that
  * differs is asked for again alone, within limits.h and never after a RUN_ABORT. Returns 1
  * if that settles the file (event_out), else 0.
  */

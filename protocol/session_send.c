@@ -28,7 +28,8 @@ struct slot {
 	uint64_t new_size; /* what the last FILE_END named */
 	uint64_t next_off;
 	uint32_t turn;     /* counts the attempts in this slot */
-	uint32_t asked;    /* WANT_RUNs of this attempt that are still to be answered */
+	uint32_t asked;    /* WANT_RUNs and WANT_GAPs of this attempt that are still to be answered */
+	unsigned cut_class; /* it is described; 0: it is not */
 	bool aborted;      /* a RUN_ABORT was said in this attempt */
 };
 
@@ -48,6 +49,7 @@ struct lade_session_send {
 	uint64_t granted;     /* credit that there is when nothing is under way */
 	uint64_t credit;      /* bytes of entry stream that may still be said */
 	uint64_t said;        /* bytes of entry stream so far */
+	uint32_t recipe_credit; /* bytes of recipes that may still be said */
 	bool entries_ended;
 	bool ended;
 };
@@ -59,6 +61,7 @@ int lade_session_send_new(struct lade_session_send **machine_out)
 	if (!machine)
 		return LADE_E_MEMORY;
 	lade_session_send_limit(machine, LADE_ENTRY_CREDIT);
+	machine->recipe_credit = LADE_RECIPE_CREDIT;
 	*machine_out = machine;
 	return 0;
 }
@@ -206,14 +209,23 @@ static int step_credit(struct lade_session_send *machine, const struct lade_msg_
 	return machine->credit > machine->granted - (machine->said - decided) ? LADE_E_PROTOCOL : 1;
 }
 
-/* Begin an attempt to send size bytes of file in slot. */
-static void take_turn(struct slot *slot, void *file, uint64_t size)
+static int step_recipe_credit(struct lade_session_send *machine, uint32_t bytes)
 {
-	*slot = (struct slot){ .state = SLOT_WANTED, .file = file, .size = size, .new_size = size,
-			       .turn = slot->turn + 1 };
+	if (bytes > LADE_RECIPE_CREDIT - machine->recipe_credit)
+		return LADE_E_PROTOCOL;
+	machine->recipe_credit += bytes;
+	return 1;
 }
 
-static int step_want(struct lade_session_send *machine, const struct lade_msg_want *want,
+/* Begin an attempt to send size bytes of file in slot. */
+static void take_turn(struct slot *slot, void *file, uint64_t size, unsigned cut_class)
+{
+	*slot = (struct slot){ .state = SLOT_WANTED, .file = file, .size = size, .new_size = size,
+			       .turn = slot->turn + 1, .cut_class = cut_class };
+}
+
+/* cut_class 0: the file itself is wanted. */
+static int step_want(struct lade_session_send *machine, const struct lade_msg_want *want, unsigned cut_class,
 		     struct lade_send_event *event)
 {
 	struct slot *slot = &machine->slots[want->slot];
@@ -224,31 +236,64 @@ static int step_want(struct lade_session_send *machine, const struct lade_msg_wa
 	waiting = ring_at(machine, want->index);
 	if (!waiting->file)
 		return LADE_E_PROTOCOL;
-	take_turn(slot, waiting->file, waiting->size);
+	take_turn(slot, waiting->file, waiting->size, cut_class);
 	waiting->file = NULL;
 	machine->base = want->index + 1;
 	event->slot = want->slot;
 	event->file = slot->file;
+	event->cut_class = cut_class;
 	return 1;
 }
 
-static int step_want_run(struct lade_session_send *machine, const struct lade_msg_want_run *want,
-			 struct lade_send_event *event)
+static int step_want_recipe(struct lade_session_send *machine, const struct lade_msg_want_recipe *want,
+			    struct lade_send_event *event)
 {
-	struct slot *slot = &machine->slots[want->slot];
+	const struct lade_msg_want file = { want->slot, want->index };
 
-	if (slot->state == SLOT_FREE || want->len == 0 || want->off > slot->next_off ||
-	    want->len > slot->next_off - want->off)
+	if (want->cut_class < LADE_CUT_CLASS_MIN)
 		return LADE_E_PROTOCOL;
-	event->slot = want->slot;
+	return step_want(machine, &file, want->cut_class, event);
+}
+
+/* Ask for a range that was said of this attempt. 0 if nobody waits for the answer. */
+static int ask(struct slot *slot, uint64_t off, uint32_t len, struct lade_send_event *event)
+{
+	if (slot->state == SLOT_FREE || len == 0 || off > slot->next_off || len > slot->next_off - off)
+		return LADE_E_PROTOCOL;
 	event->file = slot->file;
-	event->off = want->off;
-	event->len = want->len;
+	event->off = off;
+	event->len = len;
 	event->turn = slot->turn;
 	if (slot->aborted)
 		return 0;
 	slot->asked++;
 	return 1;
+}
+
+/* [want-gap] */
+static int step_want_gap(struct lade_session_send *machine, const struct lade_msg_want_gap *want,
+			 struct lade_send_event *event)
+{
+	struct slot *slot = &machine->slots[want->slot];
+	uint32_t blocks;
+
+	if (want->block_len < LADE_BLOCK_MIN || !slot->cut_class)
+		return LADE_E_PROTOCOL;
+	blocks = (want->old_len + want->block_len - 1) / want->block_len;
+	if (want->signature.len != (size_t)blocks * LADE_BLOCK_DIGEST_LEN)
+		return LADE_E_PROTOCOL;
+	event->slot = want->slot;
+	event->old_len = want->old_len;
+	event->block_len = want->block_len;
+	event->signature = want->signature;
+	return ask(slot, want->off, want->len, event);
+}
+
+static int step_want_run(struct lade_session_send *machine, const struct lade_msg_want_run *want,
+			 struct lade_send_event *event)
+{
+	event->slot = want->slot;
+	return ask(&machine->slots[want->slot], want->off, want->len, event);
 }
 
 static int step_said(struct lade_session_send *machine, uint32_t number, bool again, struct lade_send_event *event)
@@ -260,8 +305,9 @@ static int step_said(struct lade_session_send *machine, uint32_t number, bool ag
 		return LADE_E_PROTOCOL;
 	event->slot = number;
 	event->file = slot->file;
+	event->cut_class = slot->cut_class;
 	if (again)
-		take_turn(slot, slot->file, slot->new_size);
+		take_turn(slot, slot->file, slot->new_size, slot->cut_class);
 	else
 		*slot = (struct slot){ .state = SLOT_FREE, .turn = slot->turn };
 	return 1;
@@ -292,7 +338,16 @@ int lade_session_send_step(struct lade_session_send *machine, const struct lade_
 		return step_credit(machine, &message->credit);
 	case LADE_MSG_WANT:
 		event_out->type = LADE_SEND_WANT;
-		return step_want(machine, &message->want, event_out);
+		return step_want(machine, &message->want, 0, event_out);
+	case LADE_MSG_WANT_RECIPE:
+		event_out->type = LADE_SEND_WANT;
+		return step_want_recipe(machine, &message->want_recipe, event_out);
+	case LADE_MSG_WANT_GAP:
+		event_out->type = LADE_SEND_WANT_GAP;
+		return step_want_gap(machine, &message->want_gap, event_out);
+	case LADE_MSG_RECIPE_CREDIT:
+		event_out->type = LADE_SEND_CREDIT;
+		return step_recipe_credit(machine, message->recipe_credit.bytes);
 	case LADE_MSG_WANT_RUN:
 		event_out->type = LADE_SEND_WANT_RUN;
 		return step_want_run(machine, &message->want_run, event_out);
@@ -360,6 +415,36 @@ int lade_session_send_hole(struct lade_session_send *machine, uint32_t slot, uin
 
 	advance(&machine->slots[slot], off, len);
 	lade_put_hole(out, &hole);
+	return out->error;
+}
+
+int lade_session_send_recipe(struct lade_session_send *machine, const struct lade_msg_recipe *recipe,
+			     struct lade_writer *out)
+{
+	struct slot *slot = &machine->slots[recipe->slot];
+	size_t start = out->len;
+
+	assert(slot->cut_class && recipe->off == slot->next_off);
+	lade_put_recipe(out, recipe);
+	if (out->error)
+		return out->error;
+	if (out->len - start > machine->recipe_credit) {
+		out->len = start;
+		return LADE_E_AGAIN;
+	}
+	machine->recipe_credit -= (uint32_t)(out->len - start);
+	advance(slot, recipe->off, recipe->len);
+	return 0;
+}
+
+int lade_session_send_patch(struct lade_session_send *machine, const struct lade_msg_patch *patch,
+			    struct lade_writer *out)
+{
+	struct slot *slot = &machine->slots[patch->slot];
+
+	assert(slot->cut_class && slot->asked);
+	slot->asked--;
+	lade_put_patch(out, patch);
 	return out->error;
 }
 

@@ -18,9 +18,10 @@
 struct lade_session_send;
 
 enum lade_send_event_type {
-	LADE_SEND_CREDIT,     /* entries may be sent again */
-	LADE_SEND_WANT,       /* the whole of file is wanted in slot */
+	LADE_SEND_CREDIT,     /* entries, or recipes, may be sent again */
+	LADE_SEND_WANT,       /* the whole of file is wanted in slot, or its recipe */
 	LADE_SEND_WANT_RUN,   /* the run off, len of the file in slot is wanted again */
+	LADE_SEND_WANT_GAP,   /* the range off, len of the file in slot, of which the receiver has old_len old bytes */
 	LADE_SEND_WANT_AGAIN, /* the whole of the file in slot, as its last FILE_END named it */
 	LADE_SEND_ACK,        /* slot is free; file is the caller's again */
 	LADE_SEND_END,        /* the receiver is done; say END too */
@@ -32,7 +33,10 @@ struct lade_send_event {
 	void *file;
 	uint64_t off;
 	uint32_t len;
-	uint32_t turn; /* of a WANT_RUN: see lade_session_send_answers() */
+	uint32_t turn; /* of a WANT_RUN or WANT_GAP: see lade_session_send_answers() */
+	unsigned cut_class; /* of a WANT: the file is to be described, cut so; 0: sent */
+	uint32_t old_len, block_len; /* of a WANT_GAP */
+	struct lade_slice signature; /* of a WANT_GAP; borrowed from the message */
 };
 
 /* Make a machine. The caller frees it with lade_session_send_free(). Returns 0 or LADE_E_MEMORY. */
@@ -75,7 +79,7 @@ int lade_session_send_step(struct lade_session_send *machine, const struct lade_
 void *lade_session_send_dropped(struct lade_session_send *machine);
 
 /*
- * True while the WANT_RUN that came as turn is still to be answered: neither was a
+ * True while the WANT_RUN or WANT_GAP that came as turn is still to be answered: neither was a
  * RUN_ABORT said since, nor has the receiver gone on to something else in this slot.
  * Ask right before answering.
  */
@@ -102,6 +106,17 @@ int lade_session_send_run_abort(struct lade_session_send *machine, uint32_t slot
 /* [hole] The next len bytes are zeros without blocks. */
 int lade_session_send_hole(struct lade_session_send *machine, uint32_t slot, uint64_t off,
 			   uint64_t len, struct lade_writer *out);
+
+/*
+ * [recipe] Describe the next piece of a file whose recipe is wanted. LADE_E_AGAIN where the credit for recipes does not
+ * suffice (nothing was written; try after a CREDIT event).
+ */
+int lade_session_send_recipe(struct lade_session_send *machine, const struct lade_msg_recipe *recipe,
+			     struct lade_writer *out);
+
+/* [patch] Answer a WANT_GAP. */
+int lade_session_send_patch(struct lade_session_send *machine, const struct lade_msg_patch *patch,
+			    struct lade_writer *out);
 
 /*
  * [file-end] All was said about the file in slot. changed: its second stat, in file_end, is not the

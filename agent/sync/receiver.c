@@ -204,6 +204,10 @@ static void *write_messages(void *argument)
 static int start(struct lade_receiver *receiver, struct lade_fault *fault)
 {
 	const struct lade_session_limits *limits = &receiver->session.limits;
+	const struct lade_recv_limits bounds = {
+		.slots = limits->slots, .want_runs = limits->want_runs, .want_gaps = limits->want_gaps,
+		.entry_credit = limits->entry_credit,
+	};
 	bool numeric = receiver->keep.options & LADE_OPTION_NUMERIC_IDS;
 
 	if (lade_session_recv_new(&receiver->machine) ||
@@ -211,7 +215,7 @@ static int start(struct lade_receiver *receiver, struct lade_fault *fault)
 	    lade_spool_new(&receiver->directories) || lade_spool_new(&receiver->deletions) ||
 	    lade_spool_new(&receiver->links))
 		return lade_fault_set(fault, LADE_E_MEMORY, "start the receiver", NULL);
-	lade_session_recv_limit(receiver->machine, limits->slots, limits->want_runs, limits->entry_credit);
+	lade_session_recv_limit(receiver->machine, &bounds);
 	return 0;
 }
 

@@ -19,6 +19,7 @@ struct lade_session_limits lade_session_limits_of(const struct lade_session_limi
 	return (struct lade_session_limits){
 		.slots = bound(from->slots, LADE_SLOTS_MAX),
 		.want_runs = bound(from->want_runs, LADE_WANT_RUNS_MAX),
+		.want_gaps = bound(from->want_gaps, LADE_WANT_GAPS_MAX),
 		.jobs = bound(from->jobs, LADE_JOBS_MAX),
 		.descriptors = bound(from->descriptors, LADE_DESCRIPTORS_MAX),
 		.bundle = bound(from->bundle, LADE_BUNDLE_FULL),

@@ -27,6 +27,7 @@
 struct lade_session_limits {
 	uint32_t slots;        /* receiver: LADE_SLOTS_MAX */
 	uint32_t want_runs;    /* receiver: LADE_WANT_RUNS_MAX */
+	uint32_t want_gaps;    /* receiver: LADE_WANT_GAPS_MAX */
 	uint32_t jobs;         /* receiver: LADE_JOBS_MAX */
 	uint32_t descriptors;  /* sender: LADE_DESCRIPTORS_MAX */
 	uint32_t bundle;       /* sender: LADE_BUNDLE_FULL; 1: each small file travels alone */

@@ -475,12 +475,13 @@ static int want(struct recv_fixture *fixture, uint64_t index)
 /* One slot, one request, and credit that is given back as soon as there is some. */
 static void test_a_session_of_ones(void **state)
 {
+	static const struct lade_recv_limits least = { 1, 1, 1, 1 };
 	struct recv_fixture fixture;
 	uint32_t slot;
 
 	(void)state;
 	recv_init(&fixture);
-	lade_session_recv_limit(fixture.machine, 1, 1, 1);
+	lade_session_recv_limit(fixture.machine, &least);
 	entries_ended(&fixture);
 	lade_session_recv_planned(fixture.machine, 1, 1, &fixture.out);
 	assert_true(fixture.out.len > 0);
