@@ -246,7 +246,11 @@ static int step_file_end(struct slot *slot, const struct lade_msg_file_end *end,
 	if (slot->next_off != slot->size)
 		slot->damaged = true;
 	slot->source = (struct lade_recv_source){ end->size, end->mtime_s, end->mtime_ns };
-	return settle(slot, end->slot, event);
+	if (settle(slot, end->slot, event))
+		return 1;
+	if (slot->described)
+		event_for(event, LADE_RECV_DESCRIBED, slot, end->slot);
+	return slot->described;
 }
 
 static int step_file_gone(struct slot *slot, const struct lade_msg_file_gone *gone, struct lade_recv_event *event)

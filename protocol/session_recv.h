@@ -27,6 +27,7 @@ enum lade_recv_event_type {
 	/* data; file and slot are set */
 	LADE_RECV_RUN, /* take the payload, then call lade_session_recv_verified() */
 	LADE_RECV_RECIPE, /* of the piece off, len: make it, then call lade_session_recv_verified() */
+	LADE_RECV_DESCRIBED, /* all pieces of the file were said */
 	LADE_RECV_PATCH,  /* the answer to gap: the new bytes by means of the old ones */
 	LADE_RECV_ABORTED, /* no gap of a described file will be answered any more */
 	LADE_RECV_HOLE,
@@ -130,8 +131,9 @@ int lade_session_recv_want_recipe(struct lade_session_recv *machine, const struc
 				  uint64_t size, void *file, struct lade_writer *out);
 
 /*
- * [want-gap] Ask for a gap, which lies in pieces that were described and not judged. LADE_E_AGAIN when as much as may be
- * is under way (nothing is written; some PATCH will come), LADE_E_MEMORY, or the writer's error.
+ * [want-gap] Ask for a gap, which lies in pieces that were described. LADE_E_AGAIN when as much as may be
+ * is under way (nothing is written; some answer will come), LADE_E_MEMORY, or the writer's error. Does nothing where
+ * the file has settled or is hopeless.
  */
 int lade_session_recv_want_gap(struct lade_session_recv *machine, uint32_t slot, const struct lade_recv_gap *gap,
 			       struct lade_slice signature, struct lade_writer *out);

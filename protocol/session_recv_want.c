@@ -111,7 +111,9 @@ int lade_session_recv_want_literal(struct lade_session_recv *machine, uint32_t n
 	struct slot *slot = &machine->slots[number];
 	struct again *again;
 
-	assert(slot->described && slot->pending && len && len <= slot->next_off - off);
+	assert(slot->described && len && len <= slot->next_off - off);
+	if (slot->settled || lade_session_recv_hopeless(machine, number))
+		return 0;
 	if (machine->waiting >= (machine->limits.want_runs + 1) / 2)
 		return LADE_E_AGAIN;
 	again = new_again(slot, off, len, AGAIN_MAX / 2);
@@ -153,7 +155,9 @@ int lade_session_recv_want_gap(struct lade_session_recv *machine, uint32_t numbe
 	};
 	struct slot *slot = &machine->slots[number];
 
-	assert(slot->described && slot->pending && gap->len && gap->len <= slot->next_off - gap->off);
+	assert(slot->described && gap->len && gap->len <= slot->next_off - gap->off);
+	if (slot->settled || lade_session_recv_hopeless(machine, number))
+		return 0;
 	if (machine->gaps == machine->limits.want_gaps ||
 	    (machine->gaps && machine->signatures + signature.len > LADE_SIGNATURES_MAX))
 		return LADE_E_AGAIN;

@@ -18,6 +18,8 @@
 #include "protocol/error.h"
 
 #define RING_FIRST_CAPACITY 256u
+/* The longest RECIPE: the list of its chunks, and less than this beside it. */
+#define RECIPE_LEN_MAX (LADE_RECIPE_MAX + 64u)
 
 enum slot_state { SLOT_FREE, SLOT_WANTED, SLOT_SAID };
 
@@ -418,20 +420,21 @@ int lade_session_send_hole(struct lade_session_send *machine, uint32_t slot, uin
 	return out->error;
 }
 
+bool lade_session_send_recipe_room(const struct lade_session_send *machine)
+{
+	return machine->recipe_credit >= RECIPE_LEN_MAX;
+}
+
 int lade_session_send_recipe(struct lade_session_send *machine, const struct lade_msg_recipe *recipe,
 			     struct lade_writer *out)
 {
 	struct slot *slot = &machine->slots[recipe->slot];
 	size_t start = out->len;
 
-	assert(slot->cut_class && recipe->off == slot->next_off);
+	assert(slot->cut_class && recipe->off == slot->next_off && lade_session_send_recipe_room(machine));
 	lade_put_recipe(out, recipe);
 	if (out->error)
 		return out->error;
-	if (out->len - start > machine->recipe_credit) {
-		out->len = start;
-		return LADE_E_AGAIN;
-	}
 	machine->recipe_credit -= (uint32_t)(out->len - start);
 	advance(slot, recipe->off, recipe->len);
 	return 0;

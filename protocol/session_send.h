@@ -107,10 +107,10 @@ int lade_session_send_run_abort(struct lade_session_send *machine, uint32_t slot
 int lade_session_send_hole(struct lade_session_send *machine, uint32_t slot, uint64_t off,
 			   uint64_t len, struct lade_writer *out);
 
-/*
- * [recipe] Describe the next piece of a file whose recipe is wanted. LADE_E_AGAIN where the credit for recipes does not
- * suffice (nothing was written; try after a CREDIT event).
- */
+/* True if the credit for recipes suffices for one more piece; else try after a CREDIT event. */
+bool lade_session_send_recipe_room(const struct lade_session_send *machine);
+
+/* [recipe] Describe the next piece of a file whose recipe is wanted. There is room for it. */
 int lade_session_send_recipe(struct lade_session_send *machine, const struct lade_msg_recipe *recipe,
 			     struct lade_writer *out);
 

@@ -26,6 +26,7 @@ void lade_incoming_free(struct incoming *file)
 		if (file->kept.fd >= 0)
 			close(file->kept.fd);
 	}
+	lade_delta_free(file->delta);
 	lade_directory_unref(file->directory);
 	free((void *)file->metadata.xattrs.data);
 	free(file);
@@ -149,12 +150,36 @@ static void committed(struct lade_receiver *receiver, struct incoming *file)
 	free(path);
 }
 
+/* What stands there has the right content already: give it its metadata. */
+static int mend(struct lade_receiver *receiver, struct incoming *file, struct lade_fault *fault)
+{
+	struct lade_metadata_place place = { -1, -1, file->name };
+	struct lade_fault problem;
+	struct stat st;
+	int fd, error = lade_directory_pin(file->directory, &fd, fault);
+
+	if (error)
+		return error;
+	place.directory_fd = fd;
+	if (fstatat(fd, file->name, &st, AT_SYMLINK_NOFOLLOW))
+		error = lade_fault_set(fault, LADE_E_SYSTEM, "stat", file->name);
+	else if (!lade_delta_is_of(file->delta, &st))
+		error = lade_fault_set(fault, LADE_E_CHANGED, "update", file->name);
+	else if (lade_metadata_apply(&receiver->keep, &file->metadata, &place, &st, true, receiver->identities, &problem))
+		lade_receiver_problem(receiver, file->directory, file->name, &problem);
+	lade_directory_unpin(file->directory);
+	return error;
+}
+
 bool lade_incoming_commit(struct lade_receiver *receiver, struct incoming *file, uint32_t attempt)
 {
+	bool untouched = file->delta && lade_delta_untouched(file->delta);
 	struct lade_fault fault;
-	int error = lade_incoming_open(receiver, file, attempt, &fault);
+	int error = untouched ? 0 : lade_incoming_open(receiver, file, attempt, &fault);
 
-	if (!error)
+	if (untouched)
+		error = mend(receiver, file, &fault);
+	else if (!error)
 		error = commit(receiver, file, &fault);
 	if (error)
 		lade_receiver_problem(receiver, file->directory, file->name, &fault);

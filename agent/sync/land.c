@@ -1,6 +1,6 @@
 /*
  * The workers and their queue: bundles of small files, runs to be checked, files that are
- * settled, descriptors to be copied.
+ * settled, descriptors to be copied, described files to be made.
  */
 #include "agent/sync/receiver_internal.h"
 
@@ -35,14 +35,18 @@ bool lade_receiver_queue(struct lade_receiver *receiver, const struct job *job)
 	return !failed;
 }
 
-/* Wait for a job. False when the session is over. Whoever has nothing to do lets what was said go out. */
-static bool take(struct lade_receiver *receiver, struct job *job_out)
+/*
+ * Wait for a job, or for a described file that has news: for jobs first, as the reader may wait for room among them. False
+ * when the session is over. Whoever has nothing to do lets what was said go out.
+ */
+static bool take(struct lade_receiver *receiver, struct job *job_out, struct delta **delta_out)
 {
 	struct lade_session *session = &receiver->session;
 	bool taken = false;
 
+	*delta_out = NULL;
 	lade_session_lock(session);
-	while (!receiver->job_count && !session->failed && !session->finished) {
+	while (!receiver->job_count && !receiver->ready && !session->failed && !session->finished) {
 		lade_session_queued(session, true);
 		pthread_cond_wait(&receiver->job_came, &session->lock);
 	}
@@ -52,13 +56,15 @@ static bool take(struct lade_receiver *receiver, struct job *job_out)
 		receiver->job_count--;
 		taken = true;
 		pthread_cond_signal(&receiver->job_taken);
+	} else {
+		*delta_out = lade_delta_take(receiver);
+		taken = *delta_out;
 	}
 	lade_session_unlock(session);
 	return taken;
 }
 
-/* buffer: for digests, or NULL where nothing is to be copied. */
-static void work(struct lade_receiver *receiver, const struct job *job, uint8_t *buffer)
+static void work(struct lade_receiver *receiver, const struct job *job, struct workspace *space)
 {
 	switch (job->type) {
 	case JOB_BUNDLE:
@@ -66,7 +72,7 @@ static void work(struct lade_receiver *receiver, const struct job *job, uint8_t 
 		free(job->payload);
 		break;
 	case JOB_VERIFY:
-		lade_receiver_verify_run(receiver, job, buffer);
+		lade_receiver_verify_run(receiver, job, space->buffer);
 		break;
 	case JOB_SETTLED:
 		lade_receiver_settled(receiver, &job->event);
@@ -82,15 +88,27 @@ void *lade_receiver_work(void *argument)
 	struct lade_receiver *receiver = argument;
 	enum lade_path path = receiver->session.settings->path;
 	/* Whoever asks for a zero-copy path by name gets it for the digests too. Without memory they are mapped as well. */
-	uint8_t *buffer = path == LADE_PATH_AUTO || path == LADE_PATH_COPY ? malloc(LADE_DIGEST_BUFFER_LEN) : NULL;
+	struct workspace space = {
+		.buffer = path == LADE_PATH_AUTO || path == LADE_PATH_COPY ? malloc(LADE_DIGEST_BUFFER_LEN) : NULL,
+	};
+	struct delta *delta;
 	struct job job;
 
-	while (take(receiver, &job)) {
-		if (lade_session_failed(&receiver->session))
+	lade_writer_init(&space.signature, LADE_SIGNATURE_MAX);
+	while (take(receiver, &job, &delta)) {
+		bool failed = lade_session_failed(&receiver->session);
+
+		if (delta && !failed)
+			lade_delta_work(receiver, delta, &space);
+		else if (!delta && failed)
 			dispose(&job);
-		else
-			work(receiver, &job, buffer);
+		else if (!delta)
+			work(receiver, &job, &space);
 	}
-	free(buffer);
+	free(space.buffer);
+	free(space.piece);
+	free(space.old);
+	lade_cut_stream_fini(&space.cuts);
+	lade_writer_fini(&space.signature);
 	return NULL;
 }

@@ -21,8 +21,8 @@
  */
 #define WRITE_PIECE ((size_t)32 << 10)
 
-/* The file cannot be written: say so, and let the rest of it pass by. */
-static void cannot_write(struct lade_receiver *receiver, const struct lade_recv_event *event, struct lade_fault *fault)
+void lade_receiver_cannot_write(struct lade_receiver *receiver, const struct lade_recv_event *event,
+				struct lade_fault *fault)
 {
 	struct incoming *file = event->file;
 
@@ -32,18 +32,26 @@ static void cannot_write(struct lade_receiver *receiver, const struct lade_recv_
 	lade_session_unlock(&receiver->session);
 }
 
-/* [want-run] Tell the machine what a run was worth. True: that settles the file, as next_out says. */
+/*
+ * [want-run] Tell the machine what a run was worth. True: that settles the file, as next_out says. Pieces of a
+ * described file may have waited for the run.
+ */
 static bool judged(struct lade_receiver *receiver, const struct lade_recv_event *event, bool good,
 		   struct lade_recv_event *next_out)
 {
-	int step;
+	struct delta *delta = ((struct incoming *)event->file)->delta;
+	bool settles;
 
 	lade_session_lock(&receiver->session);
-	step = lade_session_recv_verified(receiver->machine, event->slot, event->off, (uint32_t)event->len, good,
-					  lade_session_queue(&receiver->session), next_out);
+	settles = lade_session_recv_verified(receiver->machine, event->slot, event->off, (uint32_t)event->len, good,
+					     lade_session_queue(&receiver->session), next_out) == 1;
 	lade_session_queued(&receiver->session, !good);
+	if (delta && settles)
+		settles = !lade_delta_settles(delta, next_out);
+	else if (delta && (good || lade_session_recv_hopeless(receiver->machine, event->slot)))
+		lade_delta_landed(receiver, event);
 	lade_session_unlock(&receiver->session);
-	return step == 1;
+	return settles;
 }
 
 /* What a stage of a run has cost the calling thread since started. */
@@ -57,8 +65,7 @@ static void count_cost(struct lade_receiver *receiver, enum lade_path path, enum
 	lade_session_unlock(&receiver->session);
 }
 
-/* Write len bytes at off. */
-static int write_at(int fd, const uint8_t *data, size_t len, uint64_t off)
+int lade_receiver_write_at(int fd, const uint8_t *data, size_t len, uint64_t off)
 {
 	while (len) {
 		ssize_t put = pwrite(fd, data, len < WRITE_PIECE ? len : WRITE_PIECE, (off_t)off);
@@ -80,10 +87,10 @@ void lade_receiver_write_content(struct lade_receiver *receiver, const struct la
 	struct lade_fault fault;
 	int error = lade_incoming_open(receiver, file, event->attempt, &fault);
 
-	if (!error && write_at(file->temporary.fd, data, event->len, event->off))
+	if (!error && lade_receiver_write_at(file->temporary.fd, data, event->len, event->off))
 		error = lade_fault_set(&fault, LADE_E_TARGET, "write", file->name);
 	if (error)
-		cannot_write(receiver, event, &fault);
+		lade_receiver_cannot_write(receiver, event, &fault);
 }
 
 void lade_receiver_verify_run(struct lade_receiver *receiver, const struct job *job, uint8_t *buffer)
@@ -138,7 +145,7 @@ static int splice_run(struct lade_receiver *receiver, struct job *job, struct la
 	count_cost(receiver, LADE_PATH_SPLICE, LADE_STAGE_MOVE, job->event.len, started);
 	if (error == LADE_E_TARGET) {
 		fault->operation = "write";
-		cannot_write(receiver, &job->event, fault);
+		lade_receiver_cannot_write(receiver, &job->event, fault);
 		job->event.discard = true;
 		return discard(receiver, job->event.len - move.consumed, fault);
 	}
@@ -197,7 +204,7 @@ int lade_receiver_land_run(struct lade_receiver *receiver, const struct lade_rec
 	path = lade_path_choice_pick(&receiver->choice, event->len);
 	lade_session_unlock(session);
 	if (!run.discard && lade_incoming_open(receiver, run.file, run.attempt, fault)) {
-		cannot_write(receiver, &run, fault);
+		lade_receiver_cannot_write(receiver, &run, fault);
 		run.discard = true;
 	}
 	/* What was read ahead of the run is in memory already. */
@@ -208,7 +215,9 @@ int lade_receiver_land_run(struct lade_receiver *receiver, const struct lade_rec
 	if (error)
 		return error;
 	lade_session_lock(session);
-	session->progress.bytes_done += event->len;
+	/* Of a described file the pieces count, for which runs are only a part. */
+	if (!((struct incoming *)event->file)->delta)
+		session->progress.bytes_done += event->len;
 	session->totals.transferred_bytes += event->len;
 	lade_session_unlock(session);
 	return 0;

@@ -14,7 +14,13 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "agent/sync/cut_stream.h"
 #include "agent/sync/file_digest.h"
+
+/* Files that are shorter are not described, in bytes. */
+#define DESCRIBED_LEAST 512u
+/* Nor are those of which the old content is less than this part. */
+#define OLD_PART_LEAST 32u
 
 static void item(struct planner *planner, const struct place *place, uint32_t changes)
 {
@@ -363,6 +369,18 @@ static uint32_t file_changes(struct planner *planner, const struct place *place)
 	return changes;
 }
 
+/*
+ * True if it may cost less to say what differs from what is there than to send the file. Tiny files are
+ * sent sooner than described; of a file that is a small part of the new one little can be saved.
+ */
+static bool basis_pays(const struct planner *planner, const struct place *place)
+{
+	uint64_t size = place->entry->size, old_size = (uint64_t)place->st.st_size;
+
+	return place->exists && S_ISREG(place->st.st_mode) && size >= DESCRIBED_LEAST && old_size >= size / OLD_PART_LEAST &&
+		!(planner->receiver->keep.options & LADE_OPTION_WHOLE_FILE);
+}
+
 static struct incoming *new_incoming(struct planner *planner, const struct place *place, struct lade_fault *fault)
 {
 	size_t name_len = strlen(place->name);
@@ -386,7 +404,27 @@ static struct incoming *new_incoming(struct planner *planner, const struct place
 	file->in_new = place->level->target->empty;
 	file->leader = place->entry->link == LADE_LINK_LEADER ? place->index + 1 : 0;
 	memcpy(file->name, place->name, name_len);
+	if (basis_pays(planner, place)) {
+		file->cut_class = lade_cut_class_of(file->size);
+		if (lade_delta_new(file)) {
+			lade_incoming_free(file);
+			lade_fault_set(fault, LADE_E_MEMORY, "plan", NULL);
+			return NULL;
+		}
+	}
 	return file;
+}
+
+/* [want] [want-recipe] Lock held. */
+static int say_want(struct planner *planner, const struct place *place, struct incoming *file)
+{
+	const struct lade_msg_want_recipe recipe = { .index = place->index, .cut_class = file->cut_class };
+	struct lade_session_recv *machine = planner->receiver->machine;
+	struct lade_writer *queue = lade_session_queue(planner->session);
+
+	if (file->delta)
+		return lade_session_recv_want_recipe(machine, &recipe, file->size, file, queue);
+	return lade_session_recv_want(machine, place->index, file->size, file, queue);
 }
 
 /* [want] Ask for the content; wait for a slot. */
@@ -397,8 +435,7 @@ static int want(struct planner *planner, const struct place *place, struct incom
 
 	lade_session_lock(session);
 	lade_session_wait_room(session);
-	while ((error = lade_session_recv_want(planner->receiver->machine, place->index, file->size, file,
-					       lade_session_queue(session))) == LADE_E_AGAIN && !session->failed) {
+	while ((error = say_want(planner, place, file)) == LADE_E_AGAIN && !session->failed) {
 		lade_session_queued(session, true);
 		pthread_cond_wait(&planner->receiver->slot_freed, &session->lock);
 	}

@@ -83,6 +83,12 @@ static bool is_entry_stream(enum lade_message_type type)
 	return type >= LADE_MSG_ROOT && type <= LADE_MSG_ENTRIES_END;
 }
 
+/* True for what answers a request, so that another one may be made. */
+static bool is_answer(enum lade_message_type type)
+{
+	return type == LADE_MSG_RUN || type == LADE_MSG_RUN_ABORT || type == LADE_MSG_PATCH;
+}
+
 /* Hand len bytes of entry stream to the planner. More than the credit allows is a broken sender. */
 static int hand_on(struct lade_receiver *receiver, const uint8_t *bytes, size_t len)
 {
@@ -113,6 +119,7 @@ static int hear(struct lade_receiver *receiver, const struct lade_message *messa
 {
 	bool carries = message->type == LADE_MSG_RUN || message->type == LADE_MSG_BUNDLE;
 	struct lade_recv_event event;
+	struct incoming *file;
 	struct job job;
 	int step;
 
@@ -126,12 +133,24 @@ static int hear(struct lade_receiver *receiver, const struct lade_message *messa
 	step = lade_session_recv_step(receiver->machine, message, &event);
 	if (step == 1 && event.type == LADE_RECV_HOLE)
 		receiver->session.progress.bytes_done += event.len;
+	if (is_answer(message->type))
+		lade_delta_wake(receiver);
+	if (step == 1 && event.type == LADE_RECV_SETTLED) {
+		file = event.file;
+		if (file->delta && lade_delta_settles(file->delta, &event))
+			step = 0;
+	}
 	lade_session_unlock(&receiver->session);
 	if (step <= 0)
 		return step;
 	switch (event.type) {
 	case LADE_RECV_RUN:
 		return lade_receiver_land_run(receiver, &event, fault);
+	case LADE_RECV_RECIPE:
+	case LADE_RECV_DESCRIBED:
+	case LADE_RECV_PATCH:
+	case LADE_RECV_ABORTED:
+		return lade_delta_hear(receiver, &event);
 	case LADE_RECV_BUNDLE:
 		return take_bundle(receiver, message->bundle.count, payload_len, fault);
 	case LADE_RECV_DESCRIPTOR:
@@ -272,6 +291,7 @@ int lade_receiver_run(const struct lade_receiver_job *job, struct lade_msg_end *
 	receiver->session.role_waits[1] = &receiver->job_came;
 	receiver->session.role_waits[2] = &receiver->job_taken;
 	receiver->session.role_waits[3] = &receiver->slot_freed;
+	lade_block_key_derive(&receiver->block_key, &receiver->session.key);
 	lade_path_choice_init(&receiver->choice, job->settings->path, land_paths, 2);
 	lade_keep_init(&receiver->keep, job->settings->options, job->umask);
 	if (start(receiver, &fault))

@@ -1,7 +1,7 @@
 /*
  * The receiver's parts: receiver.c (reader, beginning and end), plan.c (the planner:
  * entries against the destination), land.c and land_*.c (workers: content into place), incoming.c and
- * settle.c (one file, and what becomes of it), finish.c (what is done when all content is
+ * settle.c (one file, and what becomes of it), delta.c and delta_*.c (a file that is made from old content), finish.c (what is done when all content is
  * there: hard links, deletions, directories).
  *
  * The reader lands runs and hands everything else on; the planner walks through the
@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <sys/stat.h>
 
+#include "agent/sync/cut_stream.h"
 #include "agent/sync/path_choice.h"
 #include "agent/sync/receiver.h"
 #include "agent/sync/session.h"
@@ -22,6 +23,7 @@
 #include "agent/tree/metadata.h"
 #include "agent/tree/spool.h"
 #include "agent/tree/temporary.h"
+#include "chunker/delta.h"
 #include "protocol/session_recv.h"
 
 /* A regular file from its WANT to its ACK. */
@@ -38,6 +40,8 @@ struct incoming {
 	struct lade_temporary kept;       /* a whole copy from an earlier attempt */
 	struct timespec kept_mtime;
 	uint64_t kept_size;
+	unsigned cut_class;               /* it is described, cut so; 0: it is not */
+	struct delta *delta;              /* it is described, and made from what is there; else NULL */
 	char name[];
 };
 
@@ -73,6 +77,15 @@ struct leader {
 	bool failed;
 };
 
+/* What a worker works with. */
+struct workspace {
+	uint8_t *buffer;             /* for digests, LADE_DIGEST_BUFFER_LEN; NULL where nothing is to be copied */
+	uint8_t *piece;              /* LADE_PAYLOAD_MAX; these two are made when they are first needed */
+	uint8_t *old;                /* LADE_GAP_OLD_MAX */
+	struct lade_cut_stream cuts;
+	struct lade_writer signature;
+};
+
 struct lade_receiver {
 	struct lade_session session;
 	const struct lade_receiver_job *job;
@@ -80,6 +93,8 @@ struct lade_receiver {
 	struct lade_writer entries;        /* entry stream that the planner has not taken yet */
 	struct job jobs[LADE_JOBS_MAX];
 	unsigned job_head, job_count;
+	struct delta *ready, *last_ready;  /* described files with news, for the workers */
+	struct delta *stalled;             /* described files that wait until less is asked for */
 	struct lade_path_choice choice;    /* how runs land */
 	pthread_cond_t entries_came, job_came, job_taken, slot_freed;
 	struct lade_spool *directories;    /* metadata to be set at the end, children first */
@@ -88,6 +103,7 @@ struct lade_receiver {
 	struct lade_identities *identities; /* NULL: ids are kept as numbers */
 	atomic_int unnamed;                /* whether temporaries without a name work: 1, -1; 0: not tried yet */
 
+	struct lade_block_key block_key;
 	uint8_t *run; /* the reader's: LADE_PAYLOAD_MAX bytes of address space for a run that is copied, or NULL */
 
 	/* set by the planner before anything else reads them */
@@ -125,6 +141,51 @@ void lade_receiver_verify_run(struct lade_receiver *receiver, const struct job *
 /* Content that is in memory goes into its file; a failure is the file's. */
 void lade_receiver_write_content(struct lade_receiver *receiver, const struct lade_recv_event *event,
 				 const uint8_t *data);
+
+/* Write len bytes at off. Returns 0 or LADE_E_TARGET with errno. */
+int lade_receiver_write_at(int fd, const uint8_t *data, size_t len, uint64_t off);
+
+/* The file cannot be written: say so, and let the rest of it pass by. */
+void lade_receiver_cannot_write(struct lade_receiver *receiver, const struct lade_recv_event *event,
+				struct lade_fault *fault);
+
+/* ---- delta.c ---- */
+
+/* Prepare file to be made from what stands under its name. 0 or LADE_E_MEMORY. */
+int lade_delta_new(struct incoming *file);
+
+/* Free what file has for that. NULL does nothing. */
+void lade_delta_free(struct delta *delta);
+
+/* Begin afresh: another attempt is asked for. */
+void lade_delta_reset(struct delta *delta);
+
+/* True if the file came out as what stands under its name, which was not touched: its metadata is all there is to set. */
+bool lade_delta_untouched(const struct delta *delta);
+
+/* True if st is of that very file, and it has not changed since it was opened. */
+bool lade_delta_is_of(const struct delta *delta, const struct stat *st);
+
+/*
+ * Hear of a described file: a piece, a patch, the end of them, the end of all hope. event is the machine's. Reader's
+ * thread. 0 or LADE_E_MEMORY.
+ */
+int lade_delta_hear(struct lade_receiver *receiver, const struct lade_recv_event *event);
+
+/* A file settles: true if a worker is busy with it, who will see to that. Lock held. */
+bool lade_delta_settles(struct delta *delta, const struct lade_recv_event *event);
+
+/* A range of a described file has landed; or has not, and will not. Lock held. */
+void lade_delta_landed(struct lade_receiver *receiver, const struct lade_recv_event *event);
+
+/* Something that was asked for has come: a file that waits for that may go on. Lock held. */
+void lade_delta_wake(struct lade_receiver *receiver);
+
+/* The next file that is ready, which the caller is to work on; NULL if there is none. Lock held. */
+struct delta *lade_delta_take(struct lade_receiver *receiver);
+
+/* Work on a described file until there is no news of it. */
+void lade_delta_work(struct lade_receiver *receiver, struct delta *delta, struct workspace *space);
 
 /* ---- land_bundle.c ---- */
 

@@ -65,8 +65,9 @@ static void answered(struct lade_sender *sender, struct source *source)
 static void wanted(struct lade_sender *sender, const struct lade_send_event *event)
 {
 	struct source *source = event->file;
-	bool small = source->size <= LADE_SMALL_MAX && source->dense;
+	bool small = source->size <= LADE_SMALL_MAX && source->dense && !event->cut_class;
 
+	source->cut_class = event->cut_class;
 	sender->files[event->slot] = source;
 	answered(sender, source);
 	queue_slot(small ? &sender->small : &sender->large, event->slot);
@@ -78,13 +79,45 @@ static void wanted(struct lade_sender *sender, const struct lade_send_event *eve
 	}
 }
 
-static int wanted_run(struct lade_sender *sender, const struct lade_send_event *event)
+/* [want-run] [want-gap] A range is wanted. Whoever asks for more than it may is a broken receiver. */
+static int wanted_range(struct lade_sender *sender, const struct lade_send_event *event)
 {
-	if (sender->again_count == LADE_WANT_RUNS_MAX)
+	struct wanted_range range = {
+		.slot = event->slot, .off = event->off, .len = event->len, .turn = event->turn,
+		.block_len = event->block_len, .old_len = event->old_len,
+		.signature_len = (uint32_t)event->signature.len,
+	};
+
+	/* One that is alone may be of any length. */
+	if (sender->range_count == LADE_WANTED_RANGES_MAX ||
+	    (sender->signatures_len && sender->signatures_len + range.signature_len > LADE_SIGNATURES_MAX))
 		return LADE_E_PROTOCOL;
-	sender->again[(sender->again_head + sender->again_count++) % LADE_WANT_RUNS_MAX] =
-		(struct wanted_run){ event->slot, event->off, event->len, event->turn };
+	if (range.signature_len) {
+		range.signature = malloc(range.signature_len);
+		if (!range.signature)
+			return LADE_E_MEMORY;
+		memcpy(range.signature, event->signature.data, range.signature_len);
+	}
+	sender->signatures_len += range.signature_len;
+	sender->ranges[(sender->range_head + sender->range_count++) % LADE_WANTED_RANGES_MAX] = range;
 	return 0;
+}
+
+void lade_sender_forget_ranges(struct lade_sender *sender, uint32_t slot)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < sender->range_count; i++) {
+		struct wanted_range *range = &sender->ranges[(sender->range_head + i) % LADE_WANTED_RANGES_MAX];
+
+		if (range->slot == slot) {
+			sender->signatures_len -= range->signature_len;
+			free(range->signature);
+		} else {
+			sender->ranges[(sender->range_head + kept++) % LADE_WANTED_RANGES_MAX] = *range;
+		}
+	}
+	sender->range_count = kept;
 }
 
 static void acknowledged(struct lade_sender *sender, const struct lade_send_event *event)
@@ -120,7 +153,8 @@ static int hear_locked(struct lade_sender *sender, const struct lade_message *me
 		wanted(sender, &event);
 		break;
 	case LADE_SEND_WANT_RUN:
-		return wanted_run(sender, &event);
+	case LADE_SEND_WANT_GAP:
+		return wanted_range(sender, &event);
 	case LADE_SEND_ACK:
 		acknowledged(sender, &event);
 		*released_out = event.file;
@@ -363,6 +397,8 @@ static void stop(struct lade_sender *sender)
 	struct source *source;
 
 	lade_walk_free(sender->walk);
+	for (uint32_t i = 0; i < sender->range_count; i++)
+		free(sender->ranges[(sender->range_head + i) % LADE_WANTED_RANGES_MAX].signature);
 	while (sender->machine && (source = lade_session_send_abandon(sender->machine)))
 		lade_source_free(source);
 	lade_session_send_free(sender->machine);

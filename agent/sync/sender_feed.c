@@ -17,11 +17,11 @@ static const enum lade_path send_paths[] = { LADE_PATH_COPY, LADE_PATH_SENDFILE 
 /* So much control does not wait for a payload, in bytes. */
 #define CONTROL_MUCH 1024u
 
-enum work_type { WORK_NONE, WORK_BUNDLE, WORK_RUN, WORK_AGAIN };
+enum work_type { WORK_NONE, WORK_BUNDLE, WORK_RUN, WORK_RANGE };
 
 struct work {
 	enum work_type type;
-	struct wanted_run again;
+	struct wanted_range range;
 };
 
 int lade_feed_write_control(struct feeder *feeder, uint32_t payload_len, struct lade_fault *fault)
@@ -115,14 +115,22 @@ static struct work choose(struct feeder *feeder)
 		sender->descriptors >= sender->session.limits.descriptors;
 	bool large = feeder->large.open || (sender->large.count && !descriptors_full);
 	struct work work = { WORK_NONE, { 0 } };
+	const struct source *source = NULL;
 
 	if (feeder->session->failed || sender->ending)
 		return work;
-	if (sender->again_count) {
-		work.type = WORK_AGAIN;
-		work.again = sender->again[sender->again_head];
-		sender->again_head = (sender->again_head + 1) % LADE_WANT_RUNS_MAX;
-		sender->again_count--;
+	if (large)
+		source = feeder->large.open ? feeder->large.source :
+			sender->files[sender->large.slots[sender->large.head]];
+	/* A recipe waits for credit, and what is behind it in the queue with it. */
+	if (source && source->cut_class && !lade_session_send_recipe_room(sender->machine))
+		large = false;
+	if (sender->range_count) {
+		work.type = WORK_RANGE;
+		work.range = sender->ranges[sender->range_head];
+		sender->range_head = (sender->range_head + 1) % LADE_WANTED_RANGES_MAX;
+		sender->range_count--;
+		sender->signatures_len -= work.range.signature_len;
 	} else if (bundle_ready(sender) && !(large && feeder->bundle_last)) {
 		work.type = WORK_BUNDLE;
 	} else if (large) {
@@ -156,14 +164,18 @@ static bool next_work(struct feeder *feeder, struct lade_writer *queued, bool *h
 
 static int do_work(struct feeder *feeder, const struct work *work, struct lade_fault *fault)
 {
+	int error;
+
 	feeder->bundle_last = work->type == WORK_BUNDLE;
 	switch (work->type) {
 	case WORK_BUNDLE:
 		return lade_feed_send_bundle(feeder, fault);
 	case WORK_RUN:
 		return lade_feed_next_run(feeder, fault);
-	case WORK_AGAIN:
-		return lade_feed_send_again(feeder, &work->again, fault);
+	case WORK_RANGE:
+		error = lade_feed_send_range(feeder, &work->range, fault);
+		free(work->range.signature);
+		return error;
 	case WORK_NONE:
 		break;
 	}
@@ -197,10 +209,14 @@ static void feed(struct feeder *feeder)
 void *lade_sender_feed(void *argument)
 {
 	struct lade_sender *sender = argument;
-	struct feeder feeder = { .sender = sender, .session = &sender->session, .window_fd = -1, .large.fd = -1 };
+	struct feeder feeder = { .sender = sender, .session = &sender->session, .window_fd = -1, .large.fd = -1,
+				 .asked.fd = -1 };
 	struct lade_fault fault;
 
 	lade_writer_init(&feeder.control, LADE_CONTROL_MAX);
+	lade_writer_init(&feeder.chunks, LADE_RECIPE_MAX);
+	lade_writer_init(&feeder.patch, LADE_PATCH_MAX);
+	lade_block_key_derive(&feeder.block_key, &sender->session.key);
 	lade_path_choice_init(&feeder.choice, sender->session.settings->path, send_paths, 2);
 	feeder.bundle = malloc(LADE_BUNDLE_MAX);
 	if (feeder.bundle) {
@@ -210,6 +226,11 @@ void *lade_sender_feed(void *argument)
 		lade_session_fail(&sender->session, &fault);
 	}
 	lade_feed_close_large(&feeder);
+	lade_feed_close_asked(&feeder);
+	lade_cut_stream_fini(&feeder.cuts);
+	lade_digest_stream_free(feeder.piece);
+	lade_writer_fini(&feeder.chunks);
+	lade_writer_fini(&feeder.patch);
 	free(feeder.bundle);
 	free(feeder.run);
 	lade_writer_fini(&feeder.control);

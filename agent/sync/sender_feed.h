@@ -1,6 +1,7 @@
 /*
  * The feeder's parts: sender_feed.c (what is next, and what is said of a file),
- * sender_bundle.c (small files), sender_large.c (files in runs), sender_run.c (one run).
+ * sender_bundle.c (small files), sender_large.c (files in runs, and their recipes), sender_run.c (one run),
+ * sender_describe.c (one piece of a recipe), sender_range.c (what is asked for of a file).
  * They run in the one thread that writes to the connection. Stays in agent/sync/.
  *
  * Functions that write return 0, or a failure of the connection; what is wrong with a
@@ -9,11 +10,13 @@
 #ifndef LADE_AGENT_SYNC_SENDER_FEED_H
 #define LADE_AGENT_SYNC_SENDER_FEED_H
 
+#include "agent/sync/cut_stream.h"
 #include "agent/sync/path_choice.h"
 #include "agent/sync/sender_internal.h"
+#include "chunker/delta.h"
 #include "transport/mapping.h"
 
-/* The file that is being sent in runs. */
+/* The file that is being sent in runs, or described. */
 struct large {
 	bool open;
 	uint32_t slot;
@@ -22,6 +25,13 @@ struct large {
 	uint64_t off;
 	uint64_t extent_end; /* data goes on at least to here */
 	bool cut_short;      /* it is shorter than announced, or unreadable from here on */
+	bool cutting;        /* described: cuts has been started, with this extent */
+};
+
+/* The file of which a range was asked for last: several in a row are the rule. */
+struct asked_file {
+	int fd; /* -1: none */
+	uint32_t slot, turn;
 };
 
 struct feeder {
@@ -36,6 +46,12 @@ struct feeder {
 	int window_fd;
 	uint64_t window_off;
 	uint8_t *run; /* LADE_RUN_DEFAULT bytes, for a run that is read: made when it is first needed */
+	struct lade_cut_stream cuts;      /* of the file that is being described */
+	struct lade_writer chunks;        /* of the piece at hand */
+	struct lade_digest_stream *piece; /* its digest */
+	struct lade_block_key block_key;
+	struct lade_writer patch;
+	struct asked_file asked;
 	bool again;       /* the run at hand was asked for again: it is copied, so that it stays what its digest says */
 	bool bundle_last; /* the last turn was a bundle's: the next is a run's */
 };
@@ -64,14 +80,27 @@ int lade_feed_send_bundle(struct feeder *feeder, struct lade_fault *fault);
 /* Send the next run of the file that is being sent in runs; before its first the file is opened, after its last ended. */
 int lade_feed_next_run(struct feeder *feeder, struct lade_fault *fault);
 
-/*
- * [want-run] Send a run that did not arrive as it was sent. Until it is answered the receiver
- * may not let go of the slot, so the source stays; afterwards it is not looked at.
- */
-int lade_feed_send_again(struct feeder *feeder, const struct wanted_run *wanted, struct lade_fault *fault);
-
 /* Forget the file that is being sent. */
 void lade_feed_close_large(struct feeder *feeder);
+
+/* ---- sender_describe.c ---- */
+
+/*
+ * [recipe] Describe the next piece of the open file. There is credit for it. Returns 0, 1 if the file is no longer that
+ * long (or unreadable), or a failure.
+ */
+int lade_feed_describe(struct feeder *feeder, struct lade_fault *fault);
+
+/* ---- sender_range.c ---- */
+
+/*
+ * [want-run] [patch] Send a range that was asked for. Until it is answered the receiver
+ * may not let go of the slot, so the source stays; afterwards it is not looked at.
+ */
+int lade_feed_send_range(struct feeder *feeder, const struct wanted_range *wanted, struct lade_fault *fault);
+
+/* Close the file of which a range was sent last. */
+void lade_feed_close_asked(struct feeder *feeder);
 
 /* ---- sender_run.c ---- */
 

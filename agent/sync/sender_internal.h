@@ -28,6 +28,7 @@ struct source {
 	bool bundled;                     /* counted in unanswered */
 	bool lent;                        /* counted in descriptors */
 	bool dense;                       /* has no holes: its blocks cover its size */
+	unsigned cut_class;               /* it is to be described; 0: sent */
 	char name[];
 };
 
@@ -37,12 +38,19 @@ struct slot_queue {
 	uint32_t head, count;
 };
 
-struct wanted_run {
+/* A range of a file that was asked for: as it is, or as a patch of what the receiver has. */
+struct wanted_range {
 	uint32_t slot;
 	uint64_t off;
 	uint32_t len;
-	uint32_t turn; /* see lade_session_send_answers() */
+	uint32_t turn;      /* see lade_session_send_answers() */
+	uint32_t block_len; /* of the signature; 0: as it is */
+	uint32_t old_len;
+	uint8_t *signature; /* owned; of signature_len bytes */
+	uint32_t signature_len;
 };
+
+#define LADE_WANTED_RANGES_MAX (LADE_WANT_RUNS_MAX + LADE_WANT_GAPS_MAX)
 
 struct lade_sender {
 	struct lade_session session;
@@ -51,8 +59,9 @@ struct lade_sender {
 	struct slot_queue small, large;
 	uint64_t small_len;                        /* content bytes of the files in small */
 	uint64_t unanswered;                       /* content bytes that left in bundles and were not acknowledged */
-	struct wanted_run again[LADE_WANT_RUNS_MAX];
-	uint32_t again_head, again_count;
+	struct wanted_range ranges[LADE_WANTED_RANGES_MAX];
+	uint32_t range_head, range_count;
+	size_t signatures_len;                     /* of these */
 	unsigned descriptors;                      /* in flight */
 	bool ending;                               /* END is queued: nothing comes after it */
 
@@ -73,6 +82,9 @@ void *lade_sender_feed(void *sender);
 
 /* Free a source and let go of its directory. NULL does nothing. */
 void lade_source_free(struct source *source);
+
+/* Forget the ranges of slot that were asked for: nobody waits for them any more. Lock held. */
+void lade_sender_forget_ranges(struct lade_sender *sender, uint32_t slot);
 
 /* Take what stat says into source: size, times, holes. */
 void lade_source_update(struct source *source, const struct stat *st);

@@ -1,5 +1,5 @@
 /*
- * Large files: one at a time, extent by extent and run by run; and runs that are asked for again.
+ * Large files, and those that are described: one at a time, extent by extent, run by run or piece by piece.
  */
 #include "agent/sync/sender_feed.h"
 
@@ -79,7 +79,7 @@ static int begin_large(struct feeder *feeder, struct lade_fault *fault)
 	large->open = true;
 	if (!lade_source_same(large->source, &st))
 		return end_large(feeder, fault);
-	if (feeder->session->connection->kind == LADE_CONNECTION_PAIR)
+	if (feeder->session->connection->kind == LADE_CONNECTION_PAIR && !large->source->cut_class)
 		return send_descriptor(feeder, fault);
 	/* Read-ahead to the end: the file is read once, in order (posix_fadvise(2)). */
 	(void)posix_fadvise(large->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
@@ -114,6 +114,7 @@ static void find_extent(struct feeder *feeder)
 		lade_session_unlock(feeder->session);
 	}
 	large->off = data_off;
+	large->cutting = false;
 	found = lseek(large->fd, (off_t)data_off, SEEK_HOLE);
 	large->extent_end = found < 0 || (uint64_t)found > size ? size : (uint64_t)found;
 }
@@ -130,17 +131,19 @@ static int go_on_large(struct feeder *feeder, struct lade_fault *fault)
 		find_extent(feeder);
 	if (large->cut_short || large->off >= large->source->size)
 		return 0;
-	len = large->extent_end - large->off;
-	run.off = large->off;
-	run.len = len < LADE_RUN_DEFAULT ? (uint32_t)len : LADE_RUN_DEFAULT;
-	result = lade_feed_send_run(feeder, large->fd, large->source->size, &run, fault);
-	if (result < 0)
-		return result;
-	if (result)
+	if (large->source->cut_class) {
+		result = lade_feed_describe(feeder, fault);
+	} else {
+		len = large->extent_end - large->off;
+		run.off = large->off;
+		run.len = len < LADE_RUN_DEFAULT ? (uint32_t)len : LADE_RUN_DEFAULT;
+		result = lade_feed_send_run(feeder, large->fd, large->source->size, &run, fault);
+		if (!result)
+			large->off += run.len;
+	}
+	if (result == 1)
 		large->cut_short = true;
-	else
-		large->off += run.len;
-	return 0;
+	return result < 0 ? result : 0;
 }
 
 int lade_feed_next_run(struct feeder *feeder, struct lade_fault *fault)
@@ -153,41 +156,4 @@ int lade_feed_next_run(struct feeder *feeder, struct lade_fault *fault)
 	if (!error && large->open && (large->cut_short || large->off >= large->source->size))
 		error = end_large(feeder, fault);
 	return error;
-}
-
-/* The source of a run that is still to be answered for; NULL if the answer is no longer awaited. */
-static struct source *asked_source(struct feeder *feeder, const struct wanted_run *wanted)
-{
-	struct source *source = NULL;
-
-	lade_session_lock(feeder->session);
-	if (lade_session_send_answers(feeder->sender->machine, wanted->slot, wanted->turn))
-		source = feeder->sender->files[wanted->slot];
-	lade_session_unlock(feeder->session);
-	return source;
-}
-
-int lade_feed_send_again(struct feeder *feeder, const struct wanted_run *wanted, struct lade_fault *fault)
-{
-	struct source *source = asked_source(feeder, wanted);
-	struct lade_msg_run run = { .slot = wanted->slot, .off = wanted->off, .len = wanted->len };
-	struct stat st;
-	int fd, result = 1;
-
-	if (!source)
-		return 0;
-	fd = lade_feed_open_source(source, &st);
-	if (fd >= 0) {
-		lade_feed_close_window(feeder);
-		feeder->again = true;
-		if (lade_source_same(source, &st))
-			result = lade_feed_send_run(feeder, fd, source->size, &run, fault);
-		feeder->again = false;
-		lade_feed_close_window(feeder);
-		close(fd);
-	}
-	if (result != 1)
-		return result;
-	/* What was announced and could not be completed has been aborted already. */
-	return asked_source(feeder, wanted) ? lade_feed_abort_run(feeder, &run, fault) : 0;
 }

@@ -106,6 +106,7 @@ int lade_feed_abort_run(struct feeder *feeder, const struct lade_msg_run *run, s
 {
 	lade_session_lock(feeder->session);
 	lade_session_send_run_abort(feeder->sender->machine, run->slot, run->off, run->len, &feeder->control);
+	lade_sender_forget_ranges(feeder->sender, run->slot);
 	lade_session_unlock(feeder->session);
 	return lade_feed_write_control(feeder, 0, fault);
 }

@@ -33,6 +33,8 @@ static void try_again(struct lade_receiver *receiver, struct incoming *file, con
 		lade_temporary_discard(&file->temporary, fd);
 		lade_directory_unpin(file->directory);
 	}
+	if (file->delta)
+		lade_delta_reset(file->delta);
 	lade_session_lock(&receiver->session);
 	source = lade_session_recv_source(receiver->machine, event->slot);
 	file->size = source.size;

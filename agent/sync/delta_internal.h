@@ -1,0 +1,123 @@
+/*
+ * A file that is made from old content, for delta.c (news and what becomes of it), delta_piece.c (a
+ * piece against the basis) and delta_gap.c (asking for what the basis lacks). Stays in agent/sync/.
+ *
+ * The reader leaves news; one worker at a time works on a file, and all but the first part of
+ * struct delta is that worker's own. A worker never waits for the peer: what may not be asked for yet
+ * is kept, and then pieces are left where they are, unread, so that their credit stops the sender.
+ */
+#ifndef LADE_AGENT_SYNC_DELTA_INTERNAL_H
+#define LADE_AGENT_SYNC_DELTA_INTERNAL_H
+
+#include "agent/sync/basis.h"
+#include "agent/sync/receiver_internal.h"
+
+enum news_type {
+	NEWS_PIECE,     /* event is the RECIPE's, bytes its chunks */
+	NEWS_DESCRIBED, /* all pieces were said */
+	NEWS_PATCH,     /* event is the PATCH's, bytes the ops */
+	NEWS_LANDED,    /* off, len of event landed as a run; or nothing more will, as the machine knows */
+};
+
+/* Something that the reader heard. */
+struct news {
+	struct news *next;
+	enum news_type type;
+	struct lade_recv_event event; /* its digest and data are the next ones */
+	uint8_t digest[LADE_DIGEST_LEN];
+	size_t len;
+	uint8_t bytes[];
+};
+
+/* News in the order in which they came. */
+struct news_list {
+	struct news *first, **end; /* end: where the next one is hung; NULL: list is empty and new */
+};
+
+/* A piece that lacks something still. */
+struct piece {
+	uint64_t off;
+	uint32_t len, missing;
+	uint8_t digest[LADE_DIGEST_LEN];
+};
+
+/* A stretch of new bytes that is in the basis. */
+struct stretch {
+	uint64_t off, old_off, len;
+};
+
+/* A stretch of new bytes that is not, up to what was looked at; len 0: there is none. */
+struct gap {
+	uint64_t off, len, old_off; /* old_off: where the basis goes on after what was found before it */
+};
+
+/* Whether a worker is to look at a file. */
+enum delta_state { DELTA_IDLE, DELTA_READY, DELTA_BUSY };
+
+struct delta {
+	/* under the session's lock */
+	struct news_list pieces_said, news;
+	enum delta_state state;
+	struct delta *next_ready;
+	bool settled;                   /* whoever is busy with it is to act on verdict */
+	struct lade_recv_event verdict;
+	bool stalled;                   /* in the receiver's list of those that wait to ask */
+	struct delta *next_stalled;
+
+	struct incoming *file;
+	uint32_t slot;                  /* these two: of the first news */
+	bool opened;                    /* the basis was looked for */
+	struct lade_basis basis;        /* fd -1: there is none */
+	bool in_place;                  /* so far every piece is in the basis at its own place ... */
+	bool untouched;                 /* ... and the sizes are the same, so nothing was written yet */
+	uint64_t in_place_to;           /* up to here */
+	bool no_clones;                 /* the file system cannot share extents */
+	size_t last_chunk;              /* found last, or LADE_BASIS_NONE */
+	struct gap gap;
+	struct lade_recv_gap *asks;     /* to be asked for, from ask_first on; block_len 0: as a literal */
+	size_t ask_first, ask_count, ask_capacity;
+	struct piece *pieces;           /* rising */
+	size_t piece_count, piece_capacity;
+	uint64_t patched_len, literal_len; /* of the last patches: what they made, and of how much */
+	unsigned dull;                  /* signatures have not paid lately; counts gaps since */
+};
+
+/* The outcome of work on a file. What goes wrong with it is reported where that is found, and makes it hopeless. */
+enum { DELTA_GOES_ON = 0, DELTA_SETTLED = 1 };
+
+/* Judge a piece. Returns DELTA_SETTLED when that settles the file: then it is gone, or begins afresh. */
+int lade_delta_judge(struct lade_receiver *receiver, struct delta *delta, uint64_t off, uint32_t len, bool good);
+
+/* The file cannot be made here, as fault says: report that, and give it up. */
+void lade_delta_fail(struct lade_receiver *receiver, struct delta *delta, struct lade_fault *fault);
+
+/* len bytes from off on are there now: judge the pieces that lacked nothing else. data: they themselves, or NULL. */
+int lade_delta_filled(struct lade_receiver *receiver, struct delta *delta, uint64_t off, uint64_t len,
+		      const uint8_t *data, struct workspace *space);
+
+/* ---- delta_piece.c ---- */
+
+/* [recipe] Take a piece: what the basis has is put in its place, the rest becomes gaps. */
+int lade_delta_take_piece(struct lade_receiver *receiver, struct delta *delta, const struct news *news,
+			  struct workspace *space);
+
+/* ---- delta_gap.c ---- */
+
+/* Extend the gap, or begin one, by len new bytes at off. False: no memory. */
+bool lade_delta_widen_gap(struct delta *delta, uint64_t off, uint64_t len);
+
+/* The gap ends; right: where the basis goes on behind it, or the basis' size at the end of the file, or LADE_DELTA_UNKNOWN. */
+#define LADE_DELTA_UNKNOWN UINT64_MAX
+bool lade_delta_close_gap(struct delta *delta, uint64_t right);
+
+/* A range to be asked for as it is. False: no memory. */
+bool lade_delta_add_literal(struct delta *delta, uint64_t off, uint64_t len);
+
+/* [want-gap] Ask for what is to be asked for, as far as may be now. */
+void lade_delta_ask(struct lade_receiver *receiver, struct delta *delta, struct workspace *space);
+
+/* [patch] Make the bytes of a gap. */
+int lade_delta_take_patch(struct lade_receiver *receiver, struct delta *delta, const struct news *news,
+			  struct workspace *space);
+
+#endif

@@ -1,0 +1,348 @@
+/*
+ * A piece against the basis. As long as everything is in its old place nothing is cut here: the
+ * piece is digested where it stands. From the first difference on the basis is cut, and its chunks
+ * are looked up by name.
+ *
+ * A piece of which nothing is missing is put together in memory, checked there and written;
+ * where the file system can share extents, they are shared, and checked in the new file.
+ */
+#include "agent/sync/delta_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/sync/file_digest.h"
+
+/* Extents that are shorter are copied: sharing costs a call, and fragments the file. */
+#define CLONE_LEAST (128u << 10)
+/* No file system has larger blocks; alignment to them suits those with smaller ones. */
+#define BLOCK_LEN 4096u
+
+/* A piece as it is put together. */
+struct assembly {
+	const struct news *said;
+	uint64_t off;
+	uint32_t len, missing;
+	struct stretch stretches[LADE_RECIPE_MAX / (1 + LADE_CHUNK_NAME_LEN) + 1];
+	size_t count;
+};
+
+static void out_of_memory(struct lade_receiver *receiver, struct delta *delta)
+{
+	struct lade_fault fault;
+
+	lade_fault_set(&fault, LADE_E_MEMORY, "receive", delta->file->name);
+	lade_delta_fail(receiver, delta, &fault);
+}
+
+/* The temporary file is open after this, or the file has failed (false). */
+static bool need_temporary(struct lade_receiver *receiver, struct delta *delta, const struct news *news)
+{
+	struct lade_fault fault;
+
+	if (lade_incoming_open(receiver, delta->file, news->event.attempt, &fault) == 0)
+		return true;
+	lade_delta_fail(receiver, delta, &fault);
+	return false;
+}
+
+static bool write_or_fail(struct lade_receiver *receiver, struct delta *delta, const uint8_t *data, size_t len, uint64_t off)
+{
+	struct lade_fault fault;
+
+	if (lade_receiver_write_at(delta->file->temporary.fd, data, len, off) == 0)
+		return true;
+	lade_fault_set(&fault, LADE_E_TARGET, "write", delta->file->name);
+	lade_delta_fail(receiver, delta, &fault);
+	return false;
+}
+
+/* Look for the basis, once. Without one everything is asked for. */
+static void open_basis(struct delta *delta)
+{
+	struct incoming *file = delta->file;
+	int fd;
+
+	delta->opened = true;
+	if (lade_directory_pin(file->directory, &fd, NULL))
+		return;
+	if (lade_basis_open(&delta->basis, fd, file->name) == 0) {
+		delta->in_place = true;
+		delta->untouched = (uint64_t)delta->basis.st.st_size == file->size;
+	}
+	lade_directory_unpin(file->directory);
+}
+
+/* ---- in its old place ---- */
+
+static bool read_old(const struct delta *delta, uint64_t off, uint32_t len, uint8_t *buffer)
+{
+	const struct lade_range range = { delta->basis.fd, off, len };
+
+	return lade_range_read(&range, buffer, NULL) == 0;
+}
+
+/* True if the basis has the piece at its own place; then its bytes are in space->piece. */
+static bool same_place(struct lade_receiver *receiver, const struct delta *delta, const struct news *news,
+		       struct workspace *space)
+{
+	uint64_t size = (uint64_t)delta->basis.st.st_size;
+	uint8_t digest[LADE_DIGEST_LEN];
+
+	if (news->event.off > size || news->event.len > size - news->event.off ||
+	    !read_old(delta, news->event.off, (uint32_t)news->event.len, space->piece))
+		return false;
+	lade_digest(&receiver->session.key, space->piece, news->event.len, digest);
+	return lade_digest_equal(digest, news->digest);
+}
+
+/*
+ * The first difference in a file that so far was its own basis: what was only looked at is copied now. The kernel's copy
+ * of a file that did not change meanwhile is taken as it is; if it did, those bytes are asked for.
+ */
+static bool copy_untouched(struct lade_receiver *receiver, struct delta *delta, const struct news *news)
+{
+	struct lade_move move = {
+		.in_fd = delta->basis.fd, .out_fd = -1, .len = delta->in_place_to,
+		.path = receiver->session.settings->path,
+	};
+	struct lade_fault fault;
+
+	delta->untouched = false;
+	if (!need_temporary(receiver, delta, news))
+		return false;
+	move.out_fd = delta->file->temporary.fd;
+	if (!move.len || (lade_move(receiver->session.movers, &move, &fault) == 0 && lade_basis_unchanged(&delta->basis)))
+		return true;
+	if (move.len && fault.code == LADE_E_TARGET) {
+		fault.operation = "write";
+		lade_delta_fail(receiver, delta, &fault);
+		return false;
+	}
+	if (lade_delta_add_literal(delta, 0, delta->in_place_to))
+		return true;
+	out_of_memory(receiver, delta);
+	return false;
+}
+
+/* ---- by chunks ---- */
+
+/* Add what chunk i of the basis has to the assembly, in one stretch with what comes before it where that is possible. */
+static void add_stretch(struct delta *delta, struct assembly *assembly, uint64_t off, size_t i)
+{
+	const struct lade_basis_chunk *chunk = &delta->basis.chunks[i];
+	uint64_t len = chunk[1].off - chunk->off;
+	struct stretch *last = assembly->count ? &assembly->stretches[assembly->count - 1] : NULL;
+
+	if (last && last->off + last->len == off && last->old_off + last->len == chunk->off)
+		last->len += len;
+	else
+		assembly->stretches[assembly->count++] = (struct stretch){ off, chunk->off, len };
+}
+
+/* One chunk of the piece. False: no memory. */
+static bool place_chunk(struct delta *delta, struct assembly *assembly, uint64_t off, const struct lade_recipe_chunk *chunk)
+{
+	size_t likely = delta->last_chunk == LADE_BASIS_NONE ? 0 : delta->last_chunk + 1;
+	size_t found = delta->basis.cut ? lade_basis_find(&delta->basis, chunk, likely) : LADE_BASIS_NONE;
+
+	if (found == LADE_BASIS_NONE) {
+		assembly->missing += chunk->len;
+		return lade_delta_widen_gap(delta, off, chunk->len);
+	}
+	if (!lade_delta_close_gap(delta, delta->basis.chunks[found].off))
+		return false;
+	add_stretch(delta, assembly, off, found);
+	delta->last_chunk = found;
+	return true;
+}
+
+/* Find the chunks of the piece in the basis. False: no memory. */
+static bool place_chunks(struct delta *delta, struct assembly *assembly)
+{
+	const struct news *news = assembly->said;
+	struct lade_recipe_chunk chunk = { assembly->len, lade_chunk_name(news->digest) };
+	struct lade_reader reader;
+	uint64_t off = assembly->off;
+
+	if (!news->len)
+		return place_chunk(delta, assembly, off, &chunk);
+	lade_reader_init(&reader, news->bytes, news->len);
+	while (lade_recipe_get(&reader, &chunk) == 1) {
+		if (!place_chunk(delta, assembly, off, &chunk))
+			return false;
+		off += chunk.len;
+	}
+	return true;
+}
+
+/* Share the extents of a stretch, as far as they are aligned. Returns the bytes before them in *head_out and their length, 0 if none were. */
+static uint64_t clone_stretch(struct lade_receiver *receiver, struct delta *delta, const struct stretch *stretch,
+			      uint64_t *head_out)
+{
+	uint64_t head = (BLOCK_LEN - stretch->off % BLOCK_LEN) % BLOCK_LEN;
+	struct lade_move move = {
+		.in_fd = delta->basis.fd, .out_fd = delta->file->temporary.fd,
+		.path = LADE_PATH_CLONE, .only = true,
+	};
+	struct lade_fault fault;
+
+	if (delta->no_clones || stretch->off % BLOCK_LEN != stretch->old_off % BLOCK_LEN ||
+	    stretch->len < CLONE_LEAST + head)
+		return 0;
+	move.in_off = (off_t)(stretch->old_off + head);
+	move.out_off = (off_t)(stretch->off + head);
+	move.len = (stretch->len - head) / BLOCK_LEN * BLOCK_LEN;
+	if (lade_move(receiver->session.movers, &move, &fault)) {
+		delta->no_clones = true;
+		return 0;
+	}
+	*head_out = head;
+	return move.len;
+}
+
+/* Write a stretch whose bytes are at data. *cloned_out is set if part of it is shared instead. */
+static bool put_stretch(struct lade_receiver *receiver, struct delta *delta, const struct stretch *stretch,
+			const uint8_t *data, bool *cloned_out)
+{
+	uint64_t head = 0, cloned = clone_stretch(receiver, delta, stretch, &head), tail = head + cloned;
+
+	if (!cloned)
+		return write_or_fail(receiver, delta, data, stretch->len, stretch->off);
+	*cloned_out = true;
+	return write_or_fail(receiver, delta, data, head, stretch->off) &&
+		write_or_fail(receiver, delta, data + tail, stretch->len - tail, stretch->off + tail);
+}
+
+/* True if what is in the temporary file is the piece. */
+static bool landed_well(struct lade_receiver *receiver, const struct delta *delta, const struct news *news,
+			struct workspace *space)
+{
+	const struct lade_range range = { delta->file->temporary.fd, news->event.off, (uint32_t)news->event.len };
+	uint8_t digest[LADE_DIGEST_LEN];
+
+	return lade_range_digest(&range, &receiver->session.key, space->buffer, digest, NULL) == 0 &&
+		lade_digest_equal(digest, news->digest);
+}
+
+/* Put what the basis has into its place. Returns 1, 0 if it is not what its names say, -1 if the file has failed. */
+static int assemble(struct lade_receiver *receiver, struct delta *delta, struct assembly *assembly, struct workspace *space)
+{
+	const struct news *news = assembly->said;
+	uint8_t digest[LADE_DIGEST_LEN];
+	bool cloned = false;
+
+	for (size_t i = 0; i < assembly->count; i++) {
+		const struct stretch *stretch = &assembly->stretches[i];
+
+		if (!read_old(delta, stretch->old_off, (uint32_t)stretch->len,
+			      space->piece + (stretch->off - assembly->off)))
+			return 0;
+	}
+	if (!assembly->missing) {
+		lade_digest(&receiver->session.key, space->piece, assembly->len, digest);
+		if (!lade_digest_equal(digest, news->digest))
+			return 0;
+	}
+	for (size_t i = 0; i < assembly->count; i++) {
+		const struct stretch *stretch = &assembly->stretches[i];
+
+		if (!put_stretch(receiver, delta, stretch, space->piece + (stretch->off - assembly->off), &cloned))
+			return -1;
+	}
+	return assembly->missing || !cloned || landed_well(receiver, delta, news, space);
+}
+
+/* The piece lacks something: keep it until that has come. False: no memory. */
+static bool keep_piece(struct delta *delta, const struct assembly *assembly)
+{
+	struct piece *piece;
+
+	if (delta->piece_count == delta->piece_capacity) {
+		size_t capacity = delta->piece_capacity ? 2 * delta->piece_capacity : 4;
+		struct piece *pieces = realloc(delta->pieces, capacity * sizeof(*pieces));
+
+		if (!pieces)
+			return false;
+		delta->pieces = pieces;
+		delta->piece_capacity = capacity;
+	}
+	piece = &delta->pieces[delta->piece_count++];
+	*piece = (struct piece){ assembly->off, assembly->len, assembly->missing, { 0 } };
+	memcpy(piece->digest, assembly->said->digest, LADE_DIGEST_LEN);
+	return true;
+}
+
+/* From the first difference on: the basis by its chunks. */
+static int take_chunks(struct lade_receiver *receiver, struct delta *delta, const struct news *news, struct workspace *space)
+{
+	struct assembly *assembly = malloc(sizeof(*assembly));
+	int result = DELTA_GOES_ON, made;
+
+	if (!assembly) {
+		out_of_memory(receiver, delta);
+		return lade_delta_judge(receiver, delta, news->event.off, (uint32_t)news->event.len, false);
+	}
+	assembly->said = news;
+	assembly->off = news->event.off;
+	assembly->len = (uint32_t)news->event.len;
+	assembly->missing = 0;
+	assembly->count = 0;
+	made = place_chunks(delta, assembly) ? 1 : -1;
+	if (made < 0)
+		out_of_memory(receiver, delta);
+	else
+		made = assemble(receiver, delta, assembly, space);
+	if (made == 1 && assembly->missing && !keep_piece(delta, assembly)) {
+		out_of_memory(receiver, delta);
+		made = -1;
+	}
+	/* What is not there although it was found makes a bad piece: all of it is asked for. */
+	if (made != 1 || !assembly->missing)
+		result = lade_delta_judge(receiver, delta, assembly->off, assembly->len, made == 1);
+	free(assembly);
+	return result;
+}
+
+/* Leave the old places: copy what was only looked at, and cut the basis. False: the file has failed. */
+static bool leave_places(struct lade_receiver *receiver, struct delta *delta, const struct news *news, struct workspace *space)
+{
+	unsigned cut_class = delta->file->cut_class;
+
+	delta->in_place = false;
+	if (delta->untouched && !copy_untouched(receiver, delta, news))
+		return false;
+	if (delta->basis.fd >= 0 &&
+	    lade_basis_cut(&delta->basis, &receiver->session.key, cut_class, &space->cuts) == LADE_E_MEMORY) {
+		out_of_memory(receiver, delta);
+		return false;
+	}
+	return true;
+}
+
+int lade_delta_take_piece(struct lade_receiver *receiver, struct delta *delta, const struct news *news,
+			  struct workspace *space)
+{
+	uint64_t off = news->event.off;
+	uint32_t len = (uint32_t)news->event.len;
+	bool made = false;
+
+	if (!space->piece)
+		space->piece = malloc(LADE_PAYLOAD_MAX);
+	if (!delta->opened)
+		open_basis(delta);
+	if (!space->piece) {
+		out_of_memory(receiver, delta);
+		return lade_delta_judge(receiver, delta, off, len, false);
+	}
+	if (delta->in_place && same_place(receiver, delta, news, space)) {
+		made = delta->untouched || (need_temporary(receiver, delta, news) &&
+					    write_or_fail(receiver, delta, space->piece, len, off));
+		delta->in_place_to = off + len;
+		return lade_delta_judge(receiver, delta, off, len, made);
+	}
+	if ((delta->in_place && !leave_places(receiver, delta, news, space)) || !need_temporary(receiver, delta, news))
+		return lade_delta_judge(receiver, delta, off, len, false);
+	return take_chunks(receiver, delta, news, space);
+}
