@@ -1,0 +1,184 @@
+/*
+ * The constants of chunker/cut and the choice of an engine. All arithmetic is on
+ * integers, so that all machines cut alike.
+ *
+ * Invariant: an engine is used only after it cut a made-up buffer as the portable one
+ * does, so a processor or an emulator with a broken instruction costs speed, not the
+ * agreement of two sides.
+ */
+#include "chunker/cut.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chunker/cut_internal.h"
+#include "protocol/byteorder.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Words that are made of the run key: factor, match and before, then the keys of the hash. */
+#define CONSTANT_WORDS 12u
+#define FACTOR_BITS 57u
+
+/* The test of an engine: several sequences of chunks of the smallest class. */
+#define TRIAL_LEN 24000u
+#define TRIAL_RANDOM_LEN 14000u
+#define TRIAL_PERIOD 61u
+#define TRIAL_STRIDE 149u
+#define TRIAL_COUNT 9u
+
+static_assert(CONSTANT_WORDS * 8 % LADE_DIGEST_LEN == 0, "the constants are whole digests");
+
+static const struct lade_cut_engine *const engines[] = {
+#ifdef LADE_CUT_X86
+	&lade_cut_avx512,
+	&lade_cut_vpclmul,
+	&lade_cut_pclmul,
+#endif
+#ifdef LADE_CUT_NEON
+	&lade_cut_neon,
+#endif
+	&lade_cut_portable,
+};
+
+/* The choice of this process; set once. */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static const struct lade_cut_engine *chosen;
+
+/*
+ * Lengths and thresholds. A byte is a candidate with a probability of 2^-(8 + bits); a hash of 64
+ * bits is below the early threshold so often that a byte is a cut once in 4 * normal_len.
+ */
+static void set_class(struct lade_cut *cut, unsigned cut_class)
+{
+	size_t nominal_len = (size_t)1 << cut_class;
+	/* Eight candidates in a nominal length; the byte before has no more than eight bits. */
+	unsigned bits = cut_class - 11 < 8 ? cut_class - 11 : 8;
+
+	/* Just above a multiple of a page, or the repeating headers of pages hold two phases apart. */
+	cut->normal_len = nominal_len / 32 * 33 + 5;
+	cut->min_len = cut->normal_len / 2;
+	cut->max_len = cut->normal_len * 2;
+	cut->before_mask = (uint8_t)((1u << bits) - 1);
+	cut->threshold_early = (UINT64_C(1) << 63) / cut->normal_len << (7 + bits);
+	cut->threshold_late = cut->threshold_early << 4;
+}
+
+/* Expand a run key to the constants: digests of a label with a counter, as little-endian words. */
+static void set_constants(struct lade_cut *cut, const struct lade_run_key *key)
+{
+	static const char label[] = "lade: where chunks are cut";
+	const size_t label_len = sizeof(label) - 1;
+	uint8_t seed[sizeof(label) - 1 + 4], bytes[CONSTANT_WORDS * 8];
+
+	memcpy(seed, label, label_len);
+	for (uint32_t i = 0; i < sizeof(bytes) / LADE_DIGEST_LEN; i++) {
+		lade_put_le32(seed + label_len, i);
+		lade_digest(key, seed, sizeof(seed), bytes + i * LADE_DIGEST_LEN);
+	}
+	cut->factor = lade_get_le64(bytes) & ((UINT64_C(1) << FACTOR_BITS) - 1);
+	cut->factor |= UINT64_C(1) << (FACTOR_BITS - 1) | 1;
+	cut->match = bytes[8] | 1;
+	cut->before = bytes[9] & 0xfe;
+	for (unsigned i = 0; i < COUNT(cut->window_keys); i++)
+		cut->window_keys[i] = lade_get_le64(bytes + 16 + 8 * i);
+	for (unsigned i = 0; i < COUNT(cut->final_keys); i++)
+		cut->final_keys[i] = lade_get_le64(bytes + 80 + 8 * i);
+}
+
+static void set_products(struct lade_cut *cut)
+{
+	for (unsigned byte = 0; byte < COUNT(cut->products); byte++) {
+		cut->products[byte] = 0;
+		for (unsigned bit = 0; bit < 8; bit++)
+			if (byte >> bit & 1)
+				cut->products[byte] ^= cut->factor << bit;
+	}
+}
+
+/* All but the engine. */
+static void prepare(struct lade_cut *cut, const struct lade_run_key *key, unsigned cut_class)
+{
+	assert(cut_class >= LADE_CUT_CLASS_MIN && cut_class <= LADE_CUT_CLASS_MAX);
+	memset(cut, 0, sizeof(*cut));
+	set_class(cut, cut_class);
+	set_constants(cut, key);
+	set_products(cut);
+}
+
+/* Noise, then a pattern that repeats: cuts of every kind, among them those at the maximum. */
+static void fill_trial(uint8_t data[TRIAL_LEN])
+{
+	uint64_t state = 1;
+
+	for (size_t i = 0; i < TRIAL_RANDOM_LEN; i++) {
+		state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+		data[i] = (uint8_t)(state >> 56);
+	}
+	for (size_t i = TRIAL_RANDOM_LEN; i < TRIAL_LEN; i++)
+		data[i] = data[i - TRIAL_PERIOD];
+}
+
+/* True if an engine cuts as the portable one does. */
+static bool agrees(const struct lade_cut_engine *engine)
+{
+	struct lade_run_key key;
+	struct lade_cut cut;
+	uint8_t data[TRIAL_LEN];
+
+	for (unsigned i = 0; i < LADE_RUN_KEY_LEN; i++)
+		key.bytes[i] = (uint8_t)(i * 37 + 11);
+	prepare(&cut, &key, LADE_CUT_CLASS_MIN);
+	fill_trial(data);
+	for (size_t trial = 0; trial < TRIAL_COUNT; trial++)
+		for (size_t off = trial * TRIAL_STRIDE, len; off < TRIAL_LEN; off += len) {
+			len = lade_cut_portable.next(&cut, data + off, TRIAL_LEN - off);
+			if (engine->next(&cut, data + off, TRIAL_LEN - off) != len)
+				return false;
+		}
+	return true;
+}
+
+const struct lade_cut_engine *const *lade_cut_engines(size_t *count_out)
+{
+	*count_out = COUNT(engines);
+	return engines;
+}
+
+const struct lade_cut_engine *lade_cut_choose(const struct lade_cut_engine *const *among, size_t count, const char *wanted)
+{
+	for (size_t i = 0; i < count; i++)
+		if ((!wanted || !strcmp(among[i]->name, wanted)) && among[i]->usable() && agrees(among[i]))
+			return among[i];
+	return wanted ? lade_cut_choose(among, count, NULL) : among[count - 1];
+}
+
+static void choose_once(void)
+{
+	chosen = lade_cut_choose(engines, COUNT(engines), getenv("LADE_CPU"));
+}
+
+static const struct lade_cut_engine *choice(void)
+{
+	pthread_once(&once, choose_once);
+	return chosen;
+}
+
+void lade_cut_init(struct lade_cut *cut, const struct lade_run_key *key, unsigned cut_class)
+{
+	prepare(cut, key, cut_class);
+	cut->engine = choice();
+}
+
+size_t lade_cut_next(const struct lade_cut *cut, const uint8_t *data, size_t len)
+{
+	assert(len > 0);
+	return cut->engine->next(cut, data, len);
+}
+
+const char *lade_cut_name(void)
+{
+	return choice()->name;
+}
