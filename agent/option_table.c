@@ -85,7 +85,7 @@ static const struct lade_option_row rows[] = {
 	BITS("verify", 0, LADE_OPTION_VERIFY, BYTES, "digest copies on one host too"),
 	BITS("fail-changed", 0, LADE_OPTION_FAIL_CHANGED, BYTES,
 	     "exit status 24 if a file kept changing"),
-	SWITCH("whole-file", 'W', WHOLE_FILE, BYTES, "send whole files (what happens so far)"),
+	SWITCH("whole-file", 'W', WHOLE_FILE, BYTES, "send whole files, not what differs (the rule on one host)"),
 	VALUE("path", NULL, 0, PATH, "NAME", BYTES,
 	      "how bytes move: auto, sendfile, ...; see 'lade paths'"),
 

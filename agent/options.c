@@ -79,15 +79,6 @@ static int apply_text(const char **text, const struct lade_option_use *use,
 	return 0;
 }
 
-static int apply_whole_file(const struct lade_option_use *use, struct lade_complaint *complaint)
-{
-	if (use->on)
-		return 0;
-	return lade_complain(complaint, LADE_EXIT_USAGE,
-			     "option '%s': delta transfer comes later, files are sent whole; " HINT,
-			     use->spelled);
-}
-
 /* Long because there are many options; each is a line. */
 static int apply_option(struct lade_options *options, const struct lade_option_use *use,
 			struct lade_complaint *complaint)
@@ -131,7 +122,8 @@ static int apply_option(struct lade_options *options, const struct lade_option_u
 	case LADE_SYNC_PATH:
 		return apply_path(options, use, complaint);
 	case LADE_SYNC_WHOLE_FILE:
-		return apply_whole_file(use, complaint);
+		options->whole_file = use->on ? 1 : -1;
+		return 0;
 	case LADE_SYNC_HELP:
 		options->help = true;
 		return ENOUGH;
@@ -262,6 +254,9 @@ static int check(struct lade_options *options, struct lade_complaint *complaint)
 				     "lade+tcp:// needs --token-file=FILE; " HINT);
 	if (options->human > 3)
 		options->human = 3;
+	/* On one host reading both files costs more than copying one. */
+	if (options->whole_file > 0 || (!options->whole_file && options->remote.kind == LADE_ENDPOINT_LOCAL))
+		options->bits |= LADE_OPTION_WHOLE_FILE;
 	if ((options->itemize || options->verbose) && !options->quiet)
 		options->bits |= LADE_OPTION_ITEMIZE;
 	return 0;

@@ -18,6 +18,7 @@ struct lade_options {
 	enum lade_path path;
 	struct lade_filter *filter; /* owned */
 
+	int whole_file;             /* 1: -W, -1: --no-whole-file, 0: neither */
 	unsigned verbose;
 	unsigned itemize;
 	unsigned human; /* 0: plain digits, 1: 1,234,567, 2: 1.23M, 3: in units of 1024 */

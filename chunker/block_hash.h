@@ -17,10 +17,10 @@
 
 #include "chunker/digest.h"
 #include "protocol/byteorder.h"
+#include "protocol/limits.h"
 
-/* Bits and bytes of a digest. */
+/* Bits of a digest. */
 #define LADE_BLOCK_DIGEST_BITS 48u
-#define LADE_BLOCK_DIGEST_LEN 6u
 
 #define LADE_BLOCK_PRIME (((uint64_t)1 << 61) - 1)
 

@@ -23,10 +23,6 @@
 
 #include "chunker/digest.h"
 
-/* Classes: log2 of the nominal length of chunks in bytes, 4 KiB to 1 MiB. Chunks of random data are about 1.2 times as long. */
-#define LADE_CUT_CLASS_MIN 12u
-#define LADE_CUT_CLASS_MAX 20u
-
 /* Bytes that the hash at a candidate covers; the shortest chunk is much longer. */
 #define LADE_CUT_WINDOW_LEN 64u
 

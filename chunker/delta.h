@@ -20,10 +20,6 @@
 #include "chunker/block_hash.h"
 #include "protocol/bytes.h"
 
-/* Bytes of a block; the last one of a range may be shorter. */
-#define LADE_BLOCK_MIN 64u
-#define LADE_BLOCK_MAX 65536u
-
 /* Most blocks of one signature. */
 #define LADE_SIGNATURE_COUNT_MAX (1u << 20)
 

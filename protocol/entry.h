@@ -36,9 +36,9 @@ enum lade_option {
 	LADE_OPTION_NUMERIC_IDS = 1u << 15,
 	LADE_OPTION_FSYNC = 1u << 16,       /* files reach the disk before they are renamed */
 	LADE_OPTION_VERIFY = 1u << 17,      /* digest local copies too */
-	LADE_OPTION_WHOLE_FILE = 1u << 19,  /* files are sent whole, never described */
 	LADE_OPTION_FAIL_CHANGED = 1u << 18, /* a file that kept changing counts as vanished (24) */
-	LADE_OPTIONS_KNOWN = (1u << 19) - 1,
+	LADE_OPTION_WHOLE_FILE = 1u << 19,  /* files are sent whole, never described */
+	LADE_OPTIONS_KNOWN = (1u << 20) - 1,
 };
 
 /* Bits of ITEM's changes (see [item]). */

@@ -32,8 +32,8 @@
 #define LADE_FILE_SIZE_MAX INT64_MAX    /* off_t */
 #define LADE_RUN_TRIES 3u               /* how often one run is asked for again */
 #define LADE_WANT_RUNS_MAX 1024u        /* runs asked for again and not yet answered */
-#define LADE_CUT_CLASS_MIN 12u          /* average chunks of 4 KiB: log2 of it */
-#define LADE_CUT_CLASS_MAX 20u          /* average chunks of 1 MiB */
+#define LADE_CUT_CLASS_MIN 12u          /* log2 of the nominal length of chunks; of random data they are 1.2 times as long */
+#define LADE_CUT_CLASS_MAX 20u          /* 1 MiB */
 #define LADE_CHUNK_NAME_LEN 6u          /* the first bytes of a chunk's digest */
 #define LADE_RECIPE_MAX (16u << 10)     /* chunks of one piece of a recipe, encoded */
 #define LADE_RECIPE_CREDIT (4u << 20)   /* bytes of recipes in flight, see [recipe] */

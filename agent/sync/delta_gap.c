@@ -6,6 +6,7 @@
  */
 #include "agent/sync/delta_internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
