@@ -1,6 +1,6 @@
 /*
- * The constants of chunker/cut and the choice of an engine. All arithmetic is on
- * integers, so that all machines cut alike.
+ * What is common to all engines of chunker/cut: the constants, what becomes of a candidate, and
+ * the choice of an engine. All arithmetic is on integers, so that all machines cut alike.
  *
  * Invariant: an engine is used only after it cut a made-up buffer as the portable one
  * does, so a processor or an emulator with a broken instruction costs speed, not the
@@ -108,6 +108,78 @@ static void prepare(struct lade_cut *cut, const struct lade_run_key *key, unsign
 	set_products(cut);
 }
 
+/* The halves of the 128-bit product of a and b, added without carry. */
+static inline uint64_t fold(uint64_t a, uint64_t b)
+{
+#ifdef __SIZEOF_INT128__
+	unsigned __int128 product = (unsigned __int128)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+#else
+	uint64_t a_low = a & 0xffffffff, a_high = a >> 32, b_low = b & 0xffffffff, b_high = b >> 32;
+	uint64_t middle = a_high * b_low + (a_low * b_low >> 32);
+	uint64_t other = a_low * b_high + (middle & 0xffffffff);
+
+	return (a * b) ^ (a_high * b_high + (middle >> 32) + (other >> 32));
+#endif
+}
+
+/* One product of the hash of a window: of two words at p with two keys. */
+static inline uint64_t fold_words(const uint8_t *p, const uint64_t *keys)
+{
+	return fold(lade_cut_get_word(p) ^ keys[0], lade_cut_get_word(p + 8) ^ keys[1]);
+}
+
+/* The hash of a window: the LADE_CUT_WINDOW_LEN bytes before end. (In a loop it took twice as long.) */
+static inline uint64_t window_hash(const struct lade_cut *cut, const uint8_t *end)
+{
+	const uint8_t *window = end - LADE_CUT_WINDOW_LEN;
+	const uint64_t *keys = cut->window_keys;
+	uint64_t left = fold_words(window, keys) ^ fold_words(window + 16, keys + 2);
+	uint64_t right = fold_words(window + 32, keys + 4) ^ fold_words(window + 48, keys + 6);
+
+	return fold(left ^ cut->final_keys[0], (right << 32 | right >> 32) ^ cut->final_keys[1]);
+}
+
+/* Ask for the memory where the search for the next chunk will begin. */
+static void prefetch_next(const struct lade_cut_search *search)
+{
+	uintptr_t next = (uintptr_t)search->data + search->found_len + search->cut->min_len;
+
+	for (size_t off = 0; off < LADE_CUT_AHEAD_LEN; off += LADE_CUT_LINE_LEN)
+		lade_cut_prefetch(next + off);
+}
+
+bool lade_cut_judge(struct lade_cut_search *search, size_t off, uint64_t candidates)
+{
+	const struct lade_cut *cut = search->cut;
+
+	if (search->end - off < LADE_CUT_STEP_LEN)
+		candidates &= (UINT64_C(1) << (search->end - off)) - 1;
+	for (; candidates; candidates &= candidates - 1) {
+		size_t chunk_len = off + (size_t)__builtin_ctzll(candidates) + 1;
+		uint64_t hash = window_hash(cut, search->data + chunk_len);
+
+		if (hash < (chunk_len < cut->normal_len ? cut->threshold_early : cut->threshold_late)) {
+			search->found_len = chunk_len;
+			prefetch_next(search);
+			return true;
+		}
+		if (hash <= search->least) {
+			search->least = hash;
+			search->least_len = chunk_len;
+		}
+	}
+	return false;
+}
+
+size_t lade_cut_fallback(const struct lade_cut_search *search)
+{
+	bool at_maximum = search->end == search->cut->max_len;
+
+	return at_maximum && search->least_len ? search->least_len : search->end;
+}
+
 /* Noise, then a pattern that repeats: cuts of every kind, among them those at the maximum. */
 static void fill_trial(uint8_t data[TRIAL_LEN])
 {
@@ -147,7 +219,8 @@ const struct lade_cut_engine *const *lade_cut_engines(size_t *count_out)
 	return engines;
 }
 
-const struct lade_cut_engine *lade_cut_choose(const struct lade_cut_engine *const *among, size_t count, const char *wanted)
+const struct lade_cut_engine *lade_cut_choose(const struct lade_cut_engine *const *among, size_t count,
+					      const char *wanted)
 {
 	for (size_t i = 0; i < count; i++)
 		if ((!wanted || !strcmp(among[i]->name, wanted)) && among[i]->usable() && agrees(among[i]))

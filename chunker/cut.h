@@ -31,18 +31,25 @@ struct lade_cut_engine;
 /* A run key and a class, prepared; plain memory, constant after lade_cut_init(). */
 struct lade_cut {
 	const struct lade_cut_engine *engine; /* the code in use; static */
-	size_t min_len;                       /* a chunk's least length, but for the last one of a file: normal_len / 2 */
-	size_t normal_len;                    /* from here on a cut is 16 times as likely: class * 33/32 + 5 */
-	size_t max_len;                       /* a chunk's greatest length: 2 * normal_len */
-	uint64_t threshold_early;             /* below normal_len a candidate is a cut if its hash is less; 1 cut in 4 * normal_len bytes */
-	uint64_t threshold_late;              /* the same from normal_len on; 4 cuts in normal_len bytes */
-	uint64_t factor;                      /* K: 57 bits, the highest and the lowest of them set */
-	uint8_t match;                        /* C1, odd: a candidate is a byte of the product that equals it ... */
-	uint8_t before;                       /* C2, even: ... where these bits are those of the byte before, */
-	uint8_t before_mask;                  /* of which so many count: 1 to 8, by class */
-	uint64_t window_keys[8];              /* of the hash of the window: one for each of its words, */
-	uint64_t final_keys[2];               /* and two for what they come to */
-	uint64_t products[256];               /* factor times each byte, without carries: for the portable code */
+
+	/* Lengths in bytes: of the shortest chunk but for a file's last, and of the longest. */
+	size_t min_len;    /* normal_len / 2 */
+	size_t normal_len; /* nominal length * 33/32 + 5; from here on a cut is 16 times as likely */
+	size_t max_len;    /* normal_len * 2 */
+
+	/* A candidate is a cut if its hash is less: one cut in 4 * normal_len bytes, and four in normal_len. */
+	uint64_t threshold_early; /* below normal_len */
+	uint64_t threshold_late;  /* from normal_len on */
+
+	/* A candidate is a byte of the product with factor that equals match, where the byte before ... */
+	uint64_t factor;     /* K: 57 bits, the highest and the lowest of them set */
+	uint8_t match;       /* C1: odd */
+	uint8_t before;      /* C2: even; ... agrees with this in the bits of before_mask */
+	uint8_t before_mask; /* 1 to 8 low bits, by class */
+
+	uint64_t window_keys[8]; /* of the hash: one for each word of the window, */
+	uint64_t final_keys[2];  /* two for what these come to */
+	uint64_t products[256];  /* factor times each byte, without carries: for the portable code */
 };
 
 /*

@@ -1,7 +1,7 @@
 /*
  * What the engines of chunker/cut share: everything but the product that finds
- * candidates. Each cut_ENGINE.c gives a step, which tells the candidates among 64 bytes,
- * and lade_cut_search() around it is compiled into each of them.
+ * candidates. Each cut_ENGINE.c gives a step, which tells the candidates among 64 bytes;
+ * lade_cut_search() around it is compiled into each, what becomes of a candidate is in cut.c.
  *
  * The filter, as a definition: read data as a stream of bits, the lowest bit of each byte
  * first, and as a polynomial D over GF(2) whose coefficient n is bit n of the stream. Then
@@ -29,21 +29,31 @@
 #define LADE_CUT_FAR_WORDS 4
 #define LADE_CUT_FAR_SHIFT 37
 
-/* Bytes that one step judges, and bytes before them that it may read: the far tap's words, one more, and two for the portable engine. */
+/*
+ * Bytes that one step judges, and bytes before them that it may read: five words for the far
+ * tap, and two for the portable engine, which begins earlier.
+ */
 #define LADE_CUT_STEP_LEN 64u
 #define LADE_CUT_LEAD_LEN 56u
 
-/* How far ahead of a search memory is asked for, bytes. */
-#define LADE_CUT_PREFETCH_LEN 4096u
+/*
+ * How far ahead of a search memory is asked for, and how much of where the next search
+ * will begin once a cut is found: bytes. Each search begins beyond what the processor would
+ * read ahead by itself; for chunks of 8 KiB of data that is in no cache the two made a third.
+ */
+#define LADE_CUT_AHEAD_LEN 8192u
+#define LADE_CUT_LINE_LEN 64u
 
-/* Engines must become one loop each, whatever the compiler makes of their size. */
+/* A search must become one loop, with the engine's state in registers, however large the compiler finds it. */
 #define LADE_CUT_INLINE static inline __attribute__((always_inline))
 
 /* One way to cut; all give the same chunks. */
 struct lade_cut_engine {
 	const char *name;
-	bool (*usable)(void); /* whether this processor (and kernel) can run it */
-	size_t (*next)(const struct lade_cut *cut, const uint8_t *data, size_t len); /* lade_cut_next() */
+	/* True if this processor and kernel can run it. */
+	bool (*usable)(void);
+	/* lade_cut_next(). */
+	size_t (*next)(const struct lade_cut *cut, const uint8_t *data, size_t len);
 };
 
 extern const struct lade_cut_engine lade_cut_portable;
@@ -67,7 +77,8 @@ const struct lade_cut_engine *const *lade_cut_engines(size_t *count_out);
  * agrees with lade_cut_portable, among those called wanted. If there is none, or wanted is
  * NULL, among all. Any thread; takes below a millisecond.
  */
-const struct lade_cut_engine *lade_cut_choose(const struct lade_cut_engine *const *engines, size_t count, const char *wanted);
+const struct lade_cut_engine *lade_cut_choose(const struct lade_cut_engine *const *engines, size_t count,
+					      const char *wanted);
 
 /*
  * A step of an engine: bit i of what it returns says that block[i] is a candidate, for
@@ -103,38 +114,6 @@ LADE_CUT_INLINE void lade_cut_put_word(uint8_t *p, uint64_t word)
 	memcpy(p, &word, sizeof(word));
 }
 
-/* The halves of the 128-bit product of a and b, added without carry. */
-LADE_CUT_INLINE uint64_t lade_cut_fold(uint64_t a, uint64_t b)
-{
-#ifdef __SIZEOF_INT128__
-	unsigned __int128 product = (unsigned __int128)a * b;
-
-	return (uint64_t)product ^ (uint64_t)(product >> 64);
-#else
-	uint64_t a_low = a & 0xffffffff, a_high = a >> 32, b_low = b & 0xffffffff, b_high = b >> 32;
-	uint64_t middle = a_high * b_low + (a_low * b_low >> 32);
-	uint64_t other = a_low * b_high + (middle & 0xffffffff);
-
-	return (a * b) ^ (a_high * b_high + (middle >> 32) + (other >> 32));
-#endif
-}
-
-/* The hash of a window: the LADE_CUT_WINDOW_LEN bytes before end. */
-LADE_CUT_INLINE uint64_t lade_cut_window_hash(const struct lade_cut *cut, const uint8_t *end)
-{
-	uint64_t parts[4], left, right;
-
-	for (unsigned i = 0; i < 4; i++) {
-		const uint8_t *words = end - LADE_CUT_WINDOW_LEN + 16 * i;
-
-		parts[i] = lade_cut_fold(lade_cut_get_word(words) ^ cut->window_keys[2 * i],
-					 lade_cut_get_word(words + 8) ^ cut->window_keys[2 * i + 1]);
-	}
-	left = parts[0] ^ parts[1];
-	right = parts[2] ^ parts[3];
-	return lade_cut_fold(left ^ cut->final_keys[0], (right << 32 | right >> 32) ^ cut->final_keys[1]);
-}
-
 /* A search for the end of one chunk. */
 struct lade_cut_search {
 	const struct lade_cut *cut;
@@ -145,44 +124,19 @@ struct lade_cut_search {
 	uint64_t least;   /* that hash */
 };
 
-/* Judge the candidates of a step on the bytes from off; true if one is the cut. */
-LADE_CUT_INLINE bool lade_cut_judge(struct lade_cut_search *search, size_t off, uint64_t candidates)
-{
-	const struct lade_cut *cut = search->cut;
-
-	if (search->end - off < LADE_CUT_STEP_LEN)
-		candidates &= (UINT64_C(1) << (search->end - off)) - 1;
-	for (; candidates; candidates &= candidates - 1) {
-		size_t chunk_len = off + (size_t)__builtin_ctzll(candidates) + 1;
-		uint64_t hash = lade_cut_window_hash(cut, search->data + chunk_len);
-
-		if (hash < (chunk_len < cut->normal_len ? cut->threshold_early : cut->threshold_late)) {
-			search->found_len = chunk_len;
-			return true;
-		}
-		if (hash <= search->least) {
-			search->least = hash;
-			search->least_len = chunk_len;
-		}
-	}
-	return false;
-}
+/*
+ * Judge the candidates of a step on the bytes from off, which is below end; true if one is the
+ * cut. One for all engines, and no part of their loops: it is rare, and would take their registers.
+ */
+bool lade_cut_judge(struct lade_cut_search *search, size_t off, uint64_t candidates);
 
 /* The length of a chunk in which nothing passed. */
-static inline size_t lade_cut_fallback(const struct lade_cut_search *search)
+size_t lade_cut_fallback(const struct lade_cut_search *search);
+
+/* Ask for the memory of a line at p, which need not be ours: then it does nothing. */
+LADE_CUT_INLINE void lade_cut_prefetch(uintptr_t p)
 {
-	bool at_maximum = search->end == search->cut->max_len;
-
-	return at_maximum && search->least_len ? search->least_len : search->end;
-}
-
-/* Ask for memory beyond what a search has reached; an address that is not ours does no harm. */
-LADE_CUT_INLINE void lade_cut_prefetch(const uint8_t *block)
-{
-	uintptr_t ahead = (uintptr_t)block + LADE_CUT_PREFETCH_LEN;
-
-	__builtin_prefetch((const void *)ahead);
-	__builtin_prefetch((const void *)(ahead + 64));
+	__builtin_prefetch((const void *)p);
 }
 
 /* The last bytes of data, too few for a step: in a copy with zeros behind them. */
@@ -195,8 +149,8 @@ LADE_CUT_INLINE uint64_t lade_cut_step_short(lade_cut_step *step, void *state, c
 }
 
 /* lade_cut_next() by an engine's step and its initial state. */
-LADE_CUT_INLINE size_t lade_cut_search(const struct lade_cut *cut, const uint8_t *data, size_t len, lade_cut_step *step,
-				       void *state)
+LADE_CUT_INLINE size_t lade_cut_search(const struct lade_cut *cut, const uint8_t *data, size_t len,
+				       lade_cut_step *step, void *state)
 {
 	struct lade_cut_search search = {
 		.cut = cut, .data = data, .end = len < cut->max_len ? len : cut->max_len, .least = UINT64_MAX,
@@ -208,7 +162,8 @@ LADE_CUT_INLINE size_t lade_cut_search(const struct lade_cut *cut, const uint8_t
 		return len;
 	step(state, data + off - LADE_CUT_STEP_LEN);
 	for (; search.end - off >= 2 * LADE_CUT_STEP_LEN; off += 2 * LADE_CUT_STEP_LEN) {
-		lade_cut_prefetch(data + off);
+		lade_cut_prefetch((uintptr_t)data + off + LADE_CUT_AHEAD_LEN);
+		lade_cut_prefetch((uintptr_t)data + off + LADE_CUT_AHEAD_LEN + LADE_CUT_LINE_LEN);
 		first = step(state, data + off);
 		second = step(state, data + off + LADE_CUT_STEP_LEN);
 		if (__builtin_expect((first | second) != 0, 0) &&

@@ -33,7 +33,7 @@ LADE_CUT_INLINE uint64x2_t load(const uint8_t *p)
 	return vreinterpretq_u64_u8(vld1q_u8(p));
 }
 
-/* The words that lie words whole words and shift bits before p: a shift right, into which the left one is inserted. */
+/* The words that lie words whole words and shift bits before p: what is shifted left is inserted above the rest. */
 #define TAP(p, words, shift) \
 	vsliq_n_u64(vshrq_n_u64(load((p)-8 * ((words) + 1)), 64 - (shift)), load((p)-8 * (words)), shift)
 

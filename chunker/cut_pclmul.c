@@ -1,5 +1,9 @@
 /*
  * chunker/cut with PCLMULQDQ and SSSE3: sixteen bytes, two products, at a time.
+ *
+ * It is compiled twice. Where there is AVX its encoding of the same instructions is faster, and
+ * necessary: libxxhash leaves the upper halves of the registers dirty, after which every
+ * instruction in the old encoding was three times as slow.
  */
 #include "chunker/cut_internal.h"
 
@@ -7,6 +11,7 @@
 #include <immintrin.h>
 
 #define TARGET __attribute__((target("pclmul,ssse3")))
+#define TARGET_AVX __attribute__((target("pclmul,ssse3,avx")))
 #define VECTOR_LEN 16
 #define VECTORS (LADE_CUT_STEP_LEN / VECTOR_LEN)
 
@@ -79,7 +84,7 @@ static bool usable(void)
 	return __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("ssse3");
 }
 
-TARGET static size_t next(const struct lade_cut *cut, const uint8_t *data, size_t len)
+TARGET LADE_CUT_INLINE size_t search(const struct lade_cut *cut, const uint8_t *data, size_t len)
 {
 	struct state state = {
 		.factor = _mm_set1_epi64x((long long)cut->factor),
@@ -91,6 +96,21 @@ TARGET static size_t next(const struct lade_cut *cut, const uint8_t *data, size_
 	};
 
 	return lade_cut_search(cut, data, len, step, &state);
+}
+
+TARGET_AVX static size_t next_avx(const struct lade_cut *cut, const uint8_t *data, size_t len)
+{
+	return search(cut, data, len);
+}
+
+TARGET static size_t next_sse(const struct lade_cut *cut, const uint8_t *data, size_t len)
+{
+	return search(cut, data, len);
+}
+
+static size_t next(const struct lade_cut *cut, const uint8_t *data, size_t len)
+{
+	return __builtin_cpu_supports("avx") ? next_avx(cut, data, len) : next_sse(cut, data, len);
 }
 
 const struct lade_cut_engine lade_cut_pclmul = { "pclmul", usable, next };

@@ -10,7 +10,8 @@ have "$compiler" || skip_all "no cross compiler for AArch64"
 have qemu-aarch64 || skip_all "no qemu-aarch64"
 
 # No libxxhash for that machine is needed: its header holds all of it.
-header=$(echo '#include <xxhash.h>' | ${CC:-cc} -E - 2>/dev/null | sed -nE 's/^# 1 "(.*\/xxhash\.h)".*/\1/p' | head -n 1)
+header=$(echo '#include <xxhash.h>' | ${CC:-cc} -E - 2>/dev/null |
+	sed -nE 's/^# 1 "(.*\/xxhash\.h)".*/\1/p' | head -n 1)
 mkdir "$T/include"
 check "xxhash.h is found" cp "$header" "${header%/*}/xxh3.h" "$T/include/"
 

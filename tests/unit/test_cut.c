@@ -124,7 +124,8 @@ static uint64_t reference_hash(const struct reference *reference, const uint8_t 
 }
 
 /* The first chunk of data, of which filtered is G. */
-static size_t reference_next(const struct reference *reference, const uint8_t *data, const uint8_t *filtered, size_t len)
+static size_t reference_next(const struct reference *reference, const uint8_t *data, const uint8_t *filtered,
+			     size_t len)
 {
 	size_t end = len < reference->max_len ? len : reference->max_len, best_len = 0;
 	uint64_t best = 0;
@@ -345,7 +346,8 @@ static void test_mean_length_of_random_data(void **state)
 }
 
 /* How many of the new chunks are none of the old ones, which the same bytes at both ends tell. */
-static size_t lost(const size_t *old, size_t old_count, size_t old_len, const size_t *new, size_t new_count, size_t new_len)
+static size_t lost(const size_t *old, size_t old_count, size_t old_len, const size_t *new, size_t new_count,
+		   size_t new_len)
 {
 	size_t front = 0, back = 0;
 
@@ -369,11 +371,12 @@ static size_t edit(size_t off, size_t gone, size_t come)
 }
 
 /*
- * After an edit of a few bytes the chunk that holds it is lost. Of the chunks after that, each ends
- * where an old one did unless the two sequences, out of step, miss each other: from the normal
- * length on a cut is so likely that this happens to about one in six. So eight are lost once in
- * a million edits, and 1.2 in the mean; of the 90 here none may lose more than eight, and all
- * together not more than 1.5 each. An edit of 4 KiB may cover two chunks more.
+ * After an edit of a few bytes the chunk that holds it is lost. It ends where it did, unless
+ * the edit moved its end across the normal length or made or unmade a cut. Once in a hundred
+ * edits of one byte it does; then the two sequences are out of step, and each further chunk meets an
+ * old end about every other time: of 200,000 such edits 47 lost more than eight chunks, none more
+ * than 14, all together 1.02 each. Of the 72 small edits here none may lose more than eight, all
+ * together not more than 1.2 each. An edit of 4 KiB may cover two chunks more.
  */
 static void test_edits_change_few_chunks(void **state)
 {
@@ -398,7 +401,7 @@ static void test_edits_change_few_chunks(void **state)
 			edits++;
 		}
 	}
-	assert_true(sum * 2 <= edits * 3);
+	assert_true(sum * 10 <= edits * 12);
 	free(new);
 	free(old);
 }
