@@ -139,3 +139,19 @@ size_t lade_basis_find(const struct lade_basis *basis, const struct lade_recipe_
 	}
 	return LADE_BASIS_NONE;
 }
+
+size_t lade_basis_before(const struct lade_basis *basis, uint64_t off)
+{
+	size_t low = 0, high = basis->count;
+
+	/* The first that ends at off or behind it. */
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (basis->chunks[middle + 1].off < off)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < basis->count && basis->chunks[low + 1].off == off ? low : LADE_BASIS_NONE;
+}

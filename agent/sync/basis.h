@@ -58,4 +58,7 @@ int lade_basis_cut(struct lade_basis *basis, const struct lade_run_key *key, uns
  */
 size_t lade_basis_find(const struct lade_basis *basis, const struct lade_recipe_chunk *chunk, size_t likely);
 
+/* The number of the chunk that ends at off; LADE_BASIS_NONE if none does. */
+size_t lade_basis_before(const struct lade_basis *basis, uint64_t off);
+
 #endif

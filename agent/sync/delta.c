@@ -2,7 +2,7 @@
  * A file that is made from old content: what is heard of it, who works on it, and when a piece of it is
  * judged.
  *
- * Invariants: a piece that the machine counts as pending is in pieces_said, or in pieces and lacks
+ * Invariants: a piece that the machine counts as pending is in said, or in pieces and lacks
  * something, or in the hands of the worker. A file whose attempt is hopeless judges all it has as
  * bad and asks for nothing. A delta with news that may be worked on is busy.
  */
@@ -30,7 +30,7 @@ static void free_news(struct news_list *list)
 
 static void release(struct delta *delta)
 {
-	free_news(&delta->pieces_said);
+	free_news(&delta->said);
 	free_news(&delta->news);
 	lade_basis_close(&delta->basis);
 	free(delta->asks);
@@ -131,7 +131,7 @@ static void make_ready(struct lade_receiver *receiver, struct delta *delta)
 static void leave(struct lade_receiver *receiver, struct delta *delta, struct news *news)
 {
 	delta->slot = news->event.slot;
-	hang(news->type == NEWS_PIECE ? &delta->pieces_said : &delta->news, news);
+	hang(news->type == NEWS_PIECE || news->type == NEWS_DESCRIBED ? &delta->said : &delta->news, news);
 	make_ready(receiver, delta);
 }
 
@@ -316,7 +316,7 @@ static bool next_todo(struct lade_receiver *receiver, struct delta *delta, struc
 	if (!todo->settled)
 		todo->news = unhang(&delta->news);
 	if (!todo->settled && !todo->news && (todo->hopeless || !delta->ask_count))
-		todo->news = unhang(&delta->pieces_said);
+		todo->news = unhang(&delta->said);
 	more = todo->settled || todo->news || todo->ask || (todo->hopeless && delta->piece_count);
 	if (session->failed)
 		more = false;

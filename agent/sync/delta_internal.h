@@ -56,7 +56,8 @@ enum delta_state { DELTA_IDLE, DELTA_READY, DELTA_BUSY };
 
 struct delta {
 	/* under the session's lock */
-	struct news_list pieces_said, news;
+	struct news_list said;          /* pieces, and their end: what is to be taken in order */
+	struct news_list news;          /* what may be taken before them */
 	enum delta_state state;
 	struct delta *next_ready;
 	bool settled;                   /* whoever is busy with it is to act on verdict */

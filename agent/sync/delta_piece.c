@@ -318,6 +318,7 @@ static bool leave_places(struct lade_receiver *receiver, struct delta *delta, co
 		out_of_memory(receiver, delta);
 		return false;
 	}
+	delta->last_chunk = lade_basis_before(&delta->basis, delta->in_place_to);
 	return true;
 }
 
