@@ -1,5 +1,5 @@
 /*
- * The polynomial of block_hash.h, modulo p = 2^61 - 1.
+ * [signature] The polynomial of block_hash.h, modulo p = 2^61 - 1.
  *
  * A window is rolled with one multiplication a byte. A whole block is taken in groups of
  * 64 bytes with one multiplication modulo p each: the bytes of a group are multiplied by

@@ -1,5 +1,5 @@
 /*
- * What is common to all engines of chunker/cut: the constants, what becomes of a candidate, and
+ * [cut] What is common to all engines of chunker/cut: the constants, what becomes of a candidate, and
  * the choice of an engine. All arithmetic is on integers, so that all machines cut alike.
  *
  * Invariant: an engine is used only after it cut a made-up buffer as the portable one

@@ -182,7 +182,8 @@ static void test_bits_are_fixed(void **state)
 	assert_int_equal(LADE_OPTION_HARD_LINKS, 0x100);
 	assert_int_equal(LADE_OPTION_DRY_RUN, 0x2000);
 	assert_int_equal(LADE_OPTION_FAIL_CHANGED, 0x40000);
-	assert_int_equal(LADE_OPTIONS_KNOWN, 0x7ffff);
+	assert_int_equal(LADE_OPTION_WHOLE_FILE, 0x80000);
+	assert_int_equal(LADE_OPTIONS_KNOWN, 0xfffff);
 	assert_int_equal(LADE_ITEM_NEW, 0x1);
 	assert_int_equal(LADE_ITEM_CHECKSUM, 0x20);
 	assert_int_equal(LADE_ITEM_XATTR, 0x2000);

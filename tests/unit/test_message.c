@@ -19,7 +19,7 @@
 #include "tests/put_message.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define TYPE_LAST LADE_MSG_END
+#define TYPE_LAST LADE_MSG_RECIPE_CREDIT
 #define SEED 0x6c616465u
 
 enum kind { KIND_U32, KIND_U64, KIND_S64, KIND_BYTES, KIND_DIGEST };
@@ -316,6 +316,7 @@ static void test_numbers_and_bytes_are_fixed(void **state)
 		"LEAVE",  "ENTRIES_END", "CREDIT",    "WANT",   "WANT_RUN", "WANT_AGAIN",
 		"ACK",    "RUN",         "RUN_ABORT", "HOLE",   "FILE_END", "FILE_GONE",
 		"BUNDLE", "DESCRIPTOR",  "ITEM",      "REPORT", "END",
+		"WANT_RECIPE", "RECIPE", "WANT_GAP",  "PATCH",  "RECIPE_CREDIT",
 	};
 	static const uint8_t want_run[] = { 10, 5, 0, 0, 7, 0x80, 0x80, 0x40, 0x2a };
 	static const uint8_t file_end[] = { 16, 6, 0, 0, 1, 0, 0xac, 0x02, 0x01, 0x05 };
@@ -348,7 +349,12 @@ static void test_limits_are_fixed(void **state)
 		uint64_t max;
 	} limits[] = {
 		{ ".slot", 8191 },
-		{ ".len", 4194304 },
+		{ "run.len", 4194304 },
+		{ "recipe.len", 4194304 },
+		{ "recipe.chunks", 16384 },
+		{ "want_gap.len", 131072 },
+		{ "want_gap.signature", 24576 },
+		{ "patch.ops", 147456 },
 		{ "entry.name", 255 },
 		{ "entry.mode", 0177777 },
 		{ "entry.target", 4096 },
@@ -369,13 +375,13 @@ static void test_limits_are_fixed(void **state)
 			const char *name = limits[i].name[0] == '.' ? strchr(fields[j].name, '.')
 								    : fields[j].name;
 
-			if (strcmp(name, limits[i].name) || strcmp(fields[j].name, "hole.len") == 0)
+			if (!name || strcmp(name, limits[i].name))
 				continue;
 			assert_true(fields[j].max == limits[i].max);
 			found++;
 		}
-	/* Messages with a slot, with a length, and single ones. */
-	assert_int_equal(found, 10 + 3 + 11);
+	/* Messages with a slot, and single fields. */
+	assert_int_equal(found, 14 + COUNT(limits) - 1);
 }
 
 static void test_limits(void **state)
