@@ -142,7 +142,7 @@ static int step_run(struct lade_session_recv *machine, struct slot *slot, const 
 	if (again && again->waiting) {
 		again->waiting = false;
 		machine->waiting--;
-	} else if (!next_range(slot, run->off, run->len)) {
+	} else if (slot->described || !next_range(slot, run->off, run->len)) {
 		return LADE_E_PROTOCOL;
 	}
 	slot->pending++;
@@ -230,6 +230,7 @@ static int step_hole(struct slot *slot, const struct lade_msg_hole *hole, struct
 {
 	if (!next_range(slot, hole->off, hole->len))
 		return LADE_E_PROTOCOL;
+	slot->pending += slot->described;
 	event_for(event, LADE_RECV_HOLE, slot, hole->slot);
 	event->off = hole->off;
 	event->len = hole->len;
@@ -265,7 +266,7 @@ static int step_file_gone(struct slot *slot, const struct lade_msg_file_gone *go
 
 static int step_descriptor(struct slot *slot, uint32_t number, struct lade_recv_event *event)
 {
-	if (slot->ended || slot->next_off)
+	if (slot->described || slot->ended || slot->next_off)
 		return LADE_E_PROTOCOL;
 	slot->ended = true;
 	slot->pending = 1;
@@ -357,7 +358,7 @@ int lade_session_recv_record(struct lade_session_recv *machine, const struct lad
 	struct slot *slot = slot_of(machine, record->slot);
 
 	memset(event_out, 0, sizeof(*event_out));
-	if (!slot || slot->ended || slot->next_off || record->data.len != slot->size)
+	if (!slot || slot->described || slot->ended || slot->next_off || record->data.len != slot->size)
 		return LADE_E_PROTOCOL;
 	slot->next_off = slot->size;
 	slot->ended = true;

@@ -30,7 +30,7 @@ enum lade_recv_event_type {
 	LADE_RECV_DESCRIBED, /* all pieces of the file were said */
 	LADE_RECV_PATCH,  /* the answer to gap: the new bytes by means of the old ones */
 	LADE_RECV_ABORTED, /* no gap of a described file will be answered any more */
-	LADE_RECV_HOLE,
+	LADE_RECV_HOLE, /* of a described file: make it, then call lade_session_recv_verified() with a length of 0 */
 	LADE_RECV_DESCRIPTOR, /* copy from the descriptor, then call lade_session_recv_copied() */
 	LADE_RECV_BUNDLE,     /* take the payload, then step its records */
 	LADE_RECV_RECORD,     /* a bundle's file: check and write it, then as for a run */

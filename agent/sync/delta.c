@@ -131,7 +131,7 @@ static void make_ready(struct lade_receiver *receiver, struct delta *delta)
 static void leave(struct lade_receiver *receiver, struct delta *delta, struct news *news)
 {
 	delta->slot = news->event.slot;
-	hang(news->type == NEWS_PIECE || news->type == NEWS_DESCRIBED ? &delta->said : &delta->news, news);
+	hang(news->type <= NEWS_DESCRIBED ? &delta->said : &delta->news, news);
 	make_ready(receiver, delta);
 }
 
@@ -139,6 +139,7 @@ int lade_delta_hear(struct lade_receiver *receiver, const struct lade_recv_event
 {
 	static const enum news_type types[] = {
 		[LADE_RECV_RECIPE] = NEWS_PIECE,
+		[LADE_RECV_HOLE] = NEWS_HOLE,
 		[LADE_RECV_DESCRIBED] = NEWS_DESCRIBED,
 		[LADE_RECV_PATCH] = NEWS_PATCH,
 		[LADE_RECV_ABORTED] = NEWS_LANDED,
@@ -361,8 +362,9 @@ static int give_up(struct lade_receiver *receiver, struct delta *delta, const st
 		if (lade_delta_judge(receiver, delta, piece->off, piece->len, false) == DELTA_SETTLED)
 			return DELTA_SETTLED;
 	}
-	if (news && news->type == NEWS_PIECE)
-		return lade_delta_judge(receiver, delta, news->event.off, (uint32_t)news->event.len, false);
+	if (news && (news->type == NEWS_PIECE || news->type == NEWS_HOLE))
+		return lade_delta_judge(receiver, delta, news->event.off,
+					news->type == NEWS_PIECE ? (uint32_t)news->event.len : 0, false);
 	return DELTA_GOES_ON;
 }
 
@@ -373,6 +375,8 @@ static int act(struct lade_receiver *receiver, struct delta *delta, const struct
 	switch (news->type) {
 	case NEWS_PIECE:
 		return lade_delta_take_piece(receiver, delta, news, space);
+	case NEWS_HOLE:
+		return lade_delta_take_hole(receiver, delta, news, space);
 	case NEWS_DESCRIBED:
 		if (lade_delta_close_gap(delta, delta->basis.fd >= 0 ? (uint64_t)delta->basis.st.st_size : 0))
 			return DELTA_GOES_ON;

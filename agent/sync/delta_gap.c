@@ -122,8 +122,8 @@ bool lade_delta_widen_gap(struct delta *delta, uint64_t off, uint64_t len)
 	}
 	gap->len += len;
 	/* Long ones do not wait for their right neighbour. */
-	while (gap->len >= 4 * LADE_GAP_MAX) {
-		part = 2 * LADE_GAP_MAX;
+	part = old_left(delta) ? 2 * LADE_GAP_MAX : LADE_RUN_DEFAULT;
+	while (gap->len >= 2 * part) {
 		if (!split(delta, part, old_left(delta), false))
 			return false;
 		gap->off += part;

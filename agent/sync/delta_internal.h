@@ -14,6 +14,7 @@
 
 enum news_type {
 	NEWS_PIECE,     /* event is the RECIPE's, bytes its chunks */
+	NEWS_HOLE,      /* off, len of event have no blocks */
 	NEWS_DESCRIBED, /* all pieces were said */
 	NEWS_PATCH,     /* event is the PATCH's, bytes the ops */
 	NEWS_LANDED,    /* off, len of event landed as a run; or nothing more will, as the machine knows */
@@ -56,7 +57,7 @@ enum delta_state { DELTA_IDLE, DELTA_READY, DELTA_BUSY };
 
 struct delta {
 	/* under the session's lock */
-	struct news_list said;          /* pieces, and their end: what is to be taken in order */
+	struct news_list said;          /* pieces, holes, and their end: what is to be taken in order */
 	struct news_list news;          /* what may be taken before them */
 	enum delta_state state;
 	struct delta *next_ready;
@@ -68,6 +69,7 @@ struct delta {
 	struct incoming *file;
 	uint32_t slot;                  /* these two: of the first news */
 	bool opened;                    /* the basis was looked for */
+	bool resumed;                   /* the temporary file is that of an earlier session */
 	struct lade_basis basis;        /* fd -1: there is none */
 	bool in_place;                  /* so far every piece is in the basis at its own place ... */
 	bool untouched;                 /* ... and the sizes are the same, so nothing was written yet */
@@ -97,6 +99,10 @@ int lade_delta_filled(struct lade_receiver *receiver, struct delta *delta, uint6
 		      const uint8_t *data, struct workspace *space);
 
 /* ---- delta_piece.c ---- */
+
+/* [hole] A range without blocks. */
+int lade_delta_take_hole(struct lade_receiver *receiver, struct delta *delta, const struct news *news,
+			 struct workspace *space);
 
 /* [recipe] Take a piece: what the basis has is put in its place, the rest becomes gaps. */
 int lade_delta_take_piece(struct lade_receiver *receiver, struct delta *delta, const struct news *news,

@@ -9,8 +9,10 @@
 #include "agent/sync/delta_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/sync/file_digest.h"
 
@@ -58,8 +60,8 @@ static bool write_or_fail(struct lade_receiver *receiver, struct delta *delta, c
 	return false;
 }
 
-/* Look for the basis, once. Without one everything is asked for. */
-static void open_basis(struct delta *delta)
+/* Look for what an earlier session left and for the basis, once. Without either everything is asked for. */
+static void open_basis(struct delta *delta, uint32_t attempt)
 {
 	struct incoming *file = delta->file;
 	int fd;
@@ -67,9 +69,12 @@ static void open_basis(struct delta *delta)
 	delta->opened = true;
 	if (lade_directory_pin(file->directory, &fd, NULL))
 		return;
-	if (lade_basis_open(&delta->basis, fd, file->name) == 0) {
+	/* The first attempt's alone: the next one's temporary file has another name. */
+	if (file->left && attempt == 0)
+		delta->resumed = lade_temporary_continue(fd, file->name, &file->temporary) == 0;
+	if (file->existed && lade_basis_open(&delta->basis, fd, file->name) == 0) {
 		delta->in_place = true;
-		delta->untouched = (uint64_t)delta->basis.st.st_size == file->size;
+		delta->untouched = !delta->resumed && (uint64_t)delta->basis.st.st_size == file->size;
 	}
 	lade_directory_unpin(file->directory);
 }
@@ -322,6 +327,18 @@ static bool leave_places(struct lade_receiver *receiver, struct delta *delta, co
 	return true;
 }
 
+/* What every piece and hole needs. False: the file has failed. */
+static bool prepare(struct lade_receiver *receiver, struct delta *delta, const struct news *news, struct workspace *space)
+{
+	if (!delta->opened)
+		open_basis(delta, news->event.attempt);
+	if (!space->piece)
+		space->piece = malloc(LADE_PAYLOAD_MAX);
+	if (!space->piece)
+		out_of_memory(receiver, delta);
+	return space->piece;
+}
+
 int lade_delta_take_piece(struct lade_receiver *receiver, struct delta *delta, const struct news *news,
 			  struct workspace *space)
 {
@@ -329,14 +346,10 @@ int lade_delta_take_piece(struct lade_receiver *receiver, struct delta *delta, c
 	uint32_t len = (uint32_t)news->event.len;
 	bool made = false;
 
-	if (!space->piece)
-		space->piece = malloc(LADE_PAYLOAD_MAX);
-	if (!delta->opened)
-		open_basis(delta);
-	if (!space->piece) {
-		out_of_memory(receiver, delta);
+	if (!prepare(receiver, delta, news, space))
 		return lade_delta_judge(receiver, delta, off, len, false);
-	}
+	if (delta->resumed && landed_well(receiver, delta, news, space))
+		return lade_delta_judge(receiver, delta, off, len, true);
 	if (delta->in_place && same_place(receiver, delta, news, space)) {
 		made = delta->untouched || (need_temporary(receiver, delta, news) &&
 					    write_or_fail(receiver, delta, space->piece, len, off));
@@ -346,4 +359,74 @@ int lade_delta_take_piece(struct lade_receiver *receiver, struct delta *delta, c
 	if ((delta->in_place && !leave_places(receiver, delta, news, space)) || !need_temporary(receiver, delta, news))
 		return lade_delta_judge(receiver, delta, off, len, false);
 	return take_chunks(receiver, delta, news, space);
+}
+
+/* ---- holes ---- */
+
+/* True if the basis has nothing but zeros in the range. */
+static bool all_zeros(const struct delta *delta, uint64_t off, uint64_t len, uint8_t *buffer)
+{
+	bool zeros = off <= (uint64_t)delta->basis.st.st_size && len <= (uint64_t)delta->basis.st.st_size - off;
+
+	while (len && zeros) {
+		off_t data = lseek(delta->basis.fd, (off_t)off, SEEK_DATA);
+		uint64_t skip = data < 0 ? (errno == ENXIO ? len : 0) : (uint64_t)data - off;
+		uint32_t part;
+
+		skip = skip < len ? skip : len;
+		off += skip;
+		len -= skip;
+		part = len < LADE_RUN_DEFAULT ? (uint32_t)len : LADE_RUN_DEFAULT;
+		if (!part)
+			break;
+		zeros = read_old(delta, off, part, buffer) && !buffer[0] && !memcmp(buffer, buffer + 1, part - 1);
+		off += part;
+		len -= part;
+	}
+	return zeros;
+}
+
+/* Free the blocks of a range of what an earlier session left. */
+static bool punch(struct lade_receiver *receiver, struct delta *delta, uint64_t off, uint64_t len, uint8_t *buffer)
+{
+	int fd = delta->file->temporary.fd;
+
+	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len) == 0)
+		return true;
+	/* The file system cannot (EOPNOTSUPP): zeros are as good. */
+	memset(buffer, 0, LADE_RUN_DEFAULT);
+	while (len) {
+		uint32_t part = len < LADE_RUN_DEFAULT ? (uint32_t)len : LADE_RUN_DEFAULT;
+
+		if (!write_or_fail(receiver, delta, buffer, part, off))
+			return false;
+		off += part;
+		len -= part;
+	}
+	return true;
+}
+
+/* A new temporary file has no blocks where nothing was written. */
+static bool make_hole(struct lade_receiver *receiver, struct delta *delta, const struct news *news, struct workspace *space)
+{
+	uint64_t off = news->event.off, len = news->event.len;
+
+	if (delta->resumed)
+		return punch(receiver, delta, off, len, space->piece);
+	if (!delta->untouched)
+		return true;
+	if (all_zeros(delta, off, len, space->piece)) {
+		delta->in_place_to = off + len;
+		return true;
+	}
+	return leave_places(receiver, delta, news, space);
+}
+
+int lade_delta_take_hole(struct lade_receiver *receiver, struct delta *delta, const struct news *news,
+			 struct workspace *space)
+{
+	bool made = prepare(receiver, delta, news, space) && make_hole(receiver, delta, news, space);
+
+	/* It has no digest to differ from, so a length of 0 is judged: nothing is to be asked for again. */
+	return lade_delta_judge(receiver, delta, news->event.off, 0, made);
 }

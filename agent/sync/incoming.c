@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 void lade_incoming_free(struct incoming *file)
@@ -30,6 +31,17 @@ void lade_incoming_free(struct incoming *file)
 	lade_directory_unref(file->directory);
 	free((void *)file->metadata.xattrs.data);
 	free(file);
+}
+
+void lade_incoming_leave(struct incoming *file)
+{
+	char first[LADE_TEMPORARY_NAME_SIZE];
+
+	/* The next session looks under the name of a first attempt only. */
+	lade_temporary_name(file->name, 0, first);
+	if (file->size > LADE_SMALL_MAX && !file->temporary.unnamed && strcmp(file->temporary.name, first) == 0)
+		lade_temporary_leave(&file->temporary);
+	lade_incoming_free(file);
 }
 
 /* Permission bits for a file while it is made: its final ones where that saves a chmod and exposes nothing, else private. */

@@ -381,6 +381,14 @@ static bool basis_pays(const struct planner *planner, const struct place *place)
 		!(planner->receiver->keep.options & LADE_OPTION_WHOLE_FILE);
 }
 
+/* True if an earlier session left part of the file: what is of use of that need not be sent again. */
+static bool was_left(const struct planner *planner, const struct place *place)
+{
+	return place->entry->size > LADE_SMALL_MAX && !place->level->target->empty &&
+		!(planner->receiver->keep.options & LADE_OPTION_WHOLE_FILE) &&
+		lade_temporary_left(place->level->fd, place->name);
+}
+
 static struct incoming *new_incoming(struct planner *planner, const struct place *place, struct lade_fault *fault)
 {
 	size_t name_len = strlen(place->name);
@@ -404,7 +412,8 @@ static struct incoming *new_incoming(struct planner *planner, const struct place
 	file->in_new = place->level->target->empty;
 	file->leader = place->entry->link == LADE_LINK_LEADER ? place->index + 1 : 0;
 	memcpy(file->name, place->name, name_len);
-	if (basis_pays(planner, place)) {
+	file->left = was_left(planner, place);
+	if (file->left || basis_pays(planner, place)) {
 		file->cut_class = lade_cut_class_of(file->size);
 		if (lade_delta_new(file)) {
 			lade_incoming_free(file);

@@ -162,8 +162,12 @@ static int hear(struct lade_receiver *receiver, const struct lade_message *messa
 	case LADE_RECV_END:
 		end_heard(receiver, &message->end);
 		return 0;
+	case LADE_RECV_HOLE:
+		file = event.file;
+		/* A new temporary file has no blocks there. */
+		return file->delta ? lade_delta_hear(receiver, &event) : 0;
 	default:
-		return 0; /* [hole]: the temporary file has no blocks there */
+		return 0;
 	}
 }
 
@@ -243,7 +247,7 @@ static void stop(struct lade_receiver *receiver)
 	struct incoming *file;
 
 	while (receiver->machine && (file = lade_session_recv_abandon(receiver->machine)))
-		lade_incoming_free(file);
+		lade_incoming_leave(file);
 	lade_session_recv_free(receiver->machine);
 	lade_directories_close(receiver->tree);
 	lade_identities_free(receiver->identities);

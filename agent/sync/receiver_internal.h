@@ -40,6 +40,7 @@ struct incoming {
 	struct lade_temporary kept;       /* a whole copy from an earlier attempt */
 	struct timespec kept_mtime;
 	uint64_t kept_size;
+	bool left;                        /* an earlier session seems to have left part of it */
 	unsigned cut_class;               /* it is described, cut so; 0: it is not */
 	struct delta *delta;              /* it is described, and made from what is there; else NULL */
 	char name[];
@@ -207,6 +208,9 @@ bool lade_incoming_commit(struct lade_receiver *receiver, struct incoming *file,
 
 /* Remove the temporaries of file and free it. NULL does nothing. */
 void lade_incoming_free(struct incoming *file);
+
+/* The session is over before the file is whole: free it, but leave what came of a large one to the next session. */
+void lade_incoming_leave(struct incoming *file);
 
 /* A file without content: make it here and now. Planner's thread. */
 void lade_receiver_empty_file(struct lade_receiver *receiver, struct incoming *file);

@@ -1,7 +1,7 @@
 /*
  * Temporary files. A lock (flock(2)) marks one that is in use; it goes with the
- * descriptor, so a killed session leaves none. A stale file is unlinked rather than
- * reused: whoever still has it open keeps an inode without a name.
+ * descriptor, so a killed session leaves none. A stale file is unlinked unless it is continued:
+ * whoever still has it open keeps an inode without a name.
  */
 #include "agent/tree/temporary.h"
 
@@ -82,6 +82,51 @@ static bool remove_stale(int directory_fd, const char *temporary_name, int wait_
 	}
 	close(fd);
 	return removed;
+}
+
+/* True if st is of a file that a session of ours left unfinished: nobody else can ever have had it open for writing. */
+static bool is_left(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) && (st->st_mode & 07777) == 0600 && st->st_nlink == 1 &&
+		st->st_uid == geteuid() && st->st_size > 0;
+}
+
+bool lade_temporary_left(int directory_fd, const char *name)
+{
+	char temporary_name[LADE_TEMPORARY_NAME_SIZE];
+	struct stat st;
+
+	lade_temporary_name(name, 0, temporary_name);
+	return fstatat(directory_fd, temporary_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && is_left(&st);
+}
+
+int lade_temporary_continue(int directory_fd, const char *name, struct lade_temporary *temporary_out)
+{
+	struct stat held, named;
+	int fd;
+
+	temporary_out->unnamed = false;
+	temporary_out->fd = -1;
+	lade_temporary_name(name, 0, temporary_out->name);
+	fd = openat(directory_fd, temporary_out->name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return LADE_E_ABSENT;
+	/* Whoever held the lock may have finished the file meanwhile. */
+	if (fstat(fd, &held) || !is_left(&held) || !take_lock(fd, LOCK_WAIT_MS) ||
+	    fstatat(directory_fd, temporary_out->name, &named, AT_SYMLINK_NOFOLLOW) ||
+	    named.st_dev != held.st_dev || named.st_ino != held.st_ino) {
+		close(fd);
+		return LADE_E_ABSENT;
+	}
+	temporary_out->fd = fd;
+	return 0;
+}
+
+void lade_temporary_leave(struct lade_temporary *temporary)
+{
+	if (temporary->fd >= 0)
+		close(temporary->fd);
+	temporary->fd = -1;
 }
 
 bool lade_temporary_remove_stale(int directory_fd, const char *temporary_name)

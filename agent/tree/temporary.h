@@ -4,7 +4,7 @@
  * A file is made as `.lade.<hash of its name>` beside its destination, locked
  * against other sessions, given its content and metadata, and renamed. What a killed
  * session left behind is recognised by name, owner, link count and the missing lock, and
- * replaced. Directory descriptors are held ones (agent/tree/directory.h).
+ * continued or replaced. Directory descriptors are held ones (agent/tree/directory.h).
  *
  * Where the kernel and the file system allow it a file may also have no name at all until it is
  * whole (O_TMPFILE in open(2)): a killed session leaves nothing, and making it costs less.
@@ -41,8 +41,20 @@ void lade_temporary_name(const char *name, unsigned attempt, char out[LADE_TEMPO
 int lade_temporary_open(int directory_fd, const char *name, unsigned attempt, mode_t mode,
 			struct lade_temporary *temporary_out, struct lade_fault *fault);
 
+/* True if a session of ours seems to have left name unfinished, with content. */
+bool lade_temporary_left(int directory_fd, const char *name);
+
 /*
- * The same without a name: for a place where no session left anything. Returns 0 or LADE_E_SYSTEM.
+ * Take over what a session of ours left of name: a file that nobody else has ever been able to write to. Returns 0, or
+ * LADE_E_ABSENT if there is none that may be used.
+ */
+int lade_temporary_continue(int directory_fd, const char *name, struct lade_temporary *temporary_out);
+
+/* Close it and leave it to another session. Does nothing if it is not open. */
+void lade_temporary_leave(struct lade_temporary *temporary);
+
+/*
+ * As lade_temporary_open(), without a name: for a place where no session left anything. Returns 0 or LADE_E_SYSTEM.
  */
 int lade_temporary_open_unnamed(int directory_fd, const char *name, mode_t mode,
 				struct lade_temporary *temporary_out, struct lade_fault *fault);
