@@ -148,9 +148,7 @@ int lade_delta_hear(struct lade_receiver *receiver, const struct lade_recv_event
 
 	if (!news)
 		return LADE_E_MEMORY;
-	lade_session_lock(&receiver->session);
 	leave(receiver, ((struct incoming *)event->file)->delta, news);
-	lade_session_unlock(&receiver->session);
 	return 0;
 }
 

@@ -196,6 +196,8 @@ static int move_run(struct lade_receiver *receiver, const struct lade_recv_event
 int lade_receiver_land_run(struct lade_receiver *receiver, const struct lade_recv_event *event, struct lade_fault *fault)
 {
 	struct lade_session *session = &receiver->session;
+	/* Looked at before the run is landed, which may be the end of the file. */
+	bool described = ((struct incoming *)event->file)->delta;
 	struct lade_recv_event run = *event;
 	enum lade_path path;
 	int error;
@@ -216,7 +218,7 @@ int lade_receiver_land_run(struct lade_receiver *receiver, const struct lade_rec
 		return error;
 	lade_session_lock(session);
 	/* Of a described file the pieces count, for which runs are only a part. */
-	if (!((struct incoming *)event->file)->delta)
+	if (!described)
 		session->progress.bytes_done += event->len;
 	session->totals.transferred_bytes += event->len;
 	lade_session_unlock(session);

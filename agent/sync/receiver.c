@@ -113,13 +113,42 @@ static void end_heard(struct lade_receiver *receiver, const struct lade_msg_end 
 	lade_session_unlock(session);
 }
 
+/*
+ * Have the machine take a message, and tell a described file's worker of it: no worker may settle the file in
+ * between. The lock is held. Returns 1 if the event is left to act on, else 0 or an error.
+ */
+static int step_locked(struct lade_receiver *receiver, const struct lade_message *message, struct lade_recv_event *event)
+{
+	int step = lade_session_recv_step(receiver->machine, message, event);
+	struct incoming *file = step == 1 ? event->file : NULL;
+	bool described = file && file->delta;
+
+	if (is_answer(message->type))
+		lade_delta_wake(receiver);
+	if (step != 1)
+		return step;
+	switch (event->type) {
+	case LADE_RECV_HOLE:
+		receiver->session.progress.bytes_done += event->len;
+		return described ? lade_delta_hear(receiver, event) : 0;
+	case LADE_RECV_RECIPE:
+	case LADE_RECV_DESCRIBED:
+	case LADE_RECV_PATCH:
+	case LADE_RECV_ABORTED:
+		return lade_delta_hear(receiver, event);
+	case LADE_RECV_SETTLED:
+		return !described || !lade_delta_settles(file->delta, event);
+	default:
+		return 1;
+	}
+}
+
 /* Act on one message that is not of the entry stream. payload_len bytes belong to it. */
 static int hear(struct lade_receiver *receiver, const struct lade_message *message, uint32_t payload_len,
 		struct lade_fault *fault)
 {
 	bool carries = message->type == LADE_MSG_RUN || message->type == LADE_MSG_BUNDLE;
 	struct lade_recv_event event;
-	struct incoming *file;
 	struct job job;
 	int step;
 
@@ -130,27 +159,13 @@ static int hear(struct lade_receiver *receiver, const struct lade_message *messa
 	if (message->type == LADE_MSG_REPORT || message->type == LADE_MSG_ITEM)
 		return lade_session_heard(&receiver->session, message);
 	lade_session_lock(&receiver->session);
-	step = lade_session_recv_step(receiver->machine, message, &event);
-	if (step == 1 && event.type == LADE_RECV_HOLE)
-		receiver->session.progress.bytes_done += event.len;
-	if (is_answer(message->type))
-		lade_delta_wake(receiver);
-	if (step == 1 && event.type == LADE_RECV_SETTLED) {
-		file = event.file;
-		if (file->delta && lade_delta_settles(file->delta, &event))
-			step = 0;
-	}
+	step = step_locked(receiver, message, &event);
 	lade_session_unlock(&receiver->session);
 	if (step <= 0)
 		return step;
 	switch (event.type) {
 	case LADE_RECV_RUN:
 		return lade_receiver_land_run(receiver, &event, fault);
-	case LADE_RECV_RECIPE:
-	case LADE_RECV_DESCRIBED:
-	case LADE_RECV_PATCH:
-	case LADE_RECV_ABORTED:
-		return lade_delta_hear(receiver, &event);
 	case LADE_RECV_BUNDLE:
 		return take_bundle(receiver, message->bundle.count, payload_len, fault);
 	case LADE_RECV_DESCRIPTOR:
@@ -162,12 +177,8 @@ static int hear(struct lade_receiver *receiver, const struct lade_message *messa
 	case LADE_RECV_END:
 		end_heard(receiver, &message->end);
 		return 0;
-	case LADE_RECV_HOLE:
-		file = event.file;
-		/* A new temporary file has no blocks there. */
-		return file->delta ? lade_delta_hear(receiver, &event) : 0;
 	default:
-		return 0;
+		return 0; /* [hole]: a new temporary file has no blocks there */
 	}
 }
 

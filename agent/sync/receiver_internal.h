@@ -168,8 +168,8 @@ bool lade_delta_untouched(const struct delta *delta);
 bool lade_delta_is_of(const struct delta *delta, const struct stat *st);
 
 /*
- * Hear of a described file: a piece, a patch, the end of them, the end of all hope. event is the machine's. Reader's
- * thread. 0 or LADE_E_MEMORY.
+ * Hear of a described file: a piece, a patch, the end of them, the end of all hope. event is the machine's, and the lock
+ * is held since it was made: without it a worker might settle the file meanwhile. Returns 0 or LADE_E_MEMORY.
  */
 int lade_delta_hear(struct lade_receiver *receiver, const struct lade_recv_event *event);
 

@@ -116,14 +116,21 @@ static bool same_stat(const struct stat *before, const char *path)
 		memcmp(&st.st_ctim, &before->st_ctim, sizeof(st.st_ctim)) == 0;
 }
 
+/* A session that failed may leave what the next one continues: nobody else could touch it. */
+static bool can_be_continued(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) && (st->st_mode & 07777) == 0600 && st->st_nlink == 1;
+}
+
 static void check_temporaries(const struct scene *scene)
 {
 	char *paths[] = { (char *)scene->inside, NULL };
-	FTS *walk = fts_open(paths, FTS_PHYSICAL | FTS_NOSTAT | FTS_NOCHDIR, NULL);
+	FTS *walk = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
 	FTSENT *entry;
 
 	while ((entry = fts_read(walk)))
-		if (entry->fts_info != FTS_DP && lade_temporary_is(entry->fts_name))
+		if (entry->fts_info != FTS_DP && lade_temporary_is(entry->fts_name) &&
+		    !can_be_continued(entry->fts_statp))
 			fail_msg("a temporary file is left: %s", entry->fts_path);
 	fts_close(walk);
 }

@@ -28,7 +28,7 @@ void scene_make(struct scene *scene);
 /* Remove it. */
 void scene_remove(struct scene *scene);
 
-/* Fail the test if anything outside has changed, or a temporary file is left inside. */
+/* Fail the test if anything outside has changed, or a temporary file is left inside that no session can continue. */
 void scene_check(const struct scene *scene);
 
 /* Fail the test unless the old file is as it was. */
