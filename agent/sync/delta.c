@@ -15,6 +15,9 @@
 
 #include "agent/sync/file_digest.h"
 
+/* There was no news yet. */
+#define NO_SLOT UINT32_MAX
+
 /* ---- beginning and end ---- */
 
 static void free_news(struct news_list *list)
@@ -39,7 +42,7 @@ static void release(struct delta *delta)
 
 static void begin(struct delta *delta, struct incoming *file)
 {
-	*delta = (struct delta){ .file = file, .basis.fd = -1, .last_chunk = LADE_BASIS_NONE };
+	*delta = (struct delta){ .file = file, .slot = NO_SLOT, .basis.fd = -1, .last_chunk = LADE_BASIS_NONE };
 }
 
 int lade_delta_new(struct incoming *file)
@@ -130,7 +133,9 @@ static void make_ready(struct lade_receiver *receiver, struct delta *delta)
 /* Leave news; the lock is held. */
 static void leave(struct lade_receiver *receiver, struct delta *delta, struct news *news)
 {
-	delta->slot = news->event.slot;
+	/* Once: the worker reads it without the lock. */
+	if (delta->slot == NO_SLOT)
+		delta->slot = news->event.slot;
 	hang(news->type <= NEWS_DESCRIBED ? &delta->said : &delta->news, news);
 	make_ready(receiver, delta);
 }

@@ -109,23 +109,25 @@ static bool same_place(struct lade_receiver *receiver, const struct delta *delta
 static bool copy_untouched(struct lade_receiver *receiver, struct delta *delta, const struct news *news)
 {
 	struct lade_move move = {
-		.in_fd = delta->basis.fd, .out_fd = -1, .len = delta->in_place_to,
-		.path = receiver->session.settings->path,
+		.in_fd = delta->basis.fd, .out_fd = -1, .path = receiver->session.settings->path,
 	};
+	uint64_t len = delta->in_place_to;
 	struct lade_fault fault;
+	int error;
 
 	delta->untouched = false;
 	if (!need_temporary(receiver, delta, news))
 		return false;
 	move.out_fd = delta->file->temporary.fd;
-	if (!move.len || (lade_move(receiver->session.movers, &move, &fault) == 0 && lade_basis_unchanged(&delta->basis)))
+	error = lade_receiver_copy_extents(receiver, &move, len, &fault);
+	if (!error && lade_basis_unchanged(&delta->basis))
 		return true;
-	if (move.len && fault.code == LADE_E_TARGET) {
+	if (error == LADE_E_TARGET) {
 		fault.operation = "write";
 		lade_delta_fail(receiver, delta, &fault);
 		return false;
 	}
-	if (lade_delta_add_literal(delta, 0, delta->in_place_to))
+	if (lade_delta_add_literal(delta, 0, len))
 		return true;
 	out_of_memory(receiver, delta);
 	return false;

@@ -9,8 +9,8 @@
 
 #include "agent/sync/file_digest.h"
 
-/* Copy size bytes of a source with holes extent by extent, so that holes stay holes. */
-static int copy_extents(struct lade_receiver *receiver, struct lade_move *move, uint64_t size, struct lade_fault *fault)
+int lade_receiver_copy_extents(struct lade_receiver *receiver, struct lade_move *move, uint64_t size,
+			       struct lade_fault *fault)
 {
 	off_t data = 0, hole;
 	int error = 0;
@@ -48,7 +48,7 @@ static int copy_content(struct lade_receiver *receiver, int in_fd, int out_fd, c
 	if ((move.path == LADE_PATH_AUTO || move.path == LADE_PATH_CLONE) &&
 	    lade_move(receiver->session.movers, &clone, fault) == 0)
 		return 0;
-	return copy_extents(receiver, &move, move.len, fault);
+	return lade_receiver_copy_extents(receiver, &move, move.len, fault);
 }
 
 static bool same_content(struct lade_receiver *receiver, int in_fd, int out_fd, uint64_t size)

@@ -195,6 +195,10 @@ void lade_receiver_land_bundle(struct lade_receiver *receiver, const struct job 
 
 /* ---- land_copy.c ---- */
 
+/* Copy the first size bytes of move's source to its target extent by extent, so that holes stay holes. 0 or as lade_move(). */
+int lade_receiver_copy_extents(struct lade_receiver *receiver, struct lade_move *move, uint64_t size,
+			       struct lade_fault *fault);
+
 /* [descriptor] Make a file a copy of the job's descriptor. */
 void lade_receiver_copy(struct lade_receiver *receiver, const struct job *job);
 
