@@ -131,6 +131,12 @@ int lade_session_recv_want_recipe(struct lade_session_recv *machine, const struc
 				  uint64_t size, void *file, struct lade_writer *out);
 
 /*
+ * [defer] Decide about entry index later: it may still be wanted when all entries are known. Only LADE_DEFERRED_MAX at a
+ * time, which the caller counts.
+ */
+void lade_session_recv_defer(struct lade_session_recv *machine, uint64_t index, struct lade_writer *out);
+
+/*
  * [want-gap] Ask for a gap, which lies in pieces that were described. LADE_E_AGAIN when as much as may be
  * is under way (nothing is written; some answer will come), LADE_E_MEMORY, or the writer's error. Does nothing where
  * the file has settled or is hopeless.

@@ -49,6 +49,14 @@ int lade_session_recv_want_recipe(struct lade_session_recv *machine, const struc
 	return out->error;
 }
 
+void lade_session_recv_defer(struct lade_session_recv *machine, uint64_t index, struct lade_writer *out)
+{
+	const struct lade_msg_defer defer = { index };
+
+	(void)machine; /* a receiver may say so of any entry that it has not decided about */
+	lade_put_defer(out, &defer);
+}
+
 struct again *lade_session_recv_find_again(struct slot *slot, uint64_t off, uint32_t len)
 {
 	for (uint32_t i = 0; i < slot->again_count; i++)

@@ -41,10 +41,19 @@ struct waiting {
 	uint64_t said; /* bytes of entry stream before it */
 };
 
+/* A file about which the receiver decides when it knows all entries. */
+struct deferred {
+	uint64_t index;
+	void *file; /* NULL: wanted since */
+	uint64_t size;
+};
+
 struct lade_session_send {
 	struct slot slots[LADE_SLOTS_MAX];
 	struct waiting *ring; /* of capacity, a power of two */
 	size_t capacity;
+	struct deferred *deferred; /* of deferred_capacity; rising */
+	size_t deferred_count, deferred_capacity;
 	uint64_t dropped;     /* first entry not yet handed back or moved to a slot */
 	uint64_t base;        /* first undecided entry */
 	uint64_t next;        /* number of the next entry */
@@ -79,6 +88,7 @@ void lade_session_send_free(struct lade_session_send *machine)
 	if (!machine)
 		return;
 	free(machine->ring);
+	free(machine->deferred);
 	free(machine);
 }
 
@@ -191,6 +201,12 @@ void *lade_session_send_dropped(struct lade_session_send *machine)
 		if (file)
 			return file;
 	}
+	while (machine->ended && machine->deferred_count) {
+		void *file = machine->deferred[--machine->deferred_count].file;
+
+		if (file)
+			return file;
+	}
 	return NULL;
 }
 
@@ -226,21 +242,79 @@ static void take_turn(struct slot *slot, void *file, uint64_t size, unsigned cut
 			       .turn = slot->turn + 1, .cut_class = cut_class };
 }
 
+/* [defer] */
+static int step_defer(struct lade_session_send *machine, uint64_t index)
+{
+	size_t capacity = machine->deferred_capacity ? 2 * machine->deferred_capacity : 64;
+	struct deferred *deferred = machine->deferred;
+	struct waiting *waiting;
+
+	if (index < machine->base || index >= machine->next || machine->deferred_count == LADE_DEFERRED_MAX)
+		return LADE_E_PROTOCOL;
+	waiting = ring_at(machine, index);
+	if (!waiting->file)
+		return LADE_E_PROTOCOL;
+	if (machine->deferred_count == machine->deferred_capacity) {
+		deferred = realloc(deferred, capacity * sizeof(*deferred));
+		if (!deferred)
+			return LADE_E_MEMORY;
+		machine->deferred = deferred;
+		machine->deferred_capacity = capacity;
+	}
+	machine->deferred[machine->deferred_count++] = (struct deferred){ index, waiting->file, waiting->size };
+	waiting->file = NULL;
+	machine->base = index + 1;
+	return 0;
+}
+
+/* Take the file of an entry that is wanted: one that was deferred, or the next one. NULL if there is none. */
+static void *take_file(struct lade_session_send *machine, uint64_t index, uint64_t *size_out)
+{
+	size_t low = 0, high = machine->deferred_count;
+	struct waiting *waiting;
+	void *file;
+
+	if (index >= machine->base) {
+		if (index >= machine->next)
+			return NULL;
+		waiting = ring_at(machine, index);
+		file = waiting->file;
+		waiting->file = NULL;
+		*size_out = waiting->size;
+		if (file)
+			machine->base = index + 1;
+		return file;
+	}
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (machine->deferred[middle].index < index)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == machine->deferred_count || machine->deferred[low].index != index)
+		return NULL;
+	file = machine->deferred[low].file;
+	machine->deferred[low].file = NULL;
+	*size_out = machine->deferred[low].size;
+	return file;
+}
+
 /* cut_class 0: the file itself is wanted. */
 static int step_want(struct lade_session_send *machine, const struct lade_msg_want *want, unsigned cut_class,
 		     struct lade_send_event *event)
 {
 	struct slot *slot = &machine->slots[want->slot];
-	struct waiting *waiting;
+	uint64_t size;
+	void *file;
 
-	if (slot->state != SLOT_FREE || want->index < machine->base || want->index >= machine->next)
+	if (slot->state != SLOT_FREE)
 		return LADE_E_PROTOCOL;
-	waiting = ring_at(machine, want->index);
-	if (!waiting->file)
+	file = take_file(machine, want->index, &size);
+	if (!file)
 		return LADE_E_PROTOCOL;
-	take_turn(slot, waiting->file, waiting->size, cut_class);
-	waiting->file = NULL;
-	machine->base = want->index + 1;
+	take_turn(slot, file, size, cut_class);
 	event->slot = want->slot;
 	event->file = slot->file;
 	event->cut_class = cut_class;
@@ -344,6 +418,8 @@ int lade_session_send_step(struct lade_session_send *machine, const struct lade_
 	case LADE_MSG_WANT_RECIPE:
 		event_out->type = LADE_SEND_WANT;
 		return step_want_recipe(machine, &message->want_recipe, event_out);
+	case LADE_MSG_DEFER:
+		return step_defer(machine, message->defer.index);
 	case LADE_MSG_WANT_GAP:
 		event_out->type = LADE_SEND_WANT_GAP;
 		return step_want_gap(machine, &message->want_gap, event_out);
@@ -498,6 +574,7 @@ bool lade_session_send_ended(const struct lade_session_send *machine)
 void *lade_session_send_abandon(struct lade_session_send *machine)
 {
 	machine->base = machine->next;
+	machine->ended = true;
 	for (uint32_t i = 0; i < LADE_SLOTS_MAX; i++) {
 		void *file = machine->slots[i].file;
 

@@ -60,8 +60,20 @@ static bool write_or_fail(struct lade_receiver *receiver, struct delta *delta, c
 	return false;
 }
 
+static bool open_moved(struct lade_receiver *receiver, struct delta *delta)
+{
+	const char *name;
+	int fd;
+
+	if (lade_receiver_open_parent(receiver, delta->file->moved_from, &fd, &name, NULL))
+		return false;
+	(void)lade_basis_open(&delta->basis, fd, name);
+	close(fd);
+	return delta->basis.fd >= 0;
+}
+
 /* Look for what an earlier session left and for the basis, once. Without either everything is asked for. */
-static void open_basis(struct delta *delta, uint32_t attempt)
+static void open_basis(struct lade_receiver *receiver, struct delta *delta, uint32_t attempt)
 {
 	struct incoming *file = delta->file;
 	int fd;
@@ -72,7 +84,8 @@ static void open_basis(struct delta *delta, uint32_t attempt)
 	/* The first attempt's alone: the next one's temporary file has another name. */
 	if (file->left && attempt == 0)
 		delta->resumed = lade_temporary_continue(fd, file->name, &file->temporary) == 0;
-	if (file->existed && lade_basis_open(&delta->basis, fd, file->name) == 0) {
+	if ((file->existed && lade_basis_open(&delta->basis, fd, file->name) == 0) ||
+	    (file->moved_from && open_moved(receiver, delta))) {
 		delta->in_place = true;
 		delta->untouched = !delta->resumed && (uint64_t)delta->basis.st.st_size == file->size;
 	}
@@ -102,32 +115,40 @@ static bool same_place(struct lade_receiver *receiver, const struct delta *delta
 	return lade_digest_equal(digest, news->digest);
 }
 
+int lade_delta_copy(struct lade_receiver *receiver, struct delta *delta, struct lade_fault *fault)
+{
+	struct lade_move move = {
+		.in_fd = delta->basis.fd, .out_fd = delta->file->temporary.fd,
+		.path = receiver->session.settings->path,
+	};
+	int error = lade_receiver_copy_extents(receiver, &move, delta->in_place_to, fault);
+
+	if (!error && !lade_basis_unchanged(&delta->basis))
+		error = lade_fault_set(fault, LADE_E_CHANGED, "copy", delta->file->name);
+	return error;
+}
+
 /*
  * The first difference in a file that so far was its own basis: what was only looked at is copied now. The kernel's copy
  * of a file that did not change meanwhile is taken as it is; if it did, those bytes are asked for.
  */
 static bool copy_untouched(struct lade_receiver *receiver, struct delta *delta, const struct news *news)
 {
-	struct lade_move move = {
-		.in_fd = delta->basis.fd, .out_fd = -1, .path = receiver->session.settings->path,
-	};
-	uint64_t len = delta->in_place_to;
 	struct lade_fault fault;
 	int error;
 
 	delta->untouched = false;
 	if (!need_temporary(receiver, delta, news))
 		return false;
-	move.out_fd = delta->file->temporary.fd;
-	error = lade_receiver_copy_extents(receiver, &move, len, &fault);
-	if (!error && lade_basis_unchanged(&delta->basis))
+	error = lade_delta_copy(receiver, delta, &fault);
+	if (!error)
 		return true;
 	if (error == LADE_E_TARGET) {
 		fault.operation = "write";
 		lade_delta_fail(receiver, delta, &fault);
 		return false;
 	}
-	if (lade_delta_add_literal(delta, 0, len))
+	if (lade_delta_add_literal(delta, 0, delta->in_place_to))
 		return true;
 	out_of_memory(receiver, delta);
 	return false;
@@ -333,7 +354,7 @@ static bool leave_places(struct lade_receiver *receiver, struct delta *delta, co
 static bool prepare(struct lade_receiver *receiver, struct delta *delta, const struct news *news, struct workspace *space)
 {
 	if (!delta->opened)
-		open_basis(delta, news->event.attempt);
+		open_basis(receiver, delta, news->event.attempt);
 	if (!space->piece)
 		space->piece = malloc(LADE_PAYLOAD_MAX);
 	if (!space->piece)

@@ -101,9 +101,8 @@ int lade_receiver_add_link(struct lade_receiver *receiver, uint64_t index, mode_
 	return add_record(receiver->links, &record, sizeof(record), path, fault);
 }
 
-/* The directory of path, opened, and its last component in *name_out. */
-static int open_parent(struct lade_receiver *receiver, const char *path, int *fd_out, const char **name_out,
-		       struct lade_fault *fault)
+int lade_receiver_open_parent(struct lade_receiver *receiver, const char *path, int *fd_out, const char **name_out,
+			      struct lade_fault *fault)
 {
 	const char *slash = strrchr(path, '/');
 
@@ -155,10 +154,10 @@ static int link_one(struct lade_receiver *receiver, const char *leader, const ch
 {
 	bool dry_run = receiver->keep.options & LADE_OPTION_DRY_RUN, new_name = true, linked = false;
 	struct link_ends ends = { -1, -1, NULL, NULL };
-	int error = open_parent(receiver, leader, &ends.leader_fd, &ends.leader, fault);
+	int error = lade_receiver_open_parent(receiver, leader, &ends.leader_fd, &ends.leader, fault);
 
 	if (!error)
-		error = open_parent(receiver, path, &ends.follower_fd, &ends.follower, fault);
+		error = lade_receiver_open_parent(receiver, path, &ends.follower_fd, &ends.follower, fault);
 	if (!error)
 		linked = is_linked(&ends, &new_name);
 	if (!error && !linked && !dry_run)
@@ -238,8 +237,7 @@ static struct lade_removal removal_of(struct lade_receiver *receiver, const char
 	};
 }
 
-/* A handle for the directory of path, by way of handles for all directories above it. */
-static struct lade_directory *handle_of(struct lade_receiver *receiver, char *path, char **name_out)
+struct lade_directory *lade_receiver_handle_of(struct lade_receiver *receiver, char *path, char **name_out)
 {
 	struct lade_directory *at = lade_directory_ref(lade_directories_root(receiver->tree));
 	char *slash;
@@ -260,7 +258,7 @@ static struct lade_directory *handle_of(struct lade_receiver *receiver, char *pa
 static void delete_one(struct lade_receiver *receiver, const char *path)
 {
 	char *copy = strdup(path), *name;
-	struct lade_directory *directory = copy ? handle_of(receiver, copy, &name) : NULL;
+	struct lade_directory *directory = copy ? lade_receiver_handle_of(receiver, copy, &name) : NULL;
 	struct lade_removal removal;
 	struct lade_fault fault;
 

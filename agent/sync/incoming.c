@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,6 +29,7 @@ void lade_incoming_free(struct incoming *file)
 			close(file->kept.fd);
 	}
 	lade_delta_free(file->delta);
+	free(file->moved_from);
 	lade_directory_unref(file->directory);
 	free((void *)file->metadata.xattrs.data);
 	free(file);
@@ -162,7 +164,24 @@ static void committed(struct lade_receiver *receiver, struct incoming *file)
 	free(path);
 }
 
-/* What stands there has the right content already: give it its metadata. */
+/* Let a file that is to be deleted go to its new name. False: it has to be copied. */
+static bool move_here(struct lade_receiver *receiver, const struct incoming *file, int directory_fd)
+{
+	const char *name;
+	struct stat st;
+	bool moved;
+	int fd;
+
+	if (!file->may_move || lade_receiver_open_parent(receiver, file->moved_from, &fd, &name, NULL))
+		return false;
+	moved = fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_nlink == 1 &&
+		lade_delta_is_of(file->delta, &st) &&
+		renameat2(fd, name, directory_fd, file->name, RENAME_NOREPLACE) == 0;
+	close(fd);
+	return moved;
+}
+
+/* What stands there, or at the place from which it comes, has the right content already: give it its metadata. */
 static int mend(struct lade_receiver *receiver, struct incoming *file, struct lade_fault *fault)
 {
 	struct lade_metadata_place place = { -1, -1, file->name };
@@ -173,9 +192,11 @@ static int mend(struct lade_receiver *receiver, struct incoming *file, struct la
 	if (error)
 		return error;
 	place.directory_fd = fd;
-	if (fstatat(fd, file->name, &st, AT_SYMLINK_NOFOLLOW))
+	if (file->moved_from && !move_here(receiver, file, fd))
+		error = LADE_E_AGAIN;
+	else if (fstatat(fd, file->name, &st, AT_SYMLINK_NOFOLLOW))
 		error = lade_fault_set(fault, LADE_E_SYSTEM, "stat", file->name);
-	else if (!lade_delta_is_of(file->delta, &st))
+	else if (!file->moved_from && !lade_delta_is_of(file->delta, &st))
 		error = lade_fault_set(fault, LADE_E_CHANGED, "update", file->name);
 	else if (lade_metadata_apply(&receiver->keep, &file->metadata, &place, &st, true, receiver->identities, &problem))
 		lade_receiver_problem(receiver, file->directory, file->name, &problem);
@@ -187,11 +208,14 @@ bool lade_incoming_commit(struct lade_receiver *receiver, struct incoming *file,
 {
 	bool untouched = file->delta && lade_delta_untouched(file->delta);
 	struct lade_fault fault;
-	int error = untouched ? 0 : lade_incoming_open(receiver, file, attempt, &fault);
+	int error = untouched ? mend(receiver, file, &fault) : LADE_E_AGAIN;
+	bool mended = error != LADE_E_AGAIN;
 
-	if (untouched)
-		error = mend(receiver, file, &fault);
-	else if (!error)
+	if (!mended)
+		error = lade_incoming_open(receiver, file, attempt, &fault);
+	if (!mended && !error && untouched)
+		error = lade_delta_copy(receiver, file->delta, &fault);
+	if (!mended && !error)
 		error = commit(receiver, file, &fault);
 	if (error)
 		lade_receiver_problem(receiver, file->directory, file->name, &fault);

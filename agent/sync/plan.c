@@ -138,6 +138,7 @@ static int plan_deletion(struct planner *planner, struct level *level, const str
 	if (lade_filter_excludes(filter, planner->path, is_directory_name(level, name)))
 		return 0;
 	lade_plan_change(level);
+	lade_plan_removed(planner, planner->path);
 	return lade_spool_add(planner->receiver->deletions, planner->path, strlen(planner->path) + 1, fault);
 }
 
@@ -425,6 +426,8 @@ void *lade_receiver_plan(void *argument)
 	lade_writer_init(&bytes, LADE_ENTRY_CREDIT);
 	while (result == 0 && take_entries(&planner, &bytes))
 		result = plan_bytes(&planner, lade_slice(bytes.data, bytes.len), &fault);
+	if (result == 1 && lade_plan_ask_deferred(&planner, &fault))
+		result = -1;
 	if (result < 0) {
 		lade_session_fail(planner.session, &fault);
 	} else if (result == 1 && wait_slots(&planner)) {
@@ -434,6 +437,7 @@ void *lade_receiver_plan(void *argument)
 	for (size_t i = planner.rooted ? planner.depth + 1 : 0; i > 0; i--)
 		level_fini(&planner, &planner.levels[i - 1]);
 	lade_writer_fini(&bytes);
+	lade_plan_moved_fini(&planner.moved);
 	free(planner.levels);
 	free(planner.path);
 	return NULL;

@@ -425,26 +425,25 @@ static struct incoming *new_incoming(struct planner *planner, const struct place
 }
 
 /* [want] [want-recipe] Lock held. */
-static int say_want(struct planner *planner, const struct place *place, struct incoming *file)
+static int say_want(struct planner *planner, uint64_t index, struct incoming *file)
 {
-	const struct lade_msg_want_recipe recipe = { .index = place->index, .cut_class = file->cut_class };
+	const struct lade_msg_want_recipe recipe = { .index = index, .cut_class = file->cut_class };
 	struct lade_session_recv *machine = planner->receiver->machine;
 	struct lade_writer *queue = lade_session_queue(planner->session);
 
 	if (file->delta)
 		return lade_session_recv_want_recipe(machine, &recipe, file->size, file, queue);
-	return lade_session_recv_want(machine, place->index, file->size, file, queue);
+	return lade_session_recv_want(machine, index, file->size, file, queue);
 }
 
-/* [want] Ask for the content; wait for a slot. */
-static int want(struct planner *planner, const struct place *place, struct incoming *file, struct lade_fault *fault)
+int lade_plan_want(struct planner *planner, uint64_t index, struct incoming *file, struct lade_fault *fault)
 {
 	struct lade_session *session = planner->session;
 	int error;
 
 	lade_session_lock(session);
 	lade_session_wait_room(session);
-	while ((error = say_want(planner, place, file)) == LADE_E_AGAIN && !session->failed) {
+	while ((error = say_want(planner, index, file)) == LADE_E_AGAIN && !session->failed) {
 		lade_session_queued(session, true);
 		pthread_cond_wait(&planner->receiver->slot_freed, &session->lock);
 	}
@@ -482,8 +481,10 @@ static int regular(struct planner *planner, struct place *place, struct lade_fau
 	if (!file)
 		return fault->code;
 	lade_plan_change(place->level);
+	if (lade_plan_may_be_moved(planner, file))
+		return lade_plan_defer(planner, place->index, file, fault);
 	if (file->size)
-		return want(planner, place, file, fault);
+		return lade_plan_want(planner, place->index, file, fault);
 	lade_receiver_empty_file(planner->receiver, file);
 	return 0;
 }

@@ -21,6 +21,22 @@ struct level {
 	bool files_over, directories_over;
 };
 
+/* A new file about which is decided when all entries are known. */
+struct deferred_file {
+	uint64_t index;
+	struct incoming *file; /* owned until it is asked for */
+	char *candidate;       /* path of a file to be deleted that may be it, or NULL */
+	int fit;               /* how well it fits */
+};
+
+/* Files that may have been moved, and what is to be deleted. */
+struct moved {
+	struct deferred_file *deferred;
+	size_t deferred_count, deferred_capacity;
+	char **removed; /* paths */
+	size_t removed_count, removed_capacity;
+};
+
 struct planner {
 	struct lade_receiver *receiver;
 	struct lade_session *session;
@@ -31,6 +47,7 @@ struct planner {
 	uint64_t planned;     /* entries so far */
 	struct lade_msg_end counted; /* since the last give_credit() */
 	size_t uncredited;    /* bytes of entry stream since then */
+	struct moved moved;
 	bool rooted;          /* the destination is open: level 0 */
 	bool dry_run, deletes;
 };
@@ -59,6 +76,28 @@ void lade_plan_change(struct level *level);
 /* Enter directory (consumed) whose target is given. The names it holds are read where deletion is on. */
 int lade_plan_enter(struct planner *planner, struct lade_directory *directory, struct target *target,
 		    struct lade_fault *fault);
+
+/* [want] [want-recipe] Ask for file (consumed), the content of entry index; wait for a slot. 0, or the fault that ends the session. */
+int lade_plan_want(struct planner *planner, uint64_t index, struct incoming *file, struct lade_fault *fault);
+
+/* ---- plan_moved.c ---- */
+
+/* True if file may be one that is about to be deleted, under another name. */
+bool lade_plan_may_be_moved(const struct planner *planner, const struct incoming *file);
+
+/* [defer] Decide about file (consumed) later. 0, or the fault that ends the session. */
+int lade_plan_defer(struct planner *planner, uint64_t index, struct incoming *file, struct lade_fault *fault);
+
+/* path is to be deleted, with all that is in it. */
+void lade_plan_removed(struct planner *planner, const char *path);
+
+/* All entries are known: ask for what was deferred. 0, or the fault that ends the session. */
+int lade_plan_ask_deferred(struct planner *planner, struct lade_fault *fault);
+
+/* Free what is remembered. */
+void lade_plan_moved_fini(struct moved *moved);
+
+/* ---- any ---- */
 
 /* Report a failure at the entry at hand, and go on. */
 void lade_plan_problem(struct planner *planner, const struct lade_fault *fault);

@@ -40,6 +40,8 @@ struct incoming {
 	struct lade_temporary kept;       /* a whole copy from an earlier attempt */
 	struct timespec kept_mtime;
 	uint64_t kept_size;
+	char *moved_from;                 /* owned: path of a file that is to be deleted and may be this one; or NULL */
+	bool may_move;                    /* it may really go from there to here */
 	bool left;                        /* an earlier session seems to have left part of it */
 	unsigned cut_class;               /* it is described, cut so; 0: it is not */
 	struct delta *delta;              /* it is described, and made from what is there; else NULL */
@@ -123,6 +125,13 @@ struct lade_receiver {
 /* The planner's thread. */
 void *lade_receiver_plan(void *receiver);
 
+/* The directory of a path in the destination, opened (the caller closes it), and its last component in *name_out. */
+int lade_receiver_open_parent(struct lade_receiver *receiver, const char *path, int *fd_out, const char **name_out,
+			      struct lade_fault *fault);
+
+/* A handle for the directory of path, and for all above it; path is cut to pieces, *name_out is its last component. NULL: none could be made. */
+struct lade_directory *lade_receiver_handle_of(struct lade_receiver *receiver, char *path, char **name_out);
+
 /* ---- land.c ---- */
 
 /* A worker's thread. */
@@ -163,6 +172,9 @@ void lade_delta_reset(struct delta *delta);
 
 /* True if the file came out as what stands under its name, which was not touched: its metadata is all there is to set. */
 bool lade_delta_untouched(const struct delta *delta);
+
+/* Copy it to the file's temporary file, which is open. 0, or the fault (LADE_E_CHANGED if it changed since). */
+int lade_delta_copy(struct lade_receiver *receiver, struct delta *delta, struct lade_fault *fault);
 
 /* True if st is of that very file, and it has not changed since it was opened. */
 bool lade_delta_is_of(const struct delta *delta, const struct stat *st);
