@@ -235,6 +235,8 @@ static int run_session(struct run *run)
 	const struct lade_settings settings = {
 		.options = run->options.bits,
 		.path = run->options.path,
+		.compression = run->options.compression,
+		.level = run->options.level,
 		.filter = run->options.filter,
 	};
 	const struct lade_sync_job job = {

@@ -9,6 +9,7 @@
 
 #include "agent/option_table.h"
 #include "agent/sync/sync.h"
+#include "chunker/codec.h"
 #include "protocol/entry.h"
 
 #define HINT "try 'lade help sync'"
@@ -79,6 +80,39 @@ static int apply_text(const char **text, const struct lade_option_use *use,
 	return 0;
 }
 
+static int apply_compress_choice(struct lade_options *options, const struct lade_option_use *use,
+				 struct lade_complaint *complaint)
+{
+	static const char *const names[LADE_COMPRESSION_COUNT] = {
+		[LADE_COMPRESSION_NONE] = "none", [LADE_COMPRESSION_ZSTD] = "zstd", [LADE_COMPRESSION_AUTO] = "auto",
+	};
+
+	for (unsigned i = 0; i < LADE_COMPRESSION_COUNT; i++) {
+		if (strcmp(use->value, names[i]) == 0) {
+			options->compression = (enum lade_compression)i;
+			if (options->compression == LADE_COMPRESSION_ZSTD && !options->level)
+				options->level = LADE_CODEC_LEVEL_DEFAULT;
+			return 0;
+		}
+	}
+	return lade_complain(complaint, LADE_EXIT_USAGE, "option '%s': '%s' is none of zstd, auto, none; " HINT, use->spelled,
+			     use->value);
+}
+
+static int apply_compress_level(struct lade_options *options, const struct lade_option_use *use,
+				struct lade_complaint *complaint)
+{
+	char *end;
+	long level = strtol(use->value, &end, 10);
+
+	if (!*use->value || *end || level < 1 || level > LADE_CODEC_LEVEL_MAX)
+		return lade_complain(complaint, LADE_EXIT_USAGE, "option '%s': '%s' is no number from 1 to %d; " HINT,
+				     use->spelled, use->value, LADE_CODEC_LEVEL_MAX);
+	options->level = (int)level;
+	options->compression = LADE_COMPRESSION_ZSTD;
+	return 0;
+}
+
 /* Long because there are many options; each is a line. */
 static int apply_option(struct lade_options *options, const struct lade_option_use *use,
 			struct lade_complaint *complaint)
@@ -121,6 +155,13 @@ static int apply_option(struct lade_options *options, const struct lade_option_u
 		return apply_text(&options->token_file, use, complaint);
 	case LADE_SYNC_PATH:
 		return apply_path(options, use, complaint);
+	case LADE_SYNC_COMPRESS:
+		options->compression = use->on ? LADE_COMPRESSION_AUTO : LADE_COMPRESSION_NONE;
+		return 0;
+	case LADE_SYNC_COMPRESS_CHOICE:
+		return apply_compress_choice(options, use, complaint);
+	case LADE_SYNC_COMPRESS_LEVEL:
+		return apply_compress_level(options, use, complaint);
 	case LADE_SYNC_WHOLE_FILE:
 		options->whole_file = use->on ? 1 : -1;
 		return 0;

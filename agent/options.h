@@ -9,6 +9,7 @@
 
 #include "agent/complaint.h"
 #include "agent/endpoint.h"
+#include "agent/sync/effort.h"
 #include "agent/tree/filter.h"
 #include "transport/mover.h"
 
@@ -18,6 +19,8 @@ struct lade_options {
 	enum lade_path path;
 	struct lade_filter *filter; /* owned */
 
+	enum lade_compression compression; /* -z, --compress-choice, --compress-level */
+	int level;                  /* of LADE_COMPRESSION_ZSTD */
 	int whole_file;             /* 1: -W, -1: --no-whole-file, 0: neither */
 	unsigned verbose;
 	unsigned itemize;

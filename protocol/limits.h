@@ -46,6 +46,7 @@
 #define LADE_SIGNATURES_MAX (1u << 20)  /* bytes of signatures in flight, see [want-gap] */
 #define LADE_PATCH_MAX (LADE_GAP_MAX + LADE_GAP_MAX / 8) /* a patch for one gap, its literals included */
 #define LADE_WANT_GAPS_MAX 1024u        /* gaps wanted and not yet answered */
+#define LADE_CODEC_ZSTD 1u              /* how a payload may be packed, see [packed] */
 #define LADE_DEFERRED_MAX 32768u        /* files about which the receiver decides later, see [defer] */
 
 #endif

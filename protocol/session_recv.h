@@ -65,6 +65,7 @@ struct lade_recv_event {
 	uint64_t len;
 	const uint8_t *digest;  /* of a run, piece or record; borrowed from the message */
 	struct lade_slice data; /* of a record (borrowed from the payload), a piece's chunks, a patch (borrowed from the message) */
+	uint32_t raw_len;       /* the caller's: of a patch, its length when it is unpacked */
 	size_t encoded_len;     /* of a RECIPE: to be given back by lade_session_recv_recipe_done() */
 	struct lade_recv_gap gap; /* of a PATCH */
 	bool discard;           /* of a run, piece or patch: the file has failed here, drop what comes */

@@ -242,6 +242,27 @@ static void weigh(struct delta *delta, uint64_t made, uint64_t literal)
 	}
 }
 
+/* [packed] The operations of a patch. An empty slice: they are no such thing, or there is no memory (*error_out). */
+static struct lade_slice ops_of(const struct news *news, struct workspace *space, int *error_out)
+{
+	uint32_t raw_len = news->event.raw_len;
+
+	*error_out = 0;
+	if (raw_len == news->len)
+		return lade_slice(news->bytes, news->len);
+	if (raw_len > LADE_PATCH_MAX) {
+		*error_out = LADE_E_PROTOCOL;
+		return lade_slice(NULL, 0);
+	}
+	if (!space->ops)
+		space->ops = malloc(LADE_PATCH_MAX);
+	if (!space->ops || (!space->codec && lade_codec_new(&space->codec)))
+		*error_out = LADE_E_MEMORY;
+	else
+		*error_out = lade_codec_decompress(space->codec, lade_slice(news->bytes, news->len), space->ops, raw_len);
+	return *error_out ? lade_slice(NULL, 0) : lade_slice(space->ops, raw_len);
+}
+
 int lade_delta_take_patch(struct lade_receiver *receiver, struct delta *delta, const struct news *news,
 			  struct workspace *space)
 {
@@ -249,6 +270,7 @@ int lade_delta_take_patch(struct lade_receiver *receiver, struct delta *delta, c
 	const struct lade_range range = { delta->basis.fd, gap->old_off, gap->old_len };
 	uint8_t *fresh = space->piece;
 	struct lade_fault fault;
+	struct lade_slice ops;
 	int error = 0;
 
 	if (!space->old)
@@ -266,13 +288,15 @@ int lade_delta_take_patch(struct lade_receiver *receiver, struct delta *delta, c
 	/* What the basis does not have any more comes out wrong, as the piece's digest shows. */
 	if (gap->old_len && lade_range_read(&range, space->old, NULL))
 		memset(space->old, 0, gap->old_len);
-	if (lade_patch_apply(lade_slice(news->bytes, news->len), lade_slice(space->old, gap->old_len), gap->block_len,
-			     fresh, gap->len)) {
-		lade_fault_set(&fault, LADE_E_PROTOCOL, "understand", receiver->session.connection->peer);
+	ops = ops_of(news, space, &error);
+	if (!error)
+		error = lade_patch_apply(ops, lade_slice(space->old, gap->old_len), gap->block_len, fresh, gap->len);
+	if (error) {
+		lade_fault_set(&fault, error, "understand", receiver->session.connection->peer);
 		lade_session_fail(&receiver->session, &fault);
 		return DELTA_GOES_ON;
 	}
-	weigh(delta, gap->len, news->len);
+	weigh(delta, gap->len, ops.len);
 	error = lade_receiver_write_at(delta->file->temporary.fd, fresh, gap->len, gap->off);
 	if (!error)
 		return lade_delta_filled(receiver, delta, gap->off, gap->len, fresh, space);

@@ -110,5 +110,7 @@ void *lade_receiver_work(void *argument)
 	free(space.old);
 	lade_cut_stream_fini(&space.cuts);
 	lade_writer_fini(&space.signature);
+	lade_codec_free(space.codec);
+	free(space.ops);
 	return NULL;
 }

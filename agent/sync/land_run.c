@@ -155,8 +155,28 @@ static int splice_run(struct lade_receiver *receiver, struct job *job, struct la
 	return 0;
 }
 
+int lade_receiver_read_payload(struct lade_receiver *receiver, uint8_t *out, uint32_t payload_len, uint32_t raw_len,
+			       struct lade_fault *fault)
+{
+	struct lade_connection *connection = receiver->session.connection;
+	int error;
+
+	if (payload_len == raw_len)
+		return lade_frame_read_payload(connection, out, raw_len, fault);
+	if (!receiver->packed)
+		receiver->packed = malloc(LADE_PAYLOAD_MAX);
+	if (!receiver->packed || (!receiver->codec && lade_codec_new(&receiver->codec)))
+		return lade_fault_set(fault, LADE_E_MEMORY, "receive", NULL);
+	error = lade_frame_read_payload(connection, receiver->packed, payload_len, fault);
+	if (error)
+		return error;
+	error = lade_codec_decompress(receiver->codec, lade_slice(receiver->packed, payload_len), out, raw_len);
+	return error ? lade_fault_set(fault, error, "unpack what came from", connection->peer) : 0;
+}
+
 /* Receive a run into memory; check it there, where nobody else can change it; and write it. */
-static int copy_run(struct lade_receiver *receiver, const struct lade_recv_event *event, struct lade_fault *fault)
+static int copy_run(struct lade_receiver *receiver, const struct lade_recv_event *event, uint32_t payload_len,
+		    struct lade_fault *fault)
 {
 	struct job settled = { .type = JOB_SETTLED };
 	int64_t started = lade_path_choice_clock();
@@ -166,34 +186,37 @@ static int copy_run(struct lade_receiver *receiver, const struct lade_recv_event
 
 	if (!receiver->run && !(receiver->run = malloc(LADE_PAYLOAD_MAX)))
 		return lade_fault_set(fault, LADE_E_MEMORY, "receive", NULL);
-	error = lade_frame_read_payload(receiver->session.connection, receiver->run, event->len, fault);
+	error = lade_receiver_read_payload(receiver, receiver->run, payload_len, (uint32_t)event->len, fault);
 	if (error)
 		return error;
 	lade_digest(&receiver->session.key, receiver->run, event->len, digest);
 	good = lade_digest_equal(digest, event->digest);
 	if (good)
 		lade_receiver_write_content(receiver, event, receiver->run);
-	count_cost(receiver, LADE_PATH_COPY, LADE_STAGE_MOVE, event->len, started);
+	if (payload_len == event->len)
+		count_cost(receiver, LADE_PATH_COPY, LADE_STAGE_MOVE, event->len, started);
 	if (judged(receiver, event, good, &settled.event))
 		(void)lade_receiver_queue(receiver, &settled);
 	return 0;
 }
 
 /* Splice a run, or let it pass by if its file has failed, and have it judged by a worker. */
-static int move_run(struct lade_receiver *receiver, const struct lade_recv_event *event, struct lade_fault *fault)
+static int move_run(struct lade_receiver *receiver, const struct lade_recv_event *event, uint32_t payload_len,
+		    struct lade_fault *fault)
 {
 	struct job job = { .type = JOB_VERIFY, .event = *event };
 	int error;
 
 	memcpy(job.digest, event->digest, LADE_DIGEST_LEN);
 	job.event.digest = NULL;
-	error = event->discard ? discard(receiver, event->len, fault) : splice_run(receiver, &job, fault);
+	error = event->discard ? discard(receiver, payload_len, fault) : splice_run(receiver, &job, fault);
 	if (!error)
 		(void)lade_receiver_queue(receiver, &job);
 	return error;
 }
 
-int lade_receiver_land_run(struct lade_receiver *receiver, const struct lade_recv_event *event, struct lade_fault *fault)
+int lade_receiver_land_run(struct lade_receiver *receiver, const struct lade_recv_event *event, uint32_t payload_len,
+			   struct lade_fault *fault)
 {
 	struct lade_session *session = &receiver->session;
 	/* Looked at before the run is landed, which may be the end of the file. */
@@ -209,11 +232,11 @@ int lade_receiver_land_run(struct lade_receiver *receiver, const struct lade_rec
 		lade_receiver_cannot_write(receiver, &run, fault);
 		run.discard = true;
 	}
-	/* What was read ahead of the run is in memory already. */
-	if (!run.discard && (path == LADE_PATH_COPY || session->connection->ahead_len))
-		error = copy_run(receiver, &run, fault);
+	/* What is packed must be unpacked in memory, and what was read ahead of the run is there already. */
+	if (!run.discard && (path == LADE_PATH_COPY || session->connection->ahead_len || payload_len != run.len))
+		error = copy_run(receiver, &run, payload_len, fault);
 	else
-		error = move_run(receiver, &run, fault);
+		error = move_run(receiver, &run, payload_len, fault);
 	if (error)
 		return error;
 	lade_session_lock(session);

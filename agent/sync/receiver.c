@@ -42,18 +42,19 @@ void lade_receiver_metadata_problem(struct lade_receiver *receiver, const char *
 
 /* ---- what carries payload ---- */
 
-/* [bundle] */
-static int take_bundle(struct lade_receiver *receiver, uint32_t count, uint32_t payload_len, struct lade_fault *fault)
+/* [bundle] raw_len: its bytes when it is unpacked. */
+static int take_bundle(struct lade_receiver *receiver, uint32_t count, uint32_t payload_len, uint32_t raw_len,
+		       struct lade_fault *fault)
 {
-	struct job job = { .type = JOB_BUNDLE, .count = count, .payload_len = payload_len };
+	struct job job = { .type = JOB_BUNDLE, .count = count, .payload_len = raw_len };
 	int error;
 
-	if (payload_len > LADE_BUNDLE_MAX)
+	if (raw_len > LADE_BUNDLE_MAX)
 		return lade_fault_set(fault, LADE_E_LIMIT, "understand", receiver->session.connection->peer);
-	job.payload = malloc(payload_len ? payload_len : 1);
+	job.payload = malloc(raw_len ? raw_len : 1);
 	if (!job.payload)
 		return lade_fault_set(fault, LADE_E_MEMORY, "receive", NULL);
-	error = lade_frame_read_payload(receiver->session.connection, job.payload, payload_len, fault);
+	error = lade_receiver_read_payload(receiver, job.payload, payload_len, raw_len, fault);
 	if (error) {
 		free(job.payload);
 		return error;
@@ -117,7 +118,8 @@ static void end_heard(struct lade_receiver *receiver, const struct lade_msg_end 
  * Have the machine take a message, and tell a described file's worker of it: no worker may settle the file in
  * between. The lock is held. Returns 1 if the event is left to act on, else 0 or an error.
  */
-static int step_locked(struct lade_receiver *receiver, const struct lade_message *message, struct lade_recv_event *event)
+static int step_locked(struct lade_receiver *receiver, const struct lade_message *message, uint32_t raw_len,
+		       struct lade_recv_event *event)
 {
 	int step = lade_session_recv_step(receiver->machine, message, event);
 	struct incoming *file = step == 1 ? event->file : NULL;
@@ -127,6 +129,7 @@ static int step_locked(struct lade_receiver *receiver, const struct lade_message
 		lade_delta_wake(receiver);
 	if (step != 1)
 		return step;
+	event->raw_len = raw_len;
 	switch (event->type) {
 	case LADE_RECV_HOLE:
 		receiver->session.progress.bytes_done += event->len;
@@ -143,31 +146,65 @@ static int step_locked(struct lade_receiver *receiver, const struct lade_message
 	}
 }
 
+/*
+ * The length that what belongs to a message has when it is unpacked, or 0 if that is not announced as it must be. A
+ * PACKED says so of the next message, and of that alone.
+ */
+static uint32_t raw_len_of(struct lade_receiver *receiver, const struct lade_message *message, uint32_t payload_len)
+{
+	uint32_t raw_len = receiver->packed_len;
+
+	receiver->packed_len = 0;
+	if (message->type == LADE_MSG_PATCH)
+		return raw_len ? raw_len : (uint32_t)message->patch.ops.len;
+	if (raw_len && (message->type != LADE_MSG_RUN && message->type != LADE_MSG_BUNDLE))
+		return 0;
+	if (raw_len && raw_len <= payload_len)
+		return 0;
+	if (!raw_len)
+		raw_len = payload_len;
+	return message->type == LADE_MSG_RUN && raw_len != message->run.len ? 0 : raw_len;
+}
+
+/* [packed] */
+static int hear_packed(struct lade_receiver *receiver, const struct lade_msg_packed *packed)
+{
+	if (packed->codec != LADE_CODEC_ZSTD || !packed->len || receiver->packed_len)
+		return LADE_E_PROTOCOL;
+	receiver->packed_len = packed->len;
+	return 0;
+}
+
 /* Act on one message that is not of the entry stream. payload_len bytes belong to it. */
 static int hear(struct lade_receiver *receiver, const struct lade_message *message, uint32_t payload_len,
 		struct lade_fault *fault)
 {
 	bool carries = message->type == LADE_MSG_RUN || message->type == LADE_MSG_BUNDLE;
+	bool unpacks = carries || message->type == LADE_MSG_PATCH || receiver->packed_len;
 	struct lade_recv_event event;
+	uint32_t raw_len;
 	struct job job;
 	int step;
 
-	if (payload_len && (!carries || (message->type == LADE_MSG_RUN && payload_len != message->run.len)))
+	if (!carries != !payload_len)
 		return LADE_E_PROTOCOL;
-	if (carries && !payload_len)
+	if (message->type == LADE_MSG_PACKED)
+		return hear_packed(receiver, &message->packed);
+	raw_len = unpacks ? raw_len_of(receiver, message, payload_len) : 0;
+	if (unpacks && !raw_len)
 		return LADE_E_PROTOCOL;
 	if (message->type == LADE_MSG_REPORT || message->type == LADE_MSG_ITEM)
 		return lade_session_heard(&receiver->session, message);
 	lade_session_lock(&receiver->session);
-	step = step_locked(receiver, message, &event);
+	step = step_locked(receiver, message, raw_len, &event);
 	lade_session_unlock(&receiver->session);
 	if (step <= 0)
 		return step;
 	switch (event.type) {
 	case LADE_RECV_RUN:
-		return lade_receiver_land_run(receiver, &event, fault);
+		return lade_receiver_land_run(receiver, &event, payload_len, fault);
 	case LADE_RECV_BUNDLE:
-		return take_bundle(receiver, message->bundle.count, payload_len, fault);
+		return take_bundle(receiver, message->bundle.count, payload_len, raw_len, fault);
 	case LADE_RECV_DESCRIPTOR:
 		return take_descriptor(receiver, &event, fault);
 	case LADE_RECV_SETTLED:
@@ -271,6 +308,8 @@ static void stop(struct lade_receiver *receiver)
 	free((void *)receiver->root.metadata.xattrs.data);
 	free(receiver->only_name);
 	free(receiver->run);
+	free(receiver->packed);
+	lade_codec_free(receiver->codec);
 	lade_keep_fini(&receiver->keep);
 	lade_writer_fini(&receiver->entries);
 	pthread_cond_destroy(&receiver->entries_came);

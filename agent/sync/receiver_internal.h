@@ -23,6 +23,7 @@
 #include "agent/tree/metadata.h"
 #include "agent/tree/spool.h"
 #include "agent/tree/temporary.h"
+#include "chunker/codec.h"
 #include "chunker/delta.h"
 #include "protocol/session_recv.h"
 
@@ -87,6 +88,8 @@ struct workspace {
 	uint8_t *old;                /* LADE_GAP_OLD_MAX */
 	struct lade_cut_stream cuts;
 	struct lade_writer signature;
+	struct lade_codec *codec;    /* these two as well */
+	uint8_t *ops;                /* LADE_PATCH_MAX */
 };
 
 struct lade_receiver {
@@ -107,7 +110,10 @@ struct lade_receiver {
 	atomic_int unnamed;                /* whether temporaries without a name work: 1, -1; 0: not tried yet */
 
 	struct lade_block_key block_key;
-	uint8_t *run; /* the reader's: LADE_PAYLOAD_MAX bytes of address space for a run that is copied, or NULL */
+	struct lade_codec *codec; /* these four are the reader's, and made when they are first needed */
+	uint8_t *packed;          /* LADE_PAYLOAD_MAX bytes of address space for a payload that is packed */
+	uint32_t packed_len;      /* what the next message has when it is unpacked; 0: it is not packed */
+	uint8_t *run;             /* as many for a run that is copied */
 
 	/* set by the planner before anything else reads them */
 	struct lade_keep keep;
@@ -142,8 +148,16 @@ bool lade_receiver_queue(struct lade_receiver *receiver, const struct job *job);
 
 /* ---- land_run.c ---- */
 
-/* [run] Receive a run into its file. Reader's thread. 0, or the connection's fault. */
-int lade_receiver_land_run(struct lade_receiver *receiver, const struct lade_recv_event *event, struct lade_fault *fault);
+/*
+ * [packed] Read a payload, and unpack it if raw_len is not its length, to raw_len bytes at out. Reader's thread. 0, or the
+ * connection's fault.
+ */
+int lade_receiver_read_payload(struct lade_receiver *receiver, uint8_t *out, uint32_t payload_len, uint32_t raw_len,
+			       struct lade_fault *fault);
+
+/* [run] Receive a run, of payload_len bytes as it comes, into its file. Reader's thread. 0, or the connection's fault. */
+int lade_receiver_land_run(struct lade_receiver *receiver, const struct lade_recv_event *event, uint32_t payload_len,
+			   struct lade_fault *fault);
 
 /* A run that was spliced into its file is checked there. buffer: for the digest, or NULL where nothing is to be copied. */
 void lade_receiver_verify_run(struct lade_receiver *receiver, const struct job *job, uint8_t *buffer);

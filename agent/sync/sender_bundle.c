@@ -100,7 +100,9 @@ static void record_files(struct feeder *feeder, const uint32_t *slots, uint32_t 
 
 int lade_feed_send_bundle(struct feeder *feeder, struct lade_fault *fault)
 {
+	int64_t started = lade_feed_clock();
 	struct lade_msg_bundle bundle = { 0 };
+	struct lade_slice packed;
 	uint32_t slots[LADE_BUNDLE_COUNT_MAX], count = take_small(feeder, slots);
 	size_t used = 0;
 	int error;
@@ -114,14 +116,20 @@ int lade_feed_send_bundle(struct feeder *feeder, struct lade_fault *fault)
 	}
 	if (bundle.count == 0)
 		return 0; /* what was said of them instead goes with what is sent next */
+	error = lade_feed_pack(feeder, lade_effort_level(&feeder->effort), lade_slice(feeder->bundle, used), &packed, fault);
+	if (error)
+		return error;
 	record_files(feeder, slots, bundle.count);
+	if (packed.len)
+		lade_feed_say_packed(feeder, used);
 	lade_put_bundle(&feeder->control, &bundle);
 	error = feeder->control.error;
 	if (error)
 		return lade_fault_set(fault, error, "send", NULL);
 	error = lade_frame_write_payload(feeder->session->connection,
 					 lade_slice(feeder->control.data, feeder->control.len),
-					 lade_slice(feeder->bundle, used), fault);
+					 packed.len ? packed : lade_slice(feeder->bundle, used), fault);
 	lade_writer_reset(&feeder->control);
+	lade_effort_took(&feeder->effort, used, lade_feed_clock() - started);
 	return error;
 }

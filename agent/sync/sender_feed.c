@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "transport/frame.h"
@@ -96,6 +97,14 @@ void lade_feed_say_gone(struct feeder *feeder, uint32_t slot, const struct sourc
 	lade_session_lock(feeder->session);
 	lade_session_send_file_gone(feeder->sender->machine, slot, (uint32_t)error_number, &feeder->control);
 	lade_session_unlock(feeder->session);
+}
+
+int64_t lade_feed_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
 /* ---- the loop ---- */
@@ -216,6 +225,7 @@ void *lade_sender_feed(void *argument)
 	lade_writer_init(&feeder.control, LADE_CONTROL_MAX);
 	lade_writer_init(&feeder.chunks, LADE_RECIPE_MAX);
 	lade_writer_init(&feeder.patch, LADE_PATCH_MAX);
+	lade_effort_init(&feeder.effort, sender->session.settings->compression, sender->session.settings->level);
 	lade_block_key_derive(&feeder.block_key, &sender->session.key);
 	lade_path_choice_init(&feeder.choice, sender->session.settings->path, send_paths, 2);
 	feeder.bundle = malloc(LADE_BUNDLE_MAX);
@@ -231,6 +241,8 @@ void *lade_sender_feed(void *argument)
 	lade_digest_stream_free(feeder.piece);
 	lade_writer_fini(&feeder.chunks);
 	lade_writer_fini(&feeder.patch);
+	lade_codec_free(feeder.codec);
+	free(feeder.packed);
 	free(feeder.bundle);
 	free(feeder.run);
 	lade_writer_fini(&feeder.control);

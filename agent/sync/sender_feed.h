@@ -13,6 +13,7 @@
 #include "agent/sync/cut_stream.h"
 #include "agent/sync/path_choice.h"
 #include "agent/sync/sender_internal.h"
+#include "chunker/codec.h"
 #include "chunker/delta.h"
 #include "transport/mapping.h"
 
@@ -52,6 +53,9 @@ struct feeder {
 	struct lade_block_key block_key;
 	struct lade_writer patch;
 	struct asked_file asked;
+	struct lade_effort effort;
+	struct lade_codec *codec; /* these two are made when they are first needed */
+	uint8_t *packed;          /* LADE_RUN_DEFAULT bytes */
 	bool again;       /* the run at hand was asked for again: it is copied, so that it stays what its digest says */
 	bool bundle_last; /* the last turn was a bundle's: the next is a run's */
 };
@@ -70,10 +74,25 @@ void lade_feed_say_file_end(struct feeder *feeder, uint32_t slot, struct source 
 /* [file-gone] It cannot be opened or read, for the reason error_number. */
 void lade_feed_say_gone(struct feeder *feeder, uint32_t slot, const struct source *source, int error_number);
 
+/* The time for lade_effort_took(), in nanoseconds since some moment. */
+int64_t lade_feed_clock(void);
+
 /* ---- sender_bundle.c ---- */
 
 /* [bundle] Send what small files are wanted, up to one bundle. */
 int lade_feed_send_bundle(struct feeder *feeder, struct lade_fault *fault);
+
+/* ---- sender_pack.c ---- */
+
+/*
+ * Compress raw (LADE_RUN_DEFAULT bytes at most) at a level of lade_effort_level(). *packed_out is borrowed until the next
+ * call, and empty if raw is to travel as it is. Returns 0, or LADE_E_MEMORY.
+ */
+int lade_feed_pack(struct feeder *feeder, int level, struct lade_slice raw, struct lade_slice *packed_out,
+		   struct lade_fault *fault);
+
+/* [packed] The next message's payload is packed, and has raw_len bytes without that. */
+void lade_feed_say_packed(struct feeder *feeder, size_t raw_len);
 
 /* ---- sender_large.c ---- */
 

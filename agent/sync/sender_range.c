@@ -75,6 +75,7 @@ static int send_patch(struct feeder *feeder, int fd, const struct wanted_range *
 	};
 	struct lade_msg_patch patch = { .slot = wanted->slot, .off = wanted->off, .len = wanted->len };
 	const struct lade_range range = { fd, wanted->off, wanted->len };
+	struct lade_slice packed;
 	int error = 0;
 
 	if (!feeder->run)
@@ -91,9 +92,17 @@ static int send_patch(struct feeder *feeder, int fd, const struct wanted_range *
 	if (error)
 		return lade_fault_set(fault, error, "send", NULL);
 	patch.ops = lade_slice(feeder->patch.data, feeder->patch.len);
+	error = lade_feed_pack(feeder, lade_effort_level(&feeder->effort), patch.ops, &packed, fault);
+	if (error)
+		return error;
 	lade_session_lock(feeder->session);
-	if (lade_session_send_answers(feeder->sender->machine, wanted->slot, wanted->turn))
+	if (lade_session_send_answers(feeder->sender->machine, wanted->slot, wanted->turn)) {
+		if (packed.len) {
+			lade_feed_say_packed(feeder, patch.ops.len);
+			patch.ops = packed;
+		}
 		error = lade_session_send_patch(feeder->sender->machine, &patch, &feeder->control);
+	}
 	lade_session_unlock(feeder->session);
 	return error ? lade_fault_set(fault, error, "send", NULL) : 0;
 }

@@ -145,27 +145,66 @@ static bool digest_run(struct feeder *feeder, int fd, uint64_t size, struct lade
 		lade_range_digest(&range, &feeder->session->key, NULL, run->digest, NULL) == 0;
 }
 
-int lade_feed_send_run(struct feeder *feeder, int fd, uint64_t size, struct lade_msg_run *run, struct lade_fault *fault)
+/* Announce a run with payload_len bytes of payload. */
+static int announce(struct feeder *feeder, const struct lade_msg_run *run, size_t payload_len, struct lade_fault *fault)
 {
-	int64_t started = lade_path_choice_clock();
-	const uint8_t *data;
-	int error;
-
-	feeder->path = feeder->again ? LADE_PATH_COPY : lade_path_choice_pick(&feeder->choice, run->len);
-	if (!digest_run(feeder, fd, size, run, &data))
-		return 1;
+	if (payload_len < run->len)
+		lade_feed_say_packed(feeder, run->len);
 	lade_session_lock(feeder->session);
 	lade_session_send_run(feeder->sender->machine, run, &feeder->control);
 	feeder->session->progress.bytes_done += run->len;
 	lade_session_unlock(feeder->session);
-	error = lade_feed_write_control(feeder, run->len, fault);
+	return lade_feed_write_control(feeder, (uint32_t)payload_len, fault);
+}
+
+/*
+ * Send a run that is in memory packed. Returns 0; 1 if it is to travel as it is, of which nothing was said yet; or a failure.
+ */
+static int send_packed(struct feeder *feeder, int level, const uint8_t *data, const struct lade_msg_run *run,
+		       struct lade_fault *fault)
+{
+	struct lade_slice packed;
+	uint64_t sent;
+	int error = lade_feed_pack(feeder, level, lade_slice(data, run->len), &packed, fault);
+
+	if (error || !packed.len)
+		return error ? error : 1;
+	error = announce(feeder, run, packed.len, fault);
+	return error ? error : send_memory(feeder, packed.data, (uint32_t)packed.len, &sent, fault);
+}
+
+/* A run that is not packed. Returns as lade_feed_send_run(). */
+static int send_plain(struct feeder *feeder, int fd, const uint8_t *data, const struct lade_msg_run *run,
+		      struct lade_fault *fault)
+{
+	int error = announce(feeder, run, run->len, fault);
+
 	if (!error)
 		error = send_payload(feeder, fd, data, run, fault);
-	if (!feeder->again)
-		lade_path_choice_add(&feeder->choice, feeder->path, LADE_STAGE_MOVE, run->len,
-				     lade_path_choice_clock() - started);
 	if (error != LADE_E_SHRUNK && error != LADE_E_SOURCE)
 		return error;
 	error = lade_feed_abort_run(feeder, run, fault);
 	return error ? error : 1;
+}
+
+int lade_feed_send_run(struct feeder *feeder, int fd, uint64_t size, struct lade_msg_run *run, struct lade_fault *fault)
+{
+	int level = run->len <= LADE_RUN_DEFAULT ? lade_effort_level(&feeder->effort) : 0;
+	int64_t cpu_started = lade_path_choice_clock(), started = lade_feed_clock();
+	const uint8_t *data;
+	int result = 1;
+
+	/* What is packed is read. */
+	feeder->path = feeder->again || level ? LADE_PATH_COPY : lade_path_choice_pick(&feeder->choice, run->len);
+	if (!digest_run(feeder, fd, size, run, &data))
+		return 1;
+	if (level && data)
+		result = send_packed(feeder, level, data, run, fault);
+	if (result == 1)
+		result = send_plain(feeder, fd, data, run, fault);
+	if (!feeder->again && !level)
+		lade_path_choice_add(&feeder->choice, feeder->path, LADE_STAGE_MOVE, run->len,
+				     lade_path_choice_clock() - cpu_started);
+	lade_effort_took(&feeder->effort, run->len, lade_feed_clock() - started);
+	return result;
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/sync/effort.h"
 #include "agent/sync/session_limits.h"
 #include "agent/tree/filter.h"
 #include "transport/mover.h"
@@ -15,6 +16,8 @@
 struct lade_settings {
 	uint64_t options;           /* bits of enum lade_option (protocol/entry.h) */
 	enum lade_path path;        /* --path= of this side */
+	enum lade_compression compression; /* the sender acts on it */
+	int level;                  /* of LADE_COMPRESSION_ZSTD */
 	struct lade_filter *filter; /* never NULL; owned by whoever made the settings */
 	const struct lade_session_limits *limits; /* NULL: the program's own */
 };

@@ -14,6 +14,7 @@
 #include "agent/sync/receiver.h"
 #include "agent/sync/sender.h"
 #include "agent/sync/session.h"
+#include "chunker/codec.h"
 #include "protocol/entry.h"
 #include "transport/frame.h"
 #include "transport/mapping.h"
@@ -64,6 +65,8 @@ static int open_session(const struct lade_sync_job *job, struct lade_fault *faul
 		.role = job->push ? ROLE_RECEIVE : ROLE_SEND,
 		.options = job->settings->options,
 		.path = job->settings->path,
+		.compression = job->settings->compression,
+		.level = (uint32_t)job->settings->level,
 	};
 	int error;
 
@@ -172,7 +175,9 @@ static int check_open(const struct lade_msg_open *open, struct path_list *list, 
 {
 	int error;
 
-	if (open->options & ~(uint64_t)LADE_OPTIONS_KNOWN || open->path >= LADE_PATH_COUNT)
+	if (open->options & ~(uint64_t)LADE_OPTIONS_KNOWN || open->path >= LADE_PATH_COUNT ||
+	    open->compression >= LADE_COMPRESSION_COUNT || open->level > LADE_CODEC_LEVEL_MAX ||
+	    (open->compression == LADE_COMPRESSION_ZSTD && !open->level))
 		return lade_fault_set(fault, LADE_E_VERSION, "understand the options of a newer client", NULL);
 	error = decode_paths(open->paths, list);
 	if (!error && open->role == ROLE_RECEIVE && list->count != 1)
@@ -187,6 +192,7 @@ static int serve_open(struct lade_connection *connection, const struct lade_run_
 {
 	struct lade_settings settings = {
 		.options = open->options, .path = (enum lade_path)open->path, .limits = limits,
+		.compression = (enum lade_compression)open->compression, .level = (int)open->level,
 	};
 	struct path_list list = { NULL, 0 };
 	struct lade_msg_end totals;
