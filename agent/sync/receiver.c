@@ -233,7 +233,7 @@ static int hear_frame(void *role, struct lade_slice control, uint32_t payload_le
 	lade_reader_init(&reader, control.data, control.len);
 	while (!error && lade_reader_left(&reader)) {
 		error = lade_message_peek(&reader, &type, &len);
-		if (!error && is_entry_stream(type)) {
+		if (!error && is_entry_stream(type) && !receiver->packed_len) {
 			stretch += len;
 			reader.off += len;
 			continue;
@@ -248,6 +248,8 @@ static int hear_frame(void *role, struct lade_slice control, uint32_t payload_le
 	}
 	if (!error && stretch)
 		error = payload_len ? LADE_E_PROTOCOL : hand_on(receiver, reader.data + reader.off - stretch, stretch);
+	if (!error && receiver->packed_len)
+		error = LADE_E_PROTOCOL;
 	lade_session_lock(&receiver->session);
 	finished = receiver->session.finished;
 	lade_session_unlock(&receiver->session);

@@ -185,14 +185,41 @@ static void test_errors_name_what_is_wrong(void **state)
 	bad("-aii a b", "-ii", "not available yet");
 	bad("", "no source", "try 'lade help sync'");
 	bad("-a a", "'a'", "destination");
-	bad("-z a b", "'-z'", "compression is not available yet");
-	bad("--compress-level=3 a b", "'--compress-level'", "compression");
+	bad("--compress-level=0 a b", "'--compress-level'", "from 1 to 19");
+	bad("--zl=3x a b", "'--zl'", "from 1 to 19");
+	bad("--compress-level= a b", "'--compress-level'", "from 1 to 19");
+	bad("--zc=lz4 a b", "'--zc'", "none of zstd, auto, none");
 	bad("-u a b", "'-u'", "not available yet");
 	bad("--update a b", "'--update'", "not available yet");
 	bad("-P a b", "'-P'", "not available yet");
 	bad("--bwlimit=1m a b", "'--bwlimit'", "not available yet");
 	bad("-aS a b", "'-S'", "holes are always kept");
 	bad("--no-S a b", "'--no-S'", "unknown");
+}
+
+static void test_compression(void **state)
+{
+	static const struct {
+		const char *line;
+		enum lade_compression compression;
+		int level;
+	} cases[] = {
+		{ "a b", LADE_COMPRESSION_NONE, 0 },
+		{ "-z a b", LADE_COMPRESSION_AUTO, 0 },
+		{ "-z --no-z a b", LADE_COMPRESSION_NONE, 0 },
+		{ "--zc=zstd a b", LADE_COMPRESSION_ZSTD, 3 },
+		{ "--compress-choice=auto a b", LADE_COMPRESSION_AUTO, 0 },
+		{ "-z --zc=none a b", LADE_COMPRESSION_NONE, 0 },
+		{ "--zl=9 a b", LADE_COMPRESSION_ZSTD, 9 },
+		{ "--compress-level=19 --zc=zstd a b", LADE_COMPRESSION_ZSTD, 19 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		good(cases[i].line);
+		assert_int_equal(options.compression, cases[i].compression);
+		assert_int_equal(options.level, cases[i].level);
+	}
 }
 
 static void test_arguments_that_look_like_options(void **state)
@@ -506,6 +533,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_switches),
 		cmocka_unit_test(test_what_is_printed),
+		cmocka_unit_test(test_compression),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_errors_name_what_is_wrong),
 		cmocka_unit_test(test_arguments_that_look_like_options),
