@@ -408,6 +408,33 @@ static void test_all_pieces_were_said(void **state)
 	fini(&fixture);
 }
 
+/* Whoever waits for the next piece must hear that none comes, or would wait for good. */
+static void test_a_file_that_is_gone_after_some_pieces(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	init(&fixture);
+	half_described(&fixture);
+	want_gap(&fixture, 0, 100);
+	HEAR_AS(&fixture, LADE_RECV_DESCRIBED, FILE_GONE(0));
+	assert_true(lade_session_recv_hopeless(fixture.machine, 0));
+	fixture.out.len = 0;
+	assert_int_equal(want_signed(&fixture, 0, 100, 100, 6), 0);
+	assert_int_equal(want_literal(&fixture, 0, 200, 100), 0);
+	judge(&fixture, 0, PIECE, false, 0);
+	assert_int_equal(fixture.out.len, 0);
+	HEAR_AS(&fixture, LADE_RECV_SETTLED, PATCH(0, 0, 100));
+	assert_int_equal(fixture.event.verdict, LADE_VERDICT_GONE);
+	assert_int_equal(fixture.event.error, 5);
+	fini(&fixture);
+
+	init(&fixture);
+	wanted(&fixture);
+	HEAR_AS(&fixture, LADE_RECV_SETTLED, FILE_GONE(0));
+	fini(&fixture);
+}
+
 /* ---- credit ---- */
 
 static void test_recipes_are_paid_for(void **state)
@@ -973,6 +1000,7 @@ int main(void)
 		cmocka_unit_test(test_holes_between_pieces),
 		cmocka_unit_test(test_a_hole_that_is_none),
 		cmocka_unit_test(test_all_pieces_were_said),
+		cmocka_unit_test(test_a_file_that_is_gone_after_some_pieces),
 		cmocka_unit_test(test_recipes_are_paid_for),
 		cmocka_unit_test(test_what_a_gap_is),
 		cmocka_unit_test(test_answers_out_of_order),
