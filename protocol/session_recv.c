@@ -261,7 +261,11 @@ static int step_file_gone(struct slot *slot, const struct lade_msg_file_gone *go
 	slot->ended = true;
 	slot->gone = true;
 	slot->error = gone->error;
-	return settle(slot, gone->slot, event);
+	if (settle(slot, gone->slot, event))
+		return 1;
+	if (slot->described)
+		event_for(event, LADE_RECV_DESCRIBED, slot, gone->slot);
+	return slot->described;
 }
 
 static int step_descriptor(struct slot *slot, uint32_t number, struct lade_recv_event *event)
@@ -374,7 +378,7 @@ bool lade_session_recv_hopeless(const struct lade_session_recv *machine, uint32_
 {
 	const struct slot *slot = &machine->slots[number];
 
-	return slot->failed || slot->damaged || slot->corrupt;
+	return slot->failed || slot->gone || slot->damaged || slot->corrupt;
 }
 
 int lade_session_recv_verified(struct lade_session_recv *machine, uint32_t number, uint64_t off, uint32_t len, bool good,

@@ -27,7 +27,7 @@ enum lade_recv_event_type {
 	/* data; file and slot are set */
 	LADE_RECV_RUN, /* take the payload, then call lade_session_recv_verified() */
 	LADE_RECV_RECIPE, /* of the piece off, len: make it, then call lade_session_recv_verified() */
-	LADE_RECV_DESCRIBED, /* all pieces of the file were said */
+	LADE_RECV_DESCRIBED, /* no piece of the file will come any more */
 	LADE_RECV_PATCH,  /* the answer to gap: the new bytes by means of the old ones */
 	LADE_RECV_ABORTED, /* no gap of a described file will be answered any more */
 	LADE_RECV_HOLE, /* of a described file: make it, then call lade_session_recv_verified() with a length of 0 */
@@ -153,8 +153,8 @@ int lade_session_recv_want_literal(struct lade_session_recv *machine, uint32_t s
 void lade_session_recv_recipe_done(struct lade_session_recv *machine, size_t len, struct lade_writer *out);
 
 /*
- * True if the file in slot will not become whole in this attempt: it failed here, was aborted, or a run of it
- * could not be had. Its pieces are then to be judged as they are.
+ * True if the file in slot will not become whole in this attempt: it failed here, is gone, was aborted, or a run of
+ * it could not be had. Its pieces are then to be judged as they are.
  */
 bool lade_session_recv_hopeless(const struct lade_session_recv *machine, uint32_t slot);
 

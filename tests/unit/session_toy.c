@@ -11,6 +11,7 @@
 #include "protocol/byteorder.h"
 #include "protocol/entry.h"
 #include "protocol/error.h"
+#include "protocol/recipe.h"
 
 #define FRAME_HEADER_LEN 8u
 #define ENTRY_LIMIT (4u * LADE_ENTRY_CREDIT)
@@ -196,6 +197,15 @@ bool toy_walk(struct toy *toy)
 	return said;
 }
 
+/* Take a question from the list of those to be answered. */
+static struct lade_send_event take_question(struct toy *toy, size_t which)
+{
+	struct lade_send_event asked = toy->again[which];
+
+	memmove(toy->again + which, toy->again + which + 1, (--toy->again_count - which) * sizeof(asked));
+	return asked;
+}
+
 static void drop_wanted(struct toy *toy, size_t which)
 {
 	toy->wanted[which] = toy->wanted[--toy->wanted_count];
@@ -233,6 +243,53 @@ static void send_end(struct toy *toy, uint32_t slot)
 	check(toy, lade_session_send_file_end(toy->sender, &end, &toy->to_receiver.control));
 }
 
+/* [recipe] */
+static void send_recipe(struct toy *toy, uint32_t slot, uint64_t off, uint32_t len)
+{
+	struct toy_sending *sending = &toy->sending[slot];
+	struct lade_msg_recipe recipe = { .slot = slot, .off = off, .len = len };
+	uint8_t piece[TOY_RUN], digest[LADE_DIGEST_LEN];
+	struct lade_recipe_chunk chunk;
+	struct lade_writer chunks;
+
+	read_file(sending->file, sending->version, off, len, piece);
+	toy->digest(piece, len, recipe.digest);
+	lade_writer_init(&chunks, LADE_RECIPE_MAX);
+	for (uint32_t at = 0; at < len && len > TOY_CHUNK; at += chunk.len) {
+		chunk.len = len - at < TOY_CHUNK ? len - at : TOY_CHUNK;
+		toy->digest(piece + at, chunk.len, digest);
+		chunk.name = lade_chunk_name(digest);
+		lade_recipe_put(&chunks, &chunk);
+	}
+	recipe.chunks = lade_slice(chunks.data, chunks.len);
+	if (!lade_session_send_recipe_room(toy->sender))
+		toy->error = LADE_E_LIMIT; /* the toy's files are too small for that */
+	else
+		check(toy, lade_session_send_recipe(toy->sender, &recipe, &toy->to_receiver.control));
+	lade_writer_fini(&chunks);
+}
+
+/* [patch] Of a single literal. */
+static void send_patch(struct toy *toy, const struct lade_send_event *asked)
+{
+	struct toy_sending *sending = &toy->sending[asked->slot];
+	struct lade_msg_patch patch = { .slot = asked->slot, .off = asked->off, .len = asked->len };
+	uint8_t bytes[TOY_RUN];
+	struct lade_writer ops;
+
+	read_file(sending->file, sending->version, asked->off, asked->len, bytes);
+	if (asked->off == 0 && sending->file->corruptions) {
+		sending->file->corruptions--;
+		bytes[0] ^= 0x20;
+	}
+	lade_writer_init(&ops, LADE_PATCH_MAX);
+	lade_writer_put_varint(&ops, 2 * asked->len);
+	lade_writer_put_bytes(&ops, bytes, asked->len);
+	patch.ops = lade_slice(ops.data, ops.len);
+	check(toy, lade_session_send_patch(toy->sender, &patch, &toy->to_receiver.control));
+	lade_writer_fini(&ops);
+}
+
 /* Several small files in one frame. */
 static void send_bundle(struct toy *toy)
 {
@@ -249,7 +306,7 @@ static void send_bundle(struct toy *toy)
 		uint8_t *data = record + LADE_BUNDLE_RECORD_LEN;
 
 		if (size > TOY_SMALL || sending->attempt < file->changes || file->gone ||
-		    file->lent) {
+		    file->lent || file->described) {
 			i++;
 			continue;
 		}
@@ -270,7 +327,7 @@ static void send_bundle(struct toy *toy)
 	lade_writer_fini(&payload);
 }
 
-/* The next piece of a file that goes in runs. False when all was said. */
+/* The next piece of a file that goes in runs or is described. False when all was said. */
 static bool send_piece(struct toy *toy, uint32_t slot)
 {
 	struct toy_sending *sending = &toy->sending[slot];
@@ -284,33 +341,38 @@ static bool send_piece(struct toy *toy, uint32_t slot)
 	}
 	if (file->shrinks && sending->attempt == 0 && sending->off) {
 		file->version = 1;
-		send_run(toy, slot, sending->off, len, len / 3);
-		check(toy, lade_session_send_run_abort(toy->sender, slot, sending->off, len,
-						       &toy->to_receiver.control));
+		if (!file->described) {
+			send_run(toy, slot, sending->off, len, len / 3);
+			check(toy, lade_session_send_run_abort(toy->sender, slot, sending->off, len,
+							       &toy->to_receiver.control));
+		}
 		send_end(toy, slot);
 		return false;
 	}
 	if (in_hole(file, sending->off))
 		check(toy, lade_session_send_hole(toy->sender, slot, sending->off, len,
 						  &toy->to_receiver.control));
+	else if (file->described)
+		send_recipe(toy, slot, sending->off, len);
 	else
 		send_run(toy, slot, sending->off, len, len);
 	sending->off += len;
 	return true;
 }
 
-/* Answer the oldest WANT_RUN. */
-static void send_answer(struct toy *toy)
+/* Answer a WANT_RUN or WANT_GAP. */
+static void send_answer(struct toy *toy, size_t which)
 {
-	struct lade_send_event asked = toy->again[0];
+	struct lade_send_event asked = take_question(toy, which);
 	struct toy_file *file = asked.file;
 
-	memmove(toy->again, toy->again + 1, --toy->again_count * sizeof(asked));
 	if (!lade_session_send_answers(toy->sender, asked.slot, asked.turn))
 		return;
 	if (file->withdrawn || file->version != toy->sending[asked.slot].version)
 		check(toy, lade_session_send_run_abort(toy->sender, asked.slot, asked.off,
 						       asked.len, &toy->to_receiver.control));
+	else if (asked.type == LADE_SEND_WANT_GAP)
+		send_patch(toy, &asked);
 	else
 		send_run(toy, asked.slot, asked.off, asked.len, asked.len);
 }
@@ -322,7 +384,7 @@ bool toy_feed(struct toy *toy, size_t which)
 	uint32_t slot;
 
 	if (toy->again_count) {
-		send_answer(toy);
+		send_answer(toy, which % toy->again_count);
 		return true;
 	}
 	if (!toy->wanted_count)
@@ -331,15 +393,15 @@ bool toy_feed(struct toy *toy, size_t which)
 	slot = toy->wanted[which];
 	sending = &toy->sending[slot];
 	file = sending->file;
-	if (file->gone) {
+	if (file->gone && (!file->described || sending->off)) {
 		check(toy,
 		      lade_session_send_file_gone(toy->sender, slot, 2, &toy->to_receiver.control));
 		drop_wanted(toy, which);
-	} else if (file->lent) {
+	} else if (file->lent && !file->described) {
 		check(toy,
 		      lade_session_send_descriptor(toy->sender, slot, &toy->to_receiver.control));
 		drop_wanted(toy, which);
-	} else if (toy_size(file, sending->version) <= TOY_SMALL &&
+	} else if (toy_size(file, sending->version) <= TOY_SMALL && !file->described &&
 		   sending->attempt >= file->changes) {
 		send_bundle(toy);
 	} else if (!send_piece(toy, slot)) {
@@ -362,7 +424,8 @@ static void sender_event(struct toy *toy, const struct lade_send_event *event)
 		toy->wanted[toy->wanted_count++] = event->slot;
 		break;
 	case LADE_SEND_WANT_RUN:
-		if (toy->again_count == LADE_WANT_RUNS_MAX)
+	case LADE_SEND_WANT_GAP:
+		if (toy->again_count == sizeof(toy->again) / sizeof(toy->again[0]))
 			toy->error = LADE_E_LIMIT;
 		else
 			toy->again[toy->again_count++] = *event;
@@ -414,6 +477,7 @@ static void settled(struct toy *toy, const struct lade_recv_event *event)
 	if (event->verdict == LADE_VERDICT_CHANGED && event->attempt == 0) {
 		file->landed_len = lade_session_recv_source(toy->receiver, event->slot).size;
 		memset(file->landed, 0, sizeof(file->landed));
+		file->known = 0;
 		lade_session_recv_want_again(toy->receiver, event->slot, &toy->to_sender.control);
 		return;
 	}
@@ -421,17 +485,135 @@ static void settled(struct toy *toy, const struct lade_recv_event *event)
 	lade_session_recv_ack(toy->receiver, event->slot, &toy->to_sender.control);
 }
 
-static void add_job(struct toy *toy, const struct lade_recv_event *event, bool good)
+static struct toy_job *add_job(struct toy *toy, const struct lade_recv_event *event, bool good)
 {
 	struct toy_job job = { .event = *event, .good = good };
 
 	if (event->digest)
 		memcpy(job.digest, event->digest, LADE_DIGEST_LEN);
 	job.event.digest = NULL;
+	job.event.data = lade_slice(NULL, 0);
 	if (toy->job_count == sizeof(toy->jobs) / sizeof(toy->jobs[0]))
-		toy_work(toy, 0);
-	toy->jobs[toy->job_count++] = job;
+		abort(); /* more than all pieces of all files */
+	toy->jobs[toy->job_count] = job;
+	return &toy->jobs[toy->job_count++];
 }
+
+/* ---- described files ---- */
+
+/* Old content: that of version 0, but for every third chunk. */
+static void read_old(const struct toy_file *file, uint64_t off, size_t len, uint8_t *out)
+{
+	for (size_t i = 0; i < len; i++)
+		out[i] = toy_byte(file, 0, off + i) ^ ((off + i) / TOY_CHUNK % 3 ? 0 : 0x55);
+}
+
+/* [recipe] */
+static void take_recipe(struct toy *toy, const struct lade_recv_event *event)
+{
+	struct toy_file *file = event->file;
+	struct toy_job *job = add_job(toy, event, false);
+	struct lade_recipe_chunk chunk;
+	struct lade_reader reader;
+	size_t count = 0;
+
+	job->names[0] = lade_chunk_name(job->digest);
+	lade_reader_init(&reader, event->data.data, event->data.len);
+	while (lade_recipe_get(&reader, &chunk) == 1)
+		job->names[count++] = chunk.name;
+	if (file->unwritable)
+		lade_session_recv_fail(toy->receiver, event->slot);
+	file->known = event->off + event->len;
+	lade_session_recv_recipe_done(toy->receiver, event->encoded_len, &toy->to_sender.control);
+}
+
+/* len bytes at off have landed that a piece may have waited for. */
+static void fill(struct toy *toy, const struct toy_file *file, uint64_t off, uint32_t len)
+{
+	for (size_t i = 0; i < toy->job_count; i++) {
+		struct toy_job *job = &toy->jobs[i];
+
+		if (job->event.type == LADE_RECV_RECIPE && job->event.file == file && job->missing &&
+		    off >= job->event.off && off + len <= job->event.off + job->event.len)
+			job->missing -= len;
+	}
+}
+
+/* [patch] */
+static void take_patch(struct toy *toy, const struct lade_recv_event *event)
+{
+	struct toy_file *file = event->file;
+	struct lade_slice bytes;
+	struct lade_reader reader;
+
+	lade_reader_init(&reader, event->data.data, event->data.len);
+	if (lade_reader_get_varint(&reader, UINT64_MAX) != 2 * event->gap.len)
+		toy->error = LADE_E_PROTOCOL;
+	bytes = lade_reader_get_exact(&reader, event->gap.len);
+	check(toy, lade_reader_finish(&reader));
+	if (toy->error)
+		return;
+	memcpy(file->landed + event->gap.off, bytes.data, bytes.len);
+	file->gaps++;
+	fill(toy, file, event->gap.off, event->gap.len);
+}
+
+/* The bytes of the next chunk of a piece; 0: all were looked at. */
+static uint32_t next_chunk(const struct toy_job *job)
+{
+	uint64_t left = job->event.len - job->looked_at;
+
+	return left < TOY_CHUNK ? (uint32_t)left : TOY_CHUNK;
+}
+
+/* Look for a chunk in the old content, or ask for it. */
+static void place_chunk(struct toy *toy, struct toy_job *job)
+{
+	static const uint8_t signature[LADE_BLOCK_DIGEST_LEN];
+	struct toy_file *file = job->event.file;
+	struct lade_recv_gap gap = { .off = job->event.off + job->looked_at, .len = next_chunk(job), .block_len = 64 };
+	uint8_t old[TOY_CHUNK], digest[LADE_DIGEST_LEN];
+	bool found;
+	int result;
+
+	gap.old_off = gap.off;
+	gap.old_len = gap.len;
+	read_old(file, gap.off, gap.len, old);
+	toy->digest(old, gap.len, digest);
+	found = lade_chunk_name(digest) == job->names[job->looked_at / TOY_CHUNK];
+	if (!found && file->collisions) {
+		file->collisions--;
+		found = true;
+	}
+	if (found) {
+		memcpy(file->landed + gap.off, old, gap.len);
+		job->looked_at += gap.len;
+		return;
+	}
+	if (gap.off / TOY_CHUNK % 2 == 0)
+		result = lade_session_recv_want_gap(toy->receiver, job->event.slot, &gap,
+						    lade_slice(signature, sizeof(signature)), &toy->to_sender.control);
+	else
+		result = lade_session_recv_want_literal(toy->receiver, job->event.slot, gap.off, gap.len,
+							&toy->to_sender.control);
+	if (check(toy, result)) {
+		job->looked_at += gap.len;
+		job->missing += gap.len;
+	}
+}
+
+/* True if there is something to do for a piece: nothing may be asked for before what comes behind it is known. */
+static bool piece_is_ready(const struct toy *toy, const struct toy_job *job)
+{
+	const struct toy_file *file = job->event.file;
+	uint32_t len = next_chunk(job);
+
+	if (lade_session_recv_hopeless(toy->receiver, job->event.slot))
+		return true;
+	return len ? job->event.off + job->looked_at + len < file->known : !job->missing;
+}
+
+/* ---- what lands ---- */
 
 static void land(struct toy *toy, const struct lade_recv_event *event, struct lade_slice payload)
 {
@@ -445,6 +627,10 @@ static void land(struct toy *toy, const struct lade_recv_event *event, struct la
 		lade_session_recv_fail(toy->receiver, event->slot);
 	else
 		memcpy(file->landed + event->off, payload.data, payload.len);
+	if (event->type == LADE_RECV_RUN && event->len <= TOY_CHUNK)
+		file->literals++;
+	else if (event->type == LADE_RECV_RUN)
+		file->runs++;
 	add_job(toy, event, false);
 }
 
@@ -475,6 +661,19 @@ static void receiver_event(struct toy *toy, const struct lade_message *message,
 		break;
 	case LADE_RECV_BUNDLE:
 		take_bundle(toy, message->bundle.count, payload);
+		break;
+	case LADE_RECV_RECIPE:
+		take_recipe(toy, event);
+		break;
+	case LADE_RECV_HOLE:
+		if (((struct toy_file *)event->file)->described)
+			add_job(toy, event, true);
+		break;
+	case LADE_RECV_DESCRIBED:
+		((struct toy_file *)event->file)->known = UINT64_MAX;
+		break;
+	case LADE_RECV_PATCH:
+		take_patch(toy, event);
 		break;
 	case LADE_RECV_DESCRIPTOR:
 		add_job(toy, event, true);
@@ -521,6 +720,7 @@ bool toy_hear_receiver(struct toy *toy)
 static bool want(struct toy *toy, const struct lade_message *message,
 		 const struct lade_recv_event *event)
 {
+	const struct lade_msg_want_recipe recipe = { .index = event->index, .cut_class = LADE_CUT_CLASS_MIN };
 	const struct lade_msg_entry *entry = &message->entry;
 	struct toy_file *file;
 	int result;
@@ -532,8 +732,12 @@ static bool want(struct toy *toy, const struct lade_message *message,
 	file->landed_len = entry->size;
 	if (file->unwanted)
 		return true;
-	result = lade_session_recv_want(toy->receiver, event->index, entry->size, file,
-					&toy->to_sender.control);
+	if (file->described)
+		result = lade_session_recv_want_recipe(toy->receiver, &recipe, entry->size, file,
+						       &toy->to_sender.control);
+	else
+		result = lade_session_recv_want(toy->receiver, event->index, entry->size, file,
+						&toy->to_sender.control);
 	return check(toy, result);
 }
 
@@ -588,6 +792,19 @@ static void copy(struct toy *toy, const struct toy_job *job)
 	settled(toy, &event);
 }
 
+/* A job that can be done, from which on; -1: there is none. */
+static int pick_job(const struct toy *toy, size_t which)
+{
+	for (size_t i = 0; i < toy->job_count; i++) {
+		size_t at = (which + i) % toy->job_count;
+		const struct toy_job *job = &toy->jobs[at];
+
+		if (job->event.type != LADE_RECV_RECIPE || piece_is_ready(toy, job))
+			return (int)at;
+	}
+	return -1;
+}
+
 bool toy_work(struct toy *toy, size_t which)
 {
 	const struct lade_recv_event *event;
@@ -595,21 +812,30 @@ bool toy_work(struct toy *toy, size_t which)
 	struct lade_recv_event next;
 	struct toy_file *file;
 	struct toy_job job;
+	int at = pick_job(toy, which);
 	bool good;
 
-	if (!toy->job_count)
+	if (at < 0)
 		return false;
-	which %= toy->job_count;
-	job = toy->jobs[which];
-	toy->jobs[which] = toy->jobs[--toy->job_count];
+	job = toy->jobs[at];
 	event = &job.event;
 	file = event->file;
+	if (event->type == LADE_RECV_RECIPE && next_chunk(&job) &&
+	    !lade_session_recv_hopeless(toy->receiver, event->slot)) {
+		place_chunk(toy, &toy->jobs[at]);
+		return true;
+	}
+	toy->jobs[at] = toy->jobs[--toy->job_count];
 	if (event->type == LADE_RECV_DESCRIPTOR) {
 		copy(toy, &job);
 		return true;
 	}
+	if (event->type == LADE_RECV_HOLE) /* there is nothing yet where it is, and nothing to judge but that */
+		job.event.len = 0;
 	toy->digest(file->landed + event->off, event->len, digest);
-	good = !event->discard && memcmp(digest, job.digest, LADE_DIGEST_LEN) == 0;
+	good = job.good || (!event->discard && memcmp(digest, job.digest, LADE_DIGEST_LEN) == 0);
+	if (good && event->type == LADE_RECV_RUN)
+		fill(toy, file, event->off, (uint32_t)event->len);
 	if (lade_session_recv_verified(toy->receiver, event->slot, event->off, (uint32_t)event->len,
 				       good, &toy->to_sender.control, &next) == 1)
 		settled(toy, &next);

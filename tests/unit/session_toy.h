@@ -5,6 +5,10 @@
  *
  * The sender here is what agent/sync/ does, without descriptors and threads: files of
  * at most TOY_SMALL bytes travel in bundles, the others in runs of TOY_RUN bytes.
+ *
+ * Described files, of any size, have pieces of TOY_RUN bytes, of two chunks each. The receiver has old content,
+ * in which every third chunk is different; what it lacks it asks for as a gap or as a literal in turn,
+ * once it knows what comes behind.
  */
 #ifndef LADE_TESTS_UNIT_SESSION_TOY_H
 #define LADE_TESTS_UNIT_SESSION_TOY_H
@@ -20,6 +24,7 @@
 #define TOY_SIZE_MAX 2048u
 #define TOY_SMALL 64u
 #define TOY_RUN 100u
+#define TOY_CHUNK 50u
 
 /* A file: what it is and what will go wrong with it, then what became of it. */
 struct toy_file {
@@ -31,13 +36,15 @@ struct toy_file {
 	size_t xattrs_len;    /* so many zero bytes weigh upon its entry */
 	bool hole;            /* its second run is a hole */
 	bool unwanted;        /* the receiver has it */
-	bool gone;            /* it cannot be opened */
+	bool gone;            /* it cannot be opened; described: nor read beyond its first piece */
 	bool shrinks;         /* during its second run of the first attempt */
 	bool withdrawn;       /* nothing of it can be read a second time */
 	bool unwritable;      /* the receiver cannot write it */
-	bool lent;            /* it travels as a descriptor */
+	bool lent;            /* it travels as a descriptor, unless it is described */
+	bool described;       /* the receiver has old content, and wants its recipe */
 	unsigned changes;     /* so many attempts end with another version of it */
-	unsigned corruptions; /* so many times its first run or record is damaged on the way */
+	unsigned corruptions; /* so many times its first run, record or patch is damaged on the way */
+	unsigned collisions;  /* so many chunks of old content have the names of others */
 
 	unsigned version; /* of the source */
 	unsigned asked, settled, acked, dropped;
@@ -45,6 +52,8 @@ struct toy_file {
 	bool whole;
 	uint32_t attempt;
 	uint64_t landed_len;
+	uint64_t known; /* of a described file: up to here the receiver knows what comes */
+	unsigned gaps, literals, runs; /* so many PATCHes and RUNs came: those asked for as literals, and others */
 	uint8_t landed[TOY_SIZE_MAX];
 };
 
@@ -65,11 +74,13 @@ struct toy_sending {
 	uint32_t attempt;
 };
 
-/* What the receiver still has to look at. */
+/* What the receiver still has to look at: of a piece, chunk by chunk, and then wait for what is missing. */
 struct toy_job {
 	struct lade_recv_event event;
 	uint8_t digest[LADE_DIGEST_LEN];
 	bool good; /* judged already */
+	uint64_t names[TOY_RUN / TOY_CHUNK]; /* of a piece's chunks */
+	uint32_t looked_at, missing;         /* bytes of a piece */
 };
 
 struct toy {
@@ -86,7 +97,7 @@ struct toy {
 	struct toy_sending sending[LADE_SLOTS_MAX];
 	uint32_t wanted[TOY_FILES_MAX];
 	size_t wanted_count;
-	struct lade_send_event again[LADE_WANT_RUNS_MAX];
+	struct lade_send_event again[LADE_WANT_RUNS_MAX + LADE_WANT_GAPS_MAX];
 	size_t again_count;
 	bool blocked; /* the last try found no credit */
 
@@ -95,7 +106,7 @@ struct toy {
 	size_t entries_off;
 	uint64_t planned;
 	bool entries_ended, end_said, end_heard;
-	struct toy_job jobs[256];
+	struct toy_job jobs[4096];
 	size_t job_count;
 
 	int error; /* the first failure of a machine */
