@@ -356,6 +356,8 @@ static int give_up(struct lade_receiver *receiver, struct delta *delta, const st
 			break;
 		}
 	}
+	/* It may have been woken in the place of another one. */
+	lade_delta_wake(receiver);
 	lade_session_unlock(&receiver->session);
 	delta->ask_count = 0;
 	delta->gap.len = 0;

@@ -43,7 +43,8 @@ static bool add_ask(struct delta *delta, const struct lade_recv_gap *ask)
 	return true;
 }
 
-bool lade_delta_add_literal(struct delta *delta, uint64_t off, uint64_t len)
+/* A range to be asked for as it is. False: no memory. */
+static bool add_literal(struct delta *delta, uint64_t off, uint64_t len)
 {
 	bool added = true;
 
@@ -91,7 +92,7 @@ static bool split(struct delta *delta, uint64_t len, uint64_t old_len, bool boun
 	bool added = true;
 
 	if ((!old_len || (delta->dull && delta->dull++ % DULL_PERIOD)) && len >= LITERAL_LEAST)
-		return lade_delta_add_literal(delta, gap->off, len);
+		return add_literal(delta, gap->off, len);
 	for (uint64_t start = 0; start < len && added; start += LADE_GAP_MAX) {
 		uint64_t end = len - start < LADE_GAP_MAX ? len : start + LADE_GAP_MAX;
 		const struct lade_recv_gap ask = part_of(gap, start, end, old_len, bounded);
@@ -220,10 +221,16 @@ void lade_delta_ask(struct lade_receiver *receiver, struct delta *delta, struct 
 	}
 	if (result == LADE_E_AGAIN) {
 		stall(receiver, delta);
-	} else if (result) {
+		return;
+	}
+	if (result) {
 		lade_fault_set(&fault, result, "receive", delta->file->name);
 		lade_delta_fail(receiver, delta, &fault);
 	}
+	/* There may be room for the next one. */
+	lade_session_lock(&receiver->session);
+	lade_delta_wake(receiver);
+	lade_session_unlock(&receiver->session);
 }
 
 /* ---- patches ---- */

@@ -117,9 +117,6 @@ bool lade_delta_widen_gap(struct delta *delta, uint64_t off, uint64_t len);
 #define LADE_DELTA_UNKNOWN UINT64_MAX
 bool lade_delta_close_gap(struct delta *delta, uint64_t right);
 
-/* A range to be asked for as it is. False: no memory. */
-bool lade_delta_add_literal(struct delta *delta, uint64_t off, uint64_t len);
-
 /* [want-gap] Ask for what is to be asked for, as far as may be now. */
 void lade_delta_ask(struct lade_receiver *receiver, struct delta *delta, struct workspace *space);
 

@@ -130,7 +130,7 @@ int lade_delta_copy(struct lade_receiver *receiver, struct delta *delta, struct 
 
 /*
  * The first difference in a file that so far was its own basis: what was only looked at is copied now. The kernel's copy
- * of a file that did not change meanwhile is taken as it is; if it did, those bytes are asked for.
+ * of a file that did not change meanwhile is taken as it is; if it did, the file fails, as those pieces have been judged.
  */
 static bool copy_untouched(struct lade_receiver *receiver, struct delta *delta, const struct news *news)
 {
@@ -143,14 +143,8 @@ static bool copy_untouched(struct lade_receiver *receiver, struct delta *delta, 
 	error = lade_delta_copy(receiver, delta, &fault);
 	if (!error)
 		return true;
-	if (error == LADE_E_TARGET) {
-		fault.operation = "write";
-		lade_delta_fail(receiver, delta, &fault);
-		return false;
-	}
-	if (lade_delta_add_literal(delta, 0, delta->in_place_to))
-		return true;
-	out_of_memory(receiver, delta);
+	fault.operation = error == LADE_E_TARGET ? "write" : "copy";
+	lade_delta_fail(receiver, delta, &fault);
 	return false;
 }
 

@@ -46,6 +46,7 @@ static bool judged(struct lade_receiver *receiver, const struct lade_recv_event 
 	settles = lade_session_recv_verified(receiver->machine, event->slot, event->off, (uint32_t)event->len, good,
 					     lade_session_queue(&receiver->session), next_out) == 1;
 	lade_session_queued(&receiver->session, !good);
+	lade_delta_wake(receiver);
 	if (delta && settles)
 		settles = !lade_delta_settles(delta, next_out);
 	else if (delta && (good || lade_session_recv_hopeless(receiver->machine, event->slot)))
