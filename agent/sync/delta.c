@@ -38,6 +38,7 @@ static void release(struct delta *delta)
 	lade_basis_close(&delta->basis);
 	free(delta->asks);
 	free(delta->pieces);
+	free(delta->holes);
 }
 
 static void begin(struct delta *delta, struct incoming *file)

@@ -74,6 +74,8 @@ struct delta {
 	bool in_place;                  /* so far every piece is in the basis at its own place ... */
 	bool untouched;                 /* ... and the sizes are the same, so nothing was written yet */
 	uint64_t in_place_to;           /* up to here */
+	struct stretch *holes;          /* while untouched: ranges without blocks, which the basis may have as zeros; old_off is not used */
+	size_t hole_count, hole_capacity;
 	bool no_clones;                 /* the file system cannot share extents */
 	size_t last_chunk;              /* found last, or LADE_BASIS_NONE */
 	struct gap gap;

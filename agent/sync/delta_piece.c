@@ -20,6 +20,8 @@
 #define CLONE_LEAST (128u << 10)
 /* No file system has larger blocks; alignment to them suits those with smaller ones. */
 #define BLOCK_LEN 4096u
+/* Zeros are written so many bytes at a time. */
+#define ZEROS_LEN (256u << 10)
 
 /* A piece as it is put together. */
 struct assembly {
@@ -115,6 +117,29 @@ static bool same_place(struct lade_receiver *receiver, const struct delta *delta
 	return lade_digest_equal(digest, news->digest);
 }
 
+/* Free the blocks of a range of the temporary file. Returns 0, LADE_E_MEMORY, or LADE_E_TARGET with errno. */
+static int punch(int fd, uint64_t off, uint64_t len)
+{
+	uint8_t *zeros;
+	int error = 0;
+
+	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len) == 0)
+		return 0;
+	/* The file system cannot (EOPNOTSUPP): zeros are as good. */
+	zeros = calloc(1, ZEROS_LEN);
+	if (!zeros)
+		return LADE_E_MEMORY;
+	while (len && !error) {
+		size_t part = len < ZEROS_LEN ? (size_t)len : ZEROS_LEN;
+
+		error = lade_receiver_write_at(fd, zeros, part, off);
+		off += part;
+		len -= part;
+	}
+	free(zeros);
+	return error;
+}
+
 int lade_delta_copy(struct lade_receiver *receiver, struct delta *delta, struct lade_fault *fault)
 {
 	struct lade_move move = {
@@ -123,6 +148,11 @@ int lade_delta_copy(struct lade_receiver *receiver, struct delta *delta, struct 
 	};
 	int error = lade_receiver_copy_extents(receiver, &move, delta->in_place_to, fault);
 
+	for (size_t i = 0; i < delta->hole_count && !error; i++) {
+		error = punch(move.out_fd, delta->holes[i].off, delta->holes[i].len);
+		if (error)
+			lade_fault_set(fault, error, "write", delta->file->name);
+	}
 	if (!error && !lade_basis_unchanged(&delta->basis))
 		error = lade_fault_set(fault, LADE_E_CHANGED, "copy", delta->file->name);
 	return error;
@@ -403,23 +433,19 @@ static bool all_zeros(const struct delta *delta, uint64_t off, uint64_t len, uin
 	return zeros;
 }
 
-/* Free the blocks of a range of what an earlier session left. */
-static bool punch(struct lade_receiver *receiver, struct delta *delta, uint64_t off, uint64_t len, uint8_t *buffer)
+/* Remember a hole of a file that is not touched yet. False: no memory. */
+static bool note_hole(struct delta *delta, uint64_t off, uint64_t len)
 {
-	int fd = delta->file->temporary.fd;
+	if (delta->hole_count == delta->hole_capacity) {
+		size_t capacity = delta->hole_capacity ? 2 * delta->hole_capacity : 4;
+		struct stretch *holes = realloc(delta->holes, capacity * sizeof(*holes));
 
-	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len) == 0)
-		return true;
-	/* The file system cannot (EOPNOTSUPP): zeros are as good. */
-	memset(buffer, 0, LADE_RUN_DEFAULT);
-	while (len) {
-		uint32_t part = len < LADE_RUN_DEFAULT ? (uint32_t)len : LADE_RUN_DEFAULT;
-
-		if (!write_or_fail(receiver, delta, buffer, part, off))
+		if (!holes)
 			return false;
-		off += part;
-		len -= part;
+		delta->holes = holes;
+		delta->hole_capacity = capacity;
 	}
+	delta->holes[delta->hole_count++] = (struct stretch){ .off = off, .len = len };
 	return true;
 }
 
@@ -427,16 +453,26 @@ static bool punch(struct lade_receiver *receiver, struct delta *delta, uint64_t 
 static bool make_hole(struct lade_receiver *receiver, struct delta *delta, const struct news *news, struct workspace *space)
 {
 	uint64_t off = news->event.off, len = news->event.len;
+	struct lade_fault fault;
+	int error = 0;
 
 	if (delta->resumed)
-		return punch(receiver, delta, off, len, space->piece);
-	if (!delta->untouched)
-		return true;
-	if (all_zeros(delta, off, len, space->piece)) {
-		delta->in_place_to = off + len;
-		return true;
+		error = punch(delta->file->temporary.fd, off, len);
+	if (error) {
+		lade_fault_set(&fault, error, "write", delta->file->name);
+		lade_delta_fail(receiver, delta, &fault);
+		return false;
 	}
-	return leave_places(receiver, delta, news, space);
+	if (delta->resumed || !delta->untouched)
+		return true;
+	if (!all_zeros(delta, off, len, space->piece))
+		return leave_places(receiver, delta, news, space);
+	if (!note_hole(delta, off, len)) {
+		out_of_memory(receiver, delta);
+		return false;
+	}
+	delta->in_place_to = off + len;
+	return true;
 }
 
 int lade_delta_take_hole(struct lade_receiver *receiver, struct delta *delta, const struct news *news,

@@ -391,7 +391,7 @@ static int set_directory(struct lade_receiver *receiver, struct lade_slice bytes
 	if (error)
 		return error;
 	error = fstat(place.fd, &st) ? lade_fault_set(fault, LADE_E_SYSTEM, "stat", *path_out) :
-		lade_metadata_apply(&receiver->keep, &wanted, &place, &st, record.existed, receiver->identities, fault);
+		lade_metadata_apply(&receiver->keep, &wanted, &place, &st, record.existed ? &st : NULL, receiver->identities, fault);
 	if (record.opened && !(receiver->keep.options & LADE_OPTION_PERMS) && fchmod(place.fd, record.own_mode) && !error)
 		error = lade_fault_set(fault, LADE_E_SYSTEM, "change mode of", *path_out);
 	close(place.fd);

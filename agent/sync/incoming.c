@@ -46,10 +46,16 @@ void lade_incoming_leave(struct incoming *file)
 	lade_incoming_free(file);
 }
 
+/* The file that it replaces, whose mode stays without -p; NULL if there is none. */
+static const struct stat *replaced(const struct incoming *file)
+{
+	return file->existed && S_ISREG(file->existing.st_mode) ? &file->existing : NULL;
+}
+
 /* Permission bits for a file while it is made: its final ones where that saves a chmod and exposes nothing, else private. */
 static mode_t working_mode(const struct lade_receiver *receiver, const struct incoming *file)
 {
-	mode_t mode = lade_metadata_mode(&receiver->keep, &file->metadata, file->existed ? &file->existing : NULL);
+	mode_t mode = lade_metadata_mode(&receiver->keep, &file->metadata, replaced(file));
 	bool ours = !(receiver->keep.options & LADE_OPTION_OWNER) || receiver->keep.euid ||
 		file->metadata.uid == receiver->keep.euid;
 
@@ -130,7 +136,8 @@ static int commit(struct lade_receiver *receiver, struct incoming *file, struct 
 	/* Shorter: it ends in a hole. */
 	if ((uint64_t)st.st_size != file->size && ftruncate(place.fd, (off_t)file->size))
 		return lade_fault_set(fault, LADE_E_SYSTEM, "set length of", file->name);
-	if (lade_metadata_apply(&receiver->keep, &file->metadata, &place, &st, false, receiver->identities, &problem))
+	if (lade_metadata_apply(&receiver->keep, &file->metadata, &place, &st, replaced(file), receiver->identities,
+				&problem))
 		lade_receiver_problem(receiver, file->directory, file->name, &problem);
 	if ((receiver->keep.options & LADE_OPTION_FSYNC) && fsync(place.fd))
 		return lade_fault_set(fault, LADE_E_SYSTEM, "fsync", file->name);
@@ -198,7 +205,8 @@ static int mend(struct lade_receiver *receiver, struct incoming *file, struct la
 		error = lade_fault_set(fault, LADE_E_SYSTEM, "stat", file->name);
 	else if (!file->moved_from && !lade_delta_is_of(file->delta, &st))
 		error = lade_fault_set(fault, LADE_E_CHANGED, "update", file->name);
-	else if (lade_metadata_apply(&receiver->keep, &file->metadata, &place, &st, true, receiver->identities, &problem))
+	else if (lade_metadata_apply(&receiver->keep, &file->metadata, &place, &st, file->moved_from ? NULL : &st,
+				     receiver->identities, &problem))
 		lade_receiver_problem(receiver, file->directory, file->name, &problem);
 	lade_directory_unpin(file->directory);
 	return error;

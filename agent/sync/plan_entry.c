@@ -80,7 +80,7 @@ static void mend(struct planner *planner, struct place *place, uint32_t changes)
 	if (!changes)
 		return;
 	if (!planner->dry_run &&
-	    lade_metadata_apply(&planner->receiver->keep, &place->wanted, &at, &place->st, true,
+	    lade_metadata_apply(&planner->receiver->keep, &place->wanted, &at, &place->st, &place->st,
 				planner->receiver->identities, &fault))
 		lade_plan_problem(planner, &fault);
 	item(planner, place, changes);
@@ -95,7 +95,7 @@ static void furnish(struct planner *planner, const struct place *place, const ch
 
 	if (fstatat(at.directory_fd, name, &st, AT_SYMLINK_NOFOLLOW))
 		lade_plan_failed(planner, "stat");
-	else if (lade_metadata_apply(&planner->receiver->keep, &place->wanted, &at, &st, false,
+	else if (lade_metadata_apply(&planner->receiver->keep, &place->wanted, &at, &st, NULL,
 				     planner->receiver->identities, &fault))
 		lade_plan_problem(planner, &fault);
 }

@@ -146,11 +146,11 @@ static void note(int *result, const char *operation, struct lade_fault *fault)
 }
 
 int lade_metadata_apply(const struct lade_keep *keep, const struct lade_metadata *wanted,
-			const struct lade_metadata_place *place, const struct stat *now, bool existed,
+			const struct lade_metadata_place *place, const struct stat *now, const struct stat *existing,
 			struct lade_identities *identities, struct lade_fault *fault)
 {
 	const struct lade_attributes_place attributes = { place->fd, place->directory_fd, place->name };
-	mode_t mode = lade_metadata_mode(keep, wanted, existed ? now : NULL);
+	mode_t mode = lade_metadata_mode(keep, wanted, existing);
 	uint32_t differs = lade_metadata_compare(keep, wanted, now);
 	bool owner = differs & (LADE_ITEM_OWNER | LADE_ITEM_GROUP);
 	bool acls = false;

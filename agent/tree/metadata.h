@@ -63,12 +63,12 @@ struct lade_metadata_place {
 };
 
 /*
- * Give place the wanted metadata; now is what it has (for a new file: what fstat said), existed whether it was there before this session
- * (decides about its mode without -p). identities maps ids in ACLs, may be NULL. Owner and group without the right are left alone.
+ * Give place the wanted metadata; now is what it has (for a new file: what fstat said), existing what stood there before this
+ * session, whose mode stays without -p (NULL: nothing of its kind did). identities maps ids in ACLs, may be NULL. Owner and group without the right are left alone.
  * Returns 0, or LADE_E_SYSTEM / LADE_E_UNSUPPORTED with the first failure; goes on after one.
  */
 int lade_metadata_apply(const struct lade_keep *keep, const struct lade_metadata *wanted,
-			const struct lade_metadata_place *place, const struct stat *now, bool existed,
+			const struct lade_metadata_place *place, const struct stat *now, const struct stat *existing,
 			struct lade_identities *identities, struct lade_fault *fault);
 
 #endif
