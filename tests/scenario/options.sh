@@ -131,7 +131,8 @@ exits "--progress" 0 lade sync -a --progress "$T/src/" "$T/dst/"
 reset
 rm -r "$T/dst/dir"
 chmod 0600 "$T/dst/same"
-chmod 0666 "$T/src/mode" "$T/src/dir/inner/file"
+chmod 0666 "$T/src/mode" "$T/src/dir/inner/file" "$T/src/content"
+chmod 0600 "$T/dst/content"
 chmod 0711 "$T/src/dir"
 echo changed >"$T/src/content"
 (umask 027 && lade sync -rl "$T/src/" "$T/dst/")
@@ -161,6 +162,8 @@ exits "-rlp onto them" 0 locked -rlp
 check "with -p they get the source's modes" test "$(stat -c %a "$T/locked/dst/dir/inner")" = 755
 
 check "without -p an existing file keeps its mode" test "$(stat -c %a "$T/dst/same")" = 600
+check "without -p an existing file that gets other content keeps its mode" \
+	test "$(stat -c %a "$T/dst/content")" = 600
 check "without -p a new file gets the source's mode less the umask" \
 	test "$(stat -c %a "$T/dst/dir/inner/file")" = 640
 check "without -p a new directory does too" test "$(stat -c %a "$T/dst/dir")" = 710
