@@ -95,7 +95,7 @@ static const struct lade_option_row rows[] = {
 
 	REFUSED("sparse", NULL, 'S', "holes are always kept"),
 	REFUSED("partial", NULL, 0,
-		"an interrupted file never stands under its real name; continuing it is not available yet"),
+		"an interrupted file never stands under its real name, and is always continued by the next run"),
 	REFUSED(NULL, NULL, 'P', "not available yet; --progress is"),
 	REFUSED("partial-dir", NULL, 0, "not available yet"),
 	REFUSED("filter", NULL, 'f', "not available yet; --exclude and --include are"),
