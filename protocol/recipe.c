@@ -42,7 +42,7 @@ int lade_recipe_get(struct lade_reader *reader, struct lade_recipe_chunk *chunk_
 
 int lade_recipe_check(struct lade_slice chunks, uint32_t len)
 {
-	struct lade_recipe_chunk chunk;
+	struct lade_recipe_chunk chunk = { 0 };
 	struct lade_reader reader;
 	uint64_t sum = 0;
 	int got;

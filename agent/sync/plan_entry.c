@@ -14,15 +14,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "agent/sync/cut_stream.h"
-#include "agent/sync/file_digest.h"
-
-/* Files that are shorter are not described, in bytes. */
-#define DESCRIBED_LEAST 512u
-/* Nor are those of which the old content is less than this part. */
-#define OLD_PART_LEAST 32u
-
-static void item(struct planner *planner, const struct place *place, uint32_t changes)
+void lade_plan_item(struct planner *planner, const struct place *place, uint32_t changes)
 {
 	char target[LADE_TARGET_MAX + 1] = "";
 
@@ -33,8 +25,7 @@ static void item(struct planner *planner, const struct place *place, uint32_t ch
 	lade_session_item(planner->session, changes, (uint32_t)place->wanted.mode, planner->path, target);
 }
 
-/* A copy of the entry's attributes that outlives the message. */
-static int own_xattrs(struct lade_metadata *metadata, struct lade_fault *fault)
+int lade_plan_own_xattrs(struct lade_metadata *metadata, struct lade_fault *fault)
 {
 	void *copy;
 
@@ -54,8 +45,7 @@ static int own_xattrs(struct lade_metadata *metadata, struct lade_fault *fault)
 
 /* ---- how things differ ---- */
 
-/* Mode, owner, group, time, ACL and extended attributes of what exists. */
-static uint32_t metadata_changes(struct planner *planner, const struct place *place)
+uint32_t lade_plan_metadata_changes(struct planner *planner, const struct place *place)
 {
 	const struct lade_keep *keep = &planner->receiver->keep;
 	struct lade_attributes_place at = { -1, place->level->fd, place->name };
@@ -71,8 +61,7 @@ static uint32_t metadata_changes(struct planner *planner, const struct place *pl
 	return changes | (xattrs ? LADE_ITEM_XATTR : 0) | (acls ? LADE_ITEM_ACL : 0);
 }
 
-/* Mend the metadata of what exists, in place. */
-static void mend(struct planner *planner, struct place *place, uint32_t changes)
+void lade_plan_mend(struct planner *planner, struct place *place, uint32_t changes)
 {
 	const struct lade_metadata_place at = { -1, place->level->fd, place->name };
 	struct lade_fault fault;
@@ -83,7 +72,7 @@ static void mend(struct planner *planner, struct place *place, uint32_t changes)
 	    lade_metadata_apply(&planner->receiver->keep, &place->wanted, &at, &place->st, &place->st,
 				planner->receiver->identities, &fault))
 		lade_plan_problem(planner, &fault);
-	item(planner, place, changes);
+	lade_plan_item(planner, place, changes);
 }
 
 /* Give a thing that was just made under name its metadata. */
@@ -168,14 +157,14 @@ static void special(struct planner *planner, struct place *place)
 	int result = 0;
 
 	if (same_special(place)) {
-		mend(planner, place, metadata_changes(planner, place));
+		lade_plan_mend(planner, place, lade_plan_metadata_changes(planner, place));
 		return;
 	}
 	/* Who may not make devices is not told of each: as with rsync, they need root. */
 	if ((S_ISBLK(place->wanted.mode) || S_ISCHR(place->wanted.mode)) && planner->receiver->keep.euid)
 		return;
 	if (same_type)
-		changes = LADE_ITEM_LOCAL | LADE_ITEM_CHECKSUM | metadata_changes(planner, place);
+		changes = LADE_ITEM_LOCAL | LADE_ITEM_CHECKSUM | lade_plan_metadata_changes(planner, place);
 	if (!planner->dry_run) {
 		lade_plan_change(place->level);
 		errno = 0;
@@ -189,7 +178,7 @@ static void special(struct planner *planner, struct place *place)
 		return;
 	if (!place->exists)
 		planner->counted.created++;
-	item(planner, place, changes);
+	lade_plan_item(planner, place, changes);
 }
 
 /* ---- directories ---- */
@@ -254,7 +243,7 @@ static struct target *new_target(struct planner *planner, const struct place *pl
 	}
 	target->receiver = planner->receiver;
 	target->metadata = place->wanted;
-	if (own_xattrs(&target->metadata, fault)) {
+	if (lade_plan_own_xattrs(&target->metadata, fault)) {
 		free(target);
 		return NULL;
 	}
@@ -292,7 +281,7 @@ static int directory(struct planner *planner, struct place *place, struct lade_f
 		return fault->code;
 	target->existed = present;
 	if (present) {
-		changes = metadata_changes(planner, place);
+		changes = lade_plan_metadata_changes(planner, place);
 		target->differs = changes;
 		open_up(planner, place, target);
 	} else {
@@ -301,7 +290,7 @@ static int directory(struct planner *planner, struct place *place, struct lade_f
 			present = make_directory(planner, place);
 	}
 	if (changes & (LADE_ITEM_NEW) ? present || planner->dry_run : changes)
-		item(planner, place, changes);
+		lade_plan_item(planner, place, changes);
 	return enter(planner, place, target, present, fault);
 }
 
@@ -314,179 +303,15 @@ static int root(struct planner *planner, struct place *place, struct lade_fault 
 
 	target->metadata = place->wanted;
 	target->named = true;
-	if (own_xattrs(&target->metadata, fault))
+	if (lade_plan_own_xattrs(&target->metadata, fault))
 		return fault->code;
 	if (target->existed)
-		changes = metadata_changes(planner, place);
+		changes = lade_plan_metadata_changes(planner, place);
 	target->differs = changes;
 	if (target->existed)
 		open_up(planner, place, target);
-	item(planner, place, changes);
+	lade_plan_item(planner, place, changes);
 	return lade_plan_enter(planner, directory_handle ? lade_directory_ref(directory_handle) : NULL, target, fault);
-}
-
-/* ---- regular files ---- */
-
-/* -c: the digest decides, whatever the times say. */
-static bool same_digest(struct planner *planner, const struct place *place)
-{
-	uint8_t digest[LADE_DIGEST_LEN];
-	bool same;
-	int fd = openat(place->level->fd, place->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-
-	if (fd < 0)
-		return false;
-	same = lade_file_digest(fd, place->entry->size, &planner->session->key, digest, NULL) == 0 &&
-		lade_digest_equal(digest, place->entry->digest.data);
-	close(fd);
-	return same;
-}
-
-/* The quick check: size and time, or the digest if there is one. */
-static bool same_file(struct planner *planner, const struct place *place)
-{
-	if (!place->exists || !S_ISREG(place->st.st_mode) || (uint64_t)place->st.st_size != place->entry->size)
-		return false;
-	if (planner->receiver->keep.options & LADE_OPTION_CHECKSUM)
-		return place->entry->size == 0 || (place->entry->digest.len && same_digest(planner, place));
-	return lade_time_equal(&place->st.st_mtim, &place->wanted.mtime);
-}
-
-static uint32_t file_changes(struct planner *planner, const struct place *place)
-{
-	const struct lade_keep *keep = &planner->receiver->keep;
-	uint32_t changes;
-
-	if (!place->exists || !S_ISREG(place->st.st_mode))
-		return LADE_ITEM_DATA | LADE_ITEM_NEW;
-	changes = LADE_ITEM_DATA | metadata_changes(planner, place);
-	if ((uint64_t)place->st.st_size != place->entry->size)
-		changes |= LADE_ITEM_SIZE;
-	if (keep->options & LADE_OPTION_CHECKSUM)
-		changes |= LADE_ITEM_CHECKSUM;
-	if (!(keep->options & LADE_OPTION_TIMES))
-		changes |= LADE_ITEM_TIME_NOW;
-	return changes;
-}
-
-/*
- * True if it may cost less to say what differs from what is there than to send the file. Tiny files are
- * sent sooner than described; of a file that is a small part of the new one little can be saved.
- */
-static bool basis_pays(const struct planner *planner, const struct place *place)
-{
-	uint64_t size = place->entry->size, old_size = (uint64_t)place->st.st_size;
-
-	return place->exists && S_ISREG(place->st.st_mode) && size >= DESCRIBED_LEAST && old_size >= size / OLD_PART_LEAST &&
-		!(planner->receiver->keep.options & LADE_OPTION_WHOLE_FILE);
-}
-
-/* True if an earlier session left part of the file: what is of use of that need not be sent again. */
-static bool was_left(const struct planner *planner, const struct place *place)
-{
-	return place->entry->size > LADE_SMALL_MAX && !place->level->target->empty &&
-		!(planner->receiver->keep.options & LADE_OPTION_WHOLE_FILE) &&
-		lade_temporary_left(place->level->fd, place->name);
-}
-
-static struct incoming *new_incoming(struct planner *planner, const struct place *place, struct lade_fault *fault)
-{
-	size_t name_len = strlen(place->name);
-	struct incoming *file = calloc(1, sizeof(*file) + name_len + 1);
-
-	if (!file) {
-		lade_fault_set(fault, LADE_E_MEMORY, "plan", NULL);
-		return NULL;
-	}
-	file->temporary.fd = file->kept.fd = -1;
-	file->metadata = place->wanted;
-	if (own_xattrs(&file->metadata, fault)) {
-		free(file);
-		return NULL;
-	}
-	file->directory = lade_directory_ref(place->level->directory);
-	file->size = place->entry->size;
-	file->changes = file_changes(planner, place);
-	file->existed = place->exists;
-	file->existing = place->st;
-	file->in_new = place->level->target->empty;
-	file->leader = place->entry->link == LADE_LINK_LEADER ? place->index + 1 : 0;
-	memcpy(file->name, place->name, name_len);
-	file->left = was_left(planner, place);
-	if (file->left || basis_pays(planner, place)) {
-		file->cut_class = lade_cut_class_of(file->size);
-		if (lade_delta_new(file)) {
-			lade_incoming_free(file);
-			lade_fault_set(fault, LADE_E_MEMORY, "plan", NULL);
-			return NULL;
-		}
-	}
-	return file;
-}
-
-/* [want] [want-recipe] Lock held. */
-static int say_want(struct planner *planner, uint64_t index, struct incoming *file)
-{
-	const struct lade_msg_want_recipe recipe = { .index = index, .cut_class = file->cut_class };
-	struct lade_session_recv *machine = planner->receiver->machine;
-	struct lade_writer *queue = lade_session_queue(planner->session);
-
-	if (file->delta)
-		return lade_session_recv_want_recipe(machine, &recipe, file->size, file, queue);
-	return lade_session_recv_want(machine, index, file->size, file, queue);
-}
-
-int lade_plan_want(struct planner *planner, uint64_t index, struct incoming *file, struct lade_fault *fault)
-{
-	struct lade_session *session = planner->session;
-	int error;
-
-	lade_session_lock(session);
-	lade_session_wait_room(session);
-	while ((error = say_want(planner, index, file)) == LADE_E_AGAIN && !session->failed) {
-		lade_session_queued(session, true);
-		pthread_cond_wait(&planner->receiver->slot_freed, &session->lock);
-	}
-	if (!error) {
-		session->progress.files++;
-		session->progress.bytes += file->size;
-		lade_session_queued(session, false);
-	}
-	lade_session_unlock(session);
-	if (!error)
-		return 0;
-	lade_incoming_free(file);
-	return error == LADE_E_AGAIN ? 0 : lade_fault_set(fault, error, "plan", NULL);
-}
-
-static int regular(struct planner *planner, struct place *place, struct lade_fault *fault)
-{
-	struct incoming *file;
-
-	planner->counted.files++;
-	planner->counted.total_bytes += place->entry->size;
-	if (same_file(planner, place)) {
-		mend(planner, place, metadata_changes(planner, place));
-		return 0;
-	}
-	if (planner->dry_run || place->level->fd < 0) {
-		if (planner->dry_run) {
-			planner->counted.transferred++;
-			planner->counted.created += !place->exists;
-			item(planner, place, file_changes(planner, place));
-		}
-		return 0;
-	}
-	file = new_incoming(planner, place, fault);
-	if (!file)
-		return fault->code;
-	lade_plan_change(place->level);
-	if (lade_plan_may_be_moved(planner, file))
-		return lade_plan_defer(planner, place->index, file, fault);
-	if (file->size)
-		return lade_plan_want(planner, place->index, file, fault);
-	lade_receiver_empty_file(planner->receiver, file);
-	return 0;
 }
 
 /* ---- any entry ---- */
@@ -606,7 +431,7 @@ int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry,
 	if (S_ISDIR(place.wanted.mode))
 		return directory(planner, &place, fault);
 	if (S_ISREG(place.wanted.mode))
-		return regular(planner, &place, fault);
+		return lade_plan_file(planner, &place, fault);
 	if (place.level->fd >= 0 || planner->dry_run)
 		special(planner, &place);
 	return 0;

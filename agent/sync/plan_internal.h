@@ -1,6 +1,6 @@
 /*
  * The planner's state, for plan.c (the entry stream), plan_root.c (the destination itself) and
- * plan_entry.c (one entry against what is there).
+ * plan_entry.c (one entry against what is there), plan_file.c (one file) and plan_moved.c (files under new names).
  */
 #ifndef LADE_AGENT_SYNC_PLAN_INTERNAL_H
 #define LADE_AGENT_SYNC_PLAN_INTERNAL_H
@@ -70,15 +70,32 @@ int lade_plan_root(struct planner *planner, bool single, struct lade_fault *faul
 int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry, const struct lade_recv_event *event,
 		    struct lade_fault *fault);
 
+/* Tell the user of changes (enum lade_item) at an entry, if he wants to know. */
+void lade_plan_item(struct planner *planner, const struct place *place, uint32_t changes);
+
+/* How mode, owner, group, time, ACL and extended attributes of what exists differ (enum lade_item). */
+uint32_t lade_plan_metadata_changes(struct planner *planner, const struct place *place);
+
+/* Mend the metadata of what exists, in place, where changes says so. */
+void lade_plan_mend(struct planner *planner, struct place *place, uint32_t changes);
+
+/* Replace the attributes by a copy that outlives the message. 0, or the fault. */
+int lade_plan_own_xattrs(struct lade_metadata *metadata, struct lade_fault *fault);
+
+/* ---- plan_file.c ---- */
+
+/* [entry] A regular file. As lade_plan_entry(). */
+int lade_plan_file(struct planner *planner, struct place *place, struct lade_fault *fault);
+
+/* [want] [want-recipe] Ask for file (consumed), the content of entry index; wait for a slot. 0, or the fault that ends the session. */
+int lade_plan_want(struct planner *planner, uint64_t index, struct incoming *file, struct lade_fault *fault);
+
 /* Before the first change in a directory: open it up if it is closed, and have its times set again. */
 void lade_plan_change(struct level *level);
 
 /* Enter directory (consumed) whose target is given. The names it holds are read where deletion is on. */
 int lade_plan_enter(struct planner *planner, struct lade_directory *directory, struct target *target,
 		    struct lade_fault *fault);
-
-/* [want] [want-recipe] Ask for file (consumed), the content of entry index; wait for a slot. 0, or the fault that ends the session. */
-int lade_plan_want(struct planner *planner, uint64_t index, struct incoming *file, struct lade_fault *fault);
 
 /* ---- plan_moved.c ---- */
 
