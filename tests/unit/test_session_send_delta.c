@@ -38,6 +38,7 @@ static const uint8_t digests[LADE_SIGNATURE_MAX + LADE_BLOCK_DIGEST_LEN];
 #define WANT_AGAIN(slot) { .type = LADE_MSG_WANT_AGAIN, .want_again = { (slot) } }
 #define ACK(slot) { .type = LADE_MSG_ACK, .ack = { (slot) } }
 #define END { .type = LADE_MSG_END }
+#define DEFER(index) { .type = LADE_MSG_DEFER, .defer = { (index) } }
 #define RECIPE_CREDIT(bytes) { .type = LADE_MSG_RECIPE_CREDIT, .recipe_credit = { (bytes) } }
 /* With a signature of so many digests. */
 #define WANT_SIGNED(slot, off, len, old_len, block_len, count) \
@@ -470,6 +471,66 @@ static void test_the_longest_recipe_fits(void **state)
 	lade_writer_fini(&writer);
 }
 
+/* What is deferred stays, may be wanted once in any order, and comes back at the end. */
+static void test_deferred_files(void **state)
+{
+	static int files[6];
+	struct fixture fixture;
+
+	(void)state;
+	init(&fixture);
+	for (int i = 0; i < 6; i++)
+		say_entry(&fixture, i == 1 ? NULL : &files[i]);
+	assert_int_equal(lade_session_send_entries_end(fixture.machine, false, &fixture.out), 0);
+	TELL(&fixture, LADE_E_PROTOCOL, DEFER(1)); /* it has no content */
+	TELL(&fixture, LADE_E_PROTOCOL, DEFER(6));
+	TELL(&fixture, 0, DEFER(2));
+	assert_ptr_equal(lade_session_send_dropped(fixture.machine), &files[0]);
+	assert_null(lade_session_send_dropped(fixture.machine));
+	TELL(&fixture, LADE_E_PROTOCOL, DEFER(2));
+	TELL(&fixture, LADE_E_PROTOCOL, DEFER(0));
+	TELL(&fixture, 0, DEFER(3));
+	TELL(&fixture, 0, DEFER(5));
+	TELL(&fixture, LADE_E_PROTOCOL, WANT(SLOT, 4)); /* it was decided about */
+	TELL(&fixture, 1, WANT_RECIPE(SLOT, 5, 20));
+	assert_ptr_equal(fixture.event.file, &files[5]);
+	assert_int_equal(fixture.event.cut_class, 20);
+	assert_int_equal(lade_session_send_size(fixture.machine, SLOT), SIZE);
+	TELL(&fixture, LADE_E_PROTOCOL, WANT(8, 5));
+	TELL(&fixture, 1, WANT(8, 2));
+	assert_ptr_equal(fixture.event.file, &files[2]);
+	assert_ptr_equal(lade_session_send_dropped(fixture.machine), &files[4]);
+	assert_null(lade_session_send_dropped(fixture.machine));
+	for (uint32_t slot = SLOT; slot <= 8; slot++) {
+		assert_int_equal(lade_session_send_file_gone(fixture.machine, slot, 5, &fixture.out), 0);
+		TELL(&fixture, 1, ACK(slot));
+	}
+	TELL(&fixture, 1, END);
+	assert_ptr_equal(lade_session_send_dropped(fixture.machine), &files[3]);
+	assert_null(lade_session_send_dropped(fixture.machine));
+	fini(&fixture);
+}
+
+/* A sender keeps only so many. */
+static void test_too_many_deferred(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	init(&fixture);
+	for (uint32_t i = 0; i <= LADE_DEFERRED_MAX; i++) {
+		say_entry(&fixture, &a_file);
+		lade_writer_reset(&fixture.out);
+		TELL(&fixture, i < LADE_DEFERRED_MAX ? 0 : LADE_E_PROTOCOL, DEFER(i));
+		if (i % 1000 == 999)
+			TELL(&fixture, 1, { .type = LADE_MSG_CREDIT, .credit = { i + 1, 1000 * 21 } });
+	}
+	for (uint32_t i = 0; i <= LADE_DEFERRED_MAX; i++)
+		assert_ptr_equal(lade_session_send_abandon(fixture.machine), &a_file);
+	assert_null(lade_session_send_abandon(fixture.machine));
+	fini(&fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -486,6 +547,8 @@ int main(void)
 		cmocka_unit_test(test_credit_is_never_more_than_what_was_said),
 		cmocka_unit_test(test_recipe_room),
 		cmocka_unit_test(test_the_longest_recipe_fits),
+		cmocka_unit_test(test_deferred_files),
+		cmocka_unit_test(test_too_many_deferred),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
