@@ -131,6 +131,57 @@ syncs "the last run completes" -aH -e "$T/slow-shell" --lade-path="$LADE" "$T/sr
 same "the tree is whole" "$T/src" "$T/killed" hardlinks
 no_leftovers "no temporary stays" "$T/killed"
 
+# A file of 2 GiB, both sides killed a hundred times at any moment: each run goes on where the last one
+# was cut off. What the last one sends beside what is not there yet is what a kill has cost.
+
+# landed: KiB that are there of the file on its way.
+landed() { find "$T/resumed" -name '.lade.*' -printf '%k\n'; }
+
+resumed() {
+	local round killed now before=0 whole=0
+	for round in {1..100}; do
+		rm -f "$T/.server.err"
+		start_server || return
+		start "$LADE" sync -a --token-file "$token" "$T/two-gib" "$remote$T/resumed/"
+		sleep "0.$((RANDOM % 600 + 100))"
+		killed=$started
+		[ $((round % 2)) = 0 ] || killed=$(pgrep -P "$server_pid")
+		[ -z "$killed" ] || kill -KILL "$killed" 2>/dev/null
+		wait "$started" 2>/dev/null
+		kill -TERM "$server_pid"
+		wait "$server_pid" 2>/dev/null
+		if [ -e "$T/resumed/two-gib" ]; then
+			cmp "$T/two-gib" "$T/resumed/two-gib" || return
+			rm "$T/resumed/two-gib"
+			whole=$((whole + 1))
+			before=0
+			continue
+		fi
+		now=$(landed)
+		[ "${now:-0}" -ge "$before" ] || { echo "round $round: ${now:-0} KiB after $before"; return 1; }
+		before=${now:-0}
+	done
+	echo "100 kills; it became whole $whole times in spite of them; $before KiB are there"
+}
+
+if [ "$(df -k --output=avail "$T" | tail -n 1)" -gt 5000000 ]; then
+	head -c 2147483648 /dev/urandom >"$T/two-gib"
+	mkdir "$T/resumed"
+	check "a hundred kills, and no ground is lost" resumed
+	before=$(landed)
+	rm -f "$T/.server.err"
+	start_server || not_ok "the server starts" "$(cat "$T/.server.err")"
+	syncs "the last run completes" -a --stats --token-file "$token" "$T/two-gib" "$remote$T/resumed/"
+	sent=$(sed -n 's/^Total transferred file size: \([0-9,]*\).*/\1/p' "$out" | tr -d ,)
+	lost=$((sent - (2147483648 - ${before:-0} * 1024)))
+	check "it sends again no more than 4 MiB ($lost bytes)" test "$lost" -le 4194304
+	check "the file is whole" cmp "$T/two-gib" "$T/resumed/two-gib"
+	no_leftovers "no temporary stays" "$T/resumed"
+	rm -rf "$T/two-gib" "$T/resumed"
+else
+	skip "a file of 2 GiB, resumed a hundred times" "less than 5 GB free"
+fi
+
 # A flood of strangers keeps nobody out.
 if start_server; then
 	flood() {
