@@ -448,10 +448,13 @@ for way in push pull local; do
 	chmod 600 "$T/moved/after/3"
 	touch -d '2021-03-04 05:06:07.89' "$T/moved/after/3"
 	before=$(times_listing "$T/moved-dst")
-	by_way $way "$T/moved/" "$T/moved-dst/" --delete -n
+	by_way $way "$T/moved/" "$T/moved-dst/" --delete -n -i
+	sort "$out" >"$T/foreseen"
 	check "$way, moved: a dry run moves nothing" test "$before" = "$(times_listing "$T/moved-dst")"
-	by_way $way "$T/moved/" "$T/moved-dst/" --delete --stats
+	by_way $way "$T/moved/" "$T/moved-dst/" --delete -i --stats
 	went "$way, moved"
+	check "$way, moved: the items are those of the dry run" cmp "$T/foreseen" \
+		<(grep -E '^[<>ch.*][dfe]' "$out" | sort)
 	at_most "$way, moved: bytes transferred" "$(transferred)" 1000
 	same "$way, moved: the tree" "$T/moved" "$T/moved-dst"
 	check "$way, moved: the files are the same ones" test "$first $second $third" = \
