@@ -278,6 +278,20 @@ static bool landed_well(struct lade_receiver *receiver, const struct delta *delt
 		lade_digest_equal(digest, news->digest);
 }
 
+/*
+ * A piece that the basis has at its own place, in a file that is not its own basis: its size differs, or something was
+ * written. False: it did not come to be there.
+ */
+static bool put_in_place(struct lade_receiver *receiver, struct delta *delta, const struct news *news,
+			 struct workspace *space)
+{
+	const struct stretch stretch = { news->event.off, news->event.off, news->event.len };
+	bool cloned = false;
+
+	return need_temporary(receiver, delta, news) && put_stretch(receiver, delta, &stretch, space->piece, &cloned) &&
+		(!cloned || landed_well(receiver, delta, news, space));
+}
+
 /* Put what the basis has into its place. Returns 1, 0 if it is not what its names say, -1 if the file has failed. */
 static int assemble(struct lade_receiver *receiver, struct delta *delta, struct assembly *assembly, struct workspace *space)
 {
@@ -398,8 +412,7 @@ int lade_delta_take_piece(struct lade_receiver *receiver, struct delta *delta, c
 	if (delta->resumed && landed_well(receiver, delta, news, space))
 		return lade_delta_judge(receiver, delta, off, len, true);
 	if (delta->in_place && same_place(receiver, delta, news, space)) {
-		made = delta->untouched || (need_temporary(receiver, delta, news) &&
-					    write_or_fail(receiver, delta, space->piece, len, off));
+		made = delta->untouched || put_in_place(receiver, delta, news, space);
 		delta->in_place_to = off + len;
 		return lade_delta_judge(receiver, delta, off, len, made);
 	}

@@ -255,6 +255,17 @@ struct lade_directory *lade_receiver_handle_of(struct lade_receiver *receiver, c
 	return at;
 }
 
+/* What an earlier session left, and this one did not continue. */
+static void delete_temporary(struct lade_directory *directory, const char *name)
+{
+	int fd;
+
+	if (lade_directory_pin(directory, &fd, NULL))
+		return;
+	(void)lade_temporary_remove_stale(fd, name);
+	lade_directory_unpin(directory);
+}
+
 static void delete_one(struct lade_receiver *receiver, const char *path)
 {
 	char *copy = strdup(path), *name;
@@ -262,7 +273,9 @@ static void delete_one(struct lade_receiver *receiver, const char *path)
 	struct lade_removal removal;
 	struct lade_fault fault;
 
-	if (directory) {
+	if (directory && lade_temporary_is(name)) {
+		delete_temporary(directory, name);
+	} else if (directory) {
 		char *prefix = lade_directory_path(directory, NULL);
 
 		removal = removal_of(receiver, prefix);

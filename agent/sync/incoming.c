@@ -171,6 +171,17 @@ static void committed(struct lade_receiver *receiver, struct incoming *file)
 	free(path);
 }
 
+/* Its old name is gone: to whoever reads the items that is a deletion, as in a dry run. */
+static void left_old_name(struct lade_receiver *receiver, const struct incoming *file)
+{
+	struct lade_session *session = &receiver->session;
+
+	lade_session_lock(session);
+	session->totals.deleted++;
+	lade_session_unlock(session);
+	lade_session_item(session, LADE_ITEM_DELETED, S_IFREG, file->moved_from, NULL);
+}
+
 /* Let a file that is to be deleted go to its new name. False: it has to be copied. */
 static bool move_here(struct lade_receiver *receiver, const struct incoming *file, int directory_fd)
 {
@@ -185,6 +196,8 @@ static bool move_here(struct lade_receiver *receiver, const struct incoming *fil
 		lade_delta_is_of(file->delta, &st) &&
 		renameat2(fd, name, directory_fd, file->name, RENAME_NOREPLACE) == 0;
 	close(fd);
+	if (moved)
+		left_old_name(receiver, file);
 	return moved;
 }
 

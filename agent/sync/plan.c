@@ -126,15 +126,17 @@ static int plan_deletion(struct planner *planner, struct level *level, const str
 {
 	const struct lade_filter *filter = planner->session->settings->filter;
 
-	if (lade_temporary_is(name->name)) {
-		if (!planner->dry_run) {
-			lade_plan_change(level);
-			(void)lade_temporary_remove_stale(level->fd, name->name);
-		}
+	bool temporary = lade_temporary_is(name->name);
+
+	if (temporary && planner->dry_run)
 		return 0;
-	}
 	if (set_path(planner, level, name->name, name->name_len))
 		return lade_fault_set(fault, LADE_E_MEMORY, "plan deletions", NULL);
+	/* Not now: a file of this session may be about to continue it. */
+	if (temporary) {
+		lade_plan_change(level);
+		return lade_spool_add(planner->receiver->deletions, planner->path, strlen(planner->path) + 1, fault);
+	}
 	if (lade_filter_excludes(filter, planner->path, is_directory_name(level, name)))
 		return 0;
 	lade_plan_change(level);

@@ -139,10 +139,13 @@ static void consider(struct moved *moved, const struct lade_walk_item *item)
 	best->fit = best->candidate ? best_fit : 0;
 }
 
-/* Look at everything under a name that is to be deleted. */
+/* Look at everything under a name that is to be deleted, but for what the filter protects. */
 static void look_into(struct planner *planner, const char *path)
 {
-	struct lade_walk_options options = { .recursive = true };
+	const struct lade_filter *filter = planner->session->settings->filter;
+	struct lade_walk_options options = {
+		.recursive = true, .filter = lade_filter_empty(filter) ? NULL : filter,
+	};
 	struct lade_walk_source source = { 0 };
 	struct lade_walk *walk = NULL;
 	struct lade_walk_item item;

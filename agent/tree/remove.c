@@ -78,7 +78,8 @@ int lade_remove_tree(struct lade_directory *directory, const char *name, const s
 			unlink_one(&state, item.parent_fd, item.name, item.path, item.st.st_mode);
 		} else if (event == LADE_WALK_LEAVE) {
 			leave(&state, &item);
-		} else if (event == LADE_WALK_PROBLEM && !item.vanished) {
+		} else if (event == LADE_WALK_PROBLEM && !item.vanished && problem.sys_errno != ENOENT) {
+			/* ENOENT: the tree itself is gone, which is what was wanted: moved to another place, perhaps. */
 			errno = problem.sys_errno;
 			failed(&state, "delete", item.path);
 		}

@@ -39,7 +39,7 @@ clean_up() {
 	done
 	wait 2>/dev/null
 	for mount in ${own_mounts[@]+"${own_mounts[@]}"}; do
-		umount -l "$mount"
+		[ -z "$mount" ] || umount -l "$mount"
 	done
 	cd /
 	chmod -R u+rwX "$T" 2>/dev/null
@@ -482,4 +482,32 @@ as_nobody=()
 small_disk() {
 	mkdir -p "$1"
 	is_root && mount -t tmpfs -o "size=$2,mode=755" lade-test "$1" 2>/dev/null && own_mounts+=("$1")
+}
+
+# image_disk DIR TYPE SIZE MKFS_OPTIONS...: mount a file system of its own there, in an image file. Fails,
+# with the reason for a skip in $no_disk, where that cannot be done.
+image_disk() {
+	local dir=$1 type=$2 size=$3 mkfs
+	shift 3
+	no_disk="needs root"
+	is_root || return
+	no_disk="no mkfs.$type here"
+	mkfs=$(PATH=$PATH:/usr/sbin:/sbin command -v "mkfs.$type") || return
+	no_disk="cannot mount a file system here"
+	mkdir -p "$dir"
+	rm -f "$dir.image"
+	# An image that cannot be made is no reason to skip what can be tested with it.
+	truncate -s "$size" "$dir.image" && "$mkfs" -q "$@" "$dir.image" >"$T/.mkfs" 2>&1 || {
+		diagnose <"$T/.mkfs"
+		no_disk="mkfs.$type failed"
+		return 1
+	}
+	mount -o loop "$dir.image" "$dir" 2>/dev/null && own_mounts+=("$dir")
+}
+
+# drop_disk DIR: unmount what image_disk mounted, and give back its space.
+drop_disk() {
+	umount "$1" || umount -l "$1"
+	own_mounts=("${own_mounts[@]/#%"$1"/}")
+	rm -f "$1.image"
 }
