@@ -151,7 +151,15 @@ bool lade_delta_close_gap(struct delta *delta, uint64_t right)
 
 /* ---- asking ---- */
 
-/* [want-gap] Returns as lade_session_recv_want_gap(). */
+/* Something must come first: wait for it among the others. Under the lock that told so, or it might have come already. */
+static void stall(struct lade_receiver *receiver, struct delta *delta)
+{
+	delta->stalled = true;
+	delta->next_stalled = receiver->stalled;
+	receiver->stalled = delta;
+}
+
+/* [want-gap] Returns as lade_session_recv_want_gap(); on LADE_E_AGAIN the file waits. */
 static int ask_gap(struct lade_receiver *receiver, struct delta *delta, struct lade_recv_gap *ask, struct workspace *space)
 {
 	const struct lade_range range = { delta->basis.fd, ask->old_off, ask->old_len };
@@ -176,12 +184,14 @@ static int ask_gap(struct lade_receiver *receiver, struct delta *delta, struct l
 	lade_session_lock(session);
 	result = lade_session_recv_want_gap(receiver->machine, delta->slot, ask, lade_slice(signature, len),
 					    lade_session_queue(session));
+	if (result == LADE_E_AGAIN)
+		stall(receiver, delta);
 	lade_session_queued(session, true);
 	lade_session_unlock(session);
 	return result;
 }
 
-/* [want-run] Returns as lade_session_recv_want_literal(). */
+/* [want-run] Returns as lade_session_recv_want_literal(); on LADE_E_AGAIN the file waits. */
 static int ask_literal(struct lade_receiver *receiver, struct delta *delta, const struct lade_recv_gap *ask)
 {
 	struct lade_session *session = &receiver->session;
@@ -190,19 +200,11 @@ static int ask_literal(struct lade_receiver *receiver, struct delta *delta, cons
 	lade_session_lock(session);
 	result = lade_session_recv_want_literal(receiver->machine, delta->slot, ask->off, ask->len,
 						lade_session_queue(session));
+	if (result == LADE_E_AGAIN)
+		stall(receiver, delta);
 	lade_session_queued(session, true);
 	lade_session_unlock(session);
 	return result;
-}
-
-/* Something must come first: wait for it among the others. */
-static void stall(struct lade_receiver *receiver, struct delta *delta)
-{
-	lade_session_lock(&receiver->session);
-	delta->stalled = true;
-	delta->next_stalled = receiver->stalled;
-	receiver->stalled = delta;
-	lade_session_unlock(&receiver->session);
 }
 
 void lade_delta_ask(struct lade_receiver *receiver, struct delta *delta, struct workspace *space)
@@ -219,18 +221,15 @@ void lade_delta_ask(struct lade_receiver *receiver, struct delta *delta, struct 
 			delta->ask_count--;
 		}
 	}
-	if (result == LADE_E_AGAIN) {
-		stall(receiver, delta);
-		return;
-	}
-	if (result) {
+	if (!result) {
+		/* There may be room for another one. */
+		lade_session_lock(&receiver->session);
+		lade_delta_wake(receiver);
+		lade_session_unlock(&receiver->session);
+	} else if (result != LADE_E_AGAIN) {
 		lade_fault_set(&fault, result, "receive", delta->file->name);
 		lade_delta_fail(receiver, delta, &fault);
 	}
-	/* There may be room for the next one. */
-	lade_session_lock(&receiver->session);
-	lade_delta_wake(receiver);
-	lade_session_unlock(&receiver->session);
 }
 
 /* ---- patches ---- */
