@@ -270,7 +270,7 @@ int lade_delta_filled(struct lade_receiver *receiver, struct delta *delta, uint6
 		      const uint8_t *data, struct workspace *space)
 {
 	uint64_t end = off + len;
-	size_t i = piece_at(delta, off), first = i;
+	size_t i = piece_at(delta, off), first = i, kept = i, last;
 
 	for (; i < delta->piece_count && delta->pieces[i].off < end; i++) {
 		struct piece *piece = &delta->pieces[i];
@@ -279,19 +279,20 @@ int lade_delta_filled(struct lade_receiver *receiver, struct delta *delta, uint6
 
 		piece->missing -= to - from < piece->missing ? (uint32_t)(to - from) : piece->missing;
 	}
-	for (i = first; i < delta->piece_count && delta->pieces[i].off < end;) {
-		struct piece piece = delta->pieces[i];
-		bool whole = piece.off == off && piece.len == len;
+	/* Many tiny pieces may be filled at once: they are taken out of the list together. */
+	for (last = i, i = first; i < last; i++) {
+		const struct piece *piece = &delta->pieces[i];
+		bool whole = piece->off == off && piece->len == len;
 
-		if (piece.missing) {
-			i++;
-			continue;
-		}
-		memmove(&delta->pieces[i], &delta->pieces[i + 1], (--delta->piece_count - i) * sizeof(piece));
-		if (lade_delta_judge(receiver, delta, piece.off, piece.len,
-				     is_good(receiver, delta, &piece, whole ? data : NULL, space)) == DELTA_SETTLED)
+		if (piece->missing)
+			delta->pieces[kept++] = *piece;
+		else if (lade_delta_judge(receiver, delta, piece->off, piece->len,
+					  is_good(receiver, delta, piece, whole ? data : NULL, space)) == DELTA_SETTLED)
 			return DELTA_SETTLED;
 	}
+	if (kept < last)
+		memmove(&delta->pieces[kept], &delta->pieces[last], (delta->piece_count - last) * sizeof(*delta->pieces));
+	delta->piece_count -= last - kept;
 	return DELTA_GOES_ON;
 }
 
