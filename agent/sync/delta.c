@@ -321,7 +321,8 @@ static bool next_todo(struct lade_receiver *receiver, struct delta *delta, struc
 	todo->ask = delta->ask_count && !delta->stalled && !todo->hopeless;
 	if (!todo->settled)
 		todo->news = unhang(&delta->news);
-	if (!todo->settled && !todo->news && (todo->hopeless || !delta->ask_count))
+	if (!todo->settled && !todo->news &&
+	    (todo->hopeless || (!delta->ask_count && delta->piece_count < DELTA_PIECES_MAX)))
 		todo->news = unhang(&delta->said);
 	more = todo->settled || todo->news || todo->ask || (todo->hopeless && delta->piece_count);
 	if (session->failed)

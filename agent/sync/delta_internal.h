@@ -12,6 +12,12 @@
 #include "agent/sync/basis.h"
 #include "agent/sync/receiver_internal.h"
 
+/*
+ * Pieces that lack something, of one file. They have at least a gap each, or are tiny: a sender of such is made to wait, rather
+ * than kept in memory.
+ */
+#define DELTA_PIECES_MAX 4096u
+
 enum news_type {
 	NEWS_PIECE,     /* event is the RECIPE's, bytes its chunks */
 	NEWS_HOLE,      /* off, len of event have no blocks */

@@ -337,7 +337,11 @@ static bool keep_piece(struct delta *delta, const struct assembly *assembly)
 	piece = &delta->pieces[delta->piece_count++];
 	*piece = (struct piece){ assembly->off, assembly->len, assembly->missing, { 0 } };
 	memcpy(piece->digest, assembly->said->digest, LADE_DIGEST_LEN);
-	return true;
+	/* No more are taken before one of them is filled: nothing that is to fill them may wait for what comes next. */
+	if (delta->piece_count < DELTA_PIECES_MAX || lade_delta_close_gap(delta, LADE_DELTA_UNKNOWN))
+		return true;
+	delta->piece_count--;
+	return false;
 }
 
 /* From the first difference on: the basis by its chunks. */
