@@ -87,7 +87,7 @@ static int open_temporary(struct lade_receiver *receiver, struct incoming *file,
 	return lade_temporary_open(directory_fd, file->name, attempt > 0, mode, &file->temporary, fault);
 }
 
-int lade_incoming_open(struct lade_receiver *receiver, struct incoming *file, uint32_t attempt, struct lade_fault *fault)
+static int open_if_needed(struct lade_receiver *receiver, struct incoming *file, uint32_t attempt, struct lade_fault *fault)
 {
 	int fd, error;
 
@@ -98,6 +98,19 @@ int lade_incoming_open(struct lade_receiver *receiver, struct incoming *file, ui
 		return error;
 	error = open_temporary(receiver, file, fd, attempt, fault);
 	lade_directory_unpin(file->directory);
+	return error;
+}
+
+int lade_incoming_open(struct lade_receiver *receiver, struct incoming *file, uint32_t attempt, struct lade_fault *fault)
+{
+	int error;
+
+	/* A file that is not described is in one thread's hands at a time. */
+	if (!file->delta)
+		return open_if_needed(receiver, file, attempt, fault);
+	pthread_mutex_lock(&receiver->opening);
+	error = open_if_needed(receiver, file, attempt, fault);
+	pthread_mutex_unlock(&receiver->opening);
 	return error;
 }
 

@@ -318,6 +318,7 @@ static void stop(struct lade_receiver *receiver)
 	pthread_cond_destroy(&receiver->job_came);
 	pthread_cond_destroy(&receiver->job_taken);
 	pthread_cond_destroy(&receiver->slot_freed);
+	pthread_mutex_destroy(&receiver->opening);
 	lade_session_fini(&receiver->session);
 }
 
@@ -343,6 +344,7 @@ int lade_receiver_run(const struct lade_receiver_job *job, struct lade_msg_end *
 	pthread_cond_init(&receiver->job_came, NULL);
 	pthread_cond_init(&receiver->job_taken, NULL);
 	pthread_cond_init(&receiver->slot_freed, NULL);
+	pthread_mutex_init(&receiver->opening, NULL);
 	receiver->session.role_waits[0] = &receiver->entries_came;
 	receiver->session.role_waits[1] = &receiver->job_came;
 	receiver->session.role_waits[2] = &receiver->job_taken;
