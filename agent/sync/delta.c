@@ -266,6 +266,21 @@ static bool is_good(struct lade_receiver *receiver, const struct delta *delta, c
 	return lade_digest_equal(digest, piece->digest);
 }
 
+int lade_delta_write_missing(struct delta *delta, uint64_t off, uint32_t len, const uint8_t *data)
+{
+	uint64_t end = off + len;
+	int error = 0;
+
+	for (size_t i = piece_at(delta, off); !error && i < delta->piece_count && delta->pieces[i].off < end; i++) {
+		const struct piece *piece = &delta->pieces[i];
+		uint64_t from = piece->off > off ? piece->off : off;
+		uint64_t to = piece->off + piece->len < end ? piece->off + piece->len : end;
+
+		error = lade_receiver_write_at(delta->file->temporary.fd, data + (from - off), to - from, from);
+	}
+	return error;
+}
+
 int lade_delta_filled(struct lade_receiver *receiver, struct delta *delta, uint64_t off, uint64_t len,
 		      const uint8_t *data, struct workspace *space)
 {

@@ -102,6 +102,12 @@ int lade_delta_judge(struct lade_receiver *receiver, struct delta *delta, uint64
 /* The file cannot be made here, as fault says: report that, and give it up. */
 void lade_delta_fail(struct lade_receiver *receiver, struct delta *delta, struct lade_fault *fault);
 
+/*
+ * Write the len bytes at data to off, as far as pieces that lack something want them: what was asked for as a run meanwhile is
+ * not to be overwritten. 0 or LADE_E_TARGET.
+ */
+int lade_delta_write_missing(struct delta *delta, uint64_t off, uint32_t len, const uint8_t *data);
+
 /* len bytes from off on are there now: judge the pieces that lacked nothing else. data: they themselves, or NULL. */
 int lade_delta_filled(struct lade_receiver *receiver, struct delta *delta, uint64_t off, uint64_t len,
 		      const uint8_t *data, struct workspace *space);
