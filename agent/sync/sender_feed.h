@@ -46,7 +46,7 @@ struct feeder {
 	struct lade_mapping window;
 	int window_fd;
 	uint64_t window_off;
-	uint8_t *run; /* LADE_RUN_DEFAULT bytes, for a run that is read: made when it is first needed */
+	uint8_t *run; /* LADE_PAYLOAD_MAX bytes of address space, for a run that is read: made when it is first needed */
 	struct lade_cut_stream cuts;      /* of the file that is being described */
 	struct lade_writer chunks;        /* of the piece at hand */
 	struct lade_digest_stream *piece; /* its digest */

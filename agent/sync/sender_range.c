@@ -79,7 +79,7 @@ static int send_patch(struct feeder *feeder, int fd, const struct wanted_range *
 	int error = 0;
 
 	if (!feeder->run)
-		feeder->run = malloc(LADE_RUN_DEFAULT);
+		feeder->run = malloc(LADE_PAYLOAD_MAX);
 	if (!feeder->run)
 		return lade_fault_set(fault, LADE_E_MEMORY, "send", NULL);
 	if (lade_range_read(&range, feeder->run, NULL))

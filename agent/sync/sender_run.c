@@ -118,8 +118,8 @@ static const uint8_t *read_run(struct feeder *feeder, int fd, uint64_t off, uint
 
 	*error_out = LADE_E_MEMORY;
 	if (!feeder->run)
-		feeder->run = malloc(LADE_RUN_DEFAULT);
-	if (!feeder->run || len > LADE_RUN_DEFAULT)
+		feeder->run = malloc(LADE_PAYLOAD_MAX);
+	if (!feeder->run || len > LADE_PAYLOAD_MAX)
 		return NULL;
 	*error_out = lade_range_read(&range, feeder->run, NULL);
 	return *error_out ? NULL : feeder->run;
