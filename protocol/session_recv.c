@@ -18,7 +18,7 @@
 int lade_session_recv_new(struct lade_session_recv **machine_out)
 {
 	static const struct lade_recv_limits most = {
-		LADE_SLOTS_MAX, LADE_WANT_RUNS_MAX, LADE_WANT_GAPS_MAX, LADE_ENTRY_CREDIT,
+		LADE_SLOTS_MAX, LADE_SLOTS_MAX, LADE_WANT_RUNS_MAX, LADE_WANT_GAPS_MAX, LADE_ENTRY_CREDIT,
 	};
 	struct lade_session_recv *machine = calloc(1, sizeof(*machine));
 
@@ -42,6 +42,7 @@ int lade_session_recv_new(struct lade_session_recv **machine_out)
 void lade_session_recv_limit(struct lade_session_recv *machine, const struct lade_recv_limits *limits)
 {
 	assert(limits->slots && limits->slots <= LADE_SLOTS_MAX && !machine->root_said);
+	assert(limits->described && limits->described <= LADE_SLOTS_MAX);
 	assert(limits->want_runs && limits->want_runs <= LADE_WANT_RUNS_MAX);
 	assert(limits->want_gaps && limits->want_gaps <= LADE_WANT_GAPS_MAX);
 	assert(limits->entry_credit && limits->entry_credit <= LADE_ENTRY_CREDIT);
@@ -443,6 +444,7 @@ void lade_session_recv_ack(struct lade_session_recv *machine, uint32_t number, s
 	struct slot *slot = &machine->slots[number];
 
 	assert(slot->settled);
+	machine->described -= slot->described;
 	slot_fini(slot);
 	*slot = (struct slot){ .used = false };
 	machine->free_slots[machine->free_count++] = number;

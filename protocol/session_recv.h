@@ -89,6 +89,7 @@ void lade_session_recv_free(struct lade_session_recv *machine);
 /* Bounds of what is under way, each from 1 to what limits.h has. The sender must have been told entry_credit too. */
 struct lade_recv_limits {
 	uint32_t slots;        /* LADE_SLOTS_MAX */
+	uint32_t described;    /* of these, by files that are described: LADE_SLOTS_MAX */
 	uint32_t want_runs;    /* LADE_WANT_RUNS_MAX */
 	uint32_t want_gaps;    /* LADE_WANT_GAPS_MAX */
 	uint32_t entry_credit; /* LADE_ENTRY_CREDIT */
@@ -126,7 +127,7 @@ int lade_session_recv_want(struct lade_session_recv *machine, uint64_t index, ui
 
 /*
  * [want-recipe] The same, but have the file described; what it lacks is asked for in pieces. want is without its
- * slot.
+ * slot. LADE_E_AGAIN as well where as many are described as may be.
  */
 int lade_session_recv_want_recipe(struct lade_session_recv *machine, const struct lade_msg_want_recipe *want,
 				  uint64_t size, void *file, struct lade_writer *out);

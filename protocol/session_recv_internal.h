@@ -44,6 +44,7 @@ struct lade_session_recv {
 	struct slot slots[LADE_SLOTS_MAX];
 	uint32_t free_slots[LADE_SLOTS_MAX]; /* a stack of free_count */
 	uint32_t free_count;
+	uint32_t described;    /* slots of described files */
 	struct lade_recv_limits limits;
 	size_t credit_piece;    /* what is owed is given back from here on */
 	struct level *levels; /* of level_capacity */

@@ -40,13 +40,15 @@ int lade_session_recv_want_recipe(struct lade_session_recv *machine, const struc
 	const struct slot slot = { .used = true, .described = true, .file = file, .size = size };
 	struct lade_msg_want_recipe said = *want;
 
-	if (machine->free_count == 0)
+	if (machine->free_count == 0 || machine->described == machine->limits.described)
 		return LADE_E_AGAIN;
 	said.slot = machine->free_slots[machine->free_count - 1];
 	lade_put_want_recipe(out, &said);
-	if (!out->error)
-		take_slot(machine, &slot);
-	return out->error;
+	if (out->error)
+		return out->error;
+	machine->described++;
+	take_slot(machine, &slot);
+	return 0;
 }
 
 void lade_session_recv_defer(struct lade_session_recv *machine, uint64_t index, struct lade_writer *out)

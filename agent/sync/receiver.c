@@ -278,8 +278,8 @@ static int start(struct lade_receiver *receiver, struct lade_fault *fault)
 {
 	const struct lade_session_limits *limits = &receiver->session.limits;
 	const struct lade_recv_limits bounds = {
-		.slots = limits->slots, .want_runs = limits->want_runs, .want_gaps = limits->want_gaps,
-		.entry_credit = limits->entry_credit,
+		.slots = limits->slots, .described = limits->described, .want_runs = limits->want_runs,
+		.want_gaps = limits->want_gaps, .entry_credit = limits->entry_credit,
 	};
 	bool numeric = receiver->keep.options & LADE_OPTION_NUMERIC_IDS;
 

@@ -26,6 +26,7 @@
  */
 struct lade_session_limits {
 	uint32_t slots;        /* receiver: LADE_SLOTS_MAX */
+	uint32_t described;    /* receiver: as many files at once as there are descriptors for, LADE_SLOTS_MAX at most */
 	uint32_t want_runs;    /* receiver: LADE_WANT_RUNS_MAX */
 	uint32_t want_gaps;    /* receiver: LADE_WANT_GAPS_MAX */
 	uint32_t jobs;         /* receiver: LADE_JOBS_MAX */

@@ -53,7 +53,7 @@ int lade_sync_client(const struct lade_sync_job *job, struct lade_msg_end *total
 int lade_sync_serve(struct lade_connection *connection, const struct lade_token *token,
 		    const struct lade_session_limits *limits);
 
-/* Once per process, before threads: SIGPIPE ignored, SIGBUS handled, termination signals noted, umask taken. 0 or LADE_E_SYSTEM. */
+/* Once per process, before threads: SIGPIPE ignored, SIGBUS handled, termination signals noted, umask taken, as many descriptors as may be. 0 or LADE_E_SYSTEM. */
 int lade_sync_setup(struct lade_fault *fault);
 
 #endif

@@ -228,7 +228,7 @@ static struct bound {
 	size_t off;
 	uint32_t least;
 } bounds[] = {
-	BOUND(slots, 1), BOUND(want_runs, 1), BOUND(want_gaps, 1), BOUND(jobs, 1), BOUND(descriptors, 1),
+	BOUND(slots, 1), BOUND(described, 1), BOUND(want_runs, 1), BOUND(want_gaps, 1), BOUND(jobs, 1), BOUND(descriptors, 1),
 	BOUND(bundle, 1), BOUND(unanswered, 1), BOUND(queue, 1), BOUND(entry_credit, LEAST_CREDIT),
 };
 #define BOUNDS (sizeof(bounds) / sizeof(bounds[0]))

@@ -475,7 +475,7 @@ static int want(struct recv_fixture *fixture, uint64_t index)
 /* One slot, one request, and credit that is given back as soon as there is some. */
 static void test_a_session_of_ones(void **state)
 {
-	static const struct lade_recv_limits least = { 1, 1, 1, 1 };
+	static const struct lade_recv_limits least = { 1, 1, 1, 1, 1 };
 	struct recv_fixture fixture;
 	uint32_t slot;
 
