@@ -177,7 +177,7 @@ static int ask_gap(struct lade_receiver *receiver, struct delta *delta, struct l
 		ask->old_len = 0;
 	lade_writer_reset(&space->signature);
 	len = lade_signature_count(ask->old_len, ask->block_len) * LADE_BLOCK_DIGEST_LEN;
-	signature = lade_writer_reserve(&space->signature, len);
+	signature = len ? lade_writer_reserve(&space->signature, len) : NULL;
 	if (!signature && len)
 		return LADE_E_MEMORY;
 	lade_signature_make(&receiver->block_key, lade_slice(space->old, ask->old_len), ask->block_len, signature);
