@@ -446,6 +446,476 @@ static void reset(struct peer *peer, const struct attack *attack)
 	lade_connection_cancel(&peer->connection);
 }
 
+/* ---- described files ---- */
+
+static void want_recipe(struct peer *peer, uint32_t slot, uint64_t index, uint32_t cut_class)
+{
+	const struct lade_msg_want_recipe message = { slot, index, cut_class };
+
+	lade_put_want_recipe(&peer->out, &message);
+}
+
+/* Old bytes in blocks; digests: what their signature is filled with. */
+static void want_gap(struct peer *peer, uint64_t off, uint32_t len, uint32_t old_len, uint32_t block_len, uint8_t digests)
+{
+	static uint8_t signature[LADE_SIGNATURE_MAX];
+	const uint32_t blocks = (old_len + block_len - 1) / block_len;
+	const struct lade_msg_want_gap message = {
+		.off = off, .len = len, .old_len = old_len, .block_len = block_len,
+		.signature = lade_slice(signature, (size_t)blocks * LADE_BLOCK_DIGEST_LEN),
+	};
+
+	memset(signature, digests, sizeof(signature));
+	lade_put_want_gap(&peer->out, &message);
+}
+
+static void class_too_low(struct peer *peer)
+{
+	want_recipe(peer, 0, ENTRY_LARGE, LADE_CUT_CLASS_MIN - 1);
+}
+
+static void class_0(struct peer *peer)
+{
+	want_recipe(peer, 0, ENTRY_LARGE, 0);
+}
+
+static void class_too_high(struct peer *peer)
+{
+	want_recipe(peer, 0, ENTRY_LARGE, LADE_CUT_CLASS_MAX + 1);
+}
+
+static void recipe_never_sent(struct peer *peer)
+{
+	want_recipe(peer, 0, ENTRIES, LADE_CUT_CLASS_MIN);
+}
+
+static void recipe_of_directory(struct peer *peer)
+{
+	want_recipe(peer, 0, ENTRY_DIRECTORY, LADE_CUT_CLASS_MIN);
+}
+
+static void recipe_of_wanted(struct peer *peer)
+{
+	want(peer, 0, ENTRY_LARGE);
+	want_recipe(peer, 1, ENTRY_LARGE, LADE_CUT_CLASS_MIN);
+}
+
+static void recipe_in_used_slot(struct peer *peer)
+{
+	want(peer, 0, ENTRY_LARGE);
+	want_recipe(peer, 0, ENTRY_OLD, LADE_CUT_CLASS_MIN);
+}
+
+static void gap_of_free_slot(struct peer *peer)
+{
+	want_gap(peer, 0, 100, 0, LADE_BLOCK_MIN, 0);
+}
+
+static void recipe_credit(struct peer *peer, uint32_t bytes)
+{
+	const struct lade_msg_recipe_credit message = { bytes };
+
+	lade_put_recipe_credit(&peer->out, &message);
+}
+
+static void recipe_credit_for_nothing(struct peer *peer)
+{
+	recipe_credit(peer, 1);
+}
+
+static void recipe_credit_too_much(struct peer *peer)
+{
+	recipe_credit(peer, LADE_RECIPE_CREDIT + 1);
+}
+
+/* Have the large file sent whole (in slot 0), to its end. */
+static void gap_of_sent(struct peer *peer)
+{
+	struct lade_message message;
+
+	want(peer, 0, ENTRY_LARGE);
+	peer_say(peer);
+	assert_true(peer_hear_type(peer, LADE_MSG_FILE_END, &message));
+	want_gap(peer, 0, 100, 0, LADE_BLOCK_MIN, 0);
+}
+
+/* Have the large file described (in slot 0), to its end. Returns the encoded bytes of its recipe. */
+static uint32_t describe_large(struct peer *peer)
+{
+	struct lade_message message;
+	uint32_t len = 0;
+
+	want_recipe(peer, 0, ENTRY_LARGE, LADE_CUT_CLASS_MIN);
+	peer_say(peer);
+	do {
+		assert_int_equal(peer_hear(peer, &message), PEER_MESSAGE);
+		len += message.type == LADE_MSG_RECIPE ? (uint32_t)message.encoded_len : 0;
+	} while (message.type != LADE_MSG_FILE_END);
+	return len;
+}
+
+static void recipe_credit_twice(struct peer *peer)
+{
+	uint32_t len = describe_large(peer);
+
+	recipe_credit(peer, len);
+	recipe_credit(peer, 1);
+}
+
+static void gap_of_nothing(struct peer *peer)
+{
+	describe_large(peer);
+	want_gap(peer, 0, 0, 0, LADE_BLOCK_MIN, 0);
+}
+
+static void gap_beyond(struct peer *peer)
+{
+	describe_large(peer);
+	want_gap(peer, LARGE - 10, 11, 0, LADE_BLOCK_MIN, 0);
+}
+
+static void gap_far(struct peer *peer)
+{
+	describe_large(peer);
+	want_gap(peer, LADE_FILE_SIZE_MAX, LADE_GAP_MAX, 0, LADE_BLOCK_MIN, 0);
+}
+
+static void gap_too_long(struct peer *peer)
+{
+	describe_large(peer);
+	want_gap(peer, 0, LADE_GAP_MAX + 1, 0, LADE_BLOCK_MIN, 0);
+}
+
+static void old_bytes_too_many(struct peer *peer)
+{
+	describe_large(peer);
+	want_gap(peer, 0, 100, LADE_GAP_OLD_MAX + 1, LADE_BLOCK_MAX, 0);
+}
+
+static void block_too_short(struct peer *peer)
+{
+	describe_large(peer);
+	want_gap(peer, 0, 100, 1000, LADE_BLOCK_MIN - 1, 0);
+}
+
+static void block_too_long(struct peer *peer)
+{
+	describe_large(peer);
+	want_gap(peer, 0, 100, 1000, LADE_BLOCK_MAX + 1, 0);
+}
+
+/* A signature of len bytes where the blocks have 12. */
+static void signature_of(struct peer *peer, size_t len)
+{
+	const struct lade_msg_want_gap message = {
+		.len = 100, .old_len = 1000, .block_len = 500,
+		.signature = lade_slice("0123456789abcdefgh", len),
+	};
+
+	describe_large(peer);
+	lade_put_want_gap(&peer->out, &message);
+}
+
+static void signature_too_short(struct peer *peer)
+{
+	signature_of(peer, 11);
+}
+
+static void signature_too_long(struct peer *peer)
+{
+	signature_of(peer, 18);
+}
+
+static void no_signature(struct peer *peer)
+{
+	signature_of(peer, 0);
+}
+
+static void block_of_nothing(struct peer *peer)
+{
+	const struct lade_msg_want_gap message = { .len = 100 };
+
+	describe_large(peer);
+	lade_put_want_gap(&peer->out, &message);
+}
+
+static void gap_of_decided(struct peer *peer)
+{
+	describe_large(peer);
+	ack(peer, 0);
+	want_gap(peer, 0, 100, 0, LADE_BLOCK_MIN, 0);
+}
+
+static void ack_with_gap(struct peer *peer)
+{
+	describe_large(peer);
+	want_gap(peer, 0, LADE_GAP_MAX, 0, LADE_BLOCK_MIN, 0);
+	ack(peer, 0);
+}
+
+/* Nothing is heard, so nothing is answered once the pipe is full. */
+static void gap_flood(struct peer *peer)
+{
+	describe_large(peer);
+	for (unsigned i = 0; i < 100000 && !peer->lost; i++) {
+		want_gap(peer, 0, LADE_GAP_MAX, 0, LADE_BLOCK_MIN, 0);
+		if (peer->out.len > LADE_CONTROL_MAX / 2)
+			peer_say(peer);
+	}
+}
+
+/* The same by their signatures; no more than so many are kept. */
+static void signature_flood(struct peer *peer)
+{
+	long before;
+
+	describe_large(peer);
+	before = peer_memory_kib(peer);
+	for (unsigned i = 0; i < 1000 && !peer->lost; i++) {
+		want_gap(peer, 0, LADE_GAP_MAX, LADE_GAP_OLD_MAX, LADE_BLOCK_MIN, (uint8_t)i);
+		peer_say(peer);
+	}
+	assert_true(peer->lost || peer_memory_kib(peer) < before + MEMORY_KIB);
+}
+
+/* Over pipes nobody hears, so that what is asked for stays; and they tell of their end without being read. */
+static void deaf_lie(struct peer *peer, const struct attack *attack)
+{
+	lie(peer, attack);
+	peer_wait_end(peer);
+}
+
+/* ---- what is honest, but strange ---- */
+
+/* Let go of the large file, and end. */
+static void end_well(struct peer *peer)
+{
+	struct lade_message message;
+
+	ack(peer, 0);
+	end(peer);
+	peer_say(peer);
+	assert_true(peer_hear_type(peer, LADE_MSG_END, &message));
+}
+
+static void recipe_of_tiny(struct peer *peer, const struct attack *attack)
+{
+	struct lade_message message;
+
+	(void)attack;
+	begin(peer);
+	want_recipe(peer, 0, ENTRY_OLD, LADE_CUT_CLASS_MAX);
+	peer_say(peer);
+	assert_true(peer_hear_type(peer, LADE_MSG_RECIPE, &message));
+	assert_int_equal(message.recipe.len, sizeof(SCENE_OLD) - 1);
+	assert_int_equal(message.recipe.chunks.len, 0);
+	assert_true(peer_hear_type(peer, LADE_MSG_FILE_END, &message));
+	end_well(peer);
+}
+
+/* Processor time of the other side so far, in seconds. */
+static double cpu_seconds(const struct peer *peer)
+{
+	unsigned long user, system;
+	char path[64], text[1024];
+	FILE *file;
+	size_t len;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)peer->child);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	len = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[len] = '\0';
+	/* Behind the name, which ends with the last bracket: state, and ten numbers. */
+	assert_int_equal(sscanf(strrchr(text, ')') + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+				&system), 2);
+	return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+}
+
+/* What a gap may cost in processor time: it is read once, digested, and its blocks are looked for. */
+#define GAP_SECONDS 0.25
+
+/*
+ * attack->len: what the signature is filled with. The file has no such blocks, all digests are in one place of the
+ * table, and every answer costs about as much as one of an honest signature.
+ */
+static void crafted_signature(struct peer *peer, const struct attack *attack)
+{
+	struct lade_message message;
+	double before;
+
+	begin(peer);
+	describe_large(peer);
+	before = cpu_seconds(peer);
+	for (unsigned i = 0; i < 20; i++) {
+		want_gap(peer, (uint64_t)i * LADE_GAP_MAX / 2, LADE_GAP_MAX, LADE_GAP_OLD_MAX, LADE_BLOCK_MIN,
+			 (uint8_t)attack->len);
+		peer_say(peer);
+		assert_true(peer_hear_type(peer, LADE_MSG_PATCH, &message));
+		assert_true(message.patch.ops.len >= LADE_GAP_MAX);
+	}
+	assert_true(cpu_seconds(peer) - before < 20 * GAP_SECONDS);
+	end_well(peer);
+}
+
+/* Digests that differ, and whose high bits do not. */
+static void crowded_signature(struct peer *peer, const struct attack *attack)
+{
+	static uint8_t signature[LADE_SIGNATURE_MAX];
+	const struct lade_msg_want_gap wanted = {
+		.len = LADE_GAP_MAX, .old_len = LADE_GAP_OLD_MAX, .block_len = LADE_BLOCK_MIN,
+		.signature = lade_slice(signature, sizeof(signature)),
+	};
+	struct lade_message message;
+	double before;
+
+	(void)attack;
+	for (size_t i = 0; i < sizeof(signature); i += LADE_BLOCK_DIGEST_LEN) {
+		signature[i] = (uint8_t)(i / LADE_BLOCK_DIGEST_LEN);
+		signature[i + 1] = (uint8_t)(i / LADE_BLOCK_DIGEST_LEN >> 8);
+	}
+	begin(peer);
+	describe_large(peer);
+	before = cpu_seconds(peer);
+	for (unsigned i = 0; i < 20; i++) {
+		lade_put_want_gap(&peer->out, &wanted);
+		peer_say(peer);
+		assert_true(peer_hear_type(peer, LADE_MSG_PATCH, &message));
+	}
+	assert_true(cpu_seconds(peer) - before < 20 * GAP_SECONDS);
+	end_well(peer);
+}
+
+/* The same gap over and over, one answer at a time: each is an answer. */
+static void gap_again(struct peer *peer, const struct attack *attack)
+{
+	struct lade_message message;
+
+	(void)attack;
+	begin(peer);
+	describe_large(peer);
+	for (unsigned i = 0; i < 3000; i++) {
+		want_gap(peer, i, 1, 1, LADE_BLOCK_MAX, 0);
+		peer_say(peer);
+		assert_true(peer_hear_type(peer, LADE_MSG_PATCH, &message));
+		assert_int_equal(message.patch.off, i);
+	}
+	end_well(peer);
+}
+
+/* The longest range that may be asked for, of a described file. */
+static void long_run(struct peer *peer, const struct attack *attack)
+{
+	struct lade_message message;
+
+	(void)attack;
+	begin(peer);
+	describe_large(peer);
+	want_run(peer, 0, 0, LARGE);
+	peer_say(peer);
+	assert_true(peer_hear_type(peer, LADE_MSG_RUN, &message));
+	assert_int_equal(message.run.len, LARGE);
+	end_well(peer);
+}
+
+/* Enough names that their recipes take more than the credit; one content. */
+static struct scene described;
+#define DESCRIBED_FILES 1200u
+
+static void make_described(void)
+{
+	static uint8_t content[LARGE];
+	uint32_t state = 1;
+	char name[24];
+
+	if (described.top[0])
+		return;
+	scene_make(&described);
+	for (size_t i = 0; i < sizeof(content); i++)
+		content[i] = (uint8_t)((state = state * 1664525u + 1013904223u) >> 24);
+	scene_write(&described, "large", content, sizeof(content));
+	for (unsigned i = 0; i < DESCRIBED_FILES; i++) {
+		snprintf(name, sizeof(name), "%04u", i);
+		if (link(scene_path(&described, "large"), scene_path(&described, name)))
+			abort();
+	}
+}
+
+/*
+ * No credit for recipes: the sender says what it may and waits, without spending time on it; what else is
+ * asked for is answered. With credit it goes on.
+ */
+static void no_recipe_credit(struct peer *peer, const struct attack *attack)
+{
+	uint32_t said = 0, ended = 0, before_credit;
+	struct lade_message message;
+	char path[PATH_MAX + 2];
+	double before;
+
+	(void)attack;
+	make_described();
+	snprintf(path, sizeof(path), "%s/", described.inside);
+	peer_hello(peer);
+	peer_open(peer, PEER_SENDS, LADE_OPTION_RECURSIVE, path);
+	assert_true(peer_hear_type(peer, LADE_MSG_ENTRIES_END, &message));
+	for (uint32_t i = 0; i < DESCRIBED_FILES; i++)
+		want_recipe(peer, i, i + 1, LADE_CUT_CLASS_MIN);
+	peer_say(peer);
+	/* 64 bytes and the longest list are what the sender takes for the longest message. */
+	while (said + LADE_RECIPE_MAX + 64 <= LADE_RECIPE_CREDIT) {
+		assert_int_equal(peer_hear(peer, &message), PEER_MESSAGE);
+		said += message.type == LADE_MSG_RECIPE ? (uint32_t)message.encoded_len : 0;
+		ended += message.type == LADE_MSG_FILE_END;
+	}
+	assert_true(said <= LADE_RECIPE_CREDIT && ended < DESCRIBED_FILES);
+	before = cpu_seconds(peer);
+	pause_ms(500);
+	assert_true(cpu_seconds(peer) - before < 0.2);
+	/* What is asked for of what was said does not wait. */
+	for (unsigned i = 0; i < 100; i++) {
+		want_gap(peer, 0, 1000, 0, LADE_BLOCK_MIN, 0);
+		peer_say(peer);
+		assert_int_equal(peer_hear(peer, &message), PEER_MESSAGE);
+		assert_int_equal(message.type, LADE_MSG_PATCH);
+	}
+	before_credit = said;
+	recipe_credit(peer, said);
+	peer_say(peer);
+	while (ended < DESCRIBED_FILES) {
+		assert_int_equal(peer_hear(peer, &message), PEER_MESSAGE);
+		said += message.type == LADE_MSG_RECIPE ? (uint32_t)message.encoded_len : 0;
+		ended += message.type == LADE_MSG_FILE_END;
+		if (said - before_credit > LADE_RECIPE_CREDIT / 2) {
+			recipe_credit(peer, said - before_credit);
+			peer_say(peer);
+			before_credit = said;
+		}
+	}
+	for (uint32_t i = 0; i < DESCRIBED_FILES; i++)
+		ack(peer, i);
+	end(peer);
+	peer_say(peer);
+	assert_true(peer_hear_type(peer, LADE_MSG_END, &message));
+}
+
+/* attack->len: the phase in which the receiver hangs up. */
+static void hang_up_described(struct peer *peer, const struct attack *attack)
+{
+	begin(peer);
+	want_recipe(peer, 0, ENTRY_LARGE, LADE_CUT_CLASS_MIN);
+	peer_say(peer);
+	if (attack->len >= 1) {
+		struct lade_message message;
+
+		assert_true(peer_hear_type(peer, LADE_MSG_FILE_END, &message));
+		for (unsigned i = 0; i < 10; i++)
+			want_gap(peer, 0, LADE_GAP_MAX, LADE_GAP_OLD_MAX, LADE_BLOCK_MIN, 1);
+		peer_say(peer);
+	}
+	lade_connection_end_writing(&peer->connection);
+}
+
 #define ROW(title, function, exit_status, ...) \
 	{ title, function, .status = exit_status, .flags = ATTACK_NO_OPEN, \
 	  .kind = LADE_CONNECTION_TCP, __VA_ARGS__ }
@@ -489,6 +959,42 @@ static const struct attack attacks[] = {
 	PIPES("a receiver that lies and never reads", lies_and_never_reads, .len = 0),
 	ROW("a receiver that never decides", never_decides, STREAM, .len = 0),
 	ROW("a slow receiver", slow, LADE_EXIT_OK, .len = 0),
+	LIE("a recipe of too low a class", class_too_low),
+	LIE("a recipe of class 0", class_0),
+	LIE("a recipe of too high a class", class_too_high),
+	LIE("a recipe of what was never sent", recipe_never_sent),
+	LIE("a recipe of a directory", recipe_of_directory),
+	LIE("a recipe of what is wanted", recipe_of_wanted),
+	LIE("a recipe in a slot that is in use", recipe_in_used_slot),
+	LIE("a gap of a free slot", gap_of_free_slot),
+	LIE("a gap of a file that is not described", gap_of_sent),
+	LIE("a gap of nothing", gap_of_nothing),
+	LIE("a gap beyond the end", gap_beyond),
+	LIE("a gap far away", gap_far),
+	LIE("a gap that is too long", gap_too_long),
+	LIE("a gap of what was let go", gap_of_decided),
+	LIE("too many old bytes", old_bytes_too_many),
+	LIE("blocks that are too short", block_too_short),
+	LIE("blocks that are too long", block_too_long),
+	LIE("blocks of nothing", block_of_nothing),
+	LIE("a signature that is too short", signature_too_short),
+	LIE("a signature that is too long", signature_too_long),
+	LIE("a signature that is not there", no_signature),
+	LIE("credit for recipes that were not said", recipe_credit_for_nothing),
+	LIE("credit for recipes beyond all bounds", recipe_credit_too_much),
+	LIE("credit for recipes twice", recipe_credit_twice),
+	PIPES("an acknowledgement with a gap open", deaf_lie, .data = &(const struct lie){ ack_with_gap }),
+	PIPES("a flood of gaps", deaf_lie, .data = &(const struct lie){ gap_flood }),
+	PIPES("a flood of signatures", deaf_lie, .data = &(const struct lie){ signature_flood }),
+	ROW("a recipe of a tiny file", recipe_of_tiny, LADE_EXIT_OK, .len = 0),
+	ROW("a signature of equal digests", crafted_signature, LADE_EXIT_OK, .len = 0),
+	ROW("a signature of other equal digests", crafted_signature, LADE_EXIT_OK, .len = 0xff),
+	ROW("a signature of crowded digests", crowded_signature, LADE_EXIT_OK, .len = 0),
+	ROW("thousands of gaps of a byte", gap_again, LADE_EXIT_OK, .len = 0),
+	ROW("a long run of a described file", long_run, LADE_EXIT_OK, .len = 0),
+	ROW("a receiver without credit for recipes", no_recipe_credit, LADE_EXIT_OK, .len = 0),
+	ROW("an end in a description", hang_up_described, STREAM, .len = 0),
+	ROW("an end with gaps open", hang_up_described, STREAM, .len = 1),
 	ROW("an end before any want", hang_up, STREAM, .len = 0),
 	ROW("an end after wants", hang_up, STREAM, .len = 1),
 	ROW("an end within a run", hang_up, STREAM, .len = 2),
@@ -505,5 +1011,7 @@ int main(void)
 
 	if (many.top[0])
 		scene_remove(&many);
+	if (described.top[0])
+		scene_remove(&described);
 	return failures;
 }

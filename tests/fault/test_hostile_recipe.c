@@ -834,7 +834,7 @@ static const struct attack attacks[] = {
 	PIECE_ROW("a piece beyond the end, behind others", 2, .len = NEW_LEN - PIECE),
 	PIECE_ROW("a piece far beyond the end", 0, .off = INT64_MAX, .len = 1),
 	PIECE_ROW("a piece that overlaps", 2, .off = -1, .len = 1000),
-	PIECE_ROW("a piece twice", 1, .off = -PIECE, .len = 1000),
+	PIECE_ROW("a piece twice", 1, .off = -(int64_t)PIECE, .len = 1000),
 	PIECE_ROW("a piece behind a gap", 2, .off = 1, .len = 1000),
 	PIECE_ROW("a piece behind the end", 0, .len = 1, .ended = true),
 	PIECE_ROW("chunks that are fewer bytes", 1, .len = 1000, CHUNKS("\x7f" NAME)),
