@@ -15,6 +15,9 @@
 #include "protocol/error.h"
 #include "protocol/recipe.h"
 
+/* Holes of a described file without a piece between them. */
+#define HOLES_IN_ROW_MAX 64u
+
 int lade_session_recv_new(struct lade_session_recv **machine_out)
 {
 	static const struct lade_recv_limits most = {
@@ -90,7 +93,7 @@ static int settle(struct slot *slot, uint32_t number, struct lade_recv_event *ev
 		event->verdict = LADE_VERDICT_FAILED;
 	else if (slot->gone)
 		event->verdict = LADE_VERDICT_GONE;
-	else if (slot->changed)
+	else if (slot->changed || (slot->described && slot->aborted))
 		event->verdict = LADE_VERDICT_CHANGED;
 	else if (slot->damaged || slot->corrupt)
 		event->verdict = LADE_VERDICT_CORRUPT;
@@ -164,6 +167,7 @@ static int step_run_abort(struct lade_session_recv *machine, struct slot *slot,
 	drop_waiting(machine, slot);
 	drop_gaps(machine, slot);
 	slot->damaged = true;
+	slot->aborted = true;
 	if (settle(slot, gone->slot, event))
 		return 1;
 	if (slot->described)
@@ -181,6 +185,7 @@ static int step_recipe(struct lade_session_recv *machine, struct slot *slot, con
 	if (!slot->described || machine->recipes_said > LADE_RECIPE_CREDIT ||
 	    lade_recipe_check(recipe->chunks, recipe->len) || !next_range(slot, recipe->off, recipe->len))
 		return LADE_E_PROTOCOL;
+	slot->holes_in_row = 0;
 	slot->pending++;
 	event_for(event, LADE_RECV_RECIPE, slot, recipe->slot);
 	event->off = recipe->off;
@@ -230,6 +235,9 @@ static int step_patch(struct lade_session_recv *machine, struct slot *slot, cons
 static int step_hole(struct slot *slot, const struct lade_msg_hole *hole, struct lade_recv_event *event)
 {
 	if (!next_range(slot, hole->off, hole->len))
+		return LADE_E_PROTOCOL;
+	/* They cost no credit. Two in a row is what a file may have in which somebody punches holes. */
+	if (slot->described && ++slot->holes_in_row > HOLES_IN_ROW_MAX)
 		return LADE_E_PROTOCOL;
 	slot->pending += slot->described;
 	event_for(event, LADE_RECV_HOLE, slot, hole->slot);

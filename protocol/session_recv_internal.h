@@ -23,11 +23,12 @@ struct asked_gap {
 };
 
 struct slot {
-	bool used, described, ended, changed, damaged, corrupt, failed, gone, settled;
+	bool used, described, aborted, ended, changed, damaged, corrupt, failed, gone, settled;
 	void *file;
 	uint64_t size, next_off;
 	uint32_t pending; /* runs and pieces announced and not yet judged */
 	uint32_t attempt, error;
+	uint32_t holes_in_row; /* said of a described file without anything between them */
 	struct lade_recv_source source;
 	struct again *again;
 	uint32_t again_count;

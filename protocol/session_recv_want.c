@@ -126,9 +126,11 @@ int lade_session_recv_want_literal(struct lade_session_recv *machine, uint32_t n
 		return 0;
 	if (machine->waiting >= (machine->limits.want_runs + 1) / 2)
 		return LADE_E_AGAIN;
+	if (slot->again_count + AGAIN_MAX / 2 >= AGAIN_MAX)
+		return LADE_E_AGAIN;
 	again = new_again(slot, off, len, AGAIN_MAX / 2);
 	if (!again)
-		return LADE_E_AGAIN;
+		return LADE_E_MEMORY;
 	again->waiting = true;
 	machine->waiting++;
 	lade_put_want_run(out, &want);

@@ -154,9 +154,13 @@ bool lade_delta_close_gap(struct delta *delta, uint64_t right)
 /* Something must come first: wait for it among the others. Under the lock that told so, or it might have come already. */
 static void stall(struct lade_receiver *receiver, struct delta *delta)
 {
+	struct delta **link = &receiver->stalled;
+
+	while (*link)
+		link = &(*link)->next_stalled;
 	delta->stalled = true;
-	delta->next_stalled = receiver->stalled;
-	receiver->stalled = delta;
+	delta->next_stalled = NULL;
+	*link = delta;
 }
 
 /* [want-gap] Returns as lade_session_recv_want_gap(); on LADE_E_AGAIN the file waits. */

@@ -88,8 +88,16 @@ static void open_basis(struct lade_receiver *receiver, struct delta *delta, uint
 		delta->resumed = lade_temporary_continue(fd, file->name, &file->temporary) == 0;
 	if ((file->existed && lade_basis_open(&delta->basis, fd, file->name) == 0) ||
 	    (file->moved_from && open_moved(receiver, delta))) {
+		/* Other names of it must not change with it, and it must not change with them. */
+		bool single = delta->basis.st.st_nlink == 1;
+
 		delta->in_place = true;
-		delta->untouched = !delta->resumed && (uint64_t)delta->basis.st.st_size == file->size;
+		delta->untouched = !delta->resumed && single && (uint64_t)delta->basis.st.st_size == file->size;
+	}
+	/* To cut what is much longer than the new file would take for ever and find little. */
+	if (delta->basis.fd >= 0 && (uint64_t)delta->basis.st.st_size / LADE_OLD_PARTS_MAX > file->size) {
+		lade_basis_close(&delta->basis);
+		delta->in_place = delta->untouched = false;
 	}
 	lade_directory_unpin(file->directory);
 }
@@ -302,9 +310,14 @@ static int assemble(struct lade_receiver *receiver, struct delta *delta, struct 
 	for (size_t i = 0; i < assembly->count; i++) {
 		const struct stretch *stretch = &assembly->stretches[i];
 
-		if (!read_old(delta, stretch->old_off, (uint32_t)stretch->len,
-			      space->piece + (stretch->off - assembly->off)))
+		uint8_t *data = space->piece + (stretch->off - assembly->off);
+
+		if (read_old(delta, stretch->old_off, (uint32_t)stretch->len, data))
+			continue;
+		/* A piece of which something is asked for is judged when that has come, and not before. */
+		if (!assembly->missing)
 			return 0;
+		memset(data, 0, stretch->len);
 	}
 	if (!assembly->missing) {
 		lade_digest(&receiver->session.key, space->piece, assembly->len, digest);

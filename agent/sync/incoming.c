@@ -229,6 +229,8 @@ static int mend(struct lade_receiver *receiver, struct incoming *file, struct la
 		error = LADE_E_AGAIN;
 	else if (fstatat(fd, file->name, &st, AT_SYMLINK_NOFOLLOW))
 		error = lade_fault_set(fault, LADE_E_SYSTEM, "stat", file->name);
+	else if (!file->moved_from && st.st_nlink != 1)
+		error = LADE_E_AGAIN; /* another name since */
 	else if (!file->moved_from && !lade_delta_is_of(file->delta, &st))
 		error = lade_fault_set(fault, LADE_E_CHANGED, "update", file->name);
 	else if (lade_metadata_apply(&receiver->keep, &file->metadata, &place, &st, file->moved_from ? NULL : &st,

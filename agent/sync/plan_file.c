@@ -14,8 +14,6 @@
 
 /* Files that are shorter are not described, in bytes. */
 #define DESCRIBED_LEAST 512u
-/* Nor are those of which the old content is less than this part. */
-#define OLD_PART_LEAST 32u
 
 /* -c: the digest decides, whatever the times say. */
 static bool same_digest(struct planner *planner, const struct place *place)
@@ -67,7 +65,8 @@ static bool basis_pays(const struct planner *planner, const struct place *place)
 {
 	uint64_t size = place->entry->size, old_size = (uint64_t)place->st.st_size;
 
-	return place->exists && S_ISREG(place->st.st_mode) && size >= DESCRIBED_LEAST && old_size >= size / OLD_PART_LEAST &&
+	return place->exists && S_ISREG(place->st.st_mode) && size >= DESCRIBED_LEAST && old_size >= size / LADE_OLD_PARTS_MAX &&
+		size >= old_size / LADE_OLD_PARTS_MAX &&
 		!(planner->receiver->keep.options & LADE_OPTION_WHOLE_FILE);
 }
 

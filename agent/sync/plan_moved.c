@@ -17,6 +17,8 @@
 #define SIZE_ALONE_LEAST (64u << 10)
 /* What is moved has not changed, as a rule: long chunks make a short recipe. */
 #define MOVED_CLASS 17u
+/* What is deferred stays in memory: not with many attributes, in bytes. */
+#define ATTRIBUTES_MAX 4096u
 /* New files of one size that a candidate is compared with. */
 #define SAME_SIZE_MAX 1024u
 /* Names to be deleted that are looked into. */
@@ -25,7 +27,7 @@
 bool lade_plan_may_be_moved(const struct planner *planner, const struct incoming *file)
 {
 	return planner->deletes && !file->existed && !file->delta && file->size >= MOVED_LEAST &&
-		planner->moved.deferred_count < LADE_DEFERRED_MAX &&
+		planner->moved.deferred_count < LADE_DEFERRED_MAX && file->metadata.xattrs.len <= ATTRIBUTES_MAX &&
 		!(planner->receiver->keep.options & LADE_OPTION_WHOLE_FILE);
 }
 

@@ -27,6 +27,9 @@
 #include "chunker/delta.h"
 #include "protocol/session_recv.h"
 
+/* Old content that is so many times longer or shorter than the new one is not looked at. */
+#define LADE_OLD_PARTS_MAX 32u
+
 /* A regular file from its WANT to its ACK. */
 struct incoming {
 	struct lade_directory *directory; /* referenced */

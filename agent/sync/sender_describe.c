@@ -54,6 +54,7 @@ int lade_feed_describe(struct feeder *feeder, struct lade_fault *fault)
 	recipe.chunks = lade_slice(feeder->chunks.data, feeder->chunks.len);
 	lade_session_lock(feeder->session);
 	error = lade_session_send_recipe(feeder->sender->machine, &recipe, &feeder->control);
+	feeder->session->progress.bytes_done += recipe.len;
 	lade_session_unlock(feeder->session);
 	large->off += recipe.len;
 	return error ? lade_fault_set(fault, error, "describe", NULL) : 0;

@@ -129,7 +129,8 @@ static int go_on_large(struct feeder *feeder, struct lade_fault *fault)
 
 	if (large->off >= large->extent_end && large->off < large->source->size)
 		find_extent(feeder);
-	if (large->cut_short || large->off >= large->source->size)
+	/* Nothing where data was: somebody punches holes at this moment. The next turn looks again. */
+	if (large->cut_short || large->off >= large->source->size || large->off >= large->extent_end)
 		return 0;
 	if (large->source->cut_class) {
 		result = lade_feed_describe(feeder, fault);

@@ -152,7 +152,8 @@ static int announce(struct feeder *feeder, const struct lade_msg_run *run, size_
 		lade_feed_say_packed(feeder, run->len);
 	lade_session_lock(feeder->session);
 	lade_session_send_run(feeder->sender->machine, run, &feeder->control);
-	feeder->session->progress.bytes_done += run->len;
+	if (!feeder->again)
+		feeder->session->progress.bytes_done += run->len;
 	lade_session_unlock(feeder->session);
 	return lade_feed_write_control(feeder, (uint32_t)payload_len, fault);
 }

@@ -62,6 +62,9 @@ static bool commit_changed(struct lade_receiver *receiver, struct incoming *file
 		}
 		file->temporary = file->kept;
 		file->kept.fd = -1;
+		/* What is known of the last attempt is not about the copy. */
+		if (file->delta)
+			lade_delta_reset(file->delta);
 		/* What this attempt has found in the old content is not about the copy. */
 		if (file->delta)
 			lade_delta_reset(file->delta);

@@ -253,7 +253,7 @@ static void test_what_is_refused(void **state)
 
 static void test_it_takes_a_slot(void **state)
 {
-	static const struct lade_recv_limits two = { 2, 1, 1, 1 };
+	static const struct lade_recv_limits two = { 2, 2, 1, 1, 1 };
 	struct fixture fixture;
 	struct lade_message message;
 	uint32_t slot;
@@ -622,7 +622,7 @@ static void test_no_longer_signatures_than_allowed(void **state)
 
 static void test_one_gap_at_a_time(void **state)
 {
-	static const struct lade_recv_limits least = { 1, 1, 1, 1 };
+	static const struct lade_recv_limits least = { 1, 1, 1, 1, 1 };
 	struct lade_message message;
 	struct fixture fixture;
 	uint32_t slot;
