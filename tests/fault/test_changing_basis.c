@@ -1,0 +1,483 @@
+/*
+ * A destination whose old file changes while the new one is made from it: cut short, grown, rewritten, replaced, gone, at
+ * moments of a session that a hand-made sender knows, and all the time between two real sides. What stands there at the end is
+ * the right file, or the session has told of an error.
+ */
+#include <fcntl.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "agent/sync/cut_stream.h"
+#include "agent/sync/sync.h"
+#include "chunker/cut.h"
+#include "protocol/entry.h"
+#include "tests/fault/attack.h"
+#include "tests/fault/describer.h"
+#include "tests/fault/scene.h"
+
+#define LEN 1000000u
+#define PIECE 100000u
+
+static struct scene scene;
+static uint8_t old_content[LEN], new_content[LEN], noise[LEN];
+
+/* ---- what can happen to the old file ---- */
+
+static const char *old_path(void)
+{
+	return scene_path(&scene, "old");
+}
+
+static void write_over(const void *bytes, size_t len, off_t off)
+{
+	int fd = open(old_path(), O_WRONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, bytes, len, off), (ssize_t)len);
+	close(fd);
+}
+
+static void cut_half(void)
+{
+	assert_int_equal(truncate(old_path(), LEN / 2), 0);
+}
+
+static void cut_all(void)
+{
+	assert_int_equal(truncate(old_path(), 0), 0);
+}
+
+/* As `cp` does it: what comes back is something else. */
+static void cut_and_rewrite(void)
+{
+	cut_all();
+	write_over(noise, LEN, 0);
+}
+
+static void rewrite(void)
+{
+	write_over(noise, LEN, 0);
+}
+
+static void rewrite_beginning(void)
+{
+	write_over(noise, 1000, 0);
+}
+
+static void rewrite_middle(void)
+{
+	write_over(noise, PIECE, LEN / 2);
+}
+
+static void grow(void)
+{
+	write_over(noise, 1000, LEN);
+}
+
+static void touch(void)
+{
+	assert_int_equal(utimensat(AT_FDCWD, old_path(), NULL, 0), 0);
+}
+
+static void replace(void)
+{
+	scene_write(&scene, "other", noise, LEN);
+	assert_int_equal(rename(scene_path(&scene, "other"), old_path()), 0);
+}
+
+static void vanish(void)
+{
+	assert_int_equal(unlink(old_path()), 0);
+}
+
+static void become_symlink(void)
+{
+	char canary[PATH_MAX + 8];
+
+	vanish();
+	snprintf(canary, sizeof(canary), "%s/canary", scene.outside);
+	assert_int_equal(symlink(canary, old_path()), 0);
+}
+
+static void become_fifo(void)
+{
+	vanish();
+	assert_int_equal(mkfifo(old_path(), 0600), 0);
+}
+
+static void become_directory(void)
+{
+	vanish();
+	assert_int_equal(mkdir(old_path(), 0700), 0);
+}
+
+static const struct change {
+	const char *name;
+	void (*make)(void);
+} changes[] = {
+	{ "cut to half", cut_half }, { "cut to nothing", cut_all }, { "cut and rewritten", cut_and_rewrite },
+	{ "rewritten", rewrite }, { "rewritten at the beginning", rewrite_beginning },
+	{ "rewritten in the middle", rewrite_middle }, { "grown", grow }, { "touched", touch }, { "replaced", replace },
+	{ "gone", vanish }, { "a symlink", become_symlink }, { "a FIFO", become_fifo },
+	{ "a directory", become_directory },
+};
+#define CHANGES (sizeof(changes) / sizeof(changes[0]))
+
+/* ---- when ---- */
+
+enum moment {
+	WANTED,     /* nothing was said of it */
+	BEGUN,      /* the first piece was, and most of the time looked at */
+	DESCRIBED,  /* all but the end was */
+	FIRST_GAP,  /* a signature was made */
+	SECOND_GAP, /* and a patch was applied */
+	LAST_ANSWER,
+	MOMENTS
+};
+
+static const char *const moment_names[MOMENTS] = {
+	"when it is wanted", "after its first piece", "after all pieces", "at the first gap", "at the second gap",
+	"before the last answer",
+};
+
+/* Something like long enough: whatever has happened by now, the outcome is right. */
+static void rest(void)
+{
+	const struct timespec while_ = { .tv_nsec = 5000000 };
+
+	nanosleep(&while_, NULL);
+}
+
+/* One session that is under way. */
+struct trial {
+	const struct change *change;
+	enum moment moment;
+	bool done;
+	unsigned asked;
+};
+
+static void reach(struct trial *trial, enum moment moment)
+{
+	if (trial->moment != moment || trial->done)
+		return;
+	rest();
+	trial->change->make();
+	trial->done = true;
+}
+
+/* Answer one after the other. */
+static void answer(struct trial *trial, struct describer *describer)
+{
+	struct lade_message message;
+
+	while (!describer->acknowledged) {
+		assert_int_equal(peer_hear(describer->peer, &message), PEER_MESSAGE);
+		if (message.type == LADE_MSG_WANT_GAP) {
+			reach(trial, trial->asked++ ? SECOND_GAP : FIRST_GAP);
+			if (describer->off == LEN && message.want_gap.off + message.want_gap.len > LEN - PIECE)
+				reach(trial, LAST_ANSWER);
+		}
+		describer_hear(describer, &message);
+	}
+}
+
+/* What the new content is, which may depend on where the old one is cut. */
+typedef void make_content(const struct lade_run_key *key);
+
+/* The server's exit status. */
+static int run_session(struct trial *trial, make_content *make)
+{
+	struct describer describer;
+	struct peer peer;
+
+	(void)rmdir(old_path());
+	(void)unlink(old_path());
+	scene_write(&scene, "old", old_content, LEN);
+	scene_wait_tick(&scene, "old");
+	peer_start(&peer, LADE_CONNECTION_PIPES);
+	peer_hello(&peer);
+	make(&peer.key);
+	peer_open(&peer, PEER_RECEIVES, ATTACK_OPTIONS, scene.inside);
+	attack_root(&peer);
+	attack_file(&peer, "old", LEN);
+	attack_entries_end(&peer);
+	describer_init(&describer, &peer, 0, new_content, LEN);
+	reach(trial, WANTED);
+	describer_put_piece(&describer, PIECE);
+	peer_say(&peer);
+	reach(trial, BEGUN);
+	while (describer.off < LEN)
+		describer_put_piece(&describer, PIECE);
+	peer_say(&peer);
+	reach(trial, DESCRIBED);
+	describer_say_rest(&describer, PIECE);
+	answer(trial, &describer);
+	assert_true(peer_finish_session(&peer));
+	return peer_stop(&peer);
+}
+
+/* Every change at every moment. */
+static void try_all(make_content *make, bool gaps)
+{
+	for (size_t i = 0; i < CHANGES; i++) {
+		for (enum moment moment = 0; moment < (gaps ? MOMENTS : FIRST_GAP); moment++) {
+			struct trial trial = { .change = &changes[i], .moment = moment };
+			int status;
+
+			print_message("# %s %s\n", changes[i].name, moment_names[moment]);
+			status = run_session(&trial, make);
+			if (status == LADE_EXIT_OK)
+				scene_check_file(&scene, "old", new_content, LEN);
+			else
+				assert_int_equal(status, LADE_EXIT_PARTIAL);
+			scene_check(&scene);
+		}
+	}
+}
+
+/* Some bytes are others, at three places, and some are inserted. */
+static void edit(const struct lade_run_key *key)
+{
+	(void)key;
+	memcpy(new_content, old_content, LEN);
+	memcpy(new_content + 250000, noise, 100);
+	memmove(new_content + 503000, new_content + 500000, LEN - 503000);
+	memcpy(new_content + 500000, noise, 3000);
+	memcpy(new_content + 950000, noise, 20000);
+	memcpy(new_content + LEN - 100, noise, 100);
+}
+
+static void test_edited(void **state)
+{
+	(void)state;
+	try_all(edit, true);
+}
+
+/* The same content, with another time: nothing is to be written. */
+static void keep(const struct lade_run_key *key)
+{
+	(void)key;
+	memcpy(new_content, old_content, LEN);
+}
+
+static void test_same(void **state)
+{
+	(void)state;
+	try_all(keep, false);
+}
+
+/* First as before, then the same chunks in the other order: nothing is missing, so the file may settle at any time. */
+static void turn(const struct lade_run_key *key)
+{
+	size_t off = 0, len, new_end = LEN;
+	struct lade_cut cut;
+
+	lade_cut_init(&cut, key, lade_cut_class_of(LEN));
+	for (; off < LEN; off += len) {
+		len = lade_cut_next(&cut, old_content + off, LEN - off);
+		if (off < 3 * PIECE) {
+			memcpy(new_content + off, old_content + off, len);
+			continue;
+		}
+		new_end -= len;
+		memcpy(new_content + new_end, old_content + off, len);
+	}
+}
+
+static void test_turned(void **state)
+{
+	(void)state;
+	try_all(turn, false);
+}
+
+/* ---- all the time ---- */
+
+#define FILES 12u
+#define ROUNDS 25u
+#define WATCHDOG_S 600u
+
+static void ignore_report(void *context, const struct lade_msg_report *report)
+{
+	(void)context;
+	(void)report;
+}
+
+static int push(struct lade_connection *connection)
+{
+	const struct lade_events events = { .report = ignore_report };
+	struct lade_settings settings = { .options = ATTACK_OPTIONS };
+	char source[PATH_MAX + 16], *sources[] = { source }, destination[PATH_MAX + 16];
+	struct lade_sync_job job = {
+		.settings = &settings, .events = &events, .connection = connection, .push = true,
+		.sources = sources, .source_count = 1, .destination = destination,
+	};
+	struct lade_msg_end totals;
+	int status;
+
+	snprintf(source, sizeof(source), "%s/source/", scene.inside);
+	snprintf(destination, sizeof(destination), "%s/destination", scene.inside);
+	if (lade_filter_new(&settings.filter))
+		abort();
+	status = lade_sync_client(&job, &totals);
+	lade_filter_free(settings.filter);
+	return status;
+}
+
+static const char *file_path(const char *tree, unsigned number)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s/%02u", tree, number);
+	return scene_path(&scene, name);
+}
+
+/* Change what these descriptors are of, until killed: never anything that has been put in its place. */
+static void disturb(const int fds[FILES])
+{
+	unsigned seed = 12345;
+
+	for (;;) {
+		unsigned what;
+		int fd;
+
+		seed = seed * 1103515245u + 12345u;
+		fd = fds[(seed >> 16) % FILES];
+		what = seed >> 24;
+		if (what % 4 == 0)
+			(void)!ftruncate(fd, (off_t)(what << 12));
+		else if (what % 4 == 1)
+			(void)!pwrite(fd, old_content, LEN, 0);
+		else
+			(void)!pwrite(fd, noise, PIECE, (off_t)(what << 12));
+		usleep(100);
+	}
+}
+
+enum { PUSHES, SERVES, DISTURBS };
+
+static pid_t start(struct lade_connection ends[2], int part, const int fds[FILES])
+{
+	pid_t child;
+
+	fflush(NULL);
+	child = fork();
+	if (child < 0)
+		abort();
+	if (child == 0) {
+		alarm(WATCHDOG_S);
+		if (part == DISTURBS)
+			disturb(fds);
+		lade_connection_close(&ends[!part]);
+		if (lade_sync_setup(NULL))
+			_exit(98);
+		_exit(part == SERVES ? lade_sync_serve(&ends[1], NULL, NULL) : push(&ends[0]));
+	}
+	return child;
+}
+
+/* Make the old files afresh; *fds_out and *inodes_out are theirs. */
+static void make_old(int fds_out[FILES], ino_t inodes_out[FILES])
+{
+	for (unsigned i = 0; i < FILES; i++) {
+		const char *path = file_path("destination", i);
+		struct stat st;
+
+		(void)unlink(path);
+		fds_out[i] = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+		if (fds_out[i] < 0 || write(fds_out[i], old_content, LEN) != LEN || fstat(fds_out[i], &st))
+			abort();
+		inodes_out[i] = st.st_ino;
+	}
+}
+
+static void test_restless(void **state)
+{
+	int fds[FILES], status;
+	ino_t inodes[FILES];
+	const struct timespec times[2] = { { .tv_sec = SCENE_OLD_TIME }, { .tv_sec = SCENE_OLD_TIME } };
+	pid_t children[3];
+	char name[64];
+	struct stat st;
+
+	(void)state;
+	edit(NULL);
+	if (mkdir(scene_path(&scene, "source"), 0755) || mkdir(scene_path(&scene, "destination"), 0755))
+		abort();
+	for (unsigned i = 0; i < FILES; i++) {
+		snprintf(name, sizeof(name), "source/%02u", i);
+		scene_write(&scene, name, new_content, LEN);
+		/* No old file may look like it by its time. */
+		if (utimensat(AT_FDCWD, scene_path(&scene, name), times, 0))
+			abort();
+	}
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		struct lade_connection ends[2];
+
+		make_old(fds, inodes);
+		children[DISTURBS] = start(NULL, DISTURBS, fds);
+		peer_connect(LADE_CONNECTION_PIPES, round % 2 ? 4096 : 0, ends);
+		children[SERVES] = start(ends, SERVES, NULL);
+		children[PUSHES] = start(ends, PUSHES, NULL);
+		lade_connection_close(&ends[0]);
+		lade_connection_close(&ends[1]);
+		status = scene_wait_for(children[PUSHES]);
+		assert_int_equal(scene_wait_for(children[SERVES]), status);
+		kill(children[DISTURBS], SIGKILL);
+		assert_int_equal(scene_wait_for(children[DISTURBS]), 128 + SIGKILL);
+		assert_true(status == LADE_EXIT_OK || status == LADE_EXIT_PARTIAL);
+		for (unsigned i = 0; i < FILES; i++) {
+			assert_int_equal(stat(file_path("destination", i), &st), 0);
+			snprintf(name, sizeof(name), "destination/%02u", i);
+			if (st.st_ino != inodes[i])
+				scene_check_file(&scene, name, new_content, LEN);
+			else if (status != LADE_EXIT_PARTIAL)
+				fail_msg("round %u: file %u is the old one, and nobody was told", round, i);
+			close(fds[i]);
+		}
+		scene_check(&scene);
+	}
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	scene_make(&scene);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	scene_remove(&scene);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_edited, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_same, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_turned, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_restless, setup, teardown),
+	};
+	uint32_t seed = 1;
+
+	for (size_t i = 0; i < LEN; i++) {
+		seed = seed * 1664525u + 1013904223u;
+		old_content[i] = (uint8_t)(seed >> 24);
+		noise[i] = (uint8_t)(seed >> 16);
+	}
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("changing basis", tests, NULL, NULL);
+}
