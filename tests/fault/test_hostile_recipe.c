@@ -517,9 +517,9 @@ static void half_is_there(const struct scene *scene)
 	assert_int_equal(st.st_mtim.tv_sec, SCENE_OLD_TIME + 1000);
 }
 
-/* ---- in their order: pieces, runs, holes ---- */
+/* ---- in their order: pieces and holes ---- */
 
-/* attack->data: for each PIECE of the file: r, a run; h, a hole; anything else, a piece. */
+/* attack->data: for each PIECE of the file: h, a hole; n, a piece that is new; anything else, one that is old. */
 static uint8_t mixed_content[OLD_LEN];
 
 static void mixed(struct peer *peer, const struct attack *attack)
@@ -531,20 +531,17 @@ static void mixed(struct peer *peer, const struct attack *attack)
 	for (size_t i = 0; kinds[i]; i++) {
 		if (kinds[i] == 'h')
 			memset(mixed_content + i * PIECE, 0, PIECE);
-		else if (kinds[i] == 'r' || kinds[i] == 'n')
+		else if (kinds[i] == 'n')
 			memcpy(mixed_content + i * PIECE, other + i * PIECE, PIECE);
 	}
 	begin_of(peer, &describer, mixed_content, OLD_LEN);
 	for (size_t i = 0; kinds[i]; i++) {
 		const struct lade_msg_hole hole = { describer.slot, i * PIECE, PIECE };
 
-		if (kinds[i] == 'h') {
+		if (kinds[i] == 'h')
 			lade_put_hole(&peer->out, &hole);
-		} else if (kinds[i] == 'r') {
-			peer_say_run(peer, describer.slot, i * PIECE, mixed_content + i * PIECE, PIECE, false);
-		} else {
+		else
 			describer_put_bare(&describer, i * PIECE, PIECE, mixed_content + i * PIECE, NO_BYTES);
-		}
 	}
 	describer.off = OLD_LEN;
 	finish_well(peer, &describer);
@@ -890,14 +887,8 @@ static const struct attack attacks[] = {
 	ROW("a hole within, and a difference", mixed, LADE_EXIT_OK, mixed_is_there, .data = "  h  n "),
 	ROW("a difference, and a hole", mixed, LADE_EXIT_OK, mixed_is_there, .data = " n  h  "),
 	ROW("nothing but holes", mixed, LADE_EXIT_OK, mixed_is_there, .data = "hhhhhhh"),
-	ROW("a run at the end", mixed, STREAM, old_is_there, .data = "      r"),
-	ROW("a run at the beginning", mixed, STREAM, old_is_there, .data = "r      "),
-	ROW("a run within", mixed, STREAM, old_is_there, .data = "   r   "),
-	ROW("a run within, and a difference", mixed, STREAM, old_is_there, .data = "  r n  "),
-	ROW("runs, holes and differences", mixed, STREAM, old_is_there, .data = " rhn rh", TCP),
-	ROW("nothing but runs", mixed, STREAM, old_is_there, .data = "rrrrrrr"),
 
-	ROW("pieces of one byte", tiny_pieces, LADE_EXIT_OK, tiny_are_there, .len = 20000),
+	ROW("pieces of one byte", tiny_pieces, LADE_EXIT_OK, tiny_are_there, .len = 200000),
 	ROW("pieces of one byte, very many", tiny_pieces, LADE_EXIT_OK, tiny_are_there, .len = 1000000),
 	ROW("chunks of one byte", tiny_chunks, LADE_EXIT_OK, new_is_there, .len = 0),
 	ROW("several files by turns", interleaved, LADE_EXIT_OK, sixteen_are_there, .len = 16),
