@@ -22,6 +22,7 @@
 #include "agent/sync/sync.h"
 #include "chunker/cut.h"
 #include "protocol/entry.h"
+#include "protocol/recipe.h"
 #include "tests/fault/attack.h"
 #include "tests/fault/describer.h"
 #include "tests/fault/scene.h"
@@ -301,6 +302,114 @@ static void test_turned(void **state)
 	try_all(turn, false);
 }
 
+/* ---- a patch behind a run of the same bytes ---- */
+
+/* Content in the making, of chunks that the old file has and of others; list: of the piece at hand. */
+struct composition {
+	const struct lade_run_key *key;
+	struct lade_writer list;
+	uint64_t begun, len;
+};
+
+/* len bytes; named: by their digest, else by one that nothing has. */
+static void compose(struct composition *composition, const uint8_t *bytes, uint32_t len, bool named)
+{
+	struct lade_recipe_chunk chunk = { .len = len, .name = 1 };
+	uint8_t digest[LADE_DIGEST_LEN];
+
+	lade_digest(composition->key, bytes, len, digest);
+	if (named)
+		chunk.name = lade_chunk_name(digest);
+	lade_recipe_put(&composition->list, &chunk);
+	memcpy(new_content + composition->len, bytes, len);
+	composition->len += len;
+}
+
+/* Say what was composed as a piece. */
+static void say_composed(struct composition *composition, struct describer *describer)
+{
+	describer_put_bare(describer, composition->begun, (uint32_t)(composition->len - composition->begun),
+			   new_content + composition->begun,
+			   lade_slice(composition->list.data, composition->list.len));
+	describer->off = composition->begun = composition->len;
+	lade_writer_reset(&composition->list);
+	peer_say(describer->peer);
+}
+
+/* Where the old file's chunk begins that off is in; *len_out: its length. */
+static uint64_t chunk_at(const struct lade_run_key *key, uint64_t off, uint32_t *len_out)
+{
+	struct lade_cut cut;
+	uint64_t at = 0;
+
+	lade_cut_init(&cut, key, lade_cut_class_of(LEN));
+	while (at + (*len_out = (uint32_t)lade_cut_next(&cut, old_content + at, LEN - at)) <= off)
+		at += *len_out;
+	return at;
+}
+
+#define GAP 3000u
+
+/*
+ * The second piece has a chunk that is in the old file's list, but no longer in the file: all of the piece is asked for, and
+ * its gap as well, which the sender answers last. Meanwhile the old bytes of that gap have become others: what a patch makes of
+ * them must not be in the new file, however good the run was.
+ */
+static void test_late_patch(void **state)
+{
+	uint64_t first, second, third;
+	uint32_t first_len, second_len, third_len;
+	struct composition composition = { 0 };
+	struct lade_message message;
+	struct describer describer;
+	bool asked = false;
+	struct peer peer;
+
+	(void)state;
+	scene_write(&scene, "old", old_content, LEN);
+	peer_start(&peer, LADE_CONNECTION_PIPES);
+	peer_hello(&peer);
+	composition.key = &peer.key;
+	lade_writer_init(&composition.list, LADE_RECIPE_MAX);
+	first = chunk_at(&peer.key, LEN / 8, &first_len);
+	second = chunk_at(&peer.key, LEN / 4, &second_len);
+	third = chunk_at(&peer.key, LEN / 4 * 3, &third_len);
+	peer_open(&peer, PEER_RECEIVES, ATTACK_OPTIONS, scene.inside);
+	attack_root(&peer);
+	attack_file(&peer, "old", GAP + first_len + second_len + GAP + third_len);
+	attack_entries_end(&peer);
+	describer_init(&describer, &peer, 0, new_content, GAP + first_len + second_len + GAP + third_len);
+	assert_int_equal(describer.cut_class, lade_cut_class_of(LEN));
+
+	compose(&composition, noise, GAP, false);
+	compose(&composition, old_content + first, first_len, true);
+	say_composed(&composition, &describer);
+	/* This shows that the old file was cut. */
+	assert_true(peer_hear_type(&peer, LADE_MSG_WANT_GAP, &message));
+	describer_hear(&describer, &message);
+	cut_half();
+	compose(&composition, old_content + second, second_len, true);
+	compose(&composition, old_content + second + second_len, GAP, false);
+	compose(&composition, old_content + third, third_len, true);
+	say_composed(&composition, &describer);
+	describer_say_rest(&describer, PIECE);
+	while (!describer.acknowledged) {
+		assert_int_equal(peer_hear(&peer, &message), PEER_MESSAGE);
+		if (message.type == LADE_MSG_WANT_GAP) {
+			asked = true;
+			assert_true(message.want_gap.old_len > 0);
+			rewrite();
+		}
+		describer_hear(&describer, &message);
+	}
+	assert_true(asked);
+	assert_true(peer_finish_session(&peer));
+	assert_int_equal(peer_stop(&peer), LADE_EXIT_OK);
+	scene_check_file(&scene, "old", new_content, composition.len);
+	scene_check(&scene);
+	lade_writer_fini(&composition.list);
+}
+
 /* ---- all the time ---- */
 
 #define FILES 12u
@@ -469,6 +578,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_edited, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_same, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_turned, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_late_patch, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_restless, setup, teardown),
 	};
 	uint32_t seed = 1;
