@@ -173,8 +173,6 @@ static bool next_work(struct feeder *feeder, struct lade_writer *queued, bool *h
 
 static int do_work(struct feeder *feeder, const struct work *work, struct lade_fault *fault)
 {
-	int error;
-
 	feeder->bundle_last = work->type == WORK_BUNDLE;
 	switch (work->type) {
 	case WORK_BUNDLE:
@@ -182,9 +180,7 @@ static int do_work(struct feeder *feeder, const struct work *work, struct lade_f
 	case WORK_RUN:
 		return lade_feed_next_run(feeder, fault);
 	case WORK_RANGE:
-		error = lade_feed_send_range(feeder, &work->range, fault);
-		free(work->range.signature);
-		return error;
+		return lade_feed_send_range(feeder, &work->range, fault);
 	case WORK_NONE:
 		break;
 	}
@@ -210,6 +206,7 @@ static void feed(struct feeder *feeder)
 			error = lade_feed_write_control(feeder, 0, &fault);
 		if (!error)
 			error = do_work(feeder, &work, &fault);
+		free(work.range.signature); /* done with, or not to be done any more */
 	}
 	if (error)
 		lade_session_write_failed(feeder->session, &fault);
