@@ -214,6 +214,27 @@ static bool move_here(struct lade_receiver *receiver, const struct incoming *fil
 	return moved;
 }
 
+/*
+ * Have the file under its name, where its content is already, or at the place from which it comes; st is what it is then. 0,
+ * LADE_E_AGAIN if it is to be copied, or the fault.
+ */
+static int have_in_place(struct lade_receiver *receiver, const struct incoming *file, int directory_fd, struct stat *st,
+			 struct lade_fault *fault)
+{
+	bool moved = file->moved_from && move_here(receiver, file, directory_fd);
+
+	if (file->moved_from && !moved)
+		return LADE_E_AGAIN;
+	if (fstatat(directory_fd, file->name, st, AT_SYMLINK_NOFOLLOW))
+		return lade_fault_set(fault, LADE_E_SYSTEM, "stat", file->name);
+	if (moved)
+		return 0;
+	/* It has got another name, which must not change with this one. */
+	if (st->st_nlink != 1)
+		return LADE_E_AGAIN;
+	return lade_delta_is_of(file->delta, st) ? 0 : lade_fault_set(fault, LADE_E_CHANGED, "update", file->name);
+}
+
 /* What stands there, or at the place from which it comes, has the right content already: give it its metadata. */
 static int mend(struct lade_receiver *receiver, struct incoming *file, struct lade_fault *fault)
 {
@@ -225,16 +246,9 @@ static int mend(struct lade_receiver *receiver, struct incoming *file, struct la
 	if (error)
 		return error;
 	place.directory_fd = fd;
-	if (file->moved_from && !move_here(receiver, file, fd))
-		error = LADE_E_AGAIN;
-	else if (fstatat(fd, file->name, &st, AT_SYMLINK_NOFOLLOW))
-		error = lade_fault_set(fault, LADE_E_SYSTEM, "stat", file->name);
-	else if (!file->moved_from && st.st_nlink != 1)
-		error = LADE_E_AGAIN; /* another name since */
-	else if (!file->moved_from && !lade_delta_is_of(file->delta, &st))
-		error = lade_fault_set(fault, LADE_E_CHANGED, "update", file->name);
-	else if (lade_metadata_apply(&receiver->keep, &file->metadata, &place, &st, file->moved_from ? NULL : &st,
-				     receiver->identities, &problem))
+	error = have_in_place(receiver, file, fd, &st, fault);
+	if (!error && lade_metadata_apply(&receiver->keep, &file->metadata, &place, &st, file->moved_from ? NULL : &st,
+					  receiver->identities, &problem))
 		lade_receiver_problem(receiver, file->directory, file->name, &problem);
 	lade_directory_unpin(file->directory);
 	return error;
