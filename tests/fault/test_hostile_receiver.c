@@ -646,13 +646,6 @@ static void gap_of_decided(struct peer *peer)
 	want_gap(peer, 0, 100, 0, LADE_BLOCK_MIN, 0);
 }
 
-static void ack_with_gap(struct peer *peer)
-{
-	describe_large(peer);
-	want_gap(peer, 0, LADE_GAP_MAX, 0, LADE_BLOCK_MIN, 0);
-	ack(peer, 0);
-}
-
 /* Nothing is heard, so nothing is answered once the pipe is full. */
 static void gap_flood(struct peer *peer)
 {
@@ -983,7 +976,6 @@ static const struct attack attacks[] = {
 	LIE("credit for recipes that were not said", recipe_credit_for_nothing),
 	LIE("credit for recipes beyond all bounds", recipe_credit_too_much),
 	LIE("credit for recipes twice", recipe_credit_twice),
-	PIPES("an acknowledgement with a gap open", deaf_lie, .data = &(const struct lie){ ack_with_gap }),
 	PIPES("a flood of gaps", deaf_lie, .data = &(const struct lie){ gap_flood }),
 	PIPES("a flood of signatures", deaf_lie, .data = &(const struct lie){ signature_flood }),
 	ROW("a recipe of a tiny file", recipe_of_tiny, LADE_EXIT_OK, .len = 0),
