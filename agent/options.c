@@ -295,8 +295,11 @@ static int check(struct lade_options *options, struct lade_complaint *complaint)
 				     "lade+tcp:// needs --token-file=FILE; " HINT);
 	if (options->human > 3)
 		options->human = 3;
+	if ((options->bits & LADE_OPTION_INDEX) && options->whole_file > 0)
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--index does nothing for whole files (-W); " HINT);
 	/* On one host reading both files costs more than copying one. */
-	if (options->whole_file > 0 || (!options->whole_file && options->remote.kind == LADE_ENDPOINT_LOCAL))
+	if (options->whole_file > 0 || (!options->whole_file && options->remote.kind == LADE_ENDPOINT_LOCAL &&
+					!(options->bits & LADE_OPTION_INDEX)))
 		options->bits |= LADE_OPTION_WHOLE_FILE;
 	if ((options->itemize || options->verbose) && !options->quiet)
 		options->bits |= LADE_OPTION_ITEMIZE;

@@ -1,5 +1,5 @@
 /*
- * XXH3-128 under a secret. Debian's libxxhash is built for baseline x86-64: where its
+ * XXH3-128 under a secret, or keyed BLAKE2b by libsodium. Debian's libxxhash is built for baseline x86-64: where its
  * run-time dispatcher exists it is used, for three to four times the speed.
  */
 #ifdef HAVE_CONFIG_H
@@ -19,15 +19,20 @@
 #include <xxhash.h>
 #endif
 
+#include <sodium.h>
+
 #include "protocol/byteorder.h"
 #include "protocol/error.h"
 
 static_assert(LADE_RUN_KEY_LEN == XXH3_SECRET_DEFAULT_SIZE, "the key is XXH3's secret");
 static_assert(LADE_DIGEST_LEN == sizeof(XXH128_canonical_t), "a digest is XXH128's canonical form");
+static_assert(LADE_DIGEST_LEN >= crypto_generichash_BYTES_MIN && LADE_SECRET_LEN >= crypto_generichash_KEYBYTES_MIN,
+	      "BLAKE2b makes digests of this length from secrets of that");
 
 struct lade_digest_stream {
 	const struct lade_run_key *key;
-	XXH3_state_t *state;
+	XXH3_state_t *state;             /* one of these two, as the key says */
+	crypto_generichash_state strong;
 };
 
 void lade_run_key_derive(struct lade_run_key *key_out, const uint8_t dialler[LADE_SECRET_LEN],
@@ -36,6 +41,8 @@ void lade_run_key_derive(struct lade_run_key *key_out, const uint8_t dialler[LAD
 	uint8_t seed[2 * LADE_SECRET_LEN + 4];
 	XXH128_canonical_t block;
 
+	key_out->strong = false;
+	memset(key_out->secret, 0, sizeof(key_out->secret));
 	memcpy(seed, dialler, LADE_SECRET_LEN);
 	memcpy(seed + LADE_SECRET_LEN, answerer, LADE_SECRET_LEN);
 	for (uint32_t i = 0; i < LADE_RUN_KEY_LEN / sizeof(block); i++) {
@@ -45,10 +52,26 @@ void lade_run_key_derive(struct lade_run_key *key_out, const uint8_t dialler[LAD
 	}
 }
 
+void lade_recipe_key_derive(const uint8_t recipe_key[LADE_SECRET_LEN], struct lade_run_key *names_out,
+			    struct lade_run_key *pieces_out)
+{
+	uint8_t secret[LADE_SECRET_LEN];
+
+	/* Under another digest than the pieces': who sees names learns nothing about those. */
+	(void)crypto_generichash(secret, sizeof(secret), (const uint8_t *)"lade names", 10, recipe_key, LADE_SECRET_LEN);
+	lade_run_key_derive(names_out, secret, secret);
+	*pieces_out = (struct lade_run_key){ .strong = true };
+	memcpy(pieces_out->secret, recipe_key, LADE_SECRET_LEN);
+}
+
 void lade_digest(const struct lade_run_key *key, const void *data, size_t len, uint8_t out[LADE_DIGEST_LEN])
 {
 	XXH128_canonical_t canonical;
 
+	if (key->strong) {
+		(void)crypto_generichash(out, LADE_DIGEST_LEN, data, len, key->secret, sizeof(key->secret));
+		return;
+	}
 	XXH128_canonicalFromHash(&canonical, XXH3_128bits_withSecret(data, len, key->bytes, sizeof(key->bytes)));
 	memcpy(out, canonical.digest, LADE_DIGEST_LEN);
 }
@@ -58,19 +81,30 @@ bool lade_digest_equal(const uint8_t a[LADE_DIGEST_LEN], const uint8_t b[LADE_DI
 	return memcmp(a, b, LADE_DIGEST_LEN) == 0;
 }
 
+static void start(struct lade_digest_stream *stream)
+{
+	const struct lade_run_key *key = stream->key;
+
+	if (key->strong)
+		(void)crypto_generichash_init(&stream->strong, key->secret, sizeof(key->secret), LADE_DIGEST_LEN);
+	else
+		XXH3_128bits_reset_withSecret(stream->state, key->bytes, sizeof(key->bytes));
+}
+
 int lade_digest_stream_new(const struct lade_run_key *key, struct lade_digest_stream **stream_out)
 {
-	struct lade_digest_stream *stream = calloc(1, sizeof(*stream));
+	struct lade_digest_stream *stream = NULL;
 
-	if (!stream)
+	/* libsodium's state has to stand on 64 bytes, which calloc() does not promise. */
+	if (posix_memalign((void **)&stream, _Alignof(struct lade_digest_stream), sizeof(*stream)))
 		return LADE_E_MEMORY;
 	stream->key = key;
-	stream->state = XXH3_createState();
-	if (!stream->state) {
+	stream->state = key->strong ? NULL : XXH3_createState();
+	if (!key->strong && !stream->state) {
 		free(stream);
 		return LADE_E_MEMORY;
 	}
-	XXH3_128bits_reset_withSecret(stream->state, key->bytes, sizeof(key->bytes));
+	start(stream);
 	*stream_out = stream;
 	return 0;
 }
@@ -85,14 +119,21 @@ void lade_digest_stream_free(struct lade_digest_stream *stream)
 
 void lade_digest_stream_add(struct lade_digest_stream *stream, const void *data, size_t len)
 {
-	XXH3_128bits_update(stream->state, data, len);
+	if (stream->key->strong)
+		(void)crypto_generichash_update(&stream->strong, data, len);
+	else
+		XXH3_128bits_update(stream->state, data, len);
 }
 
 void lade_digest_stream_take(struct lade_digest_stream *stream, uint8_t out[LADE_DIGEST_LEN])
 {
 	XXH128_canonical_t canonical;
 
-	XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(stream->state));
-	memcpy(out, canonical.digest, LADE_DIGEST_LEN);
-	XXH3_128bits_reset_withSecret(stream->state, stream->key->bytes, sizeof(stream->key->bytes));
+	if (stream->key->strong) {
+		(void)crypto_generichash_final(&stream->strong, out, LADE_DIGEST_LEN);
+	} else {
+		XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(stream->state));
+		memcpy(out, canonical.digest, LADE_DIGEST_LEN);
+	}
+	start(stream);
 }

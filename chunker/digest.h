@@ -4,6 +4,10 @@
  * They find corruption and changes; they are no signature: the key is known to both
  * sides of the session and to nobody else. See xxHash's documentation of
  * XXH3_128bits_withSecret, and PROTOCOL.md [run-key].
+ *
+ * A key that outlives a session, and is told to each peer, makes them keyed BLAKE2b instead
+ * (RFC 7693): what was learned in one session must not help to deceive in another. See
+ * PROTOCOL.md [recipe-key].
  */
 #ifndef LADE_CHUNKER_DIGEST_H
 #define LADE_CHUNKER_DIGEST_H
@@ -17,14 +21,23 @@
 /* Bytes of a run key: XXH3's default secret length. */
 #define LADE_RUN_KEY_LEN 192u
 
-/* The key of a session; plain memory. */
+/* What digests are made with; plain memory. */
 struct lade_run_key {
-	_Alignas(64) uint8_t bytes[LADE_RUN_KEY_LEN];
+	_Alignas(64) uint8_t bytes[LADE_RUN_KEY_LEN]; /* of XXH3, and of cut points */
+	bool strong;                     /* digests are BLAKE2b under secret; bytes are not used */
+	uint8_t secret[LADE_SECRET_LEN];
 };
 
 /* Expand the secrets of both sides' HELLO, that of the side that dialled first, to a run key. */
 void lade_run_key_derive(struct lade_run_key *key_out, const uint8_t dialler[LADE_SECRET_LEN],
 			 const uint8_t answerer[LADE_SECRET_LEN]);
+
+/*
+ * Derive what recipes are made with from a recipe key: names_out for cut points and the names of chunks, which are fast,
+ * and pieces_out for the digests that decide whether a piece is right, which are strong.
+ */
+void lade_recipe_key_derive(const uint8_t recipe_key[LADE_SECRET_LEN], struct lade_run_key *names_out,
+			    struct lade_run_key *pieces_out);
 
 /* Digest len bytes at data under key; canonical (big-endian) form. Any thread. */
 void lade_digest(const struct lade_run_key *key, const void *data, size_t len, uint8_t out[LADE_DIGEST_LEN]);

@@ -61,6 +61,7 @@ struct lade_session_send {
 	uint64_t credit;      /* bytes of entry stream that may still be said */
 	uint64_t said;        /* bytes of entry stream so far */
 	uint32_t recipe_credit; /* bytes of recipes that may still be said */
+	bool keyed;           /* a RECIPE_KEY was said, or a recipe wanted: no key may come any more */
 	bool entries_ended;
 	bool ended;
 };
@@ -328,7 +329,17 @@ static int step_want_recipe(struct lade_session_send *machine, const struct lade
 
 	if (want->cut_class < LADE_CUT_CLASS_MIN)
 		return LADE_E_PROTOCOL;
+	machine->keyed = true;
 	return step_want(machine, &file, want->cut_class, event);
+}
+
+static int step_recipe_key(struct lade_session_send *machine, struct lade_slice key, struct lade_send_event *event)
+{
+	if (machine->keyed || key.len != LADE_SECRET_LEN)
+		return LADE_E_PROTOCOL;
+	machine->keyed = true;
+	event->key = key.data;
+	return 1;
 }
 
 /* Ask for a range that was said of this attempt. 0 if nobody waits for the answer. */
@@ -418,6 +429,9 @@ int lade_session_send_step(struct lade_session_send *machine, const struct lade_
 	case LADE_MSG_WANT_RECIPE:
 		event_out->type = LADE_SEND_WANT;
 		return step_want_recipe(machine, &message->want_recipe, event_out);
+	case LADE_MSG_RECIPE_KEY:
+		event_out->type = LADE_SEND_RECIPE_KEY;
+		return step_recipe_key(machine, message->recipe_key.key, event_out);
 	case LADE_MSG_DEFER:
 		return step_defer(machine, message->defer.index);
 	case LADE_MSG_WANT_GAP:

@@ -25,6 +25,7 @@ enum lade_send_event_type {
 	LADE_SEND_WANT_AGAIN, /* the whole of the file in slot, as its last FILE_END named it */
 	LADE_SEND_ACK,        /* slot is free; file is the caller's again */
 	LADE_SEND_END,        /* the receiver is done; say END too */
+	LADE_SEND_RECIPE_KEY, /* recipes are made under key */
 };
 
 struct lade_send_event {
@@ -37,6 +38,7 @@ struct lade_send_event {
 	unsigned cut_class; /* of a WANT: the file is to be described, cut so; 0: sent */
 	uint32_t old_len, block_len; /* of a WANT_GAP */
 	struct lade_slice signature; /* of a WANT_GAP; borrowed from the message */
+	const uint8_t *key; /* of a RECIPE_KEY: LADE_SECRET_LEN bytes, borrowed from the message */
 };
 
 /* Make a machine. The caller frees it with lade_session_send_free(). Returns 0 or LADE_E_MEMORY. */

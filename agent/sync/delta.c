@@ -39,6 +39,7 @@ static void release(struct delta *delta)
 	free(delta->asks);
 	free(delta->pieces);
 	free(delta->holes);
+	free(delta->noted);
 }
 
 static void begin(struct delta *delta, struct incoming *file)
@@ -260,8 +261,8 @@ static bool is_good(struct lade_receiver *receiver, const struct delta *delta, c
 	uint8_t digest[LADE_DIGEST_LEN];
 
 	if (data)
-		lade_digest(&receiver->session.key, data, piece->len, digest);
-	else if (lade_range_digest(&range, &receiver->session.key, space->buffer, digest, NULL))
+		lade_digest(&receiver->session.pieces, data, piece->len, digest);
+	else if (lade_range_digest(&range, &receiver->session.pieces, space->buffer, digest, NULL))
 		return false;
 	return lade_digest_equal(digest, piece->digest);
 }

@@ -10,6 +10,7 @@
 #define LADE_AGENT_SYNC_DELTA_INTERNAL_H
 
 #include "agent/sync/basis.h"
+#include "agent/sync/chunk_index.h"
 #include "agent/sync/receiver_internal.h"
 
 /*
@@ -53,6 +54,9 @@ struct stretch {
 	uint64_t off, old_off, len;
 };
 
+/* old_off of a stretch that was read already, from another file. */
+#define STRETCH_READ UINT64_MAX
+
 /* A stretch of new bytes that is not, up to what was looked at; len 0: there is none. */
 struct gap {
 	uint64_t off, len, old_off; /* old_off: where the basis goes on after what was found before it */
@@ -89,6 +93,10 @@ struct delta {
 	size_t ask_first, ask_count, ask_capacity;
 	struct piece *pieces;           /* rising */
 	size_t piece_count, piece_capacity;
+	struct lade_index_chunk *noted; /* with an index: the new file's chunks, as far as they were said one after another */
+	size_t noted_count, noted_capacity;
+	uint64_t noted_to;
+	struct lade_index_place index_likely; /* where what was found in the index would go on */
 	uint64_t patched_len, literal_len; /* of the last patches: what they made, and of how much */
 	unsigned dull;                  /* signatures have not paid lately; counts gaps since */
 };
@@ -121,6 +129,18 @@ int lade_delta_take_hole(struct lade_receiver *receiver, struct delta *delta, co
 /* [recipe] Take a piece: what the basis has is put in its place, the rest becomes gaps. */
 int lade_delta_take_piece(struct lade_receiver *receiver, struct delta *delta, const struct news *news,
 			  struct workspace *space);
+
+/* ---- indexed.c ---- */
+
+/* Remember the chunks of a piece, or a hole, of the new file. Does nothing without an index. */
+void lade_indexed_note(const struct lade_receiver *receiver, struct delta *delta, const struct news *news);
+
+/* Find a chunk in the index, read it to out, and see that it is right. *likely: where it would go on; is changed. */
+bool lade_indexed_read(struct lade_receiver *receiver, const struct lade_recipe_chunk *chunk,
+		       struct lade_index_place *likely, uint8_t *out);
+
+/* True if some file begins as the file does whose first piece this is: then its path is in file->moved_from. */
+bool lade_indexed_adopt(struct lade_receiver *receiver, struct incoming *file, const struct news *news);
 
 /* ---- delta_gap.c ---- */
 

@@ -75,7 +75,7 @@ static bool open_moved(struct lade_receiver *receiver, struct delta *delta)
 }
 
 /* Look for what an earlier session left and for the basis, once. Without either everything is asked for. */
-static void open_basis(struct lade_receiver *receiver, struct delta *delta, uint32_t attempt)
+static void open_basis(struct lade_receiver *receiver, struct delta *delta, const struct news *news)
 {
 	struct incoming *file = delta->file;
 	int fd;
@@ -84,10 +84,10 @@ static void open_basis(struct lade_receiver *receiver, struct delta *delta, uint
 	if (lade_directory_pin(file->directory, &fd, NULL))
 		return;
 	/* The first attempt's alone: the next one's temporary file has another name. */
-	if (file->left && attempt == 0)
+	if (file->left && news->event.attempt == 0)
 		delta->resumed = lade_temporary_continue(fd, file->name, &file->temporary) == 0;
 	if ((file->existed && lade_basis_open(&delta->basis, fd, file->name) == 0) ||
-	    (file->moved_from && open_moved(receiver, delta))) {
+	    ((file->moved_from || lade_indexed_adopt(receiver, file, news)) && open_moved(receiver, delta))) {
 		/* Other names of it must not change with it, and it must not change with them. */
 		bool single = delta->basis.st.st_nlink == 1;
 
@@ -121,7 +121,7 @@ static bool same_place(struct lade_receiver *receiver, const struct delta *delta
 	if (news->event.off > size || news->event.len > size - news->event.off ||
 	    !read_old(delta, news->event.off, (uint32_t)news->event.len, space->piece))
 		return false;
-	lade_digest(&receiver->session.key, space->piece, news->event.len, digest);
+	lade_digest(&receiver->session.pieces, space->piece, news->event.len, digest);
 	return lade_digest_equal(digest, news->digest);
 }
 
@@ -201,12 +201,30 @@ static void add_stretch(struct delta *delta, struct assembly *assembly, uint64_t
 		assembly->stretches[assembly->count++] = (struct stretch){ off, chunk->off, len };
 }
 
+/* A chunk that the basis does not have: read it from another file, if one is known to have it. */
+static bool read_elsewhere(struct lade_receiver *receiver, struct delta *delta, struct assembly *assembly, uint64_t off,
+			   const struct lade_recipe_chunk *chunk, struct workspace *space)
+{
+	struct stretch *last = assembly->count ? &assembly->stretches[assembly->count - 1] : NULL;
+
+	if (!lade_indexed_read(receiver, chunk, &delta->index_likely, space->piece + (off - assembly->off)))
+		return false;
+	if (last && last->off + last->len == off && last->old_off == STRETCH_READ)
+		last->len += chunk->len;
+	else
+		assembly->stretches[assembly->count++] = (struct stretch){ off, STRETCH_READ, chunk->len };
+	return true;
+}
+
 /* One chunk of the piece. False: no memory. */
-static bool place_chunk(struct delta *delta, struct assembly *assembly, uint64_t off, const struct lade_recipe_chunk *chunk)
+static bool place_chunk(struct lade_receiver *receiver, struct delta *delta, struct assembly *assembly, uint64_t off,
+			const struct lade_recipe_chunk *chunk, struct workspace *space)
 {
 	size_t likely = delta->last_chunk == LADE_BASIS_NONE ? 0 : delta->last_chunk + 1;
 	size_t found = delta->basis.cut ? lade_basis_find(&delta->basis, chunk, likely) : LADE_BASIS_NONE;
 
+	if (found == LADE_BASIS_NONE && read_elsewhere(receiver, delta, assembly, off, chunk, space))
+		return lade_delta_close_gap(delta, LADE_DELTA_UNKNOWN);
 	if (found == LADE_BASIS_NONE) {
 		assembly->missing += chunk->len;
 		return lade_delta_widen_gap(delta, off, chunk->len);
@@ -219,7 +237,8 @@ static bool place_chunk(struct delta *delta, struct assembly *assembly, uint64_t
 }
 
 /* Find the chunks of the piece in the basis. False: no memory. */
-static bool place_chunks(struct delta *delta, struct assembly *assembly)
+static bool place_chunks(struct lade_receiver *receiver, struct delta *delta, struct assembly *assembly,
+			 struct workspace *space)
 {
 	const struct news *news = assembly->said;
 	struct lade_recipe_chunk chunk = { assembly->len, lade_chunk_name(news->digest) };
@@ -227,10 +246,10 @@ static bool place_chunks(struct delta *delta, struct assembly *assembly)
 	uint64_t off = assembly->off;
 
 	if (!news->len)
-		return place_chunk(delta, assembly, off, &chunk);
+		return place_chunk(receiver, delta, assembly, off, &chunk, space);
 	lade_reader_init(&reader, news->bytes, news->len);
 	while (lade_recipe_get(&reader, &chunk) == 1) {
-		if (!place_chunk(delta, assembly, off, &chunk))
+		if (!place_chunk(receiver, delta, assembly, off, &chunk, space))
 			return false;
 		off += chunk.len;
 	}
@@ -248,7 +267,7 @@ static uint64_t clone_stretch(struct lade_receiver *receiver, struct delta *delt
 	};
 	struct lade_fault fault;
 
-	if (delta->no_clones || stretch->off % BLOCK_LEN != stretch->old_off % BLOCK_LEN ||
+	if (delta->no_clones || stretch->old_off == STRETCH_READ || stretch->off % BLOCK_LEN != stretch->old_off % BLOCK_LEN ||
 	    stretch->len < CLONE_LEAST + head)
 		return 0;
 	move.in_off = (off_t)(stretch->old_off + head);
@@ -282,7 +301,7 @@ static bool landed_well(struct lade_receiver *receiver, const struct delta *delt
 	const struct lade_range range = { delta->file->temporary.fd, news->event.off, (uint32_t)news->event.len };
 	uint8_t digest[LADE_DIGEST_LEN];
 
-	return lade_range_digest(&range, &receiver->session.key, space->buffer, digest, NULL) == 0 &&
+	return lade_range_digest(&range, &receiver->session.pieces, space->buffer, digest, NULL) == 0 &&
 		lade_digest_equal(digest, news->digest);
 }
 
@@ -312,7 +331,7 @@ static int assemble(struct lade_receiver *receiver, struct delta *delta, struct 
 
 		uint8_t *data = space->piece + (stretch->off - assembly->off);
 
-		if (read_old(delta, stretch->old_off, (uint32_t)stretch->len, data))
+		if (stretch->old_off == STRETCH_READ || read_old(delta, stretch->old_off, (uint32_t)stretch->len, data))
 			continue;
 		/* A piece of which something is asked for is judged when that has come, and not before. */
 		if (!assembly->missing)
@@ -320,7 +339,7 @@ static int assemble(struct lade_receiver *receiver, struct delta *delta, struct 
 		memset(data, 0, stretch->len);
 	}
 	if (!assembly->missing) {
-		lade_digest(&receiver->session.key, space->piece, assembly->len, digest);
+		lade_digest(&receiver->session.pieces, space->piece, assembly->len, digest);
 		if (!lade_digest_equal(digest, news->digest))
 			return 0;
 	}
@@ -372,7 +391,7 @@ static int take_chunks(struct lade_receiver *receiver, struct delta *delta, cons
 	assembly->len = (uint32_t)news->event.len;
 	assembly->missing = 0;
 	assembly->count = 0;
-	made = place_chunks(delta, assembly) ? 1 : -1;
+	made = place_chunks(receiver, delta, assembly, space) ? 1 : -1;
 	if (made < 0)
 		out_of_memory(receiver, delta);
 	else
@@ -397,7 +416,7 @@ static bool leave_places(struct lade_receiver *receiver, struct delta *delta, co
 	if (delta->untouched && !copy_untouched(receiver, delta, news))
 		return false;
 	if (delta->basis.fd >= 0 &&
-	    lade_basis_cut(&delta->basis, &receiver->session.key, cut_class, &space->cuts) == LADE_E_MEMORY) {
+	    lade_basis_cut(&delta->basis, &receiver->session.names, cut_class, &space->cuts) == LADE_E_MEMORY) {
 		out_of_memory(receiver, delta);
 		return false;
 	}
@@ -409,7 +428,7 @@ static bool leave_places(struct lade_receiver *receiver, struct delta *delta, co
 static bool prepare(struct lade_receiver *receiver, struct delta *delta, const struct news *news, struct workspace *space)
 {
 	if (!delta->opened)
-		open_basis(receiver, delta, news->event.attempt);
+		open_basis(receiver, delta, news);
 	if (!space->piece)
 		space->piece = malloc(LADE_PAYLOAD_MAX);
 	if (!space->piece)
@@ -426,6 +445,7 @@ int lade_delta_take_piece(struct lade_receiver *receiver, struct delta *delta, c
 
 	if (!prepare(receiver, delta, news, space))
 		return lade_delta_judge(receiver, delta, off, len, false);
+	lade_indexed_note(receiver, delta, news);
 	if (delta->resumed && landed_well(receiver, delta, news, space))
 		return lade_delta_judge(receiver, delta, off, len, true);
 	if (delta->in_place && same_place(receiver, delta, news, space)) {
@@ -510,6 +530,7 @@ int lade_delta_take_hole(struct lade_receiver *receiver, struct delta *delta, co
 {
 	bool made = prepare(receiver, delta, news, space) && make_hole(receiver, delta, news, space);
 
+	lade_indexed_note(receiver, delta, news);
 	/* It has no digest to differ from, so a length of 0 is judged: nothing is to be asked for again. */
 	return lade_delta_judge(receiver, delta, news->event.off, 0, made);
 }

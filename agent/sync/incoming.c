@@ -165,12 +165,26 @@ static int commit(struct lade_receiver *receiver, struct incoming *file, struct 
 	return error;
 }
 
+/* It is in place: whatever comes after it may want what it has. */
+static void add_to_index(struct lade_receiver *receiver, const struct incoming *file)
+{
+	struct stat st;
+	int fd;
+
+	if (!receiver->indexed || lade_directory_pin(file->directory, &fd, NULL))
+		return;
+	if (fstatat(fd, file->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		lade_indexed_committed(receiver, file, &st);
+	lade_directory_unpin(file->directory);
+}
+
 static void committed(struct lade_receiver *receiver, struct incoming *file)
 {
 	struct lade_session *session = &receiver->session;
 	char *path;
 
 	touch(file->directory, receiver);
+	add_to_index(receiver, file);
 	lade_session_lock(session);
 	session->totals.transferred++;
 	if (!file->existed)

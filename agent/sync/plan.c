@@ -434,6 +434,7 @@ void *lade_receiver_plan(void *argument)
 		lade_session_fail(planner.session, &fault);
 	} else if (result == 1 && wait_slots(&planner)) {
 		lade_receiver_finish(receiver);
+		lade_indexed_save(receiver);
 		say_end(&planner);
 	}
 	for (size_t i = planner.rooted ? planner.depth + 1 : 0; i > 0; i--)

@@ -78,6 +78,12 @@ static bool was_left(const struct planner *planner, const struct place *place)
 		lade_temporary_left(place->level->fd, place->name);
 }
 
+int lade_plan_describe(const struct planner *planner, struct incoming *file)
+{
+	file->cut_class = planner->receiver->indexed ? lade_indexed_class(file->size) : lade_cut_class_of(file->size);
+	return lade_delta_new(file);
+}
+
 static struct incoming *new_incoming(struct planner *planner, const struct place *place, struct lade_fault *fault)
 {
 	size_t name_len = strlen(place->name);
@@ -102,13 +108,10 @@ static struct incoming *new_incoming(struct planner *planner, const struct place
 	file->leader = place->entry->link == LADE_LINK_LEADER ? place->index + 1 : 0;
 	memcpy(file->name, place->name, name_len);
 	file->left = was_left(planner, place);
-	if (file->left || basis_pays(planner, place)) {
-		file->cut_class = lade_cut_class_of(file->size);
-		if (lade_delta_new(file)) {
-			lade_incoming_free(file);
-			lade_fault_set(fault, LADE_E_MEMORY, "plan", NULL);
-			return NULL;
-		}
+	if ((file->left || basis_pays(planner, place)) && lade_plan_describe(planner, file)) {
+		lade_incoming_free(file);
+		lade_fault_set(fault, LADE_E_MEMORY, "plan", NULL);
+		return NULL;
 	}
 	return file;
 }
@@ -130,6 +133,11 @@ int lade_plan_want(struct planner *planner, uint64_t index, struct incoming *fil
 	struct lade_session *session = planner->session;
 	int error;
 
+	/* It may be anywhere. */
+	if (!file->delta && lade_indexed_takes(planner->receiver, file->size) && lade_plan_describe(planner, file)) {
+		lade_incoming_free(file);
+		return lade_fault_set(fault, LADE_E_MEMORY, "plan", NULL);
+	}
 	lade_session_lock(session);
 	lade_session_wait_room(session);
 	while ((error = say_want(planner, index, file)) == LADE_E_AGAIN && !session->failed) {

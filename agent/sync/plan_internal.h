@@ -90,6 +90,9 @@ int lade_plan_file(struct planner *planner, struct place *place, struct lade_fau
 /* [want] [want-recipe] Ask for file (consumed), the content of entry index; wait for a slot. 0, or the fault that ends the session. */
 int lade_plan_want(struct planner *planner, uint64_t index, struct incoming *file, struct lade_fault *fault);
 
+/* Have file described instead of sent. 0, or LADE_E_MEMORY. */
+int lade_plan_describe(const struct planner *planner, struct incoming *file);
+
 /* Before the first change in a directory: open it up if it is closed, and have its times set again. */
 void lade_plan_change(struct level *level);
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/sync/grow.h"
 #include "agent/tree/walk.h"
 
 /* Files that are shorter are sent sooner than compared. */
@@ -31,26 +32,12 @@ bool lade_plan_may_be_moved(const struct planner *planner, const struct incoming
 		!(planner->receiver->keep.options & LADE_OPTION_WHOLE_FILE);
 }
 
-/* Room for one more in an array of items. NULL: no memory. */
-static void *grown(void *items, size_t count, size_t *capacity, size_t item_len)
-{
-	size_t wanted = *capacity ? 2 * *capacity : 64;
-	void *larger;
-
-	if (count < *capacity)
-		return items;
-	larger = realloc(items, wanted * item_len);
-	if (larger)
-		*capacity = wanted;
-	return larger;
-}
-
 int lade_plan_defer(struct planner *planner, uint64_t index, struct incoming *file, struct lade_fault *fault)
 {
 	struct moved *moved = &planner->moved;
 	struct lade_session *session = planner->session;
-	struct deferred_file *files = grown(moved->deferred, moved->deferred_count, &moved->deferred_capacity,
-					    sizeof(*files));
+	struct deferred_file *files = lade_grown(moved->deferred, moved->deferred_count, &moved->deferred_capacity,
+						 sizeof(*files));
 
 	if (!files) {
 		lade_incoming_free(file);
@@ -73,7 +60,7 @@ void lade_plan_removed(struct planner *planner, const char *path)
 	/* One that is not remembered is no candidate: nothing else. */
 	if (moved->removed_count == REMOVED_MAX)
 		return;
-	paths = grown(moved->removed, moved->removed_count, &moved->removed_capacity, sizeof(*paths));
+	paths = lade_grown(moved->removed, moved->removed_count, &moved->removed_capacity, sizeof(*paths));
 	if (!paths)
 		return;
 	moved->removed = paths;
@@ -175,11 +162,12 @@ static int ask(struct planner *planner, struct deferred_file *deferred, struct l
 	struct incoming *file = deferred->file;
 
 	deferred->file = NULL;
-	if (deferred->candidate && lade_delta_new(file) == 0) {
+	if (deferred->candidate && lade_plan_describe(planner, file) == 0) {
 		file->moved_from = deferred->candidate;
 		file->may_move = !planner->receiver->incomplete;
-		file->cut_class = lade_cut_class_of(file->size);
-		file->cut_class = file->cut_class > MOVED_CLASS ? file->cut_class : MOVED_CLASS;
+		/* What is looked up in an index has its class. */
+		if (file->cut_class < MOVED_CLASS && !planner->receiver->indexed)
+			file->cut_class = MOVED_CLASS;
 		deferred->candidate = NULL;
 	}
 	return lade_plan_want(planner, deferred->index, file, fault);

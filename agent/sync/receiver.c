@@ -299,6 +299,7 @@ static void stop(struct lade_receiver *receiver)
 	while (receiver->machine && (file = lade_session_recv_abandon(receiver->machine)))
 		lade_incoming_leave(file);
 	lade_session_recv_free(receiver->machine);
+	lade_indexed_close(receiver);
 	lade_directories_close(receiver->tree);
 	lade_identities_free(receiver->identities);
 	lade_spool_free(receiver->directories);

@@ -113,6 +113,8 @@ struct lade_receiver {
 	pthread_mutex_t opening;           /* a described file's temporary may be wanted by the reader and by a worker */
 	atomic_int unnamed;                /* whether temporaries without a name work: 1, -1; 0: not tried yet */
 
+	struct indexed *indexed;           /* with --index, once the destination is open; else NULL */
+
 	struct lade_block_key block_key;
 	struct lade_codec *codec; /* these four are the reader's, and made when they are first needed */
 	uint8_t *packed;          /* LADE_PAYLOAD_MAX bytes of address space for a payload that is packed */
@@ -259,6 +261,27 @@ void lade_receiver_acknowledge(struct lade_receiver *receiver, const uint32_t *s
 
 /* Nothing more is to come for a file: act on its verdict, and acknowledge it unless it is tried again. */
 void lade_receiver_settled(struct lade_receiver *receiver, const struct lade_recv_event *event);
+
+/* ---- indexed.c ---- */
+
+/*
+ * Open the index of the destination, which is open, and bring it up to date: what is not known is read. Planner's thread, before anything
+ * is asked for. 0, or the fault that ends the session.
+ */
+int lade_indexed_open(struct lade_receiver *receiver, struct lade_fault *fault);
+
+/* Write it back. Does nothing without one, as the others. */
+void lade_indexed_save(struct lade_receiver *receiver);
+void lade_indexed_close(struct lade_receiver *receiver);
+
+/* True if there is an index, and a file of size bytes is in it, or is looked for in it. */
+bool lade_indexed_takes(const struct lade_receiver *receiver, uint64_t size);
+
+/* The cut class for files of size bytes in an index. */
+unsigned lade_indexed_class(uint64_t size);
+
+/* file is in place, and st is what it is now: from now on its chunks are found. */
+void lade_indexed_committed(struct lade_receiver *receiver, const struct incoming *file, const struct stat *st);
 
 /* ---- receiver.c ---- */
 

@@ -162,6 +162,10 @@ static int hear_locked(struct lade_sender *sender, const struct lade_message *me
 	case LADE_SEND_CREDIT:
 		pthread_cond_broadcast(&sender->session.room);
 		break;
+	case LADE_SEND_RECIPE_KEY:
+		/* Nothing was described yet: nobody else looks at them. */
+		lade_recipe_key_derive(event.key, &sender->session.names, &sender->session.pieces);
+		break;
 	case LADE_SEND_END:
 		end_heard(sender, &message->end);
 		break;

@@ -6,7 +6,10 @@
 
 #include "protocol/recipe.h"
 
-/* Add chunks until the piece is long enough. Returns 0, or an error. A file of one chunk needs no list of them. */
+/*
+ * Add chunks until the piece is long enough. Returns 0, or an error. A file of one chunk needs no list of them, unless its
+ * name is another digest than the piece's.
+ */
 static int add_chunks(struct feeder *feeder, struct lade_msg_recipe *recipe)
 {
 	uint64_t size = feeder->large.source->size;
@@ -19,11 +22,11 @@ static int add_chunks(struct feeder *feeder, struct lade_msg_recipe *recipe)
 
 	while (recipe->len < LADE_RUN_DEFAULT && (got = lade_cut_stream_next(&feeder->cuts, &chunk, NULL)) == 1) {
 		recipe->len += chunk.len;
-		if (chunk.len == size) {
-			lade_digest(&feeder->session->key, chunk.data, chunk.len, recipe->digest);
+		if (chunk.len == size && !feeder->session->pieces.strong) {
+			lade_digest(&feeder->session->pieces, chunk.data, chunk.len, recipe->digest);
 			return 0;
 		}
-		lade_digest(&feeder->session->key, chunk.data, chunk.len, digest);
+		lade_digest(&feeder->session->names, chunk.data, chunk.len, digest);
 		lade_digest_stream_add(feeder->piece, chunk.data, chunk.len);
 		named = (struct lade_recipe_chunk){ chunk.len, lade_chunk_name(digest) };
 		lade_recipe_put(&feeder->chunks, &named);
@@ -39,9 +42,9 @@ int lade_feed_describe(struct feeder *feeder, struct lade_fault *fault)
 	int error = 0;
 
 	if (!feeder->piece)
-		error = lade_digest_stream_new(&feeder->session->key, &feeder->piece);
+		error = lade_digest_stream_new(&feeder->session->pieces, &feeder->piece);
 	if (!error && !large->cutting)
-		error = lade_cut_stream_start(&feeder->cuts, &feeder->session->key, large->source->cut_class, large->fd,
+		error = lade_cut_stream_start(&feeder->cuts, &feeder->session->names, large->source->cut_class, large->fd,
 					      large->off, large->extent_end);
 	if (error)
 		return lade_fault_set(fault, error, "describe", NULL);

@@ -31,7 +31,7 @@ int lade_session_init(struct lade_session *session, struct lade_connection *conn
 	session->settings = settings;
 	session->limits = lade_session_limits_of(settings->limits);
 	session->events = events;
-	session->key = *key;
+	session->key = session->names = session->pieces = *key;
 	session->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (session->wake_fd < 0)
 		return lade_fault_set(fault, LADE_E_SYSTEM, "create eventfd", NULL);

@@ -1,0 +1,31 @@
+/*
+ * What lade remembers between runs, outside the trees that it works on: files below
+ * $XDG_STATE_HOME/lade, or ~/.local/state/lade (XDG Base Directory Specification). All of it may be
+ * deleted at any time.
+ */
+#ifndef LADE_AGENT_STATE_H
+#define LADE_AGENT_STATE_H
+
+#include <stddef.h>
+
+#include "protocol/error.h"
+
+/*
+ * Open the directory name of the state, which is made if it is not there, for us alone. Returns 0 with a descriptor that the
+ * caller closes, or LADE_E_SYSTEM.
+ */
+int lade_state_open(const char *name, int *fd_out, struct lade_fault *fault);
+
+/*
+ * Begin a new file of the directory, without a name yet: a crash leaves the old one. Returns 0 with a
+ * descriptor that lade_state_replace() or the caller closes, or LADE_E_SYSTEM.
+ */
+int lade_state_new_file(int directory_fd, int *fd_out, struct lade_fault *fault);
+
+/* Append len bytes to a new file. Returns 0 or LADE_E_SYSTEM. */
+int lade_state_write(int fd, const void *data, size_t len, struct lade_fault *fault);
+
+/* Let the new file fd (consumed) be name, in the place of what was. Returns 0 or LADE_E_SYSTEM. */
+int lade_state_replace(int directory_fd, int fd, const char *name, struct lade_fault *fault);
+
+#endif
