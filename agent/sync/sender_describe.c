@@ -55,6 +55,7 @@ int lade_feed_describe(struct feeder *feeder, struct lade_fault *fault)
 	if (error)
 		return lade_fault_set(fault, error, "describe", NULL);
 	recipe.chunks = lade_slice(feeder->chunks.data, feeder->chunks.len);
+	lade_feed_keep_piece(feeder, &recipe);
 	lade_session_lock(feeder->session);
 	error = lade_session_send_recipe(feeder->sender->machine, &recipe, &feeder->control);
 	feeder->session->progress.bytes_done += recipe.len;

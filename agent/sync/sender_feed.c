@@ -216,12 +216,13 @@ void *lade_sender_feed(void *argument)
 {
 	struct lade_sender *sender = argument;
 	struct feeder feeder = { .sender = sender, .session = &sender->session, .window_fd = -1, .large.fd = -1,
-				 .asked.fd = -1 };
+				 .asked.fd = -1, .store_fd = -1 };
 	struct lade_fault fault;
 
 	lade_writer_init(&feeder.control, LADE_CONTROL_MAX);
 	lade_writer_init(&feeder.chunks, LADE_RECIPE_MAX);
 	lade_writer_init(&feeder.patch, LADE_PATCH_MAX);
+	lade_writer_init(&feeder.kept, LADE_RECIPE_KEPT_MAX);
 	lade_effort_init(&feeder.effort, sender->session.settings->compression, sender->session.settings->level);
 	lade_block_key_derive(&feeder.block_key, &sender->session.key);
 	lade_path_choice_init(&feeder.choice, sender->session.settings->path, send_paths, 2);
@@ -238,6 +239,9 @@ void *lade_sender_feed(void *argument)
 	lade_digest_stream_free(feeder.piece);
 	lade_writer_fini(&feeder.chunks);
 	lade_writer_fini(&feeder.patch);
+	lade_writer_fini(&feeder.kept);
+	if (feeder.store_fd >= 0)
+		close(feeder.store_fd);
 	lade_codec_free(feeder.codec);
 	free(feeder.packed);
 	free(feeder.bundle);

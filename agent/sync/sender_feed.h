@@ -1,7 +1,7 @@
 /*
  * The feeder's parts: sender_feed.c (what is next, and what is said of a file),
  * sender_bundle.c (small files), sender_large.c (files in runs, and their recipes), sender_run.c (one run),
- * sender_describe.c (one piece of a recipe), sender_range.c (what is asked for of a file).
+ * sender_describe.c (one piece of a recipe), sender_kept.c (recipes that need not be made), sender_range.c (what is asked for of a file).
  * They run in the one thread that writes to the connection. Stays in agent/sync/.
  *
  * Functions that write return 0, or a failure of the connection; what is wrong with a
@@ -12,10 +12,17 @@
 
 #include "agent/sync/cut_stream.h"
 #include "agent/sync/path_choice.h"
+#include "agent/sync/recipe_store.h"
 #include "agent/sync/sender_internal.h"
 #include "chunker/codec.h"
 #include "chunker/delta.h"
 #include "transport/mapping.h"
+
+/* A file's recipe: not to be kept; to be kept when it is made; kept, and said instead of being made. */
+enum kept { KEPT_NOT = 0, KEPT_MADE, KEPT_SAID };
+
+/* feeder->store_fd: there is no place for recipes. */
+#define LADE_NO_STORE (-2)
 
 /* The file that is being sent in runs, or described. */
 struct large {
@@ -27,6 +34,7 @@ struct large {
 	uint64_t extent_end; /* data goes on at least to here */
 	bool cut_short;      /* it is shorter than announced, or unreadable from here on */
 	bool cutting;        /* described: cuts has been started, with this extent */
+	enum kept kept;
 };
 
 /* The file of which a range was asked for last: several in a row are the rule. */
@@ -50,6 +58,11 @@ struct feeder {
 	struct lade_cut_stream cuts;      /* of the file that is being described */
 	struct lade_writer chunks;        /* of the piece at hand */
 	struct lade_digest_stream *piece; /* its digest */
+	int store_fd;                     /* of recipes; -1: not opened yet */
+	struct lade_recipe_of kept_of;    /* these four: of a described file whose recipe is kept */
+	struct lade_writer kept;
+	struct lade_reader kept_left;     /* KEPT_SAID: what is still to be said */
+	struct timespec kept_start;       /* KEPT_MADE: when reading began */
 	struct lade_block_key block_key;
 	struct lade_writer patch;
 	struct asked_file asked;
@@ -109,6 +122,21 @@ void lade_feed_close_large(struct feeder *feeder);
  * long (or unreadable), or a failure.
  */
 int lade_feed_describe(struct feeder *feeder, struct lade_fault *fault);
+
+/* ---- sender_kept.c ---- */
+
+/* The open file, of which st is what fstat says, is to be described: look for a kept recipe of it. */
+void lade_feed_find_kept(struct feeder *feeder, const struct stat *st);
+
+/* [recipe] [hole] Say the next message of the recipe that was kept. There is credit for it. 0 or a failure. */
+int lade_feed_say_kept(struct feeder *feeder, struct lade_fault *fault);
+
+/* Remember what was said of the open file, if its recipe is to be kept. */
+void lade_feed_keep_piece(struct feeder *feeder, const struct lade_msg_recipe *recipe);
+void lade_feed_keep_hole(struct feeder *feeder, uint64_t off, uint64_t len);
+
+/* All of the open file was described, and st is what fstat says now: keep its recipe, if that is to be. */
+void lade_feed_keep(struct feeder *feeder, const struct stat *st);
 
 /* ---- sender_range.c ---- */
 

@@ -29,6 +29,7 @@ static int end_large(struct feeder *feeder, struct lade_fault *fault)
 	if (large->off < large->source->size && lade_source_same(large->source, &st)) {
 		lade_feed_say_gone(feeder, large->slot, large->source, EIO);
 	} else {
+		lade_feed_keep(feeder, &st);
 		lade_session_lock(feeder->session);
 		lade_feed_say_file_end(feeder, large->slot, large->source, &st);
 		lade_session_unlock(feeder->session);
@@ -81,6 +82,8 @@ static int begin_large(struct feeder *feeder, struct lade_fault *fault)
 		return end_large(feeder, fault);
 	if (feeder->session->connection->kind == LADE_CONNECTION_PAIR && !large->source->cut_class)
 		return send_descriptor(feeder, fault);
+	if (large->source->cut_class)
+		lade_feed_find_kept(feeder, &st);
 	/* Read-ahead to the end: the file is read once, in order (posix_fadvise(2)). */
 	(void)posix_fadvise(large->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	large->extent_end = large->source->dense ? large->source->size : 0;
@@ -112,6 +115,7 @@ static void find_extent(struct feeder *feeder)
 				       &feeder->control);
 		feeder->session->progress.bytes_done += data_off - large->off;
 		lade_session_unlock(feeder->session);
+		lade_feed_keep_hole(feeder, large->off, data_off - large->off);
 	}
 	large->off = data_off;
 	large->cutting = false;
@@ -127,6 +131,8 @@ static int go_on_large(struct feeder *feeder, struct lade_fault *fault)
 	uint64_t len;
 	int result;
 
+	if (large->kept == KEPT_SAID)
+		return lade_feed_say_kept(feeder, fault);
 	if (large->off >= large->extent_end && large->off < large->source->size)
 		find_extent(feeder);
 	/* Nothing where data was: somebody punches holes at this moment. The next turn looks again. */
