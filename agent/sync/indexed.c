@@ -19,8 +19,6 @@
 #include "agent/sync/grow.h"
 #include "agent/tree/walk.h"
 
-/* Files that are shorter are sent sooner than looked for. */
-#define INDEXED_LEAST 4096u
 /* The same content is found in files of other sizes too: so they have one class, but for large ones. */
 #define INDEXED_CLASS 14u
 /* Files that stay open: content that moved comes in stretches. */
@@ -49,7 +47,7 @@ struct indexed {
 
 bool lade_indexed_takes(const struct lade_receiver *receiver, uint64_t size)
 {
-	return receiver->indexed && size >= INDEXED_LEAST;
+	return receiver->indexed && size >= LADE_DESCRIBED_LEAST;
 }
 
 unsigned lade_indexed_class(uint64_t size)
@@ -121,7 +119,7 @@ static int add_file(struct lade_receiver *receiver, const struct lade_walk_item 
 
 static bool is_indexed(const struct indexed *indexed, const struct lade_walk_item *item)
 {
-	return S_ISREG(item->st.st_mode) && item->st.st_size >= INDEXED_LEAST && item->st.st_dev == indexed->device &&
+	return S_ISREG(item->st.st_mode) && item->st.st_size >= LADE_DESCRIBED_LEAST && item->st.st_dev == indexed->device &&
 		!lade_temporary_is(item->name);
 }
 

@@ -12,9 +12,6 @@
 #include "agent/sync/cut_stream.h"
 #include "agent/sync/file_digest.h"
 
-/* Files that are shorter are not described, in bytes. */
-#define DESCRIBED_LEAST 512u
-
 /* -c: the digest decides, whatever the times say. */
 static bool same_digest(struct planner *planner, const struct place *place)
 {
@@ -65,7 +62,7 @@ static bool basis_pays(const struct planner *planner, const struct place *place)
 {
 	uint64_t size = place->entry->size, old_size = (uint64_t)place->st.st_size;
 
-	return place->exists && S_ISREG(place->st.st_mode) && size >= DESCRIBED_LEAST && old_size >= size / LADE_OLD_PARTS_MAX &&
+	return place->exists && S_ISREG(place->st.st_mode) && size >= LADE_DESCRIBED_LEAST && old_size >= size / LADE_OLD_PARTS_MAX &&
 		size >= old_size / LADE_OLD_PARTS_MAX &&
 		!(planner->receiver->keep.options & LADE_OPTION_WHOLE_FILE);
 }

@@ -27,6 +27,8 @@
 #include "chunker/delta.h"
 #include "protocol/session_recv.h"
 
+/* Files that are shorter are sent sooner than described, in bytes. */
+#define LADE_DESCRIBED_LEAST 512u
 /* Old content that is so many times longer or shorter than the new one is not looked at. */
 #define LADE_OLD_PARTS_MAX 32u
 
