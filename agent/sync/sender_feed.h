@@ -69,7 +69,8 @@ struct feeder {
 	struct lade_effort effort;
 	struct lade_codec *codec; /* these two are made when they are first needed */
 	uint8_t *packed;          /* LADE_RUN_DEFAULT bytes */
-	bool again;       /* the run at hand was asked for again: it is copied, so that it stays what its digest says */
+	bool answers;     /* the run at hand was asked for by itself: its bytes were counted before */
+	bool steady;      /* it is copied, so that it stays what its digest says */
 	bool bundle_last; /* the last turn was a bundle's: the next is a run's */
 };
 

@@ -29,6 +29,8 @@ struct source {
 	bool lent;                        /* counted in descriptors */
 	bool dense;                       /* has no holes: its blocks cover its size */
 	unsigned cut_class;               /* it is to be described; 0: sent */
+	uint32_t asked_turn;              /* described: ranges up to asked_to were asked for in this turn */
+	uint64_t asked_to;
 	char name[];
 };
 

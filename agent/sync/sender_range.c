@@ -1,7 +1,7 @@
 /*
  * Ranges of a file that are asked for: a run once more, a literal of a described file, or what
- * differs in a gap. They are read into memory first and answered then, so that the answer stays
- * what it says.
+ * differs in a gap. But for new literals they are read into memory first and answered then, so that
+ * the answer stays what it says.
  */
 #include "agent/sync/sender_feed.h"
 
@@ -51,17 +51,30 @@ static int open_asked(struct feeder *feeder, const struct wanted_range *wanted, 
 	return same ? asked->fd : -1;
 }
 
+/* True if the range is asked for the first time, as far as can be told: literals of a described file are asked for in their order. */
+static bool is_new(struct source *source, const struct wanted_range *wanted)
+{
+	bool again = source->asked_turn == wanted->turn && wanted->off < source->asked_to;
+
+	if (!again) {
+		source->asked_turn = wanted->turn;
+		source->asked_to = wanted->off + wanted->len;
+	}
+	return source->cut_class && !again;
+}
+
 /* [want-run] Returns as lade_feed_send_run(). */
-static int send_again(struct feeder *feeder, int fd, const struct source *source, const struct wanted_range *wanted,
+static int send_asked(struct feeder *feeder, int fd, struct source *source, const struct wanted_range *wanted,
 		      struct lade_fault *fault)
 {
 	struct lade_msg_run run = { .slot = wanted->slot, .off = wanted->off, .len = wanted->len };
 	int result;
 
 	lade_feed_close_window(feeder);
-	feeder->again = true;
+	feeder->answers = true;
+	feeder->steady = !is_new(source, wanted);
 	result = lade_feed_send_run(feeder, fd, source->size, &run, fault);
-	feeder->again = false;
+	feeder->answers = feeder->steady = false;
 	lade_feed_close_window(feeder);
 	return result;
 }
@@ -118,7 +131,7 @@ int lade_feed_send_range(struct feeder *feeder, const struct wanted_range *wante
 	fd = open_asked(feeder, wanted, source);
 	if (fd >= 0)
 		result = wanted->block_len ? send_patch(feeder, fd, wanted, fault) :
-			send_again(feeder, fd, source, wanted, fault);
+			send_asked(feeder, fd, source, wanted, fault);
 	if (result != 1)
 		return result;
 	/* What was announced and could not be completed has been aborted already. */

@@ -152,7 +152,7 @@ static int announce(struct feeder *feeder, const struct lade_msg_run *run, size_
 		lade_feed_say_packed(feeder, run->len);
 	lade_session_lock(feeder->session);
 	lade_session_send_run(feeder->sender->machine, run, &feeder->control);
-	if (!feeder->again)
+	if (!feeder->answers)
 		feeder->session->progress.bytes_done += run->len;
 	lade_session_unlock(feeder->session);
 	return lade_feed_write_control(feeder, (uint32_t)payload_len, fault);
@@ -196,14 +196,14 @@ int lade_feed_send_run(struct feeder *feeder, int fd, uint64_t size, struct lade
 	int result = 1;
 
 	/* What is packed is read. */
-	feeder->path = feeder->again || level ? LADE_PATH_COPY : lade_path_choice_pick(&feeder->choice, run->len);
+	feeder->path = feeder->steady || level ? LADE_PATH_COPY : lade_path_choice_pick(&feeder->choice, run->len);
 	if (!digest_run(feeder, fd, size, run, &data))
 		return 1;
 	if (level && data)
 		result = send_packed(feeder, level, data, run, fault);
 	if (result == 1)
 		result = send_plain(feeder, fd, data, run, fault);
-	if (!feeder->again && !level)
+	if (!feeder->steady && !level)
 		lade_path_choice_add(&feeder->choice, feeder->path, LADE_STAGE_MOVE, run->len,
 				     lade_path_choice_clock() - cpu_started);
 	lade_effort_took(&feeder->effort, run->len, lade_feed_clock() - started);

@@ -55,6 +55,18 @@ check "as it is" cmp "$T/src/file" "$T/dst/file"
 # The tracer writes its last lines when what it traces ends: the session's process has.
 judge sender "$T/sender"
 judge receiver "$T/receiver"
+
+# What is new in a file that is there already: that part, and nothing else, goes the same way.
+new=$((64 << 20))
+mkdir "$T/src2" "$T/dst2"
+head -c $new "$T/src/file" >"$T/dst2/file"
+head -c $new /dev/urandom | cat "$T/dst2/file" - >"$T/src2/file"
+run strace -f -o "$T/sender" "$LADE" sync -a --path=sendfile --token-file "$token" "$T/src2/" \
+	"lade+tcp://127.0.0.1:$port$T/dst2/"
+check "a file of which half is there" test "$status" = 0
+check "is as it was sent" cmp "$T/src2/file" "$T/dst2/file"
+read -r zero _ <<<"$(SIDE=sender sums "$T/sender")"
+check "its new half leaves by sendfile ($zero bytes)" test "$zero" -ge $((new / 10 * 9)) -a "$zero" -le $((new / 10 * 11))
 # The server outlives its tracer.
 read -r -a own_pids <<<"$(cat "/proc/$started/task/$started/children") $started"
 finish
