@@ -4,6 +4,7 @@
  */
 #include "agent/sync/cut_stream.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,6 +56,9 @@ static int fill(struct lade_cut_stream *stream, struct lade_fault *fault)
 	size_t room;
 	int error;
 
+	errno = ECANCELED;
+	if (stream->stopped && stream->stopped(stream->context))
+		return lade_fault_set(fault, LADE_E_SOURCE, "read", NULL);
 	memmove(stream->buffer, stream->buffer + stream->first, stream->held);
 	stream->first = 0;
 	room = stream->capacity - stream->held;

@@ -4,6 +4,7 @@
 #ifndef LADE_AGENT_SYNC_CUT_STREAM_H
 #define LADE_AGENT_SYNC_CUT_STREAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,8 @@ struct lade_cut_stream {
 	uint64_t read_off;  /* what is to be read next */
 	uint8_t *buffer;    /* of capacity */
 	size_t capacity, first, held; /* bytes of the range that are in it, from first on */
+	bool (*stopped)(void *context); /* NULL, or whether the caller does not want the rest any more: then reading fails */
+	void *context;
 };
 
 /* One chunk. */

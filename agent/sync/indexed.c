@@ -129,7 +129,7 @@ static int refresh(struct lade_receiver *receiver, struct lade_fault *fault)
 	const struct lade_walk_options options = { .recursive = true };
 	const struct lade_walk_source source = { .directory = lade_directories_root(receiver->tree) };
 	struct indexed *indexed = receiver->indexed;
-	struct lade_cut_stream cuts = { 0 };
+	struct lade_cut_stream cuts = { .stopped = lade_receiver_stopped, .context = receiver };
 	struct lade_walk *walk = NULL;
 	struct lade_walk_item item;
 	struct lade_stamp stamp;

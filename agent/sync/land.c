@@ -90,6 +90,7 @@ void *lade_receiver_work(void *argument)
 	/* Whoever asks for a zero-copy path by name gets it for the digests too. Without memory they are mapped as well. */
 	struct workspace space = {
 		.buffer = path == LADE_PATH_AUTO || path == LADE_PATH_COPY ? malloc(LADE_DIGEST_BUFFER_LEN) : NULL,
+		.cuts = { .stopped = lade_receiver_stopped, .context = receiver },
 	};
 	struct delta *delta;
 	struct job job;

@@ -40,6 +40,11 @@ void lade_receiver_metadata_problem(struct lade_receiver *receiver, const char *
 	lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &named);
 }
 
+bool lade_receiver_stopped(void *receiver)
+{
+	return lade_session_failed(&((struct lade_receiver *)receiver)->session);
+}
+
 /* ---- what carries payload ---- */
 
 /* [bundle] raw_len: its bytes when it is unpacked. */

@@ -287,6 +287,9 @@ void lade_indexed_committed(struct lade_receiver *receiver, const struct incomin
 
 /* ---- receiver.c ---- */
 
+/* True if the session has failed: for what takes long, whose context the receiver is. */
+bool lade_receiver_stopped(void *receiver);
+
 /* Report fault for name in directory, as an error of that file. */
 void lade_receiver_problem(struct lade_receiver *receiver, const struct lade_directory *directory, const char *name,
 			   const struct lade_fault *fault);

@@ -470,6 +470,28 @@ static void overwrite_secretly(int fd)
 	assert_int_equal(futimens(fd, times), 0);
 }
 
+static bool at_the_third_time(void *count)
+{
+	return ++*(unsigned *)count == 3;
+}
+
+/* Nobody wants the rest: no more of it is read. */
+static void test_a_basis_that_is_not_wanted(void **state)
+{
+	unsigned count = 0;
+	struct lade_cut_stream stream = { .stopped = at_the_third_time, .context = &count };
+	struct lade_basis basis;
+
+	(void)state;
+	make_closed("unwanted", data, SIZE);
+	assert_int_equal(lade_basis_open(&basis, tree_fd, "unwanted"), 0);
+	assert_int_equal(lade_basis_cut(&basis, &key, 13, &stream), LADE_E_SOURCE);
+	assert_int_equal(count, 3);
+	assert_true(basis.count && basis.chunks[basis.count].off < SIZE);
+	lade_basis_close(&basis);
+	lade_cut_stream_fini(&stream);
+}
+
 static void test_a_basis_that_changes(void **state)
 {
 	int fd = make("changing", data, 1000);
@@ -498,6 +520,7 @@ int main(void)
 		cmocka_unit_test(test_one_byte),
 		cmocka_unit_test(test_before),
 		cmocka_unit_test(test_a_basis_that_shrinks),
+		cmocka_unit_test(test_a_basis_that_is_not_wanted),
 		cmocka_unit_test(test_a_basis_that_changes),
 	};
 
