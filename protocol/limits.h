@@ -46,7 +46,9 @@
 #define LADE_SIGNATURES_MAX (1u << 20)  /* bytes of signatures in flight, see [want-gap] */
 #define LADE_PATCH_MAX (LADE_GAP_MAX + LADE_GAP_MAX / 8) /* a patch for one gap, its literals included */
 #define LADE_WANT_GAPS_MAX 1024u        /* gaps wanted and not yet answered */
-#define LADE_CODEC_ZSTD 1u              /* how a payload may be packed, see [packed] */
+#define LADE_CODEC_ZSTD 1u              /* how a payload may be packed, see [packed]: by itself, */
+#define LADE_CODEC_ZSTD_BEGIN 2u        /* as the first stretch of a frame, */
+#define LADE_CODEC_ZSTD_GO_ON 3u        /* as the next one */
 #define LADE_DEFERRED_MAX 32768u        /* files about which the receiver decides later, see [defer] */
 
 #endif

@@ -171,8 +171,21 @@ int lade_receiver_read_payload(struct lade_receiver *receiver, uint8_t *out, uin
 	error = lade_frame_read_payload(connection, receiver->packed, payload_len, fault);
 	if (error)
 		return error;
-	error = lade_codec_decompress(receiver->codec, lade_slice(receiver->packed, payload_len), out, raw_len);
+	if (receiver->packed_codec == LADE_CODEC_ZSTD)
+		error = lade_codec_decompress(receiver->codec, lade_slice(receiver->packed, payload_len), out, raw_len);
+	else
+		error = lade_codec_resume(receiver->codec, receiver->packed_codec == LADE_CODEC_ZSTD_BEGIN,
+					  lade_slice(receiver->packed, payload_len), out, raw_len);
 	return error ? lade_fault_set(fault, error, "unpack what came from", connection->peer) : 0;
+}
+
+/* Receive a run into receiver->run. */
+static int read_run(struct lade_receiver *receiver, const struct lade_recv_event *event, uint32_t payload_len,
+		    struct lade_fault *fault)
+{
+	if (!receiver->run && !(receiver->run = malloc(LADE_PAYLOAD_MAX)))
+		return lade_fault_set(fault, LADE_E_MEMORY, "receive", NULL);
+	return lade_receiver_read_payload(receiver, receiver->run, payload_len, (uint32_t)event->len, fault);
 }
 
 /* Receive a run into memory; check it there, where nobody else can change it; and write it. */
@@ -185,9 +198,7 @@ static int copy_run(struct lade_receiver *receiver, const struct lade_recv_event
 	bool good;
 	int error;
 
-	if (!receiver->run && !(receiver->run = malloc(LADE_PAYLOAD_MAX)))
-		return lade_fault_set(fault, LADE_E_MEMORY, "receive", NULL);
-	error = lade_receiver_read_payload(receiver, receiver->run, payload_len, (uint32_t)event->len, fault);
+	error = read_run(receiver, event, payload_len, fault);
 	if (error)
 		return error;
 	lade_digest(&receiver->session.key, receiver->run, event->len, digest);
@@ -210,7 +221,12 @@ static int move_run(struct lade_receiver *receiver, const struct lade_recv_event
 
 	memcpy(job.digest, event->digest, LADE_DIGEST_LEN);
 	job.event.digest = NULL;
-	error = event->discard ? discard(receiver, payload_len, fault) : splice_run(receiver, &job, fault);
+	if (!event->discard)
+		error = splice_run(receiver, &job, fault);
+	else if (payload_len != event->len) /* what is packed behind it may go on with it */
+		error = read_run(receiver, event, payload_len, fault);
+	else
+		error = discard(receiver, payload_len, fault);
 	if (!error)
 		(void)lade_receiver_queue(receiver, &job);
 	return error;

@@ -160,6 +160,9 @@ static uint32_t raw_len_of(struct lade_receiver *receiver, const struct lade_mes
 	uint32_t raw_len = receiver->packed_len;
 
 	receiver->packed_len = 0;
+	/* Runs alone go on with what went before them. */
+	if (raw_len && receiver->packed_codec != LADE_CODEC_ZSTD && message->type != LADE_MSG_RUN)
+		return 0;
 	if (message->type == LADE_MSG_PATCH)
 		return raw_len ? raw_len : (uint32_t)message->patch.ops.len;
 	if (raw_len && (message->type != LADE_MSG_RUN && message->type != LADE_MSG_BUNDLE))
@@ -174,9 +177,10 @@ static uint32_t raw_len_of(struct lade_receiver *receiver, const struct lade_mes
 /* [packed] */
 static int hear_packed(struct lade_receiver *receiver, const struct lade_msg_packed *packed)
 {
-	if (packed->codec != LADE_CODEC_ZSTD || !packed->len || receiver->packed_len)
+	if (packed->codec < LADE_CODEC_ZSTD || packed->codec > LADE_CODEC_ZSTD_GO_ON || !packed->len || receiver->packed_len)
 		return LADE_E_PROTOCOL;
 	receiver->packed_len = packed->len;
+	receiver->packed_codec = packed->codec;
 	return 0;
 }
 

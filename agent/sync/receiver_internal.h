@@ -121,6 +121,7 @@ struct lade_receiver {
 	struct lade_codec *codec; /* these four are the reader's, and made when they are first needed */
 	uint8_t *packed;          /* LADE_PAYLOAD_MAX bytes of address space for a payload that is packed */
 	uint32_t packed_len;      /* what the next message has when it is unpacked; 0: it is not packed */
+	uint32_t packed_codec;    /* how it is packed, or the one before it was */
 	uint8_t *run;             /* as many for a run that is copied */
 
 	/* set by the planner before anything else reads them */
@@ -157,7 +158,7 @@ bool lade_receiver_queue(struct lade_receiver *receiver, const struct job *job);
 /* ---- land_run.c ---- */
 
 /*
- * [packed] Read a payload, and unpack it if raw_len is not its length, to raw_len bytes at out. Reader's thread. 0, or the
+ * [packed] Read a payload, and unpack it if raw_len is not its length, to raw_len bytes at out, as was said of it. Reader's thread. 0, or the
  * connection's fault.
  */
 int lade_receiver_read_payload(struct lade_receiver *receiver, uint8_t *out, uint32_t payload_len, uint32_t raw_len,

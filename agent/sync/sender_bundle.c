@@ -121,7 +121,7 @@ int lade_feed_send_bundle(struct feeder *feeder, struct lade_fault *fault)
 		return error;
 	record_files(feeder, slots, bundle.count);
 	if (packed.len)
-		lade_feed_say_packed(feeder, used);
+		lade_feed_say_packed(feeder, LADE_CODEC_ZSTD, used);
 	lade_put_bundle(&feeder->control, &bundle);
 	error = feeder->control.error;
 	if (error)

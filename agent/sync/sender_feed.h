@@ -69,6 +69,7 @@ struct feeder {
 	struct lade_effort effort;
 	struct lade_codec *codec; /* these two are made when they are first needed */
 	uint8_t *packed;          /* LADE_RUN_DEFAULT bytes */
+	uint32_t packed_slot;     /* the file that the last run that was packed is of */
 	bool answers;     /* the run at hand was asked for by itself: its bytes were counted before */
 	bool steady;      /* it is copied, so that it stays what its digest says */
 	bool bundle_last; /* the last turn was a bundle's: the next is a run's */
@@ -105,8 +106,15 @@ int lade_feed_send_bundle(struct feeder *feeder, struct lade_fault *fault);
 int lade_feed_pack(struct feeder *feeder, int level, struct lade_slice raw, struct lade_slice *packed_out,
 		   struct lade_fault *fault);
 
-/* [packed] The next message's payload is packed, and has raw_len bytes without that. */
-void lade_feed_say_packed(struct feeder *feeder, size_t raw_len);
+/*
+ * The same for a run of a file of size bytes; *codec_out is how it is packed: at high levels with the runs of the file before it in view. One
+ * that is packed must be sent.
+ */
+int lade_feed_pack_run(struct feeder *feeder, int level, const struct lade_msg_run *run, uint64_t size,
+		       struct lade_slice raw, struct lade_slice *packed_out, uint32_t *codec_out, struct lade_fault *fault);
+
+/* [packed] The next message's payload is packed by codec, and has raw_len bytes without that. */
+void lade_feed_say_packed(struct feeder *feeder, uint32_t codec, size_t raw_len);
 
 /* ---- sender_large.c ---- */
 

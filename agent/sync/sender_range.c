@@ -111,7 +111,7 @@ static int send_patch(struct feeder *feeder, int fd, const struct wanted_range *
 	lade_session_lock(feeder->session);
 	if (lade_session_send_answers(feeder->sender->machine, wanted->slot, wanted->turn)) {
 		if (packed.len) {
-			lade_feed_say_packed(feeder, patch.ops.len);
+			lade_feed_say_packed(feeder, LADE_CODEC_ZSTD, patch.ops.len);
 			patch.ops = packed;
 		}
 		error = lade_session_send_patch(feeder->sender->machine, &patch, &feeder->control);

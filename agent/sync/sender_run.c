@@ -148,8 +148,6 @@ static bool digest_run(struct feeder *feeder, int fd, uint64_t size, struct lade
 /* Announce a run with payload_len bytes of payload. */
 static int announce(struct feeder *feeder, const struct lade_msg_run *run, size_t payload_len, struct lade_fault *fault)
 {
-	if (payload_len < run->len)
-		lade_feed_say_packed(feeder, run->len);
 	lade_session_lock(feeder->session);
 	lade_session_send_run(feeder->sender->machine, run, &feeder->control);
 	if (!feeder->answers)
@@ -161,15 +159,17 @@ static int announce(struct feeder *feeder, const struct lade_msg_run *run, size_
 /*
  * Send a run that is in memory packed. Returns 0; 1 if it is to travel as it is, of which nothing was said yet; or a failure.
  */
-static int send_packed(struct feeder *feeder, int level, const uint8_t *data, const struct lade_msg_run *run,
+static int send_packed(struct feeder *feeder, int level, const uint8_t *data, uint64_t size, const struct lade_msg_run *run,
 		       struct lade_fault *fault)
 {
 	struct lade_slice packed;
+	uint32_t codec;
 	uint64_t sent;
-	int error = lade_feed_pack(feeder, level, lade_slice(data, run->len), &packed, fault);
+	int error = lade_feed_pack_run(feeder, level, run, size, lade_slice(data, run->len), &packed, &codec, fault);
 
 	if (error || !packed.len)
 		return error ? error : 1;
+	lade_feed_say_packed(feeder, codec, run->len);
 	error = announce(feeder, run, packed.len, fault);
 	return error ? error : send_memory(feeder, packed.data, (uint32_t)packed.len, &sent, fault);
 }
@@ -200,7 +200,7 @@ int lade_feed_send_run(struct feeder *feeder, int fd, uint64_t size, struct lade
 	if (!digest_run(feeder, fd, size, run, &data))
 		return 1;
 	if (level && data)
-		result = send_packed(feeder, level, data, run, fault);
+		result = send_packed(feeder, level, data, size, run, fault);
 	if (result == 1)
 		result = send_plain(feeder, fd, data, run, fault);
 	if (!feeder->steady && !level)

@@ -73,12 +73,91 @@ static void test_nothing_is_believed(void **state)
 	assert_int_equal(lade_codec_decompress(*state, lade_slice(noise, LEN), back, LEN), LADE_E_PROTOCOL);
 }
 
+/* ---- what goes on ---- */
+
+#define STRETCH (LEN / 10)
+
+/* Pack stretch i of content as the next one. Returns its length; begins: whether it has to begin a frame. */
+static size_t next_stretch(void **state, const uint8_t *content, unsigned i, int level, bool afresh, bool begins)
+{
+	const struct lade_codec_stream stream = { level, afresh, LEN };
+	size_t len;
+	bool begun;
+
+	assert_int_equal(lade_codec_continue(*state, &stream, lade_slice(content + i * STRETCH, STRETCH), packed, LEN, &len,
+					     &begun), 0);
+	assert_int_equal(begun, begins);
+	return len;
+}
+
+static void test_stretches(void **state)
+{
+	for (int level = 1; level <= LADE_CODEC_LEVEL_MAX; level += 6) {
+		for (unsigned i = 0; i < 10; i++) {
+			size_t len = next_stretch(state, noise, i, level, i == 5, i == 0 || i == 5);
+
+			assert_int_equal(lade_codec_resume(*state, i == 0 || i == 5, lade_slice(packed, len), back, STRETCH), 0);
+			assert_memory_equal(back, noise + i * STRETCH, STRETCH);
+		}
+	}
+}
+
+/* The second time noise is no longer news, at whatever distance; one that begins afresh knows nothing of it. */
+static void test_what_was_is_in_view(void **state)
+{
+	for (unsigned i = 0; i < 9; i++)
+		assert_true(next_stretch(state, noise, i, 6, i == 0, i == 0) >= STRETCH);
+	assert_true(next_stretch(state, noise, 0, 6, false, false) < STRETCH / 10);
+	assert_true(next_stretch(state, noise, 0, 6, true, true) >= STRETCH);
+}
+
+/* What did not get short enough was not sent: nothing may refer to it. */
+static void test_after_a_failure(void **state)
+{
+	const struct lade_codec_stream stream = { 3, false, LEN };
+	size_t len;
+	bool begins;
+
+	next_stretch(state, text, 0, 3, true, true);
+	assert_int_equal(lade_codec_continue(*state, &stream, lade_slice(noise, STRETCH), packed, STRETCH / 2, &len, &begins),
+			 LADE_E_LIMIT);
+	len = next_stretch(state, noise, 0, 3, false, true);
+	assert_int_equal(lade_codec_resume(*state, true, lade_slice(packed, len), back, STRETCH), 0);
+	assert_memory_equal(back, noise, STRETCH);
+	/* Another level does not go on either. */
+	next_stretch(state, text, 1, 4, false, true);
+}
+
+static void test_no_stretch_is_believed(void **state)
+{
+	size_t len = next_stretch(state, text, 0, 3, true, true);
+	const struct lade_slice first = lade_slice(packed, len);
+
+	/* Nothing went before it. */
+	assert_int_equal(lade_codec_resume(*state, false, first, back, STRETCH), LADE_E_PROTOCOL);
+	assert_int_equal(lade_codec_resume(*state, true, first, back, STRETCH - 1), LADE_E_PROTOCOL);
+	assert_int_equal(lade_codec_resume(*state, true, first, back, STRETCH + 1), LADE_E_PROTOCOL);
+	for (size_t cut = 0; cut < len; cut++)
+		assert_int_equal(lade_codec_resume(*state, true, lade_slice(packed, cut), back, STRETCH), LADE_E_PROTOCOL);
+	assert_int_equal(lade_codec_resume(*state, true, lade_slice(noise, LEN), back, STRETCH), LADE_E_PROTOCOL);
+	/* After a failure nothing goes on. */
+	assert_int_equal(lade_codec_resume(*state, false, first, back, STRETCH), LADE_E_PROTOCOL);
+	assert_int_equal(lade_codec_resume(*state, true, first, back, STRETCH), 0);
+	/* A frame that ends. */
+	assert_int_equal(lade_codec_compress(*state, 3, lade_slice(text, STRETCH), packed, LEN, &len), 0);
+	assert_int_equal(lade_codec_resume(*state, true, lade_slice(packed, len), back, STRETCH), LADE_E_PROTOCOL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_there_and_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_does_not_shrink, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nothing_is_believed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stretches, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_was_is_in_view, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_after_a_failure, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_stretch_is_believed, setup, teardown),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
