@@ -176,4 +176,21 @@ check "the other file arrived" cmp "$T/shrinking/second" "$T/shrunk/second"
 syncs "the next run completes it" -a "$T/shrinking/" "$T/shrunk/"
 same "the tree is whole after the shrinking" "$T/shrinking" "$T/shrunk"
 
+# Files that are too long for the destination: what is packed behind them goes on with what was packed of them.
+mkdir "$T/too-long"
+perl -e 'srand 1; my @words = map { join "", map { chr 97 + rand 26 } 0 .. rand 9 } 0 .. 999;
+	for my $name (1 .. 3) {
+		open my $f, ">", "$ARGV[0]/$name"; my $len = 0; my $most = $name == 1 ? 9e6 : 2e6;
+		while ($len < $most) { my $line = join(" ", map { $words[rand @words] } 0 .. 9) . "\n"; print $f $line; $len += length $line }
+	}' "$T/too-long"
+printf '#!/bin/bash\nshift\nulimit -f 4096\nexec sh -c "$*"\n' >"$T/short-shell"
+chmod +x "$T/short-shell"
+lade sync -a --zl=9 -e "$T/short-shell" --lade-path="$LADE" "$T/too-long/" "far:$T/short/"
+check "a file that is too long for the destination: exit status 23" test "$status" = 23
+says "it says what happened" 'too large'
+check "it is not there" test ! -e "$T/short/1"
+for name in 2 3; do
+	check "file $name behind it is whole" cmp "$T/too-long/$name" "$T/short/$name"
+done
+
 finish
