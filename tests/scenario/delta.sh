@@ -177,7 +177,7 @@ edits() {
 		max=$little
 		case $kind in
 			append | prepend) max=$((20000 + little)) ;;
-			# Chunks end elsewhere in each session, and some lie across the seams: 0.3 MB was the most of 1,500.
+			# Chunks end elsewhere in each session, and some lie across the seams: 0.25 MB was the most of 300.
 			*swapped | "a block in two places" | "twice the file") max=$((16 * little)) ;;
 			# That is how many zeros come.
 			"a hole") max=$((1000000 + little)) ;;
