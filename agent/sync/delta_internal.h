@@ -11,6 +11,7 @@
 
 #include "agent/sync/basis.h"
 #include "agent/sync/receiver_internal.h"
+#include "agent/sync/worth.h"
 
 /*
  * Pieces that lack something, of one file. They have at least a gap each, or are tiny: a sender of such is made to wait, rather
@@ -89,8 +90,7 @@ struct delta {
 	size_t ask_first, ask_count, ask_capacity;
 	struct piece *pieces;           /* rising */
 	size_t piece_count, piece_capacity;
-	uint64_t patched_len, literal_len; /* of the last patches: what they made, and of how much */
-	unsigned dull;                  /* signatures have not paid lately; counts gaps since */
+	struct lade_worth worth;        /* of signatures */
 };
 
 /* The outcome of work on a file. What goes wrong with it is reported where that is found, and makes it hopeless. */

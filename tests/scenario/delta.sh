@@ -47,6 +47,10 @@ cat >"$T/edit" <<'END'
 		},
 		"a block in two places" => sub { substr($_, 99999, 0) = substr $_, $middle, 262144 },
 		"a hole" => sub { substr($_, $middle, 1000000) = "\0" x 1000000 },
+		"one half new, small changes in the other" => sub {
+			substr($_, 0, $middle) = fresh($middle);
+			for my $n (0 .. $middle / 8192 - 1) { substr($_, $middle + $n * 8192, 100) = fresh(100) }
+		},
 		"something else" => sub { $_ = fresh($size) },
 		"zeros" => sub { $_ = "\0" x $size },
 	);
@@ -181,7 +185,7 @@ edits() {
 			*swapped | "a block in two places" | "twice the file") max=$((16 * little)) ;;
 			# That is how many zeros come.
 			"a hole") max=$((1000000 + little)) ;;
-			"something else" | zeros) max=$((size + size / 64)) ;;
+			"something else" | zeros | "one half"*) max=$((size + size / 64)) ;;
 		esac
 		edited "$kind" "5 MiB" "$max"
 	done < <(edit list "$T/five")
@@ -190,6 +194,8 @@ edits() {
 		edited "$kind" "40 MiB" $((little + 20000))
 		older "$T/dst/file"
 	done
+	# What is like the old file is found soon behind what is not, however late the answers come.
+	edited "one half new, small changes in the other" "40 MiB" 30000000
 	# And what could not be described costs no more than the file.
 	start_over "$T/five"
 	edit "something else" "$T/src/file"
