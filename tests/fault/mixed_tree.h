@@ -23,7 +23,7 @@ void mixed_tree_change(const struct scene *scene, unsigned directory);
 
 /*
  * Fail the test unless the destination is like the source. changing: files that were changed meanwhile
- * may be old; but one that looks like its source (size, time) is like it.
+ * may be old, or missing; but one that looks like its source (size, time) is like it.
  */
 void mixed_tree_compare(const struct scene *scene, bool changing);
 
