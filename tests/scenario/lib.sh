@@ -33,7 +33,6 @@ LIMIT=${LADE_TEST_LIMIT:-120}
 
 clean_up() {
 	local pid mount
-	# Trees of the tests hold directories without permissions.
 	for pid in ${own_pids[@]+"${own_pids[@]}"}; do
 		kill -KILL "$pid" 2>/dev/null
 	done
@@ -42,11 +41,16 @@ clean_up() {
 		[ -z "$mount" ] || umount -l "$mount"
 	done
 	cd /
-	chmod -R u+rwX "$T" 2>/dev/null
-	rm -rf "$T"
+	remove_trees "$T"
 }
 trap clean_up EXIT
 trap 'exit 130' INT TERM HUP
+
+# remove_trees DIR...: as rm -rf, for any user: trees of the tests hold directories that may not be written to.
+remove_trees() {
+	chmod -R u+rwX "$@" 2>/dev/null
+	rm -rf "$@"
+}
 
 finish() {
 	tap_plan
