@@ -53,6 +53,7 @@ struct lade_recv_gap {
 	uint32_t len;
 	uint64_t old_off;             /* the caller's: where the old bytes are */
 	uint32_t old_len, block_len;  /* what the signature covers, and in blocks of how many bytes */
+	bool probe;                   /* the caller's: its patch tells whether signatures pay */
 };
 
 struct lade_recv_event {

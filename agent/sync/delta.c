@@ -323,6 +323,12 @@ struct todo {
 	struct lade_recv_event verdict;
 };
 
+/* True if another piece may be looked at: all that is asked for because of it may be kept, and it is known how to ask. */
+static bool may_go_on(const struct delta *delta)
+{
+	return !delta->ask_count && delta->piece_count < DELTA_PIECES_MAX && lade_worth_known(&delta->worth);
+}
+
 /* False if there is nothing to do; then it is idle. */
 static bool next_todo(struct lade_receiver *receiver, struct delta *delta, struct todo *todo)
 {
@@ -337,8 +343,7 @@ static bool next_todo(struct lade_receiver *receiver, struct delta *delta, struc
 	todo->ask = delta->ask_count && !delta->stalled && !todo->hopeless;
 	if (!todo->settled)
 		todo->news = unhang(&delta->news);
-	if (!todo->settled && !todo->news &&
-	    (todo->hopeless || (!delta->ask_count && delta->piece_count < DELTA_PIECES_MAX)))
+	if (!todo->settled && !todo->news && (todo->hopeless || may_go_on(delta)))
 		todo->news = unhang(&delta->said);
 	more = todo->settled || todo->news || todo->ask || (todo->hopeless && delta->piece_count);
 	if (session->failed)

@@ -18,10 +18,6 @@
 #define SHIFT_MAX (64u << 10)
 /* Gaps without old bytes that are shorter are answered in memory; longer ones are moved. */
 #define LITERAL_LEAST (64u << 10)
-/* The last patches are those of so many new bytes. */
-#define RECENT (4u << 20)
-/* One gap in so many is tried by signature where signatures have not paid. */
-#define DULL_PERIOD 8u
 
 static_assert(LADE_GAP_MAX + SHIFT_MAX + 2 * SLACK <= LADE_GAP_OLD_MAX, "the old bytes of a part fit");
 
@@ -85,18 +81,29 @@ static struct lade_recv_gap part_of(const struct gap *gap, uint64_t start, uint6
 	};
 }
 
+/* How to ask for len bytes of the gap. What is short is answered in memory either way. */
+static enum lade_worth_choice choice_for(struct delta *delta, uint64_t len, uint64_t old_len)
+{
+	if (len < LITERAL_LEAST)
+		return LADE_WORTH_SIGN;
+	return old_len ? lade_worth_choose(&delta->worth) : LADE_WORTH_PLAIN;
+}
+
 /* Ask for the first len bytes of the gap, in parts. */
 static bool split(struct delta *delta, uint64_t len, uint64_t old_len, bool bounded)
 {
+	enum lade_worth_choice choice = choice_for(delta, len, old_len);
 	const struct gap *gap = &delta->gap;
 	bool added = true;
 
-	if ((!old_len || (delta->dull && delta->dull++ % DULL_PERIOD)) && len >= LITERAL_LEAST)
+	if (choice == LADE_WORTH_PLAIN)
 		return add_literal(delta, gap->off, len);
 	for (uint64_t start = 0; start < len && added; start += LADE_GAP_MAX) {
 		uint64_t end = len - start < LADE_GAP_MAX ? len : start + LADE_GAP_MAX;
-		const struct lade_recv_gap ask = part_of(gap, start, end, old_len, bounded);
+		struct lade_recv_gap ask = part_of(gap, start, end, old_len, bounded);
 
+		/* The first part stands for all of them. */
+		ask.probe = choice == LADE_WORTH_PROBE && !start;
 		added = add_ask(delta, &ask);
 	}
 	return added;
@@ -238,20 +245,6 @@ void lade_delta_ask(struct lade_receiver *receiver, struct delta *delta, struct 
 
 /* ---- patches ---- */
 
-/* See whether signatures pay: if seven eighths of what they are for comes as literals, they do not. */
-static void weigh(struct delta *delta, uint64_t made, uint64_t literal)
-{
-	delta->patched_len += made;
-	delta->literal_len += literal;
-	if (delta->patched_len < RECENT / 4)
-		return;
-	delta->dull = delta->literal_len > delta->patched_len / 8 * 7 ? (delta->dull ? delta->dull : 1) : 0;
-	if (delta->patched_len >= RECENT) {
-		delta->patched_len /= 2;
-		delta->literal_len /= 2;
-	}
-}
-
 /* [packed] The operations of a patch. An empty slice: they are no such thing, or there is no memory (*error_out). */
 static struct lade_slice ops_of(const struct news *news, struct workspace *space, int *error_out)
 {
@@ -306,7 +299,7 @@ int lade_delta_take_patch(struct lade_receiver *receiver, struct delta *delta, c
 		lade_session_fail(&receiver->session, &fault);
 		return DELTA_GOES_ON;
 	}
-	weigh(delta, gap->len, ops.len);
+	lade_worth_weigh(&delta->worth, gap->len, ops.len, gap->probe);
 	error = lade_delta_write_missing(delta, gap->off, gap->len, fresh);
 	if (!error)
 		return lade_delta_filled(receiver, delta, gap->off, gap->len, fresh, space);

@@ -12,6 +12,7 @@
 #include "agent/sync/basis.h"
 #include "agent/sync/chunk_index.h"
 #include "agent/sync/receiver_internal.h"
+#include "agent/sync/worth.h"
 
 /*
  * Pieces that lack something, of one file. They have at least a gap each, or are tiny: a sender of such is made to wait, rather
@@ -97,8 +98,7 @@ struct delta {
 	size_t noted_count, noted_capacity;
 	uint64_t noted_to;
 	struct lade_index_place index_likely; /* where what was found in the index would go on */
-	uint64_t patched_len, literal_len; /* of the last patches: what they made, and of how much */
-	unsigned dull;                  /* signatures have not paid lately; counts gaps since */
+	struct lade_worth worth;        /* of signatures */
 };
 
 /* The outcome of work on a file. What goes wrong with it is reported where that is found, and makes it hopeless. */

@@ -10,24 +10,27 @@
 #include <string.h>
 #include <unistd.h>
 
-void lade_incoming_free(struct incoming *file)
+void lade_incoming_discard(struct incoming *file, struct lade_temporary *temporary)
 {
-	struct lade_fault fault;
 	int fd;
 
+	if (temporary->fd < 0)
+		return;
+	if (lade_directory_pin(file->directory, &fd, NULL) == 0) {
+		lade_temporary_discard(temporary, fd);
+		lade_directory_unpin(file->directory);
+	} else {
+		close(temporary->fd);
+		temporary->fd = -1;
+	}
+}
+
+void lade_incoming_free(struct incoming *file)
+{
 	if (!file)
 		return;
-	if (file->temporary.fd >= 0 || file->kept.fd >= 0) {
-		if (lade_directory_pin(file->directory, &fd, &fault) == 0) {
-			lade_temporary_discard(&file->temporary, fd);
-			lade_temporary_discard(&file->kept, fd);
-			lade_directory_unpin(file->directory);
-		}
-		if (file->temporary.fd >= 0)
-			close(file->temporary.fd);
-		if (file->kept.fd >= 0)
-			close(file->kept.fd);
-	}
+	lade_incoming_discard(file, &file->temporary);
+	lade_incoming_discard(file, &file->kept);
 	lade_delta_free(file->delta);
 	free(file->moved_from);
 	lade_directory_unref(file->directory);

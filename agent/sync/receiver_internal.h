@@ -245,6 +245,9 @@ int lade_incoming_open(struct lade_receiver *receiver, struct incoming *file, ui
 /* Give the file its length, metadata and name. False: it could not be, and why has been reported. */
 bool lade_incoming_commit(struct lade_receiver *receiver, struct incoming *file, uint32_t attempt);
 
+/* Remove one of file's temporaries; where its directory cannot be had any more it is only closed. Nothing, if it is not open. */
+void lade_incoming_discard(struct incoming *file, struct lade_temporary *temporary);
+
 /* Remove the temporaries of file and free it. NULL does nothing. */
 void lade_incoming_free(struct incoming *file);
 

@@ -22,16 +22,14 @@ static void tell_of(struct lade_receiver *receiver, const struct incoming *file,
 static void try_again(struct lade_receiver *receiver, struct incoming *file, const struct lade_recv_event *event)
 {
 	struct lade_recv_source source;
-	int fd;
 
 	if (event->whole) {
 		file->kept = file->temporary;
 		file->kept_mtime = file->metadata.mtime;
 		file->kept_size = file->size;
 		file->temporary.fd = -1;
-	} else if (file->temporary.fd >= 0 && lade_directory_pin(file->directory, &fd, NULL) == 0) {
-		lade_temporary_discard(&file->temporary, fd);
-		lade_directory_unpin(file->directory);
+	} else {
+		lade_incoming_discard(file, &file->temporary);
 	}
 	if (file->delta)
 		lade_delta_reset(file->delta);
@@ -48,7 +46,6 @@ static void try_again(struct lade_receiver *receiver, struct incoming *file, con
 static bool commit_changed(struct lade_receiver *receiver, struct incoming *file, const struct lade_recv_event *event)
 {
 	bool fails = receiver->keep.options & LADE_OPTION_FAIL_CHANGED;
-	int fd;
 
 	if (!event->whole && file->kept.fd < 0) {
 		tell_of(receiver, file, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, "transfer",
@@ -56,15 +53,9 @@ static bool commit_changed(struct lade_receiver *receiver, struct incoming *file
 		return false;
 	}
 	if (!event->whole) {
-		if (file->temporary.fd >= 0 && lade_directory_pin(file->directory, &fd, NULL) == 0) {
-			lade_temporary_discard(&file->temporary, fd);
-			lade_directory_unpin(file->directory);
-		}
+		lade_incoming_discard(file, &file->temporary);
 		file->temporary = file->kept;
 		file->kept.fd = -1;
-		/* What is known of the last attempt is not about the copy. */
-		if (file->delta)
-			lade_delta_reset(file->delta);
 		/* What this attempt has found in the old content is not about the copy. */
 		if (file->delta)
 			lade_delta_reset(file->delta);

@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "chunker/delta.h"
+
 static void take_entry(struct sink *sink, const struct lade_msg_entry *entry)
 {
 	struct lade_msg_want want = { sink->file_count, sink->entries++ };
@@ -25,7 +27,11 @@ static void take_entry(struct sink *sink, const struct lade_msg_entry *entry)
 	file->size = entry->size;
 	file->content = calloc(1, entry->size);
 	assert_non_null(file->content);
-	lade_put_want(&sink->peer->out, &want);
+	file->described = sink->cut_class && file->size > SINK_SMALL_MAX;
+	if (file->described)
+		lade_put_want_recipe(&sink->peer->out, &(struct lade_msg_want_recipe){ want.slot, want.index, sink->cut_class });
+	else
+		lade_put_want(&sink->peer->out, &want);
 	peer_say(sink->peer);
 }
 
@@ -38,14 +44,16 @@ static void settle(struct sink *sink, uint32_t slot)
 
 	if (!file->ended || file->outstanding || file->settled)
 		return;
-	if (file->changed && (file->attempts == 0 || (file->next_off == 0 && file->size && file->attempts < 4))) {
+	if ((file->changed || (file->described && file->aborted)) && !file->gone &&
+	    (file->attempts == 0 || (file->next_off == 0 && file->size && file->attempts < 4))) {
 		/* Another attempt, of another size perhaps; only the last content counts. */
 		file->attempts++;
-		file->ended = file->changed = file->damaged = false;
+		file->ended = file->changed = file->aborted = file->damaged = false;
 		free(file->content);
 		file->content = calloc(1, file->new_size + 1);
 		file->size = file->new_size;
 		file->next_off = 0;
+		file->piece_count = 0;
 		lade_put_want_again(&sink->peer->out, &again);
 	} else {
 		file->settled = true;
@@ -69,6 +77,25 @@ static void differs(struct sink *sink, uint32_t slot, uint64_t off, uint32_t len
 	file->outstanding++;
 	lade_put_want_run(&sink->peer->out, &want);
 	peer_say(sink->peer);
+}
+
+/* The range has come: judge the piece that it is of, if that lacks nothing else. */
+static void filled(struct sink *sink, uint32_t slot, uint64_t off, uint32_t len)
+{
+	struct sink_file *file = &sink->files[slot];
+	uint8_t digest[LADE_DIGEST_LEN];
+
+	for (unsigned i = 0; i < file->piece_count; i++) {
+		struct sink_piece *piece = &file->pieces[i];
+
+		if (off < piece->off || off >= piece->off + piece->len || !piece->missing)
+			continue;
+		assert_true(len <= piece->missing);
+		piece->missing -= len;
+		lade_digest(&sink->peer->key, file->content + piece->off, piece->len, digest);
+		if (!piece->missing && !lade_digest_equal(digest, piece->digest))
+			differs(sink, slot, piece->off, piece->len);
+	}
 }
 
 static bool take_run(struct sink *sink, const struct lade_msg_run *run)
@@ -95,14 +122,63 @@ static bool take_run(struct sink *sink, const struct lade_msg_run *run)
 	lade_digest(&sink->peer->key, file->content + run->off, run->len, digest);
 	if (!lade_digest_equal(digest, run->digest))
 		differs(sink, run->slot, run->off, run->len);
+	else if (file->described)
+		filled(sink, run->slot, run->off, run->len);
 	settle(sink, run->slot);
 	return true;
+}
+
+/* Ask for all of a piece: its parts by turns in one way and the other. */
+static void ask_for(struct sink *sink, uint32_t slot, const struct sink_piece *piece)
+{
+	struct sink_file *file = &sink->files[slot];
+	uint32_t len;
+
+	for (uint32_t off = 0; off < piece->len && !file->damaged; off += len) {
+		len = piece->len - off < LADE_GAP_MAX ? piece->len - off : LADE_GAP_MAX;
+		if (off / LADE_GAP_MAX % 2)
+			lade_put_want_run(&sink->peer->out, &(struct lade_msg_want_run){ slot, piece->off + off, len });
+		else
+			lade_put_want_gap(&sink->peer->out, &(struct lade_msg_want_gap){
+				.slot = slot, .off = piece->off + off, .len = len, .block_len = LADE_BLOCK_MIN });
+		file->outstanding++;
+	}
+	peer_say(sink->peer);
+}
+
+static void take_recipe(struct sink *sink, const struct lade_msg_recipe *recipe)
+{
+	struct sink_file *file = &sink->files[recipe->slot];
+	struct sink_piece *piece = &file->pieces[file->piece_count++];
+
+	assert_true(file->described && file->piece_count <= SINK_PIECES_MAX);
+	assert_true(recipe->off == file->next_off && recipe->len && recipe->off + recipe->len <= file->size);
+	file->next_off += recipe->len;
+	*piece = (struct sink_piece){ recipe->off, recipe->len, recipe->len, { 0 } };
+	memcpy(piece->digest, recipe->digest, LADE_DIGEST_LEN);
+	if (!sink->late)
+		ask_for(sink, recipe->slot, piece);
+}
+
+static void take_patch(struct sink *sink, const struct lade_msg_patch *patch)
+{
+	struct sink_file *file = &sink->files[patch->slot];
+
+	assert_true(file->outstanding > 0 && patch->off + patch->len <= file->next_off);
+	if (sink->hook)
+		sink->hook(sink, file, patch->off);
+	file->outstanding--;
+	file->patches++;
+	assert_int_equal(lade_patch_apply(patch->ops, lade_slice(NULL, 0), LADE_BLOCK_MIN, file->content + patch->off,
+					  patch->len), 0);
+	filled(sink, patch->slot, patch->off, patch->len);
+	settle(sink, patch->slot);
 }
 
 /* A RUN_ABORT answers all that was asked for. */
 static void take_abort(struct sink *sink, uint32_t slot)
 {
-	sink->files[slot].damaged = true;
+	sink->files[slot].damaged = sink->files[slot].aborted = true;
 	sink->files[slot].outstanding = 0;
 	settle(sink, slot);
 }
@@ -115,6 +191,11 @@ static void take_file_end(struct sink *sink, const struct lade_msg_file_end *end
 	file->ended = true;
 	file->changed = end->changed;
 	file->new_size = end->size;
+	for (unsigned i = 0; sink->late && i < file->piece_count; i++) {
+		if (sink->hook)
+			sink->hook(sink, file, file->pieces[i].off);
+		ask_for(sink, end->slot, &file->pieces[i]);
+	}
 	settle(sink, end->slot);
 }
 
@@ -155,6 +236,12 @@ static bool take(struct sink *sink, const struct lade_message *message)
 		return true;
 	case LADE_MSG_RUN:
 		return take_run(sink, &message->run);
+	case LADE_MSG_RECIPE:
+		take_recipe(sink, &message->recipe);
+		return true;
+	case LADE_MSG_PATCH:
+		take_patch(sink, &message->patch);
+		return true;
 	case LADE_MSG_RUN_ABORT:
 		take_abort(sink, message->run_abort.slot);
 		return true;

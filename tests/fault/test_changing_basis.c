@@ -348,7 +348,8 @@ static uint64_t chunk_at(const struct lade_run_key *key, uint64_t off, uint32_t 
 	return at;
 }
 
-#define GAP 3000u
+/* With two of these the new file is not too small a part of the old one to be described, however short its chunks are. */
+#define GAP (LEN / 64)
 
 /*
  * The second piece has a chunk that is in the old file's list, but no longer in the file: all of the piece is asked for, and
@@ -408,6 +409,105 @@ static void test_late_patch(void **state)
 	scene_check_file(&scene, "old", new_content, composition.len);
 	scene_check(&scene);
 	lade_writer_fini(&composition.list);
+}
+
+/* ---- gaps that wait ---- */
+
+/* Old files of which one chunk is not too small a part. */
+#define SHORT_LEN (LEN / 16)
+
+/* A server that asks for one gap at a time. */
+static int serve_one_gap(struct lade_connection *connection, void *context)
+{
+	const struct lade_session_limits limits = { .want_gaps = 1 };
+
+	(void)context;
+	return lade_sync_serve(connection, NULL, &limits);
+}
+
+/* Say all of a file: a byte that is nowhere, and a chunk of the old file. */
+static void say_gap(struct describer *describer)
+{
+	const struct lade_recipe_chunk nowhere = { 1, 1 };
+	struct lade_recipe_chunk chunk = { .len = (uint32_t)describer->size - 1 };
+	uint8_t digest[LADE_DIGEST_LEN];
+	struct lade_writer chunks;
+
+	lade_digest(&describer->peer->key, describer->data + 1, chunk.len, digest);
+	chunk.name = lade_chunk_name(digest);
+	lade_writer_init(&chunks, LADE_RECIPE_MAX);
+	lade_recipe_put(&chunks, &nowhere);
+	lade_recipe_put(&chunks, &chunk);
+	describer_put_bare(describer, 0, 1 + chunk.len, describer->data, lade_slice(chunks.data, chunks.len));
+	describer->off = describer->size;
+	describer_say_rest(describer, PIECE);
+	lade_writer_fini(&chunks);
+}
+
+/* Say that the file is another one now, and then that it is gone. */
+static void say_gone(struct describer *describer)
+{
+	struct peer *peer = describer->peer;
+	struct lade_message message;
+
+	lade_put_run_abort(&peer->out, &(struct lade_msg_run_abort){ describer->slot, 0, 1 });
+	peer_say(peer);
+	assert_true(peer_hear_type(peer, LADE_MSG_WANT_AGAIN, &message));
+	assert_int_equal(message.want_again.slot, describer->slot);
+	lade_put_file_gone(&peer->out, &(struct lade_msg_file_gone){ describer->slot, 2 });
+	peer_say(peer);
+	assert_true(peer_hear_type(peer, LADE_MSG_ACK, &message));
+	assert_int_equal(message.ack.slot, describer->slot);
+}
+
+/*
+ * One file has asked for its gap, which is all that may be asked for; three wait for the answer, and the last of these is
+ * given up meanwhile: it waits no more. What is heard of it lets the first of them try, so it is the second that stands
+ * in front of it then.
+ */
+static void test_given_up_in_waiting(void **state)
+{
+	enum { ASKING, TRYING, WAITING, GIVEN_UP, FILE_COUNT };
+	static const char *const names[] = { "asking", "trying", "waiting", "withdrawn" };
+	struct describer describers[FILE_COUNT];
+	static uint8_t content[SHORT_LEN];
+	struct lade_message message;
+	struct peer peer;
+	uint64_t off;
+	uint32_t len;
+
+	(void)state;
+	peer_start_with(&peer, LADE_CONNECTION_PIPES, serve_one_gap, NULL);
+	peer_hello(&peer);
+	off = chunk_at(&peer.key, SHORT_LEN / 2, &len);
+	memcpy(content + 1, old_content + off, len);
+	content[0] = (uint8_t)~content[1];
+	peer_open(&peer, PEER_RECEIVES, ATTACK_OPTIONS, scene.inside);
+	attack_root(&peer);
+	for (unsigned i = 0; i < FILE_COUNT; i++) {
+		scene_write(&scene, names[i], old_content, SHORT_LEN);
+		attack_file(&peer, names[i], 1 + len);
+	}
+	attack_entries_end(&peer);
+	for (unsigned i = 0; i < FILE_COUNT; i++)
+		describer_init(&describers[i], &peer, i, content, 1 + len);
+	say_gap(&describers[ASKING]);
+	assert_true(peer_hear_type(&peer, LADE_MSG_WANT_GAP, &message));
+	assert_int_equal(message.want_gap.slot, describers[ASKING].slot);
+	for (unsigned i = TRYING; i < FILE_COUNT; i++) {
+		say_gap(&describers[i]);
+		rest();
+	}
+	say_gone(&describers[GIVEN_UP]);
+	describer_hear(&describers[ASKING], &message);
+	assert_true(describer_serve(describers, GIVEN_UP));
+	assert_true(peer_finish_session(&peer));
+	/* It is the sender who tells of what is gone. */
+	assert_int_equal(peer_stop(&peer), LADE_EXIT_OK);
+	for (unsigned i = 0; i < GIVEN_UP; i++)
+		scene_check_file(&scene, names[i], content, 1 + len);
+	scene_check_file(&scene, names[GIVEN_UP], old_content, SHORT_LEN);
+	scene_check(&scene);
 }
 
 /* ---- all the time ---- */
@@ -579,6 +679,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_same, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_turned, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_late_patch, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_given_up_in_waiting, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_restless, setup, teardown),
 	};
 	uint32_t seed = 1;

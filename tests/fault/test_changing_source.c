@@ -123,8 +123,8 @@ static void check_others(const struct sink *sink)
 	}
 }
 
-/* One session with a change; the sender's exit status. */
-static int run_session(struct change *change, enum lade_path path, struct sink *sink)
+/* One session with a change; the sender's exit status. The sink has what it is to do, and gets what it heard. */
+static int run_session_into(struct change *change, enum lade_path path, struct sink *sink)
 {
 	struct peer peer;
 	char source[PATH_MAX + 2];
@@ -143,12 +143,20 @@ static int run_session(struct change *change, enum lade_path path, struct sink *
 	peer.path = path;
 	peer_hello(&peer);
 	peer_open(&peer, PEER_SENDS, OPTIONS, source);
-	*sink = (struct sink){ .peer = &peer, .hook = hook, .context = change };
+	sink->peer = &peer;
+	sink->hook = hook;
+	sink->context = change;
 	assert_true(sink_run(sink));
 	status = peer_stop(&peer);
 	assert_true(change->done);
 	check_others(sink);
 	return status;
+}
+
+static int run_session(struct change *change, enum lade_path path, struct sink *sink)
+{
+	*sink = (struct sink){ .peer = NULL };
+	return run_session_into(change, path, sink);
 }
 
 /* Cut at every 64 KiB, to where the sender is, to before it, and to nothing. */
@@ -279,6 +287,75 @@ static void test_replaced_before(void **state)
 	}
 }
 
+/* ---- described ---- */
+
+/* What is at the source now, or NULL; to be freed. */
+static uint8_t *source_now(size_t *len_out)
+{
+	int fd = open(scene_path(&scene, "big"), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	uint8_t *now = malloc(2 * BIG);
+	struct stat st;
+	ssize_t got = fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode) ? -1 : read(fd, now, 2 * BIG);
+
+	if (fd >= 0)
+		close(fd);
+	if (got >= 0) {
+		*len_out = (size_t)got;
+		return now;
+	}
+	free(now);
+	return NULL;
+}
+
+/*
+ * Changed while it is described, or when the answers to what was asked for are under way: what arrives is what was there
+ * first, or what is there now, but nothing in between. state: gaps are asked for late, and more is in flight then.
+ */
+static void test_described(void **state)
+{
+	static const struct change kinds[] = {
+		{ "cut", cut, 0, BIG / 3, false }, { "cut to nothing", cut, 0, 0, false },
+		{ "cut a little", cut, 0, BIG - 1, false }, { "grow", grow, 0, 0, false },
+		{ "rewrite", rewrite, 0, 0, false }, { "rewrite the end", rewrite, 0, BIG - STEP, false },
+		{ "vanish", vanish, 0, 0, false }, { "become a FIFO", become_fifo, 0, 0, false },
+		{ "become a symlink", become_symlink, 0, 0, false },
+		{ "become a directory", become_directory, 0, 0, false },
+	};
+	bool late = *(const bool *)*state;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		for (uint64_t at = 0; at < BIG; at += BIG / 4) {
+			struct sink sink = { .cut_class = LADE_CUT_CLASS_MIN, .late = late };
+			const struct sink_file *big;
+			struct change change = kinds[i];
+			size_t len = 0;
+			uint8_t *now;
+			int status;
+
+			change.at = at;
+			print_message("# %s at %u\n", change.name, (unsigned)at);
+			status = run_session_into(&change, LADE_PATH_AUTO, &sink);
+			big = sink_find(&sink, "big");
+			now = source_now(&len);
+			assert_true(sink_find(&sink, "after")->patches > 0);
+			if (big->gone) {
+				assert_null(now);
+				assert_int_equal(status, LADE_EXIT_VANISHED);
+			} else if (big->damaged) {
+				fail_msg("%s at %u: nothing arrived", change.name, (unsigned)at);
+			} else {
+				assert_int_equal(status, LADE_EXIT_OK);
+				if (big->size != len || !now || memcmp(big->content, now, len)) {
+					assert_int_equal(big->size, BIG);
+					assert_memory_equal(big->content, content, BIG);
+				}
+			}
+			free(now);
+			sink_fini(&sink);
+		}
+	}
+}
+
 /* ---- all of it ---- */
 
 static int setup(void **state)
@@ -300,10 +377,13 @@ int main(void)
 	static enum lade_path paths[] = { LADE_PATH_SENDFILE, LADE_PATH_SPLICE, LADE_PATH_MMAP,
 		LADE_PATH_COPY };
 #define EACH(test, i) { #test, test, setup, teardown, &paths[i] }
+	static bool late[] = { false, true };
 #define ALL(test) EACH(test, 0), EACH(test, 1), EACH(test, 2), EACH(test, 3)
 	const struct CMUnitTest tests[] = {
 		ALL(test_cut), ALL(test_grow), ALL(test_rewrite), ALL(test_replaced),
 			ALL(test_replaced_before),
+		{ "test_described", test_described, setup, teardown, &late[0] },
+		{ "test_described_late", test_described, setup, teardown, &late[1] },
 	};
 
 	for (size_t i = 0; i < sizeof(content); i++)

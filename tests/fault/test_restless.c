@@ -32,6 +32,7 @@
 
 static struct scene scene;
 static uint64_t options;
+static const struct lade_session_limits *limits; /* of both sides */
 static uint8_t content[SIZE];
 
 static const char *file_path(const char *directory, unsigned number)
@@ -57,7 +58,7 @@ static void ignore_item(void *context, const struct lade_msg_item *item)
 static int client(struct lade_connection *connection, enum lade_path path)
 {
 	const struct lade_events events = { .report = ignore_report, .item = ignore_item };
-	struct lade_settings settings = { .options = options, .path = path };
+	struct lade_settings settings = { .options = options, .path = path, .limits = limits };
 	char source[PATH_MAX + 16], *sources[] = { source }, destination[PATH_MAX + 16];
 	struct lade_sync_job job = {
 		.settings = &settings, .events = &events, .connection = connection, .push = true,
@@ -116,7 +117,7 @@ static pid_t start(struct lade_connection ends[2], unsigned which, enum lade_pat
 		lade_connection_close(&ends[!which]);
 		if (lade_sync_setup(NULL))
 			_exit(98);
-		status = which ? lade_sync_serve(&ends[1], NULL, NULL) : client(&ends[0], path);
+		status = which ? lade_sync_serve(&ends[1], NULL, limits) : client(&ends[0], path);
 		_exit(status);
 	}
 	return child;
@@ -223,9 +224,23 @@ static void test_pair(void **state)
 	run(LADE_CONNECTION_PAIR, LADE_PATH_AUTO);
 }
 
+/* From the second session on files have old content: a few at a time, which wait for each other to ask for one thing. */
+static void test_narrow(void **state)
+{
+	static const struct lade_session_limits narrow = {
+		.slots = 4, .described = 4, .want_runs = 1, .want_gaps = 1, .jobs = 1, .descriptors = 1, .bundle = 1,
+		.unanswered = 1, .queue = 1, .entry_credit = 128,
+	};
+
+	(void)state;
+	limits = &narrow;
+	run(LADE_CONNECTION_PIPES, LADE_PATH_AUTO);
+}
+
 static int setup(void **state)
 {
 	(void)state;
+	limits = NULL;
 	scene_make(&scene);
 	return 0;
 }
@@ -245,6 +260,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_tcp_mmap, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tcp_auto, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pair, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_narrow, setup, teardown),
 	};
 
 	for (size_t i = 0; i < sizeof(content); i++)

@@ -47,7 +47,7 @@ static struct scene scene;
 /* ---- the user ---- */
 
 /* Counted on the user's side, in its own process. */
-static unsigned items, reports, directories_seen;
+static unsigned items, reports, restless, directories_seen;
 /* To whoever changes the source, or -1 in a quiet session. */
 static int changer_fd = -1;
 
@@ -67,10 +67,22 @@ static void hear_item(void *context, const struct lade_msg_item *item)
 		abort();
 }
 
+/*
+ * A change takes two steps, the content and then the time. Where they are far apart, because others use the processor, a
+ * session finds the file changed twice and leaves it alone; nothing else may go wrong.
+ */
 static void hear_report(void *context, const struct lade_msg_report *report)
 {
+	static const char kept_changing[] = "the file kept changing";
+	bool is_restless = changer_fd >= 0 && report->reason.len >= sizeof(kept_changing) - 1 &&
+		memcmp(report->reason.data, kept_changing, sizeof(kept_changing) - 1) == 0;
+
 	(void)context;
-	reports += report->severity > LADE_REPORT_WARNING || changer_fd < 0;
+	if (report->severity > LADE_REPORT_WARNING)
+		fprintf(stderr, "# heard: %.*s %.*s: %.*s\n", (int)report->operation.len, report->operation.data,
+			(int)report->subject.len, report->subject.data, (int)report->reason.len, report->reason.data);
+	restless += is_restless;
+	reports += (report->severity > LADE_REPORT_WARNING && !is_restless) || changer_fd < 0;
 }
 
 /* ---- processes ---- */
@@ -94,12 +106,12 @@ static int client(struct lade_connection *connection, const struct trial *trial)
 		abort();
 	status = lade_sync_client(&job, &totals);
 	lade_filter_free(settings.filter);
-	if (status)
-		return status;
 	if (reports)
 		return 97;
-	return changer_fd >= 0 && (items < trial->directories * MIXED_TREE_ITEMS ||
-				   totals.deleted < trial->directories) ? 97 : 0;
+	if (status != (restless ? LADE_EXIT_PARTIAL : 0))
+		return status ? status : 97;
+	return changer_fd >= 0 && (items + restless < trial->directories * MIXED_TREE_ITEMS ||
+				   totals.deleted < trial->directories) ? 97 : status;
 }
 
 static int server(struct lade_connection *connection, const struct trial *trial)
@@ -150,6 +162,7 @@ static pid_t start_changer(int *fd_out)
 
 /* ---- trials ---- */
 
+/* Both sides end as they should, which the client has seen: also with files that were left alone, but in quiet. */
 static void run_session(const struct trial *trial)
 {
 	struct lade_connection ends[2];
@@ -163,8 +176,9 @@ static void run_session(const struct trial *trial)
 	lade_connection_close(&ends[1]);
 	for (unsigned i = 0; i < 2; i++)
 		statuses[i] = scene_wait_for(children[i]);
-	assert_int_equal(statuses[0], 0);
-	assert_int_equal(statuses[1], 0);
+	if (changer_fd < 0 || statuses[0] != LADE_EXIT_PARTIAL)
+		assert_int_equal(statuses[0], 0);
+	assert_int_equal(statuses[1], statuses[0]);
 }
 
 static void stop_changing(void)

@@ -8,6 +8,7 @@
  */
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,64 @@ static void make_small(void)
 static void make_sparse(void)
 {
 	put("source/a", "the beginning\n", 200000);
+}
+
+/* What is at both sides in the targets' sessions, and the same, but for a few bytes, at the other one. */
+static void put_old(const char *path, bool changed)
+{
+	uint8_t content[FUZZ_OLD_LEN];
+	const struct timespec times[2] = { { .tv_sec = 1 + changed }, { .tv_sec = 1 + changed } };
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	fuzz_old_content(content);
+	if (changed) {
+		memset(content + 3000, 0, 50);
+		memmove(content + 15000, content + 14000, FUZZ_OLD_LEN - 15000);
+	}
+	if (fd < 0 || write(fd, content, FUZZ_OLD_LEN) != FUZZ_OLD_LEN || futimens(fd, times) || close(fd))
+		abort();
+}
+
+/* "o" has the number that it has in the targets' sessions. */
+static void make_recipe_of(bool changed)
+{
+	put("source/a", "old content\n", 12);
+	if (symlink("a", "source/c") || symlink("a", "source/l"))
+		abort();
+	put_old("source/o", changed);
+	put_old("destination/o", !changed);
+}
+
+/* For the receiver: its old file is the one that it has there. */
+static void make_recipe(void)
+{
+	make_recipe_of(true);
+}
+
+/* For the sender: so is its source. */
+static void make_recipe_source(void)
+{
+	make_recipe_of(false);
+}
+
+/* The same content: nothing is asked for. */
+static void make_recipe_same(void)
+{
+	make_recipe_of(true);
+	if (unlink("source/o"))
+		abort();
+	put_old("source/o", false);
+}
+
+/* A hole within, and nothing else that is new. */
+static void make_recipe_hole(void)
+{
+	int fd;
+
+	make_recipe_same();
+	fd = open("source/o", O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || ftruncate(fd, 8192) || ftruncate(fd, FUZZ_OLD_LEN) || close(fd))
+		abort();
 }
 
 static void make_links(void)
@@ -182,6 +241,8 @@ int main(int argc, char **argv)
 		{ "small_files", 0x00, make_small }, { "small_files_delete", 0x01, make_small },
 		{ "dry_run", 0x20, make_small },     { "sparse_run", 0x00, make_sparse },
 		{ "checksum", 0x10, make_sparse },   { "hard_links", 0x00, make_links },
+		{ "recipe", 0x00, make_recipe },     { "recipe_source", 0x00, make_recipe_source },
+		{ "recipe_same", 0x00, make_recipe_same }, { "recipe_hole", 0x00, make_recipe_hole },
 	};
 	char corpora[4096], scratch[] = "/tmp/lade-seeds-XXXXXX";
 

@@ -3,8 +3,8 @@
  * every session ends by itself; one that does not is killed by a timer (not alarm(2),
  * which is libFuzzer's).
  *
- * What the peer says goes out frame by frame: in front of the first that carries data it
- * waits a moment for an answer, because what nobody has asked for yet is refused.
+ * What the peer says goes out frame by frame: in front of the first that carries data, and of each that
+ * answers or judges some, it waits a moment for an answer, because what nobody has asked for yet is refused.
  */
 #include "tests/fuzz/session.h"
 
@@ -118,6 +118,26 @@ static bool same(const struct stat *before, const char *name)
 		memcmp(&st.st_ctim, &before->st_ctim, sizeof(st.st_ctim)) == 0;
 }
 
+void fuzz_old_content(uint8_t out[FUZZ_OLD_LEN])
+{
+	uint32_t state = 1;
+
+	for (size_t i = 0; i < FUZZ_OLD_LEN; i++) {
+		state = state * 1664525u + 1013904223u;
+		out[i] = (uint8_t)(state >> 24);
+	}
+}
+
+static void put_old(const char *path)
+{
+	uint8_t content[FUZZ_OLD_LEN];
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	fuzz_old_content(content);
+	if (fd < 0 || write(fd, content, FUZZ_OLD_LEN) != FUZZ_OLD_LEN || close(fd))
+		abort();
+}
+
 /* What is there before a session: files, a directory, symlinks that lead outside. */
 static void make_inside(struct fuzz_session *session)
 {
@@ -131,6 +151,8 @@ static void make_inside(struct fuzz_session *session)
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 	if (fd < 0 || write(fd, "old content\n", 12) != 12 || close(fd))
 		abort();
+	snprintf(path, sizeof(path), "%s/o", session->inside);
+	put_old(path);
 	snprintf(path, sizeof(path), "%s/d", session->inside);
 	if (mkdir(path, 0755))
 		abort();
@@ -153,6 +175,14 @@ static size_t frame_len(const uint8_t *data, size_t size, bool *carries_out)
 	if (size >= LADE_FRAME_HEADER_LEN)
 		len = LADE_FRAME_HEADER_LEN + (uint64_t)lade_get_le32(data) + lade_get_le32(data + 4);
 	return len < size ? (size_t)len : size;
+}
+
+/* True if the frame begins with what is only allowed when something has been heard. */
+static bool answers(const uint8_t *data, size_t size)
+{
+	uint8_t type = size > LADE_FRAME_HEADER_LEN ? data[LADE_FRAME_HEADER_LEN] : 0;
+
+	return type == LADE_MSG_PATCH || type == LADE_MSG_WANT_GAP || type == LADE_MSG_WANT_RUN || type == LADE_MSG_ACK;
 }
 
 /* Drop what has come; wait for it at most timeout_ms. False at the end. */
@@ -196,7 +226,7 @@ static void *play(void *argument)
 
 	for (size_t said = 0, len; going && said < session->size; said += len) {
 		len = frame_len(session->data + said, session->size - said, &carries);
-		if (carries && !waited)
+		if (carries && (!waited || answers(session->data + said, session->size - said)))
 			going = drop(session->peer_fd, PATIENCE_MS);
 		/* A late answer: the end is said after the last of them. */
 		waited = carries && session->data[said + LADE_FRAME_HEADER_LEN] != LADE_MSG_END;

@@ -23,6 +23,10 @@ struct fuzz_session {
 	unsigned long thread;
 };
 
+/* "o" inside: of this there is old content, so that it is described; as a source it is what is described. */
+#define FUZZ_OLD_LEN 24000u
+void fuzz_old_content(uint8_t out[FUZZ_OLD_LEN]);
+
 /* For replay.c, see there. */
 extern const unsigned fuzz_places_max;
 

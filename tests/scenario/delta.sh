@@ -47,6 +47,10 @@ cat >"$T/edit" <<'END'
 		},
 		"a block in two places" => sub { substr($_, 99999, 0) = substr $_, $middle, 262144 },
 		"a hole" => sub { substr($_, $middle, 1000000) = "\0" x 1000000 },
+		"one half new, small changes in the other" => sub {
+			substr($_, 0, $middle) = fresh($middle);
+			for my $n (0 .. $middle / 8192 - 1) { substr($_, $middle + $n * 8192, 100) = fresh(100) }
+		},
 		"something else" => sub { $_ = fresh($size) },
 		"zeros" => sub { $_ = "\0" x $size },
 	);
@@ -156,7 +160,7 @@ $(show_run)"
 
 # start_over FILE: that file alone is in $T/src and, older, in $T/dst.
 start_over() {
-	rm -rf "$T/src" "$T/dst"
+	remove_trees "$T/src" "$T/dst"
 	mkdir "$T/src" "$T/dst"
 	cp --sparse=never "$1" "$T/src/file"
 	older "$T/src/file"
@@ -177,11 +181,11 @@ edits() {
 		max=$little
 		case $kind in
 			append | prepend) max=$((20000 + little)) ;;
-			# Chunks end elsewhere in each session, and some lie across the seams: 0.3 MB was the most of 1,500.
+			# Chunks end elsewhere in each session, and some lie across the seams: 0.25 MB was the most of 300.
 			*swapped | "a block in two places" | "twice the file") max=$((16 * little)) ;;
 			# That is how many zeros come.
 			"a hole") max=$((1000000 + little)) ;;
-			"something else" | zeros) max=$((size + size / 64)) ;;
+			"something else" | zeros | "one half"*) max=$((size + size / 64)) ;;
 		esac
 		edited "$kind" "5 MiB" "$max"
 	done < <(edit list "$T/five")
@@ -190,6 +194,8 @@ edits() {
 		edited "$kind" "40 MiB" $((little + 20000))
 		older "$T/dst/file"
 	done
+	# What is like the old file is found soon behind what is not, however late the answers come.
+	edited "one half new, small changes in the other" "40 MiB" 30000000
 	# And what could not be described costs no more than the file.
 	start_over "$T/five"
 	edit "something else" "$T/src/file"
@@ -206,7 +212,7 @@ sizes() {
 		head -c "$size" "$T/five" >"$T/sizes/$size"
 		tail -c "$size" "$T/five" >"$T/sizes/other-$size"
 	done
-	rm -rf "$T/src" "$T/dst"
+	remove_trees "$T/src" "$T/dst"
 	mkdir "$T/src" "$T/dst"
 	for size in 0 1 511 512 513 4095 4096 4097 65535 65536 65537 1048576; do
 		for other in 0 1 511 512 513 4095 4096 4097 65535 65536 65537; do
@@ -237,7 +243,7 @@ sizes() {
 random_edits() {
 	local round
 	for round in 1 2; do
-		rm -rf "$T/src" "$T/dst"
+		remove_trees "$T/src" "$T/dst"
 		perl "$T/random-edits" "$T/dst" "$T/src" 400 $((seed + round))
 		# And holes where there were none, or the other way round.
 		find "$T/src" "$T/dst" -name '*[37]-*' -exec fallocate --dig-holes {} \; 2>/dev/null
@@ -310,7 +316,7 @@ inodes() { find "$T/dst" -type f -size +1k ! -name '*sparse' ! -name all-hole -p
 # Only the metadata of what has not changed is written: the file stays the same one.
 touched() {
 	local before
-	rm -rf "$T/src" "$T/dst"
+	remove_trees "$T/src" "$T/dst"
 	cp -a "$T/one-of-each" "$T/src"
 	cp -a "$T/one-of-each" "$T/dst"
 	find "$T/src" -type f -exec touch -d @1200000000.5 {} +
@@ -351,7 +357,7 @@ linked() {
 	sync_files -a "$T/src/" "$T/dst/"
 	check "$label: a name of a linked file" cmp "$T/src/file" "$T/dst/file"
 	check "$label: the other name keeps the old content" cmp "$T/five" "$T/dst/other"
-	rm -rf "$T/src" "$T/dst"
+	remove_trees "$T/src" "$T/dst"
 	mkdir "$T/src"
 	cp "$T/five" "$T/src/a"
 	ln "$T/src/a" "$T/src/b"
@@ -431,7 +437,7 @@ dry_run() {
 
 # many_changes: 2,000 files, most changed, some new, some gone.
 many_changes() {
-	rm -rf "$T/src" "$T/dst"
+	remove_trees "$T/src" "$T/dst"
 	perl -e '
 		my ($src, $dst) = @ARGV;
 		sub spew { my ($file, $text, $time) = @_; open my $f, ">:raw", $file or die "$file: $!"; print $f $text; close $f; utime $time, $time, $file }
@@ -521,7 +527,7 @@ done
 # -i beside rsync, for a file under each kind of change.
 if have rsync; then
 	changes() {
-		rm -rf "$T/src" "$T/dst"
+		remove_trees "$T/src" "$T/dst"
 		mkdir "$T/src"
 		for name in content size time mode time-mode content-mode same small empty emptied filled; do
 			head -c 30000 "$T/five" >"$T/src/$name"

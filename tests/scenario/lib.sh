@@ -33,7 +33,6 @@ LIMIT=${LADE_TEST_LIMIT:-120}
 
 clean_up() {
 	local pid mount
-	# Trees of the tests hold directories without permissions.
 	for pid in ${own_pids[@]+"${own_pids[@]}"}; do
 		kill -KILL "$pid" 2>/dev/null
 	done
@@ -42,11 +41,16 @@ clean_up() {
 		[ -z "$mount" ] || umount -l "$mount"
 	done
 	cd /
-	chmod -R u+rwX "$T" 2>/dev/null
-	rm -rf "$T"
+	remove_trees "$T"
 }
 trap clean_up EXIT
 trap 'exit 130' INT TERM HUP
+
+# remove_trees DIR...: as rm -rf, for any user: trees of the tests hold directories that may not be written to.
+remove_trees() {
+	chmod -R u+rwX "$@" 2>/dev/null
+	rm -rf "$@"
+}
 
 finish() {
 	tap_plan
@@ -226,16 +230,18 @@ untouched() {
 # no_leftovers NAME DIR: no temporary of ours stays in a tree.
 no_leftovers() { report "$1" "$(find "$2" -name '.lade.*' -print | head -n 10)"; }
 
-# file_of_size FILE SIZE: content that differs from file to file and does not compress to nothing.
+# file_of_size FILE SIZE: content that differs from file to file and does not compress to nothing. It does not repeat
+# itself either: what does is cut by its period, in a phase of its own behind every change. So each piece is a block
+# that lies over itself, every time at another distance.
 file_of_size() {
-	perl -e 'my ($seed, $size, $block, $done) = (unpack("%32C*", $ARGV[0]) + 1, $ARGV[1], "", 0);
+	perl -e 'my ($seed, $size, $len) = (unpack("%32C*", $ARGV[0]) + 1, $ARGV[1], 65537);
 		srand $seed;
-		$block .= pack "N", int rand 4294967295 for 1 .. 16384;
-		while ($done < $size) {
-			my $piece = pack("N", $done) . $block;
-			$piece = substr $piece, 0, $size - $done;
-			print $piece;
-			$done += length $piece;
+		my $block = join "", map { chr int rand 256 } 1 .. $len;
+		my $twice = $block x 2;
+		for (my $n = 1; $size > 0; $n++) {
+			my $piece = $block ^ substr $twice, 17 * $n % $len, $len;
+			print substr $piece, 0, $size;
+			$size -= $len;
 		}' "$1" "$2" >"$1"
 }
 
