@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct lade_block_key *fixed_key(void)
 {
-	static const struct lade_run_key run_key = { { 0 } };
+	static const struct lade_run_key run_key = { 0 };
 	static struct lade_block_key key;
 
 	if (key.scale == 0)
