@@ -423,6 +423,31 @@ static void test_equal_names(void **state)
 	lade_index_close(index);
 }
 
+/* The only one of them that is still true is found where a search does not begin. */
+static void test_the_first_of_equal_names(void **state)
+{
+	const uint64_t name = 1ull << 47;
+	struct lade_index *index;
+	char path[24];
+
+	(void)state;
+	remove_index();
+	index = open_index();
+	add_one(index, "first", 0, name, 0, 100);
+	index = another_session(index); /* what is there comes before what is new */
+	for (uint64_t n = 1; n < EQUAL; n++) {
+		const struct lade_index_chunk chunks[] = { { name, 0, 100 }, { name_of(n), 100, 100 } };
+
+		snprintf(path, sizeof(path), "file %u", (unsigned)n);
+		add_as(index, path, n, true, chunks, COUNT(chunks));
+	}
+	index = another_session(index);
+	for (uint64_t n = 1; n < EQUAL; n++)
+		lade_index_doubt(index, number_of(index, name_of(n), 100));
+	must_find(index, name, 100, "first", 0, 0);
+	lade_index_close(index);
+}
+
 /* More than are kept in memory: they go to the disk under way, and nothing of them is lost. */
 static void test_more_than_memory_holds(void **state)
 {
@@ -531,6 +556,7 @@ int main(void)
 		cmocka_unit_test(test_many_chunks_of_crowded_names),
 		cmocka_unit_test(test_many_chunks_of_names_that_lie_apart),
 		cmocka_unit_test(test_equal_names),
+		cmocka_unit_test(test_the_first_of_equal_names),
 		cmocka_unit_test(test_more_than_memory_holds),
 		cmocka_unit_test(test_threads),
 	};
