@@ -501,6 +501,38 @@ else
 	skip "a file system that is mounted in it" "cannot mount one here"
 fi
 
+# What is known is not read again; what a run wrote is read by the next one, and by no other.
+start_over
+if small_disk "$T/dst" 32m && mount -o remount,strictatime "$T/dst" 2>/dev/null; then
+	cp -a "$T/src/." "$T/dst/"
+	read_when() { (cd "$T/dst" && stat -c '%n %x' "$@"); }
+	# To compare them would be to read them.
+	run_once() {
+		sync_index "$T/src/" "$T/dst/"
+		report "the $1 run" "$([ "$status" = 0 ] && [ ! -s "$err" ] || show_run)"
+	}
+	sleep 3.2
+	read_when a b/c b/short >"$T/.never"
+	slice 8000000 1500000 >"$T/src/new"
+	run_once first
+	read_when a b/c b/short >"$T/.first"
+	report "it reads what is there" "$(diff --unchanged-line-format='not read: %L' --old-line-format= --new-line-format= \
+		"$T/.never" "$T/.first")"
+	read_when new >"$T/.written"
+	sleep 3.2
+	run_once second
+	read_when a b/c b/short >"$T/.second"
+	report "it does not read that again" "$(differ "$T/.first" "$T/.second")"
+	read_when new >"$T/.settled"
+	check "but what the first one wrote" test "$(cmp -s "$T/.written" "$T/.settled"; echo $?)" = 1
+	run_once third
+	read_when a b/c b/short >"$T/.third"
+	report "it reads none of it" "$(differ "$T/.first" "$T/.third"; read_when new | diff "$T/.settled" -)"
+	drop_disk "$T/dst"
+else
+	skip "what is known is not read again" "cannot mount a file system here"
+fi
+
 # ---- two at once, and one that is killed ----
 
 findings=
