@@ -87,7 +87,7 @@ static const struct lade_option_row rows[] = {
 	     "exit status 24 if a file kept changing"),
 	SWITCH("whole-file", 'W', WHOLE_FILE, BYTES, "send whole files, not what differs (the rule on one host)"),
 	BITS("index", 0, LADE_OPTION_INDEX, BYTES,
-	     "remember what the destination's files consist of, and take from any what a new one has of it"),
+	     "remember the destination's files; send nothing that any of them has"),
 	SWITCH("compress", 'z', COMPRESS, BYTES, "compress what shrinks, as hard as the link is slow"),
 	VALUE("compress-choice", "zc", 0, COMPRESS_CHOICE, "NAME", BYTES,
 	      "zstd (always), auto (as -z) or none"),

@@ -64,6 +64,14 @@ static void hang_record(struct lade_index *index, size_t i)
 	index->table[at] = (uint32_t)i + 1;
 }
 
+void lade_index_hang_records(struct lade_index *index)
+{
+	if (index->table_size)
+		memset(index->table, 0, index->table_size * sizeof(*index->table));
+	for (size_t i = 0; i < index->count && index->table; i++)
+		hang_record(index, i);
+}
+
 static bool widen_table(struct lade_index *index)
 {
 	size_t size = index->table_size ? 2 * index->table_size : FIRST_TABLE_SIZE;
@@ -73,8 +81,7 @@ static bool widen_table(struct lade_index *index)
 	free(index->table);
 	index->table = calloc(size, sizeof(*index->table));
 	index->table_size = index->table ? size : 0;
-	for (size_t i = 0; i < index->count && index->table; i++)
-		hang_record(index, i);
+	lade_index_hang_records(index);
 	return index->table;
 }
 
@@ -199,16 +206,19 @@ int lade_index_add(struct lade_index *index, const char *path, const struct lade
 	return error;
 }
 
-/* Records of this session with a name. Returns how many. */
+/* Records of this session with a name, of files that are live. Returns how many. */
 static size_t recent_records(const struct lade_index *index, uint64_t name, struct index_record *records, size_t most)
 {
 	size_t at = (size_t)name & (index->table_size - 1), count = 0;
 
 	if (!index->table_size)
 		return 0;
-	for (; index->table[at] && count < most; at = (at + 1) & (index->table_size - 1))
-		if (index->records[index->table[at] - 1].name == name)
-			records[count++] = index->records[index->table[at] - 1];
+	for (; index->table[at] && count < most; at = (at + 1) & (index->table_size - 1)) {
+		const struct index_record *record = &index->records[index->table[at] - 1];
+
+		if (record->name == name && index->files[record->file].live)
+			records[count++] = *record;
+	}
 	return count;
 }
 
@@ -226,7 +236,7 @@ bool lade_index_find(struct lade_index *index, const struct lade_recipe_chunk *c
 		const struct index_record *record = &records[i];
 		bool goes_on = likely && record->file == likely->file && record->off == likely->off;
 
-		if (record->len != chunk->len || !index->files[record->file].live || (found && !goes_on))
+		if (record->len != chunk->len || (found && !goes_on))
 			continue;
 		*place_out = (struct lade_index_place){ record->file, record->off };
 		found = true;

@@ -34,8 +34,8 @@ struct lade_index_chunk {
 };
 
 /*
- * Open the index name of the directory (borrowed until it is closed); one that is not there, or that is damaged, is begun
- * with a fresh key. Returns 0, LADE_E_MEMORY or LADE_E_SYSTEM. The caller ends it with lade_index_close().
+ * Open the index name of the directory (borrowed until it is closed); one that is not there, that is damaged, or that may not be
+ * read, is begun with a fresh key. Returns 0, LADE_E_MEMORY or LADE_E_SYSTEM. The caller ends it with lade_index_close().
  */
 int lade_index_open(int directory_fd, const char *name, struct lade_index **index_out, struct lade_fault *fault);
 void lade_index_close(struct lade_index *index);
@@ -69,7 +69,10 @@ char *lade_index_path(struct lade_index *index, uint32_t file, struct lade_stamp
 /* What was said of a file is wrong: nothing more is said of it. */
 void lade_index_doubt(struct lade_index *index, uint32_t file);
 
-/* Write it back, if it changed: a crash leaves the old one. Returns 0, LADE_E_MEMORY or LADE_E_SYSTEM. */
+/*
+ * Write it back, if it changed: a crash leaves the old one. Returns 0, LADE_E_MEMORY or LADE_E_SYSTEM; then it is as it was, and
+ * may be tried again.
+ */
 int lade_index_save(struct lade_index *index, struct lade_fault *fault);
 
 #endif

@@ -149,6 +149,14 @@ static void forget(struct lade_index *index)
 		memset(index->paths, 0, index->paths_size * sizeof(*index->paths));
 }
 
+/* True if what cannot be opened with this error is no index of ours, and makes way for one. */
+static bool is_none(int error)
+{
+	return error == EACCES || /* another user's, in our directory */
+		error == ELOOP || /* a symlink */
+		error == ENXIO;   /* a socket */
+}
+
 int lade_index_load(struct lade_index *index, struct lade_fault *fault)
 {
 	int error, fd = openat(index->directory_fd, index->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
@@ -156,6 +164,8 @@ int lade_index_load(struct lade_index *index, struct lade_fault *fault)
 
 	if (fd < 0 && errno == ENOENT)
 		return LADE_E_ABSENT;
+	if (fd < 0 && is_none(errno))
+		return LADE_E_PROTOCOL;
 	if (fd < 0)
 		return lade_fault_set(fault, LADE_E_SYSTEM, "open index", index->name);
 	error = fstat(fd, &st) || !S_ISREG(st.st_mode) ? LADE_E_PROTOCOL : load(index, fd, (uint64_t)st.st_size);
@@ -237,7 +247,8 @@ size_t lade_index_read_records(const struct lade_index *index, uint64_t name, st
 		if (record.file >= file->file_count)
 			continue;
 		record.file = file->files[record.file];
-		records[count++] = record;
+		if (index->files[record.file].live)
+			records[count++] = record;
 	}
 	return count;
 }
@@ -405,8 +416,6 @@ static void take_over(struct lade_index *index, int fd, uint32_t *files, uint32_
 		fd, HEAD_LEN + head->files_len + LADE_DIGEST_LEN, head->records, files, file_count,
 	};
 	index->count = 0;
-	if (index->table_size)
-		memset(index->table, 0, index->table_size * sizeof(*index->table));
 	index->changed = false;
 }
 
@@ -453,6 +462,8 @@ int lade_index_write(struct lade_index *index, struct lade_fault *fault)
 		take_over(index, kept_fd, files, file_count, &head);
 	else
 		free(files);
+	/* They were sorted, or are on disk now. */
+	lade_index_hang_records(index);
 	free(numbers);
 	lade_writer_fini(&list);
 	lade_writer_fini(&out.bytes);

@@ -54,17 +54,20 @@ struct lade_index {
 /* Add a file (path consumed), in the place of one of the same path. Returns its number, or UINT32_MAX without memory. */
 uint32_t lade_index_add_file(struct lade_index *index, char *path, const struct lade_stamp *stamp, bool settled);
 
+/* The records of this session have other places, or are none: make their table anew. */
+void lade_index_hang_records(struct lade_index *index);
+
 /* ---- chunk_index_file.c ---- */
 
 /*
  * Read the file: key and files; its records stay where they are. Returns 0, LADE_E_ABSENT where there is none, LADE_E_PROTOCOL
- * where it is none of ours or damaged, LADE_E_MEMORY or LADE_E_SYSTEM.
+ * where it is none of ours, damaged, or not for us to read, LADE_E_MEMORY or LADE_E_SYSTEM.
  */
 int lade_index_load(struct lade_index *index, struct lade_fault *fault);
 
 /*
- * Up to most records of the file that have name, into records; numbers of files are those in memory. Returns how many. What cannot be
- * read is not there.
+ * Up to most records of the file that have name and are of files that are live, into records; numbers of files are those in memory.
+ * No more than a page of them is looked at. Returns how many. What cannot be read is not there.
  */
 size_t lade_index_read_records(const struct lade_index *index, uint64_t name, struct index_record *records, size_t most);
 

@@ -90,9 +90,11 @@ static void open_basis(struct lade_receiver *receiver, struct delta *delta, cons
 	    ((file->moved_from || lade_indexed_adopt(receiver, file, news)) && open_moved(receiver, delta))) {
 		/* Other names of it must not change with it, and it must not change with them. */
 		bool single = delta->basis.st.st_nlink == 1;
+		/* What stays where it is may get other times, or something else in its place, before this file is done. */
+		bool ours = !file->moved_from || file->may_move;
 
 		delta->in_place = true;
-		delta->untouched = !delta->resumed && single && (uint64_t)delta->basis.st.st_size == file->size;
+		delta->untouched = ours && !delta->resumed && single && (uint64_t)delta->basis.st.st_size == file->size;
 	}
 	/* To cut what is much longer than the new file would take for ever and find little. */
 	if (delta->basis.fd >= 0 && (uint64_t)delta->basis.st.st_size / LADE_OLD_PARTS_MAX > file->size) {

@@ -182,11 +182,8 @@ static int open_index(struct lade_receiver *receiver, struct lade_fault *fault)
 	struct lade_directory *root = lade_directories_root(receiver->tree);
 	char name[2 * NAME_LEN + 1];
 	struct stat st;
-	int fd, error = lade_state_open("index", &indexed->state_fd, fault);
+	int fd, error = lade_directory_pin(root, &fd, fault);
 
-	if (error)
-		return error;
-	error = lade_directory_pin(root, &fd, fault);
 	if (error)
 		return error;
 	indexed->file_system = lade_stamp_file_system(fd);
@@ -211,10 +208,9 @@ static void say_key(struct lade_receiver *receiver)
 	lade_session_unlock(session);
 }
 
-int lade_indexed_open(struct lade_receiver *receiver, struct lade_fault *fault)
+int lade_indexed_begin(struct lade_receiver *receiver, struct lade_fault *fault)
 {
 	struct indexed *indexed = calloc(1, sizeof(*indexed));
-	int error;
 
 	if (!indexed)
 		return lade_fault_set(fault, LADE_E_MEMORY, "index", NULL);
@@ -223,8 +219,14 @@ int lade_indexed_open(struct lade_receiver *receiver, struct lade_fault *fault)
 	indexed->state_fd = -1;
 	pthread_mutex_init(&indexed->lock, NULL);
 	receiver->indexed = indexed;
-	error = open_index(receiver, fault);
-	if (error)
+	return lade_state_open("index", &indexed->state_fd, fault);
+}
+
+int lade_indexed_open(struct lade_receiver *receiver, struct lade_fault *fault)
+{
+	int error = receiver->indexed ? open_index(receiver, fault) : 0;
+
+	if (error || !receiver->indexed)
 		return error;
 	say_key(receiver);
 	return refresh(receiver, fault);

@@ -74,10 +74,12 @@ int lade_plan_root(struct planner *planner, bool single, struct lade_fault *faul
 	planner->path = calloc(1, planner->path_size);
 	if (!planner->path)
 		return lade_fault_set(fault, LADE_E_MEMORY, "open destination", path);
+	if ((receiver->keep.options & LADE_OPTION_INDEX) && !planner->dry_run && lade_indexed_begin(receiver, fault))
+		return fault->code;
 	error = open_root(planner, *path ? path : ".", single, fault);
 	if (error)
 		return lade_fault_set(fault, error, "open destination", path);
-	if ((receiver->keep.options & LADE_OPTION_INDEX) && !planner->dry_run && lade_indexed_open(receiver, fault))
+	if (lade_indexed_open(receiver, fault))
 		return fault->code;
 	if (receiver->tree)
 		root = lade_directory_ref(lade_directories_root(receiver->tree));

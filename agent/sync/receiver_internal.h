@@ -115,7 +115,7 @@ struct lade_receiver {
 	pthread_mutex_t opening;           /* a described file's temporary may be wanted by the reader and by a worker */
 	atomic_int unnamed;                /* whether temporaries without a name work: 1, -1; 0: not tried yet */
 
-	struct indexed *indexed;           /* with --index, once the destination is open; else NULL */
+	struct indexed *indexed;           /* with --index, from lade_indexed_begin() on; else NULL */
 
 	struct lade_block_key block_key;
 	struct lade_codec *codec; /* these four are the reader's, and made when they are first needed */
@@ -270,13 +270,16 @@ void lade_receiver_settled(struct lade_receiver *receiver, const struct lade_rec
 
 /* ---- indexed.c ---- */
 
+/* Find a place for the index, before anything is made: without one there is no session. Planner's thread. 0, or the fault. */
+int lade_indexed_begin(struct lade_receiver *receiver, struct lade_fault *fault);
+
 /*
  * Open the index of the destination, which is open, and bring it up to date: what is not known is read. Planner's thread, before anything
- * is asked for. 0, or the fault that ends the session.
+ * is asked for. 0, or the fault that ends the session. Does nothing where none was begun, as the others.
  */
 int lade_indexed_open(struct lade_receiver *receiver, struct lade_fault *fault);
 
-/* Write it back. Does nothing without one, as the others. */
+/* Write it back. */
 void lade_indexed_save(struct lade_receiver *receiver);
 void lade_indexed_close(struct lade_receiver *receiver);
 

@@ -506,6 +506,41 @@ static void recipe_in_used_slot(struct peer *peer)
 	want_recipe(peer, 0, ENTRY_OLD, LADE_CUT_CLASS_MIN);
 }
 
+static void recipe_key(struct peer *peer, size_t len)
+{
+	static const uint8_t key[LADE_SECRET_LEN + 1] = { 1 };
+	const struct lade_msg_recipe_key message = { lade_slice(key, len) };
+
+	lade_put_recipe_key(&peer->out, &message);
+}
+
+static void short_recipe_key(struct peer *peer)
+{
+	recipe_key(peer, LADE_SECRET_LEN - 1);
+}
+
+static void no_recipe_key(struct peer *peer)
+{
+	recipe_key(peer, 0);
+}
+
+static void long_recipe_key(struct peer *peer)
+{
+	recipe_key(peer, LADE_SECRET_LEN + 1);
+}
+
+static void recipe_key_twice(struct peer *peer)
+{
+	recipe_key(peer, LADE_SECRET_LEN);
+	recipe_key(peer, LADE_SECRET_LEN);
+}
+
+static void recipe_key_after_want(struct peer *peer)
+{
+	want_recipe(peer, 0, ENTRY_LARGE, LADE_CUT_CLASS_MIN);
+	recipe_key(peer, LADE_SECRET_LEN);
+}
+
 static void gap_of_free_slot(struct peer *peer)
 {
 	want_gap(peer, 0, 100, 0, LADE_BLOCK_MIN, 0);
@@ -560,6 +595,13 @@ static void recipe_credit_twice(struct peer *peer)
 
 	recipe_credit(peer, len);
 	recipe_credit(peer, 1);
+}
+
+/* Recipes were made under the run key: they would not be understood any more. */
+static void recipe_key_after_recipe(struct peer *peer)
+{
+	describe_large(peer);
+	recipe_key(peer, LADE_SECRET_LEN);
 }
 
 static void gap_of_nothing(struct peer *peer)
@@ -965,6 +1007,12 @@ static const struct attack attacks[] = {
 	LIE("a recipe of a directory", recipe_of_directory),
 	LIE("a recipe of what is wanted", recipe_of_wanted),
 	LIE("a recipe in a slot that is in use", recipe_in_used_slot),
+	LIE("a recipe key of 31 bytes", short_recipe_key),
+	LIE("a recipe key of nothing", no_recipe_key),
+	LIE("a recipe key of 33 bytes", long_recipe_key),
+	LIE("a recipe key twice", recipe_key_twice),
+	LIE("a recipe key after a want by recipe", recipe_key_after_want),
+	LIE("a recipe key after a recipe", recipe_key_after_recipe),
 	LIE("a gap of a free slot", gap_of_free_slot),
 	LIE("a gap of a file that is not described", gap_of_sent),
 	LIE("a gap of nothing", gap_of_nothing),

@@ -1,9 +1,9 @@
 /*
  * Makes the seeds of the session targets: runs a sender against a receiver, both with the
- * key of the targets (zeros), and records what each of them says.
+ * key of the targets (zeros), and records what each of them says. And those of the index.
  *
- * usage: make_seeds CORPORA-DIRECTORY; writes fuzz_receiver/, fuzz_sender/ and
- * fuzz_message/.
+ * usage: make_seeds CORPORA-DIRECTORY; writes fuzz_receiver/, fuzz_sender/,
+ * fuzz_message/ and fuzz_index/.
  * Not part of any build; see tests/fuzz/Makemodule.am.
  */
 #include <fcntl.h>
@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/sync/chunk_index.h"
 #include "agent/sync/receiver.h"
 #include "agent/sync/sender.h"
 #include "agent/sync/sync.h"
@@ -192,7 +193,7 @@ static void record(const char *corpora, const struct recording *recording)
 	struct lade_connection sender_ends[2], receiver_ends[2];
 	struct lade_settings settings = { .options = fuzz_session_options(recording->options) };
 	char *sources[] = { (char *)"source/" };
-	struct lade_run_key key = { { 0 } };
+	struct lade_run_key key = { 0 };
 	struct relay relays[2] = { { .bytes = malloc(RECORD_MAX) },
 		{ .bytes = malloc(RECORD_MAX) } };
 	struct lade_sender_job sender = { .settings = &settings, .key = &key, .sources = sources,
@@ -235,6 +236,65 @@ static void record(const char *corpora, const struct recording *recording)
 		abort();
 }
 
+/* ---- the index ---- */
+
+/* files of chunks chunks each; every other chunk is one that all of them have. */
+struct indexed {
+	const char *name;
+	uint8_t mode; /* the first byte of the input, see fuzz_index.c */
+	unsigned files, chunks;
+};
+
+static void fill(struct lade_index *index, const struct indexed *seed)
+{
+	for (unsigned i = 0; i < seed->files; i++) {
+		const struct lade_stamp stamp = { .file_system = 1, .inode = i, .size = 100 * seed->chunks };
+		struct lade_index_chunk chunks[16];
+		struct lade_fault fault;
+		char path[16];
+
+		for (unsigned j = 0; j < seed->chunks; j++)
+			chunks[j] = (struct lade_index_chunk){
+				(j % 2 ? (uint64_t)i * 16 + j : 1) << 36, 100 * j, 100,
+			};
+		snprintf(path, sizeof(path), "d/%u", i);
+		if (lade_index_add(index, path, &stamp, i % 4 != 3, chunks, seed->chunks, &fault))
+			abort();
+	}
+}
+
+/* What is in the file index, behind the mode. */
+static void save_index(const char *corpora, const struct indexed *seed)
+{
+	static uint8_t bytes[65536];
+	char path[4096 + 128];
+	FILE *from = fopen("index", "rb"), *to;
+	size_t len = from ? fread(bytes, 1, sizeof(bytes), from) : 0;
+
+	snprintf(path, sizeof(path), "%s/fuzz_index/%s", corpora, seed->name);
+	to = fopen(path, "wb");
+	if (!len || !to || fputc(seed->mode, to) == EOF || fwrite(bytes, 1, len, to) != len || fclose(to))
+		abort();
+	fclose(from);
+}
+
+static void make_index(const char *corpora, const struct indexed *seed)
+{
+	int directory_fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct lade_index *index;
+	struct lade_fault fault;
+
+	if (lade_index_open(directory_fd, "index", &index, &fault))
+		abort();
+	fill(index, seed);
+	if (lade_index_save(index, &fault))
+		abort();
+	lade_index_close(index);
+	save_index(corpora, seed);
+	if (unlink("index") || close(directory_fd))
+		abort();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct recording recordings[] = {
@@ -244,6 +304,10 @@ int main(int argc, char **argv)
 		{ "recipe", 0x00, make_recipe },     { "recipe_source", 0x00, make_recipe_source },
 		{ "recipe_same", 0x00, make_recipe_same }, { "recipe_hole", 0x00, make_recipe_hole },
 	};
+	static const struct indexed indexes[] = {
+		{ "nothing", 0, 0, 0 },	     { "three_files", 0, 3, 4 },   { "three_files_right", 1, 3, 4 },
+		{ "swept", 3, 5, 2 },	     { "equal_names", 1, 200, 2 }, { "many_chunks", 1, 20, 16 },
+	};
 	char corpora[4096], scratch[] = "/tmp/lade-seeds-XXXXXX";
 
 	if (argc != 2 || !realpath(argv[1], corpora) || !mkdtemp(scratch) || chdir(scratch) ||
@@ -251,5 +315,7 @@ int main(int argc, char **argv)
 		return 2;
 	for (size_t i = 0; i < sizeof(recordings) / sizeof(recordings[0]); i++)
 		record(corpora, &recordings[i]);
+	for (size_t i = 0; i < sizeof(indexes) / sizeof(indexes[0]); i++)
+		make_index(corpora, &indexes[i]);
 	return chdir("/") || rmdir(scratch);
 }

@@ -511,9 +511,13 @@ image_disk() {
 	mount -o loop "$dir.image" "$dir" 2>/dev/null && own_mounts+=("$dir")
 }
 
-# drop_disk DIR: unmount what image_disk mounted, and give back its space.
+# drop_disk DIR: unmount what image_disk or small_disk mounted, and give back its space.
 drop_disk() {
+	local mount others=()
 	umount "$1" || umount -l "$1"
-	own_mounts=("${own_mounts[@]/#%"$1"/}")
+	for mount in "${own_mounts[@]}"; do
+		[ "$mount" = "$1" ] || others+=("$mount")
+	done
+	own_mounts=(${others[@]+"${others[@]}"})
 	rm -f "$1.image"
 }

@@ -1,7 +1,8 @@
 /*
  * Tests of chunker/digest against xxHash itself, whatever variant the library chose
  * for this processor: the run key, digests of every small length and of large ones,
- * streams cut anywhere. Two fixed values guard what PROTOCOL.md [run-key] says.
+ * streams cut anywhere; and those under a recipe key against libsodium itself. Fixed values guard
+ * what PROTOCOL.md says in [run-key] and [recipe-key].
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <sodium.h>
 #include <xxhash.h>
 
 #include "chunker/digest.h"
@@ -185,6 +187,137 @@ static void test_streams(void **state)
 	lade_digest_stream_free(NULL);
 }
 
+/* ---- under a recipe key ---- */
+
+/* The recipe key 00 01 .. 1f. */
+static void example_recipe_keys(struct lade_run_key *names, struct lade_run_key *pieces)
+{
+	uint8_t recipe_key[LADE_SECRET_LEN], other[LADE_SECRET_LEN];
+
+	example_secrets(recipe_key, other);
+	/* Memory that was in use before. */
+	memset(names, 0xa5, sizeof(*names));
+	memset(pieces, 0x5a, sizeof(*pieces));
+	lade_recipe_key_derive(recipe_key, names, pieces);
+}
+
+static void test_names_are_under_a_run_key_that_is_made(void **state)
+{
+	static const uint8_t label[] = "lade names";
+	uint8_t recipe_key[LADE_SECRET_LEN], other[LADE_SECRET_LEN], secret[LADE_SECRET_LEN];
+	struct lade_run_key names, pieces, expected;
+
+	(void)state;
+	example_secrets(recipe_key, other);
+	example_recipe_keys(&names, &pieces);
+	assert_int_equal(crypto_generichash(secret, sizeof(secret), label, 10, recipe_key, sizeof(recipe_key)), 0);
+	lade_run_key_derive(&expected, secret, secret);
+	assert_memory_equal(names.bytes, expected.bytes, LADE_RUN_KEY_LEN);
+	/* It is not the secret that is told to each peer, which decides about pieces. */
+	assert_memory_not_equal(secret, recipe_key, sizeof(secret));
+	check_length(&names, 3, 5000);
+	check_length(&names, 0, 0);
+}
+
+static void check_strong(const struct lade_run_key *pieces, const uint8_t *recipe_key, size_t len)
+{
+	uint8_t expected[LADE_DIGEST_LEN], digest[LADE_DIGEST_LEN];
+
+	assert_int_equal(crypto_generichash(expected, sizeof(expected), data, len, recipe_key, LADE_SECRET_LEN), 0);
+	lade_digest(pieces, data, len, digest);
+	assert_memory_equal(digest, expected, LADE_DIGEST_LEN);
+}
+
+/* BLAKE2b has blocks of 128 bytes. */
+static void test_pieces_are_under_blake2b(void **state)
+{
+	static const size_t lens[] = { 4096, 65537, DATA_LEN };
+	uint8_t recipe_key[LADE_SECRET_LEN], other[LADE_SECRET_LEN];
+	struct lade_run_key names, pieces, copy;
+
+	(void)state;
+	example_secrets(recipe_key, other);
+	example_recipe_keys(&names, &pieces);
+	for (size_t len = 0; len <= 520; len++)
+		check_strong(&pieces, recipe_key, len);
+	for (size_t i = 0; i < COUNT(lens); i++)
+		check_strong(&pieces, recipe_key, lens[i]);
+	/* Keys are plain memory. */
+	copy = pieces;
+	memset(&pieces, 0, sizeof(pieces));
+	check_strong(&copy, recipe_key, 1000);
+}
+
+static void test_fixed_values_of_a_recipe_key(void **state)
+{
+	static const uint8_t of_abc[] = {
+		0x1a, 0x64, 0xbe, 0x47, 0xe4, 0x72, 0x9d, 0x95,
+		0x1c, 0x30, 0x2e, 0xe5, 0x43, 0xf9, 0x7c, 0xf3,
+	};
+	static const uint8_t name_of_abc[] = {
+		0x97, 0x94, 0xf8, 0x78, 0xaf, 0xb7, 0x25, 0x73,
+		0xe0, 0xca, 0xd8, 0x05, 0x66, 0x22, 0xd7, 0x7f,
+	};
+	struct lade_run_key names, pieces;
+	uint8_t digest[LADE_DIGEST_LEN];
+
+	(void)state;
+	example_recipe_keys(&names, &pieces);
+	lade_digest(&pieces, "abc", 3, digest);
+	assert_memory_equal(digest, of_abc, sizeof(of_abc));
+	lade_digest(&names, "abc", 3, digest);
+	assert_memory_equal(digest, name_of_abc, sizeof(name_of_abc));
+}
+
+/* One bit of the key changes every digest; and names tell nothing of pieces. */
+static void test_another_recipe_key_is_another_digest(void **state)
+{
+	static const size_t lens[] = { 0, 1, 16, 100, 200, 1000, 100000 };
+	uint8_t recipe_key[LADE_SECRET_LEN], other[LADE_SECRET_LEN], digest[4][LADE_DIGEST_LEN];
+	struct lade_run_key keys[4];
+
+	(void)state;
+	example_secrets(recipe_key, other);
+	lade_recipe_key_derive(recipe_key, &keys[0], &keys[1]);
+	recipe_key[LADE_SECRET_LEN - 1] ^= 0x80;
+	lade_recipe_key_derive(recipe_key, &keys[2], &keys[3]);
+	assert_memory_not_equal(keys[0].bytes, keys[2].bytes, LADE_RUN_KEY_LEN);
+	for (size_t i = 0; i < COUNT(lens); i++) {
+		for (size_t j = 0; j < 4; j++) {
+			lade_digest(&keys[j], data, lens[i], digest[j]);
+			for (size_t k = 0; k < j; k++)
+				assert_false(lade_digest_equal(digest[j], digest[k]));
+		}
+	}
+}
+
+/* As for run keys: the same as at once, and afresh after each. */
+static void test_strong_streams(void **state)
+{
+	static const size_t lens[] = { 0, 1, 127, 128, 129, 255, 256, 257, 4096, 100000 };
+	static const size_t pieces_of[] = { 1, 7, 127, 128, 129, 4096, 100000 };
+	struct lade_digest_stream *streams[3];
+	uint8_t expected[LADE_DIGEST_LEN], digest[LADE_DIGEST_LEN];
+	struct lade_run_key names, pieces;
+
+	(void)state;
+	example_recipe_keys(&names, &pieces);
+	for (size_t i = 0; i < COUNT(streams); i++)
+		assert_int_equal(lade_digest_stream_new(i == 1 ? &names : &pieces, &streams[i]), 0);
+	for (size_t i = 0; i < COUNT(lens) * COUNT(pieces_of); i++) {
+		size_t len = lens[i % COUNT(lens)];
+
+		lade_digest(&pieces, data, len, expected);
+		by_pieces(streams[i % 2 * 2], len, pieces_of[i / COUNT(lens)], digest);
+		assert_memory_equal(digest, expected, LADE_DIGEST_LEN);
+		lade_digest(&names, data, len, expected);
+		by_pieces(streams[1], len, pieces_of[i / COUNT(lens)], digest);
+		assert_memory_equal(digest, expected, LADE_DIGEST_LEN);
+	}
+	for (size_t i = 0; i < COUNT(streams); i++)
+		lade_digest_stream_free(streams[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,6 +327,11 @@ int main(void)
 		cmocka_unit_test(test_every_length),
 		cmocka_unit_test(test_another_key_is_another_digest),
 		cmocka_unit_test(test_streams),
+		cmocka_unit_test(test_names_are_under_a_run_key_that_is_made),
+		cmocka_unit_test(test_pieces_are_under_blake2b),
+		cmocka_unit_test(test_fixed_values_of_a_recipe_key),
+		cmocka_unit_test(test_another_recipe_key_is_another_digest),
+		cmocka_unit_test(test_strong_streams),
 	};
 
 	for (size_t i = 0; i < sizeof(data); i++)

@@ -31,6 +31,7 @@ struct fixture {
 };
 
 static const uint8_t digests[LADE_SIGNATURE_MAX + LADE_BLOCK_DIGEST_LEN];
+static const uint8_t recipe_key[LADE_SECRET_LEN + 1] = { 1, 2, 3 };
 
 #define WANT(slot, index) { .type = LADE_MSG_WANT, .want = { (slot), (index) } }
 #define WANT_RECIPE(slot, index, class) { .type = LADE_MSG_WANT_RECIPE, .want_recipe = { (slot), (index), (class) } }
@@ -40,6 +41,7 @@ static const uint8_t digests[LADE_SIGNATURE_MAX + LADE_BLOCK_DIGEST_LEN];
 #define END { .type = LADE_MSG_END }
 #define DEFER(index) { .type = LADE_MSG_DEFER, .defer = { (index) } }
 #define RECIPE_CREDIT(bytes) { .type = LADE_MSG_RECIPE_CREDIT, .recipe_credit = { (bytes) } }
+#define RECIPE_KEY(len) { .type = LADE_MSG_RECIPE_KEY, .recipe_key = { { recipe_key, (len) } } }
 /* With a signature of so many digests. */
 #define WANT_SIGNED(slot, off, len, old_len, block_len, count) \
 	{ .type = LADE_MSG_WANT_GAP, \
@@ -141,6 +143,18 @@ static void described(struct fixture *fixture)
 	say_file_end(fixture, false, SIZE);
 }
 
+static void keyed(struct fixture *fixture)
+{
+	entries(fixture);
+	TELL(fixture, 1, RECIPE_KEY(LADE_SECRET_LEN));
+}
+
+static void keyed_and_wanted(struct fixture *fixture)
+{
+	keyed(fixture);
+	TELL(fixture, 1, WANT_RECIPE(SLOT, 2, 13));
+}
+
 static void gap_asked(struct fixture *fixture)
 {
 	described(fixture);
@@ -163,11 +177,13 @@ static const struct refusals refusals[] = {
 	{ "entries", entries,
 	  { WANT_RECIPE(SLOT, 0, 0), WANT_RECIPE(SLOT, 0, 11), WANT_RECIPE(SLOT, 4, 13), WANT_RECIPE(SLOT, 1, 13),
 	    WANT_RECIPE(SLOT, UINT64_MAX, 13), WANT_GAP(SLOT, 0, 1), RECIPE_CREDIT(1),
-	    RECIPE_CREDIT(LADE_RECIPE_CREDIT) } },
+	    RECIPE_CREDIT(LADE_RECIPE_CREDIT), RECIPE_KEY(0), RECIPE_KEY(LADE_SECRET_LEN - 1), RECIPE_KEY(LADE_SECRET_LEN + 1) } },
+	{ "keyed", keyed, { RECIPE_KEY(LADE_SECRET_LEN), RECIPE_KEY(0) } },
+	{ "keyed and wanted", keyed_and_wanted, { RECIPE_KEY(LADE_SECRET_LEN) } },
 	{ "wanted whole", wanted_whole, { WANT_GAP(SLOT, 0, 100), WANT_RECIPE(SLOT, 3, 13), WANT_RECIPE(8, 2, 13) } },
 	{ "wanted", wanted,
 	  { WANT_GAP(SLOT, 0, 1), WANT_RUN(SLOT, 0, 1), WANT_RECIPE(SLOT, 3, 13), WANT_RECIPE(8, 2, 13),
-	    WANT_RECIPE(8, 0, 13), ACK(SLOT), WANT_AGAIN(SLOT), RECIPE_CREDIT(1) } },
+	    WANT_RECIPE(8, 0, 13), ACK(SLOT), WANT_AGAIN(SLOT), RECIPE_CREDIT(1), RECIPE_KEY(LADE_SECRET_LEN) } },
 	{ "half described", half_described,
 	  { WANT_GAP(SLOT, 0, SIZE / 2 + 1), WANT_GAP(SLOT, SIZE / 2, 1), WANT_GAP(SLOT, SIZE / 2 + 1, 1),
 	    WANT_GAP(SLOT, 0, 0), WANT_GAP(SLOT, INT64_MAX, LADE_GAP_MAX), WANT_GAP(8, 0, 1),
@@ -179,7 +195,7 @@ static const struct refusals refusals[] = {
 	    WANT_SIGNED(SLOT, 0, 1, LADE_GAP_OLD_MAX, LADE_BLOCK_MAX, 5),
 	    { .type = LADE_MSG_WANT_GAP, .want_gap = { SLOT, 0, 1, 64, 64, { digests, 5 } } }, END } },
 	{ "gap asked", gap_asked, { ACK(SLOT), WANT_AGAIN(SLOT), END, WANT_RECIPE(SLOT, 3, 13) } },
-	{ "acknowledged", acknowledged, { WANT_GAP(SLOT, 0, 1), WANT_RUN(SLOT, 0, 1), ACK(SLOT), WANT_RECIPE(SLOT, 2, 13) } },
+	{ "acknowledged", acknowledged, { WANT_GAP(SLOT, 0, 1), WANT_RUN(SLOT, 0, 1), ACK(SLOT), WANT_RECIPE(SLOT, 2, 13), RECIPE_KEY(LADE_SECRET_LEN) } },
 };
 
 static void test_what_is_refused(void **state)
@@ -221,6 +237,29 @@ static void test_classes(void **state)
 		/* What was passed over is not wanted. */
 		assert_ptr_equal(lade_session_send_dropped(fixture.machine), &a_file);
 		assert_null(lade_session_send_dropped(fixture.machine));
+		fini(&fixture);
+	}
+}
+
+/* It may come at any time before the first recipe is wanted, and is the caller's to use. */
+static void test_a_recipe_key(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	for (int when = 0; when < 3; when++) {
+		init(&fixture);
+		if (when)
+			entries(&fixture);
+		if (when == 2)
+			TELL(&fixture, 1, WANT(SLOT, 2));
+		TELL(&fixture, 1, RECIPE_KEY(LADE_SECRET_LEN));
+		assert_int_equal(fixture.event.type, LADE_SEND_RECIPE_KEY);
+		assert_ptr_equal(fixture.event.key, recipe_key);
+		if (!when)
+			entries(&fixture);
+		TELL(&fixture, 1, WANT_RECIPE(SLOT + 1, 3, 13));
+		TELL(&fixture, LADE_E_PROTOCOL, RECIPE_KEY(LADE_SECRET_LEN));
 		fini(&fixture);
 	}
 }
@@ -536,6 +575,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_refused),
 		cmocka_unit_test(test_classes),
+		cmocka_unit_test(test_a_recipe_key),
 		cmocka_unit_test(test_the_greatest_class),
 		cmocka_unit_test(test_a_file_that_is_not_described),
 		cmocka_unit_test(test_a_gap),
