@@ -74,6 +74,18 @@ static bool open_moved(struct lade_receiver *receiver, struct delta *delta)
 	return delta->basis.fd >= 0;
 }
 
+static bool open_basis_elsewhere(struct delta *delta)
+{
+	const struct incoming *file = delta->file;
+	int fd;
+
+	if (lade_directory_pin(file->basis_directory, &fd, NULL))
+		return false;
+	(void)lade_basis_open(&delta->basis, fd, file->basis_name);
+	lade_directory_unpin(file->basis_directory);
+	return delta->basis.fd >= 0;
+}
+
 /* Look for what an earlier session left and for the basis, once. Without either everything is asked for. */
 static void open_basis(struct lade_receiver *receiver, struct delta *delta, uint32_t attempt)
 {
@@ -93,6 +105,12 @@ static void open_basis(struct lade_receiver *receiver, struct delta *delta, uint
 
 		delta->in_place = true;
 		delta->untouched = !delta->resumed && single && (uint64_t)delta->basis.st.st_size == file->size;
+	} else if (file->basis_name && open_basis_elsewhere(delta)) {
+		/*
+		 * It is no file of the new one's name, and may get other names and times meanwhile, by this session too: each
+		 * piece is copied as it was digested, and none is left untouched.
+		 */
+		delta->in_place = true;
 	}
 	/* To cut what is much longer than the new file would take for ever and find little. */
 	if (delta->basis.fd >= 0 && (uint64_t)delta->basis.st.st_size / LADE_OLD_PARTS_MAX > file->size) {

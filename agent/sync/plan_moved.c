@@ -181,6 +181,8 @@ static int ask(struct planner *planner, struct deferred_file *deferred, struct l
 		file->cut_class = lade_cut_class_of(file->size);
 		file->cut_class = file->cut_class > MOVED_CLASS ? file->cut_class : MOVED_CLASS;
 		deferred->candidate = NULL;
+	} else if (file->basis_name && lade_delta_new(file) == 0) {
+		file->cut_class = lade_cut_class_of(file->size);
 	}
 	return lade_plan_want(planner, deferred->index, file, fault);
 }

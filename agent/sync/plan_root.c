@@ -77,6 +77,9 @@ int lade_plan_root(struct planner *planner, bool single, struct lade_fault *faul
 	error = open_root(planner, *path ? path : ".", single, fault);
 	if (error)
 		return lade_fault_set(fault, error, "open destination", path);
+	error = lade_plan_open_alternatives(planner, fault);
+	if (error)
+		return error;
 	if (receiver->tree)
 		root = lade_directory_ref(lade_directories_root(receiver->tree));
 	return lade_plan_enter(planner, root, &receiver->root, fault);
