@@ -238,6 +238,10 @@ static int run_session(struct run *run)
 		.compression = run->options.compression,
 		.level = run->options.level,
 		.filter = run->options.filter,
+		.alternative = run->options.alternative,
+		.alternatives = run->options.alternatives,
+		.alternative_count = run->options.alternative_count,
+		.fuzzy_alternatives = run->options.fuzzy > 1,
 	};
 	const struct lade_sync_job job = {
 		.settings = &settings,

@@ -81,6 +81,11 @@ static const struct lade_option_row rows[] = {
 	VALUE("token-file", NULL, 0, TOKEN_FILE, "FILE", CONNECT,
 	      "the secret shared with a lade+tcp:// server"),
 
+	VALUE("compare-dest", NULL, 0, COMPARE_DEST, "DIR", OLD, "leave out what is in DIR already, as it should be"),
+	VALUE("copy-dest", NULL, 0, COPY_DEST, "DIR", OLD, "copy it from DIR instead"),
+	VALUE("link-dest", NULL, 0, LINK_DEST, "DIR", OLD, "make it a hard link to the one in DIR"),
+	SWITCH("fuzzy", 'y', FUZZY, OLD, "make new files from ones with similar names; twice: of DIR too"),
+
 	BITS("fsync", 0, LADE_OPTION_FSYNC, BYTES, "each file is on disk before it has its name"),
 	BITS("verify", 0, LADE_OPTION_VERIFY, BYTES, "digest copies on one host too"),
 	BITS("fail-changed", 0, LADE_OPTION_FAIL_CHANGED, BYTES,
@@ -153,9 +158,6 @@ static const struct lade_option_row rows[] = {
 	LATER("delete-excluded", "max-delete", 0),
 	LATER("force", "ignore-errors", 0),
 	LATER("ignore-missing-args", "delete-missing-args", 0),
-	LATER("link-dest", NULL, 0),
-	LATER("copy-dest", "compare-dest", 0),
-	LATER("fuzzy", NULL, 'y'),
 	LATER("temp-dir", NULL, 'T'),
 	LATER("delay-updates", "preallocate", 0),
 	LATER("timeout", "contimeout", 0),
@@ -182,6 +184,7 @@ const char *lade_sync_group_title(enum lade_sync_group group)
 		[LADE_GROUP_DELETE] = "What goes",
 		[LADE_GROUP_PRINT] = "What is printed",
 		[LADE_GROUP_CONNECT] = "The other side",
+		[LADE_GROUP_OLD] = "What older files are good for (DIR: relative to the destination; up to 20 times)",
 		[LADE_GROUP_BYTES] = "How the bytes move",
 	};
 

@@ -113,6 +113,24 @@ static int apply_compress_level(struct lade_options *options, const struct lade_
 	return 0;
 }
 
+static int apply_alternative(struct lade_options *options, enum lade_alternative alternative, const struct lade_option_use *use,
+			     struct lade_complaint *complaint)
+{
+	static const char *const names[LADE_ALTERNATIVE_COUNT] = {
+		[LADE_ALTERNATIVE_NONE] = "", [LADE_ALTERNATIVE_COMPARE] = "--compare-dest",
+		[LADE_ALTERNATIVE_COPY] = "--copy-dest", [LADE_ALTERNATIVE_LINK] = "--link-dest",
+	};
+
+	if (options->alternative_count && options->alternative != alternative)
+		return lade_complain(complaint, LADE_EXIT_USAGE, "%s and %s do not go together; " HINT,
+				     names[options->alternative], names[alternative]);
+	if (options->alternative_count == LADE_ALTERNATIVES_MAX)
+		return lade_complain(complaint, LADE_EXIT_USAGE, "%s may be given %u times at most; " HINT, names[alternative],
+				     LADE_ALTERNATIVES_MAX);
+	options->alternative = alternative;
+	return apply_text(&options->alternatives[options->alternative_count++], use, complaint);
+}
+
 /* Long because there are many options; each is a line. */
 static int apply_option(struct lade_options *options, const struct lade_option_use *use,
 			struct lade_complaint *complaint)
@@ -155,6 +173,15 @@ static int apply_option(struct lade_options *options, const struct lade_option_u
 		return apply_text(&options->token_file, use, complaint);
 	case LADE_SYNC_PATH:
 		return apply_path(options, use, complaint);
+	case LADE_SYNC_COMPARE_DEST:
+		return apply_alternative(options, LADE_ALTERNATIVE_COMPARE, use, complaint);
+	case LADE_SYNC_COPY_DEST:
+		return apply_alternative(options, LADE_ALTERNATIVE_COPY, use, complaint);
+	case LADE_SYNC_LINK_DEST:
+		return apply_alternative(options, LADE_ALTERNATIVE_LINK, use, complaint);
+	case LADE_SYNC_FUZZY:
+		options->fuzzy = use->on ? options->fuzzy + 1 : 0;
+		return 0;
 	case LADE_SYNC_COMPRESS:
 		options->compression = use->on ? LADE_COMPRESSION_AUTO : LADE_COMPRESSION_NONE;
 		return 0;
@@ -297,6 +324,8 @@ static int check(struct lade_options *options, struct lade_complaint *complaint)
 		options->human = 3;
 	if ((options->bits & LADE_OPTION_INDEX) && options->whole_file > 0)
 		return lade_complain(complaint, LADE_EXIT_USAGE, "--index does nothing for whole files (-W); " HINT);
+	if (options->fuzzy)
+		options->bits |= LADE_OPTION_FUZZY;
 	/* On one host reading both files costs more than copying one. */
 	if (options->whole_file > 0 || (!options->whole_file && options->remote.kind == LADE_ENDPOINT_LOCAL &&
 					!(options->bits & LADE_OPTION_INDEX)))

@@ -11,6 +11,7 @@
 #include "agent/endpoint.h"
 #include "agent/sync/effort.h"
 #include "agent/tree/filter.h"
+#include "protocol/entry.h"
 #include "transport/mover.h"
 
 /* The caller's storage; texts are borrowed from argv unless they say otherwise. */
@@ -21,6 +22,10 @@ struct lade_options {
 
 	enum lade_compression compression; /* -z, --compress-choice, --compress-level */
 	int level;                  /* of LADE_COMPRESSION_ZSTD */
+	enum lade_alternative alternative; /* --compare-dest, --copy-dest or --link-dest */
+	const char *alternatives[LADE_ALTERNATIVES_MAX]; /* their values, alternative_count */
+	unsigned alternative_count;
+	unsigned fuzzy;             /* how often -y was given */
 	int whole_file;             /* 1: -W, -1: --no-whole-file, 0: neither */
 	unsigned verbose;
 	unsigned itemize;

@@ -38,8 +38,18 @@ enum lade_option {
 	LADE_OPTION_VERIFY = 1u << 17,      /* digest local copies too */
 	LADE_OPTION_FAIL_CHANGED = 1u << 18, /* a file that kept changing counts as vanished (24) */
 	LADE_OPTION_WHOLE_FILE = 1u << 19,  /* files are sent whole, never described */
+	LADE_OPTION_FUZZY = 1u << 20,       /* a new file may be made from one of a similar name */
 	LADE_OPTION_INDEX = 1u << 23,       /* the receiver knows the chunks of all files that it has */
-	LADE_OPTIONS_KNOWN = ((1u << 20) - 1) | LADE_OPTION_INDEX,
+	LADE_OPTIONS_KNOWN = ((1u << 21) - 1) | LADE_OPTION_INDEX,
+};
+
+/* What becomes of a file that is in an alternative directory already: the values of OPEN's alternative (see [open]). */
+enum lade_alternative {
+	LADE_ALTERNATIVE_NONE,    /* there are no such directories */
+	LADE_ALTERNATIVE_COMPARE, /* it is left out */
+	LADE_ALTERNATIVE_COPY,    /* it is copied from there */
+	LADE_ALTERNATIVE_LINK,    /* it is another name of the file there */
+	LADE_ALTERNATIVE_COUNT,
 };
 
 /* Bits of ITEM's changes (see [item]). */

@@ -74,6 +74,18 @@ static bool open_moved(struct lade_receiver *receiver, struct delta *delta)
 	return delta->basis.fd >= 0;
 }
 
+static bool open_basis_elsewhere(struct delta *delta)
+{
+	const struct incoming *file = delta->file;
+	int fd;
+
+	if (lade_directory_pin(file->basis_directory, &fd, NULL))
+		return false;
+	(void)lade_basis_open(&delta->basis, fd, file->basis_name);
+	lade_directory_unpin(file->basis_directory);
+	return delta->basis.fd >= 0;
+}
+
 /* Look for what an earlier session left and for the basis, once. Without either everything is asked for. */
 static void open_basis(struct lade_receiver *receiver, struct delta *delta, const struct news *news)
 {
@@ -87,14 +99,20 @@ static void open_basis(struct lade_receiver *receiver, struct delta *delta, cons
 	if (file->left && news->event.attempt == 0)
 		delta->resumed = lade_temporary_continue(fd, file->name, &file->temporary) == 0;
 	if ((file->existed && lade_basis_open(&delta->basis, fd, file->name) == 0) ||
-	    ((file->moved_from || lade_indexed_adopt(receiver, file, news)) && open_moved(receiver, delta))) {
+	    (file->moved_from && open_moved(receiver, delta))) {
 		/* Other names of it must not change with it, and it must not change with them. */
 		bool single = delta->basis.st.st_nlink == 1;
-		/* What stays where it is may get other times, or something else in its place, before this file is done. */
 		bool ours = !file->moved_from || file->may_move;
 
 		delta->in_place = true;
 		delta->untouched = ours && !delta->resumed && single && (uint64_t)delta->basis.st.st_size == file->size;
+	} else if ((file->basis_name && open_basis_elsewhere(delta)) ||
+		   (lade_indexed_adopt(receiver, file, news) && open_moved(receiver, delta))) {
+		/*
+		 * It is no file of the new one's name, and may get other names and times meanwhile, by this session too: each
+		 * piece is copied as it was digested, and none is left untouched.
+		 */
+		delta->in_place = true;
 	}
 	/* To cut what is much longer than the new file would take for ever and find little. */
 	if (delta->basis.fd >= 0 && (uint64_t)delta->basis.st.st_size / LADE_OLD_PARTS_MAX > file->size) {

@@ -317,7 +317,7 @@ int lade_receiver_make_way(struct lade_receiver *receiver, struct lade_directory
 	/* Linux says EISDIR for a directory, POSIX EPERM. */
 	if ((errno == EISDIR || errno == EPERM) && unlinkat(fd, name, AT_REMOVEDIR) == 0)
 		return 0;
-	if (errno != ENOTEMPTY || !(receiver->keep.options & LADE_OPTION_DELETE))
+	if (errno != ENOTEMPTY || !(receiver->keep.options & LADE_OPTION_DELETE) || lade_receiver_keeps(receiver, fd, name))
 		return lade_fault_set(fault, LADE_E_SYSTEM, "make way for", name);
 	prefix = lade_directory_path(directory, NULL);
 	if (!prefix)

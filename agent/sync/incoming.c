@@ -33,6 +33,8 @@ void lade_incoming_free(struct incoming *file)
 	lade_incoming_discard(file, &file->kept);
 	lade_delta_free(file->delta);
 	free(file->moved_from);
+	lade_directory_unref(file->basis_directory);
+	free(file->basis_name);
 	lade_directory_unref(file->directory);
 	free((void *)file->metadata.xattrs.data);
 	free(file);
@@ -189,11 +191,12 @@ static void committed(struct lade_receiver *receiver, struct incoming *file)
 	touch(file->directory, receiver);
 	add_to_index(receiver, file);
 	lade_session_lock(session);
-	session->totals.transferred++;
+	if (file->changes & LADE_ITEM_DATA)
+		session->totals.transferred++;
 	if (!file->existed)
 		session->totals.created++;
 	lade_session_unlock(session);
-	if (!(receiver->keep.options & LADE_OPTION_ITEMIZE))
+	if (!(receiver->keep.options & LADE_OPTION_ITEMIZE) || !file->changes)
 		return;
 	path = lade_directory_path(file->directory, file->name);
 	if (path)

@@ -67,36 +67,52 @@ struct copy {
 	bool changed;      /* the source is not what was announced, or moved meanwhile */
 };
 
-/* Make the temporary file a copy of the job's descriptor. */
-static int copy_file(struct lade_receiver *receiver, struct incoming *file, const struct job *job, struct copy *copy,
+static bool is_as_it_was(const struct stat *before, const struct stat *after)
+{
+	return after->st_size == before->st_size && !memcmp(&after->st_mtim, &before->st_mtim, sizeof(before->st_mtim)) &&
+		!memcmp(&after->st_ctim, &before->st_ctim, sizeof(before->st_ctim));
+}
+
+/* Make the temporary file a copy of in_fd. */
+static int copy_file(struct lade_receiver *receiver, struct incoming *file, int in_fd, uint32_t attempt, struct copy *copy,
 		     struct lade_fault *fault)
 {
 	struct stat before, *after = &copy->after;
 	int error;
 
-	if (fstat(job->fd, &before) || !S_ISREG(before.st_mode))
+	if (fstat(in_fd, &before) || !S_ISREG(before.st_mode))
 		return lade_fault_set(fault, LADE_E_SYSTEM, "stat source of", file->name);
 	*after = before;
 	copy->changed = (uint64_t)before.st_size != file->size;
 	if (copy->changed)
 		return 0;
-	error = lade_incoming_open(receiver, file, job->event.attempt, fault);
+	error = lade_incoming_open(receiver, file, attempt, fault);
 	if (!error)
-		error = copy_content(receiver, job->fd, file->temporary.fd, &before, fault);
-	if (fstat(job->fd, after))
+		error = copy_content(receiver, in_fd, file->temporary.fd, &before, fault);
+	if (fstat(in_fd, after))
 		return lade_fault_set(fault, LADE_E_SYSTEM, "stat source of", file->name);
 	copy->whole = !error;
-	copy->changed = after->st_size != before.st_size ||
-		memcmp(&after->st_mtim, &before.st_mtim, sizeof(before.st_mtim)) ||
-		memcmp(&after->st_ctim, &before.st_ctim, sizeof(before.st_ctim));
+	copy->changed = !is_as_it_was(&before, after);
 	if (error == LADE_E_SHRUNK)
 		copy->changed = true;
 	else if (error)
 		return error;
 	if (!copy->changed && (receiver->keep.options & LADE_OPTION_VERIFY) &&
-	    !same_content(receiver, job->fd, file->temporary.fd, file->size))
+	    !same_content(receiver, in_fd, file->temporary.fd, file->size))
 		return lade_fault_set(fault, LADE_E_CHANGED, "verify the copy of", file->name);
 	return 0;
+}
+
+int lade_receiver_copy_local(struct lade_receiver *receiver, struct incoming *file, int in_fd, const struct stat *expected,
+			     struct lade_fault *fault)
+{
+	struct copy copy = { .whole = false };
+	int error = copy_file(receiver, file, in_fd, 0, &copy, fault);
+
+	if (!error && (copy.changed || copy.after.st_dev != expected->st_dev || copy.after.st_ino != expected->st_ino ||
+		       !is_as_it_was(expected, &copy.after)))
+		error = lade_fault_set(fault, LADE_E_CHANGED, "copy", file->name);
+	return error;
 }
 
 /* [descriptor] */
@@ -110,7 +126,7 @@ void lade_receiver_copy(struct lade_receiver *receiver, const struct job *job)
 	struct copy copy = { .whole = false };
 	bool failed;
 
-	failed = copy_file(receiver, file, job, &copy, &fault);
+	failed = copy_file(receiver, file, job->fd, job->event.attempt, &copy, &fault);
 	close(job->fd);
 	if (failed) {
 		/* A mover names its system call; people know reading and writing. */

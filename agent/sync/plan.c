@@ -137,7 +137,8 @@ static int plan_deletion(struct planner *planner, struct level *level, const str
 		lade_plan_change(level);
 		return lade_spool_add(planner->receiver->deletions, planner->path, strlen(planner->path) + 1, fault);
 	}
-	if (lade_filter_excludes(filter, planner->path, is_directory_name(level, name)))
+	if (lade_filter_excludes(filter, planner->path, is_directory_name(level, name)) ||
+	    lade_receiver_keeps(planner->receiver, level->fd, name->name))
 		return 0;
 	lade_plan_change(level);
 	lade_plan_removed(planner, planner->path);
@@ -203,9 +204,11 @@ int lade_plan_enter(struct planner *planner, struct lade_directory *directory, s
 	if (planner->rooted)
 		level_unpin(&planner->levels[planner->depth++]);
 	planner->rooted = true;
+	lade_plan_forget_neighbours(planner);
 	level = &planner->levels[planner->depth];
 	*level = (struct level){ .directory = directory, .target = target, .fd = -1, .path_len = strlen(planner->path) };
-	if (planner->deletes && directory && target->existed) {
+	error = lade_plan_enter_alternatives(planner, fault);
+	if (!error && planner->deletes && directory && target->existed) {
 		error = level_pin(level, fault);
 		if (!error)
 			error = open_names(level, fault);
@@ -216,14 +219,16 @@ int lade_plan_enter(struct planner *planner, struct lade_directory *directory, s
 			lade_plan_problem(planner, fault);
 			close_names(level);
 		}
+		return 0;
 	}
-	return 0;
+	return error;
 }
 
 /* Let go of a directory. A target without a handle (nothing is there) is nobody else's. */
 static void level_fini(struct planner *planner, struct level *level)
 {
 	close_names(level);
+	lade_plan_leave_alternatives(planner, level);
 	level_unpin(level);
 	if (!level->directory && level->target != &planner->receiver->root) {
 		free((void *)level->target->metadata.xattrs.data);
@@ -245,6 +250,7 @@ static int leave(struct planner *planner, bool incomplete, struct lade_fault *fa
 	planner->path[level->path_len] = '\0';
 	level_fini(planner, level);
 	planner->depth--;
+	lade_plan_forget_neighbours(planner);
 	return error;
 }
 
@@ -441,6 +447,7 @@ void *lade_receiver_plan(void *argument)
 		level_fini(&planner, &planner.levels[i - 1]);
 	lade_writer_fini(&bytes);
 	lade_plan_moved_fini(&planner.moved);
+	lade_plan_forget_neighbours(&planner);
 	free(planner.levels);
 	free(planner.path);
 	return NULL;

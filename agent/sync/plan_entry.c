@@ -48,14 +48,14 @@ int lade_plan_own_xattrs(struct lade_metadata *metadata, struct lade_fault *faul
 uint32_t lade_plan_metadata_changes(struct planner *planner, const struct place *place)
 {
 	const struct lade_keep *keep = &planner->receiver->keep;
-	struct lade_attributes_place at = { -1, place->level->fd, place->name };
+	struct lade_attributes_place at = { -1, place->fd, place->name };
 	uint32_t changes = lade_metadata_compare(keep, &place->wanted, &place->st);
 	bool xattrs = false, acls = false;
 
 	if (!keep->wish.xattrs && !keep->wish.acls)
 		return changes;
 	if (strcmp(place->name, ".") == 0)
-		at.fd = place->level->fd;
+		at.fd = place->fd;
 	(void)lade_attributes_compare(&keep->wish, &at, place->wanted.xattrs, planner->receiver->identities, &xattrs,
 				      &acls, NULL);
 	return changes | (xattrs ? LADE_ITEM_XATTR : 0) | (acls ? LADE_ITEM_ACL : 0);
@@ -131,13 +131,12 @@ static int replace(struct planner *planner, struct place *place)
 static bool same_target(const struct place *place)
 {
 	char target[LADE_TARGET_MAX];
-	ssize_t len = readlinkat(place->level->fd, place->name, target, sizeof(target));
+	ssize_t len = readlinkat(place->fd, place->name, target, sizeof(target));
 
 	return len >= 0 && lade_slice_equal(lade_slice(target, (size_t)len), place->entry->target);
 }
 
-/* True if what is there is the same thing but for its metadata. */
-static bool same_special(const struct place *place)
+bool lade_plan_same_special(const struct place *place)
 {
 	mode_t mode = place->wanted.mode;
 
@@ -156,12 +155,14 @@ static void special(struct planner *planner, struct place *place)
 	uint32_t changes = LADE_ITEM_LOCAL | LADE_ITEM_NEW;
 	int result = 0;
 
-	if (same_special(place)) {
+	if (lade_plan_same_special(place)) {
 		lade_plan_mend(planner, place, lade_plan_metadata_changes(planner, place));
 		return;
 	}
 	/* Who may not make devices is not told of each: as with rsync, they need root. */
 	if ((S_ISBLK(place->wanted.mode) || S_ISCHR(place->wanted.mode)) && planner->receiver->keep.euid)
+		return;
+	if (!place->exists && lade_plan_special_aside(planner, place, &changes))
 		return;
 	if (same_type)
 		changes = LADE_ITEM_LOCAL | LADE_ITEM_CHECKSUM | lade_plan_metadata_changes(planner, place);
@@ -275,7 +276,7 @@ static int directory(struct planner *planner, struct place *place, struct lade_f
 {
 	struct target *target = new_target(planner, place, fault);
 	bool present = place->exists && S_ISDIR(place->st.st_mode);
-	uint32_t changes = LADE_ITEM_LOCAL | LADE_ITEM_NEW;
+	uint32_t changes;
 
 	if (!target)
 		return fault->code;
@@ -286,10 +287,11 @@ static int directory(struct planner *planner, struct place *place, struct lade_f
 		open_up(planner, place, target);
 	} else {
 		target->empty = target->differs = true;
+		changes = lade_plan_directory_aside(planner, place);
 		if (!planner->dry_run && place->level->fd >= 0)
 			present = make_directory(planner, place);
 	}
-	if (changes & (LADE_ITEM_NEW) ? present || planner->dry_run : changes)
+	if (present || planner->dry_run)
 		lade_plan_item(planner, place, changes);
 	return enter(planner, place, target, present, fault);
 }
@@ -298,7 +300,7 @@ static int directory(struct planner *planner, struct place *place, struct lade_f
 static int root(struct planner *planner, struct place *place, struct lade_fault *fault)
 {
 	struct target *target = &planner->receiver->root;
-	uint32_t changes = LADE_ITEM_LOCAL | LADE_ITEM_NEW;
+	uint32_t changes;
 	struct lade_directory *directory_handle = place->level->directory;
 
 	target->metadata = place->wanted;
@@ -307,7 +309,9 @@ static int root(struct planner *planner, struct place *place, struct lade_fault 
 		return fault->code;
 	if (target->existed)
 		changes = lade_plan_metadata_changes(planner, place);
-	target->differs = changes;
+	else
+		changes = lade_plan_directory_aside(planner, place);
+	target->differs = changes || !target->existed;
 	if (target->existed)
 		open_up(planner, place, target);
 	lade_plan_item(planner, place, changes);
@@ -405,6 +409,7 @@ int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry,
 	char name[LADE_NAME_MAX + 1];
 	struct place place = {
 		.entry = entry, .level = &planner->levels[planner->depth], .index = event->index, .name = name,
+		.fd = planner->levels[planner->depth].fd,
 	};
 	int result;
 

@@ -17,7 +17,7 @@ static bool same_digest(struct planner *planner, const struct place *place)
 {
 	uint8_t digest[LADE_DIGEST_LEN];
 	bool same;
-	int fd = openat(place->level->fd, place->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int fd = openat(place->fd, place->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0)
 		return false;
@@ -27,8 +27,7 @@ static bool same_digest(struct planner *planner, const struct place *place)
 	return same;
 }
 
-/* The quick check: size and time, or the digest if there is one. */
-static bool same_file(struct planner *planner, const struct place *place)
+bool lade_plan_same_file(struct planner *planner, const struct place *place)
 {
 	if (!place->exists || !S_ISREG(place->st.st_mode) || (uint64_t)place->st.st_size != place->entry->size)
 		return false;
@@ -54,17 +53,17 @@ static uint32_t file_changes(struct planner *planner, const struct place *place)
 	return changes;
 }
 
-/*
- * True if it may cost less to say what differs from what is there than to send the file. Tiny files are
- * sent sooner than described; of a file that is a small part of the new one little can be saved.
- */
-static bool basis_pays(const struct planner *planner, const struct place *place)
+bool lade_plan_basis_pays(const struct planner *planner, uint64_t size, uint64_t old_size)
 {
-	uint64_t size = place->entry->size, old_size = (uint64_t)place->st.st_size;
-
-	return place->exists && S_ISREG(place->st.st_mode) && size >= LADE_DESCRIBED_LEAST && old_size >= size / LADE_OLD_PARTS_MAX &&
-		size >= old_size / LADE_OLD_PARTS_MAX &&
+	return size >= LADE_DESCRIBED_LEAST && old_size >= size / LADE_OLD_PARTS_MAX && size >= old_size / LADE_OLD_PARTS_MAX &&
 		!(planner->receiver->keep.options & LADE_OPTION_WHOLE_FILE);
+}
+
+/* The same of what is at place. */
+static bool pays(const struct planner *planner, const struct place *place)
+{
+	return place->exists && S_ISREG(place->st.st_mode) &&
+		lade_plan_basis_pays(planner, place->entry->size, (uint64_t)place->st.st_size);
 }
 
 /* True if an earlier session left part of the file: what is of use of that need not be sent again. */
@@ -81,7 +80,7 @@ int lade_plan_describe(const struct planner *planner, struct incoming *file)
 	return lade_delta_new(file);
 }
 
-static struct incoming *new_incoming(struct planner *planner, const struct place *place, struct lade_fault *fault)
+struct incoming *lade_plan_new_incoming(struct planner *planner, const struct place *place, struct lade_fault *fault)
 {
 	size_t name_len = strlen(place->name);
 	struct incoming *file = calloc(1, sizeof(*file) + name_len + 1);
@@ -104,13 +103,28 @@ static struct incoming *new_incoming(struct planner *planner, const struct place
 	file->in_new = place->level->target->empty;
 	file->leader = place->entry->link == LADE_LINK_LEADER ? place->index + 1 : 0;
 	memcpy(file->name, place->name, name_len);
-	file->left = was_left(planner, place);
-	if ((file->left || basis_pays(planner, place)) && lade_plan_describe(planner, file)) {
-		lade_incoming_free(file);
-		lade_fault_set(fault, LADE_E_MEMORY, "plan", NULL);
-		return NULL;
-	}
 	return file;
+}
+
+/* Decide what old content the file is made from, if any is. 0 or LADE_E_MEMORY. */
+static int choose_basis(struct planner *planner, const struct place *place, const struct aside *aside, struct incoming *file,
+			struct lade_fault *fault)
+{
+	bool described = pays(planner, place);
+
+	file->left = was_left(planner, place);
+	if (!described && aside->fit && pays(planner, &aside->place)) {
+		file->basis_name = strdup(place->name);
+		file->basis_directory = lade_directory_ref(aside->directory);
+		described = file->basis_name;
+	} else if (!described && !(place->exists && S_ISREG(place->st.st_mode))) {
+		lade_plan_find_similar(planner, place, file);
+		/* One that may be the file itself, under another name, is better. */
+		described = file->basis_name && !lade_plan_may_be_moved(planner, file);
+	}
+	if (!file->left && !described)
+		return 0;
+	return lade_plan_describe(planner, file) ? lade_fault_set(fault, LADE_E_MEMORY, "plan", NULL) : 0;
 }
 
 /* [want] [want-recipe] Lock held. */
@@ -153,27 +167,19 @@ int lade_plan_want(struct planner *planner, uint64_t index, struct incoming *fil
 	return error == LADE_E_AGAIN ? 0 : lade_fault_set(fault, error, "plan", NULL);
 }
 
-int lade_plan_file(struct planner *planner, struct place *place, struct lade_fault *fault)
+/* The file is to be made. */
+static int ask(struct planner *planner, struct place *place, const struct aside *aside, struct lade_fault *fault)
 {
-	struct incoming *file;
+	struct incoming *file = lade_plan_new_incoming(planner, place, fault);
 
-	planner->counted.files++;
-	planner->counted.total_bytes += place->entry->size;
-	if (same_file(planner, place)) {
-		lade_plan_mend(planner, place, lade_plan_metadata_changes(planner, place));
-		return 0;
-	}
-	if (planner->dry_run || place->level->fd < 0) {
-		if (planner->dry_run) {
-			planner->counted.transferred++;
-			planner->counted.created += !place->exists;
-			lade_plan_item(planner, place, file_changes(planner, place));
-		}
-		return 0;
-	}
-	file = new_incoming(planner, place, fault);
 	if (!file)
 		return fault->code;
+	if (aside->fit)
+		file->changes = file_changes(planner, &aside->place);
+	if (choose_basis(planner, place, aside, file, fault)) {
+		lade_incoming_free(file);
+		return fault->code;
+	}
 	lade_plan_change(place->level);
 	if (lade_plan_may_be_moved(planner, file))
 		return lade_plan_defer(planner, place->index, file, fault);
@@ -181,4 +187,27 @@ int lade_plan_file(struct planner *planner, struct place *place, struct lade_fau
 		return lade_plan_want(planner, place->index, file, fault);
 	lade_receiver_empty_file(planner->receiver, file);
 	return 0;
+}
+
+int lade_plan_file(struct planner *planner, struct place *place, struct lade_fault *fault)
+{
+	struct aside aside;
+	int result;
+
+	planner->counted.files++;
+	planner->counted.total_bytes += place->entry->size;
+	result = lade_plan_file_aside(planner, place, &aside, fault);
+	if (result)
+		return result < 0 ? result : 0;
+	if (lade_plan_same_file(planner, place)) {
+		lade_plan_mend(planner, place, lade_plan_metadata_changes(planner, place));
+	} else if (planner->dry_run) {
+		planner->counted.transferred++;
+		planner->counted.created += !place->exists;
+		lade_plan_item(planner, place, file_changes(planner, aside.fit ? &aside.place : place));
+	} else if (place->level->fd >= 0) {
+		result = ask(planner, place, &aside, fault);
+	}
+	lade_plan_aside_fini(&aside);
+	return result;
 }

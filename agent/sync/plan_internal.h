@@ -1,6 +1,7 @@
 /*
  * The planner's state, for plan.c (the entry stream), plan_root.c (the destination itself) and
- * plan_entry.c (one entry against what is there), plan_file.c (one file) and plan_moved.c (files under new names).
+ * plan_entry.c (one entry against what is there), plan_file.c (one file), plan_moved.c (files under new names),
+ * plan_alternative.c (alternative directories) and plan_fuzzy.c (files with similar names).
  */
 #ifndef LADE_AGENT_SYNC_PLAN_INTERNAL_H
 #define LADE_AGENT_SYNC_PLAN_INTERNAL_H
@@ -14,6 +15,7 @@ struct level {
 	struct lade_directory *directory; /* referenced; NULL in a dry run where it does not exist */
 	struct target *target;            /* its user pointer, or the root's */
 	int fd;                           /* pinned, or -1 */
+	struct lade_directory **alternatives; /* in each alternative directory, referenced, NULL where there is none; NULL: nowhere */
 	size_t path_len;                  /* of its path in planner->path */
 	struct lade_name_list *names;     /* what it holds, where deletion is on; else NULL */
 	struct lade_name_cursor *files, *directories; /* how far each part of the entry stream has come in names */
@@ -37,6 +39,21 @@ struct moved {
 	size_t removed_count, removed_capacity;
 };
 
+/* A file that may serve as the basis of a new one beside it. */
+struct neighbour {
+	struct lade_directory *directory; /* referenced */
+	uint64_t size;
+	struct timespec mtime;
+	char *name;                       /* owned */
+};
+
+/* Those of the directory at hand. */
+struct neighbours {
+	struct neighbour *items;
+	size_t count, capacity;
+	bool read;
+};
+
 struct planner {
 	struct lade_receiver *receiver;
 	struct lade_session *session;
@@ -48,6 +65,7 @@ struct planner {
 	struct lade_msg_end counted; /* since the last give_credit() */
 	size_t uncredited;    /* bytes of entry stream since then */
 	struct moved moved;
+	struct neighbours neighbours;
 	bool rooted;          /* the destination is open: level 0 */
 	bool dry_run, deletes;
 };
@@ -56,11 +74,27 @@ struct planner {
 struct place {
 	const struct lade_msg_entry *entry;
 	struct level *level;
+	int fd;           /* of the directory that st is of: the level's, or an alternative one */
 	uint64_t index;
 	const char *name; /* NUL-terminated component */
 	struct lade_metadata wanted;
 	bool exists;
 	struct stat st;   /* if it exists */
+};
+
+/* How well what stands in an alternative directory fits an entry, rising. */
+enum fit {
+	FIT_NONE,    /* nothing of its type is there */
+	FIT_TYPE,    /* something is, with other content: a basis */
+	FIT_CONTENT, /* the content is right, the metadata is not */
+	FIT_EXACT,
+};
+
+/* What an alternative directory has in the place of an entry. */
+struct aside {
+	enum fit fit;
+	struct lade_directory *directory; /* fit > FIT_NONE: pinned until lade_plan_aside_fini(), the level's */
+	struct place place;               /* the entry's, but there */
 };
 
 /* [root] Open the destination, or make it. 0, or the fault that ends the session. */
@@ -86,6 +120,18 @@ int lade_plan_own_xattrs(struct lade_metadata *metadata, struct lade_fault *faul
 
 /* [entry] A regular file. As lade_plan_entry(). */
 int lade_plan_file(struct planner *planner, struct place *place, struct lade_fault *fault);
+
+/* The quick check: size and time, or the digest if there is one. */
+bool lade_plan_same_file(struct planner *planner, const struct place *place);
+
+/* What is to become of the file at place; basis_directory and delta are not decided on. NULL: no memory, and the fault says so. */
+struct incoming *lade_plan_new_incoming(struct planner *planner, const struct place *place, struct lade_fault *fault);
+
+/*
+ * True if it may cost less to say what differs from an old file of old_size than to send the file. Tiny files are
+ * sent sooner than described; of a file that is a small part of the new one little can be saved.
+ */
+bool lade_plan_basis_pays(const struct planner *planner, uint64_t size, uint64_t old_size);
 
 /* [want] [want-recipe] Ask for file (consumed), the content of entry index; wait for a slot. 0, or the fault that ends the session. */
 int lade_plan_want(struct planner *planner, uint64_t index, struct incoming *file, struct lade_fault *fault);
@@ -116,6 +162,51 @@ int lade_plan_ask_deferred(struct planner *planner, struct lade_fault *fault);
 
 /* Free what is remembered. */
 void lade_plan_moved_fini(struct moved *moved);
+
+/* ---- plan_entry.c ---- */
+
+/* True if what is at place is the same symlink, device, FIFO or socket but for its metadata. */
+bool lade_plan_same_special(const struct place *place);
+
+/* ---- plan_alternative.c ---- */
+
+/* The destination is open, or is not there in a dry run: open the alternative directories. 0 or the fault that ends the session. */
+int lade_plan_open_alternatives(struct planner *planner, struct lade_fault *fault);
+
+/* A level was entered: find its alternatives. 0 or LADE_E_MEMORY. */
+int lade_plan_enter_alternatives(struct planner *planner, struct lade_fault *fault);
+
+/* Let go of a level's alternatives. */
+void lade_plan_leave_alternatives(struct planner *planner, struct level *level);
+
+/* Find what fits the entry best in the alternative directories, the earlier one where two fit alike. The caller ends it. */
+void lade_plan_look_aside(struct planner *planner, const struct place *place, struct aside *aside_out);
+
+/* Let go of it. */
+void lade_plan_aside_fini(struct aside *aside);
+
+/*
+ * A regular file: leave it out, link it or copy it, if an alternative directory has it. Returns 1 if that is done; 0 if
+ * the file is still to be asked for, then *aside_out, which the caller ends, may be its basis; or LADE_E_MEMORY.
+ */
+int lade_plan_file_aside(struct planner *planner, struct place *place, struct aside *aside_out, struct lade_fault *fault);
+
+/*
+ * A symlink, device, FIFO or socket of which nothing is there: leave it out or link it, if an alternative directory has it.
+ * True if that is done; else *changes is what is to be told when it is made.
+ */
+bool lade_plan_special_aside(struct planner *planner, const struct place *place, uint32_t *changes);
+
+/* What is to be told of a directory that is not there. */
+uint32_t lade_plan_directory_aside(struct planner *planner, const struct place *place);
+
+/* ---- plan_fuzzy.c ---- */
+
+/* Find a file with the size and time of the new one, or else the one with the most similar name, and make it its basis. */
+void lade_plan_find_similar(struct planner *planner, const struct place *place, struct incoming *file);
+
+/* Another directory is at hand. */
+void lade_plan_forget_neighbours(struct planner *planner);
 
 /* ---- any ---- */
 

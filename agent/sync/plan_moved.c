@@ -169,6 +169,9 @@ static int ask(struct planner *planner, struct deferred_file *deferred, struct l
 		if (file->cut_class < MOVED_CLASS && !planner->receiver->indexed)
 			file->cut_class = MOVED_CLASS;
 		deferred->candidate = NULL;
+	} else if (file->basis_name) {
+		/* Without memory for it the file is sent. */
+		(void)lade_plan_describe(planner, file);
 	}
 	return lade_plan_want(planner, deferred->index, file, fault);
 }

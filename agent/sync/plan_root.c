@@ -81,6 +81,9 @@ int lade_plan_root(struct planner *planner, bool single, struct lade_fault *faul
 		return lade_fault_set(fault, error, "open destination", path);
 	if (lade_indexed_open(receiver, fault))
 		return fault->code;
+	error = lade_plan_open_alternatives(planner, fault);
+	if (error)
+		return error;
 	if (receiver->tree)
 		root = lade_directory_ref(lade_directories_root(receiver->tree));
 	return lade_plan_enter(planner, root, &receiver->root, fault);

@@ -310,6 +310,9 @@ static void stop(struct lade_receiver *receiver)
 	lade_session_recv_free(receiver->machine);
 	lade_indexed_close(receiver);
 	lade_directories_close(receiver->tree);
+	for (unsigned i = 0; i < receiver->alternative_count; i++)
+		lade_directories_close(receiver->alternatives[i]);
+	free(receiver->kept);
 	lade_identities_free(receiver->identities);
 	lade_spool_free(receiver->directories);
 	lade_spool_free(receiver->deletions);

@@ -48,6 +48,8 @@ struct incoming {
 	uint64_t kept_size;
 	char *moved_from;                 /* owned: path of a file that is to be deleted and may be this one; or NULL */
 	bool may_move;                    /* it may really go from there to here */
+	struct lade_directory *basis_directory; /* referenced: where a basis stands that is neither of these; or NULL */
+	char *basis_name;                 /* owned: its name there */
 	bool left;                        /* an earlier session seems to have left part of it */
 	unsigned cut_class;               /* it is described, cut so; 0: it is not */
 	struct delta *delta;              /* it is described, and made from what is there; else NULL */
@@ -84,6 +86,12 @@ struct leader {
 	uint64_t index;
 	char *path;
 	bool failed;
+};
+
+/* A directory of the destination that is not deleted. */
+struct kept {
+	dev_t dev;
+	ino_t ino;
 };
 
 /* What a worker works with. */
@@ -128,6 +136,10 @@ struct lade_receiver {
 	struct lade_keep keep;
 	struct lade_directories *tree; /* NULL in a dry run onto nothing */
 	struct target root;
+	struct lade_directories *alternatives[LADE_ALTERNATIVES_MAX]; /* those that could be opened, alternative_count */
+	unsigned alternative_count;
+	struct kept *kept;             /* what holds one of them below the destination, kept_count; owned */
+	size_t kept_count, kept_capacity;
 	char *only_name;               /* a single file's name at the destination, or NULL */
 
 	/* the planner's own */
@@ -146,6 +158,11 @@ int lade_receiver_open_parent(struct lade_receiver *receiver, const char *path, 
 
 /* A handle for the directory of path, and for all above it; path is cut to pieces, *name_out is its last component. NULL: none could be made. */
 struct lade_directory *lade_receiver_handle_of(struct lade_receiver *receiver, char *path, char **name_out);
+
+/* ---- plan_alternative.c ---- */
+
+/* True if name in the directory is an alternative directory, or one is somewhere below it: then it is not deleted. */
+bool lade_receiver_keeps(const struct lade_receiver *receiver, int fd, const char *name);
 
 /* ---- land.c ---- */
 
@@ -233,6 +250,13 @@ void lade_receiver_land_bundle(struct lade_receiver *receiver, const struct job 
 /* Copy the first size bytes of move's source to its target extent by extent, so that holes stay holes. 0 or as lade_move(). */
 int lade_receiver_copy_extents(struct lade_receiver *receiver, struct lade_move *move, uint64_t size,
 			       struct lade_fault *fault);
+
+/*
+ * Make the temporary file of file a copy of in_fd, a file of this host that was as expected when it was looked at. Returns 0,
+ * LADE_E_CHANGED if it is not what it was then, or the fault.
+ */
+int lade_receiver_copy_local(struct lade_receiver *receiver, struct incoming *file, int in_fd, const struct stat *expected,
+			     struct lade_fault *fault);
 
 /* [descriptor] Make a file a copy of the job's descriptor. */
 void lade_receiver_copy(struct lade_receiver *receiver, const struct job *job);

@@ -7,8 +7,8 @@
 
 #include "protocol/limits.h"
 
-/* Descriptors for everything but described files: held directories, descriptors in flight, the rest. */
-#define DESCRIPTORS_ELSEWHERE 400u
+/* Descriptors for everything but described files: held directories, those of alternatives, descriptors in flight, the rest. */
+#define DESCRIPTORS_ELSEWHERE 600u
 /* A described file has its basis open, a temporary file, and perhaps a copy from an earlier attempt. */
 #define DESCRIPTORS_EACH 3u
 

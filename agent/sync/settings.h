@@ -10,6 +10,7 @@
 #include "agent/sync/effort.h"
 #include "agent/sync/session_limits.h"
 #include "agent/tree/filter.h"
+#include "protocol/entry.h"
 #include "transport/mover.h"
 
 /* The settings of one side. Borrowed by the session until it has ended. */
@@ -19,6 +20,10 @@ struct lade_settings {
 	enum lade_compression compression; /* the sender acts on it */
 	int level;                  /* of LADE_COMPRESSION_ZSTD */
 	struct lade_filter *filter; /* never NULL; owned by whoever made the settings */
+	enum lade_alternative alternative; /* the receiver acts on these; NONE: there are no directories */
+	const char *const *alternatives;   /* directories as the user wrote them, alternative_count; relative ones to the destination */
+	unsigned alternative_count;        /* up to LADE_ALTERNATIVES_MAX */
+	bool fuzzy_alternatives;    /* LADE_OPTION_FUZZY looks into them too */
 	const struct lade_session_limits *limits; /* NULL: the program's own */
 };
 

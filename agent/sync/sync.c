@@ -76,7 +76,8 @@ static int receive_into(struct lade_receiver_job *job, struct lade_msg_end *tota
 /* [open] What the other side is to do. */
 static int open_session(const struct lade_sync_job *job, struct lade_fault *fault)
 {
-	struct lade_writer paths, rules;
+	const struct lade_settings *settings = job->settings;
+	struct lade_writer paths, rules, alternatives;
 	struct lade_msg_open open = {
 		.role = job->push ? ROLE_RECEIVE : ROLE_SEND,
 		.options = job->settings->options,
@@ -88,21 +89,31 @@ static int open_session(const struct lade_sync_job *job, struct lade_fault *faul
 
 	lade_writer_init(&paths, LADE_CONTROL_MAX / 4);
 	lade_writer_init(&rules, LADE_RULES_MAX);
+	lade_writer_init(&alternatives, LADE_CONTROL_MAX / 8);
 	if (job->push)
 		lade_writer_put_slice(&paths, lade_slice(job->destination, strlen(job->destination)));
 	for (unsigned i = 0; !job->push && i < job->source_count; i++)
 		lade_writer_put_slice(&paths, lade_slice(job->sources[i], strlen(job->sources[i])));
-	error = lade_filter_encode(job->settings->filter, &rules);
+	/* They are the receiver's business. */
+	for (unsigned i = 0; job->push && i < settings->alternative_count; i++)
+		lade_writer_put_slice(&alternatives, lade_slice(settings->alternatives[i], strlen(settings->alternatives[i])));
+	if (job->push && settings->alternative_count) {
+		open.alternative = settings->alternative;
+		open.fuzzy_alternatives = settings->fuzzy_alternatives;
+	}
+	error = lade_filter_encode(settings->filter, &rules);
 	if (!error)
-		error = paths.error;
+		error = paths.error ? paths.error : alternatives.error;
 	if (error)
 		lade_fault_set(fault, error, "describe the session (too many rules or paths) to", job->connection->peer);
 	open.paths = lade_slice(paths.data, paths.len);
 	open.rules = lade_slice(rules.data, rules.len);
+	open.alternatives = lade_slice(alternatives.data, alternatives.len);
 	if (!error)
 		error = lade_handshake_open(job->connection, &open, fault);
 	lade_writer_fini(&paths);
 	lade_writer_fini(&rules);
+	lade_writer_fini(&alternatives);
 	return error;
 }
 
@@ -149,12 +160,13 @@ static void free_paths(struct path_list *list)
 	free(list->paths);
 }
 
-static int decode_paths(struct lade_slice encoded, struct path_list *list)
+/* At most max of them, none or more. */
+static int decode_paths(struct lade_slice encoded, unsigned max, struct path_list *list)
 {
 	struct lade_reader reader;
 
 	list->count = 0;
-	list->paths = calloc(LADE_SOURCES_MAX, sizeof(*list->paths));
+	list->paths = calloc(max, sizeof(*list->paths));
 	if (!list->paths)
 		return LADE_E_MEMORY;
 	lade_reader_init(&reader, encoded.data, encoded.len);
@@ -163,13 +175,13 @@ static int decode_paths(struct lade_slice encoded, struct path_list *list)
 
 		if (reader.error)
 			return reader.error;
-		if (list->count == LADE_SOURCES_MAX || (path.len && memchr(path.data, '\0', path.len)))
+		if (list->count == max || (path.len && memchr(path.data, '\0', path.len)))
 			return LADE_E_PROTOCOL;
 		list->paths[list->count] = strndup(path.len ? (const char *)path.data : "", path.len);
 		if (!list->paths[list->count++])
 			return LADE_E_MEMORY;
 	}
-	return list->count ? 0 : LADE_E_PROTOCOL;
+	return 0;
 }
 
 /* Tell the client why there will be no session. */
@@ -186,8 +198,24 @@ static void refuse(struct lade_connection *connection, const struct lade_fault *
 	lade_writer_fini(&writer);
 }
 
-static int check_open(const struct lade_msg_open *open, struct path_list *list, struct lade_settings *settings,
-		      struct lade_fault *fault)
+/* The alternative directories: none for a sender, who has no use for them. */
+static int decode_alternatives(const struct lade_msg_open *open, struct path_list *list)
+{
+	int error = decode_paths(open->alternatives, LADE_ALTERNATIVES_MAX, list);
+
+	if (error)
+		return error;
+	for (unsigned i = 0; i < list->count; i++)
+		if (!*list->paths[i])
+			return LADE_E_PROTOCOL;
+	if ((list->count == 0) != (open->alternative == LADE_ALTERNATIVE_NONE) ||
+	    (list->count && open->role != ROLE_RECEIVE))
+		return LADE_E_PROTOCOL;
+	return open->fuzzy_alternatives && !list->count ? LADE_E_PROTOCOL : 0;
+}
+
+static int check_open(const struct lade_msg_open *open, struct path_list *list, struct path_list *alternatives,
+		      struct lade_settings *settings, struct lade_fault *fault)
 {
 	int error;
 
@@ -195,9 +223,13 @@ static int check_open(const struct lade_msg_open *open, struct path_list *list, 
 	    open->compression >= LADE_COMPRESSION_COUNT || open->level > LADE_CODEC_LEVEL_MAX ||
 	    (open->compression == LADE_COMPRESSION_ZSTD && !open->level))
 		return lade_fault_set(fault, LADE_E_VERSION, "understand the options of a newer client", NULL);
-	error = decode_paths(open->paths, list);
-	if (!error && open->role == ROLE_RECEIVE && list->count != 1)
+	error = decode_paths(open->paths, LADE_SOURCES_MAX, list);
+	if (!error && (!list->count || (open->role == ROLE_RECEIVE && list->count != 1)))
 		error = LADE_E_PROTOCOL;
+	if (!error)
+		error = decode_alternatives(open, alternatives);
+	settings->alternatives = (const char *const *)alternatives->paths;
+	settings->alternative_count = alternatives->count;
 	if (!error)
 		error = lade_filter_decode(open->rules, &settings->filter);
 	return error ? lade_fault_set(fault, error, "understand the client's request", NULL) : 0;
@@ -209,13 +241,14 @@ static int serve_open(struct lade_connection *connection, const struct lade_run_
 	struct lade_settings settings = {
 		.options = open->options, .path = (enum lade_path)open->path, .limits = limits,
 		.compression = (enum lade_compression)open->compression, .level = (int)open->level,
+		.alternative = (enum lade_alternative)open->alternative, .fuzzy_alternatives = open->fuzzy_alternatives,
 	};
-	struct path_list list = { NULL, 0 };
+	struct path_list list = { NULL, 0 }, alternatives = { NULL, 0 };
 	struct lade_msg_end totals;
 	struct lade_fault fault;
 	int status;
 
-	if (check_open(open, &list, &settings, &fault)) {
+	if (check_open(open, &list, &alternatives, &settings, &fault)) {
 		refuse(connection, &fault);
 		status = lade_exit_of(&fault);
 	} else if (open->role == ROLE_RECEIVE) {
@@ -226,6 +259,7 @@ static int serve_open(struct lade_connection *connection, const struct lade_run_
 		status = send_sources(connection, &settings, NULL, key, list.paths, list.count, NULL, &totals);
 	}
 	free_paths(&list);
+	free_paths(&alternatives);
 	lade_filter_free(settings.filter);
 	return status;
 }

@@ -245,17 +245,28 @@ void peer_put_file_end(struct peer *peer, uint32_t slot, bool changed, uint64_t 
 
 void peer_open(struct peer *peer, uint32_t role, uint64_t options, const char *path)
 {
+	peer_open_beside(peer, role, options, path, NULL);
+}
+
+void peer_open_beside(struct peer *peer, uint32_t role, uint64_t options, const char *path, const char *alternative)
+{
 	struct lade_msg_open open = {
 		.role = role, .options = options, .path = peer->path, .rules = lade_slice("", 1), /* no rules */
+		.alternative = alternative ? LADE_ALTERNATIVE_COPY : LADE_ALTERNATIVE_NONE,
 	};
-	struct lade_writer paths;
+	struct lade_writer paths, alternatives;
 
 	lade_writer_init(&paths, LADE_PATH_MAX);
 	lade_writer_put_slice(&paths, lade_slice(path, strlen(path)));
 	open.paths = lade_slice(paths.data, paths.len);
+	lade_writer_init(&alternatives, LADE_PATH_MAX);
+	if (alternative)
+		lade_writer_put_slice(&alternatives, lade_slice(alternative, strlen(alternative)));
+	open.alternatives = lade_slice(alternatives.data, alternatives.len);
 	lade_put_open(&peer->out, &open);
 	peer_say(peer);
 	lade_writer_fini(&paths);
+	lade_writer_fini(&alternatives);
 }
 
 void peer_hello(struct peer *peer)

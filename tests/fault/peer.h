@@ -58,6 +58,9 @@ void peer_hello(struct peer *peer);
 /* OPEN for one path; options are bits of enum lade_option. */
 void peer_open(struct peer *peer, uint32_t role, uint64_t options, const char *path);
 
+/* The same with --copy-dest=alternative; NULL: none. */
+void peer_open_beside(struct peer *peer, uint32_t role, uint64_t options, const char *path, const char *alternative);
+
 /* Say what was put to peer->out as one frame (nothing, if it is empty). */
 void peer_say(struct peer *peer);
 

@@ -1,7 +1,7 @@
 /*
- * A destination whose old file changes while the new one is made from it: cut short, grown, rewritten, replaced, gone, at
- * moments of a session that a hand-made sender knows, and all the time between two real sides. What stands there at the end is
- * the right file, or the session has told of an error.
+ * An old file, at the destination or in an alternative directory, that changes while the new one is made from it: cut
+ * short, grown, rewritten, replaced, gone, at moments of a session that a hand-made sender knows, and all the time between
+ * two real sides. What stands there at the end is the right file, or the session has told of an error.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -35,9 +35,17 @@ static uint8_t old_content[LEN], new_content[LEN], noise[LEN];
 
 /* ---- what can happen to the old file ---- */
 
+/* Where it is: NULL at the destination, else the alternative directory, in the destination. */
+static const char *alternative;
+
+static const char *old_name(void)
+{
+	return alternative ? "older/old" : "old";
+}
+
 static const char *old_path(void)
 {
-	return scene_path(&scene, "old");
+	return scene_path(&scene, old_name());
 }
 
 static void write_over(const void *bytes, size_t len, off_t off)
@@ -204,12 +212,14 @@ static int run_session(struct trial *trial, make_content *make)
 
 	(void)rmdir(old_path());
 	(void)unlink(old_path());
-	scene_write(&scene, "old", old_content, LEN);
-	scene_wait_tick(&scene, "old");
+	if (alternative)
+		(void)unlink(scene_path(&scene, "old"));
+	scene_write(&scene, old_name(), old_content, LEN);
+	scene_wait_tick(&scene, old_name());
 	peer_start(&peer, LADE_CONNECTION_PIPES);
 	peer_hello(&peer);
 	make(&peer.key);
-	peer_open(&peer, PEER_RECEIVES, ATTACK_OPTIONS, scene.inside);
+	peer_open_beside(&peer, PEER_RECEIVES, ATTACK_OPTIONS, scene.inside, alternative);
 	attack_root(&peer);
 	attack_file(&peer, "old", LEN);
 	attack_entries_end(&peer);
@@ -238,6 +248,9 @@ static void try_all(make_content *make, bool gaps)
 
 			print_message("# %s %s\n", changes[i].name, moment_names[moment]);
 			status = run_session(&trial, make);
+			/* Nothing of one that is elsewhere is taken unseen: what it has not is sent. */
+			if (alternative)
+				assert_int_equal(status, LADE_EXIT_OK);
 			if (status == LADE_EXIT_OK)
 				scene_check_file(&scene, "old", new_content, LEN);
 			else
@@ -300,6 +313,18 @@ static void test_turned(void **state)
 {
 	(void)state;
 	try_all(turn, false);
+}
+
+/* All of these with an old file in an alternative directory. */
+static void test_elsewhere(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdir(scene_path(&scene, "older"), 0755), 0);
+	alternative = "older";
+	try_all(edit, true);
+	try_all(keep, false);
+	try_all(turn, false);
+	alternative = NULL;
 }
 
 /* ---- a patch behind a run of the same bytes ---- */
@@ -678,6 +703,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_edited, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_same, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_turned, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_elsewhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_late_patch, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_given_up_in_waiting, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_restless, setup, teardown),

@@ -137,6 +137,7 @@ static void absent_source(struct peer *peer, const struct attack *attack)
 #define NO_RULES .rules = SLICE("\0")
 #define ROW(title, function, exit_status, ...) \
 	{ title, function, .status = exit_status, .flags = ATTACK_NO_OPEN, __VA_ARGS__ }
+#define TWENTY "\1a\1b\1c\1d\1e\1f\1g\1h\1i\1j\1k\1l\1m\1n\1o\1p\1q\1r\1s\1t"
 #define TCP .kind = LADE_CONNECTION_TCP
 #define GET "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -176,6 +177,23 @@ static const struct attack attacks[] = {
 	ROW("rules of garbage", bad_open, STREAM, OPEN(.paths = SLICE("\1/"),
 						       .rules = SLICE("\x05garbage"))),
 	ROW("no rules at all", bad_open, STREAM, OPEN(.paths = SLICE("\1/"))),
+	ROW("alternatives of no kind", bad_open, STREAM, OPEN(.paths = SLICE("\1/"), NO_RULES,
+							      .alternatives = SLICE("\1x"))),
+	ROW("a kind of alternatives without any", bad_open, STREAM, OPEN(.paths = SLICE("\1/"), NO_RULES,
+									 .alternative = 3)),
+	ROW("an alternative of another kind", bad_open, STREAM, OPEN(.paths = SLICE("\1/"), NO_RULES, .alternative = 4,
+								     .alternatives = SLICE("\1x"))),
+	ROW("an alternative without a name", bad_open, STREAM, OPEN(.paths = SLICE("\1/"), NO_RULES, .alternative = 3,
+								    .alternatives = SLICE("\0"))),
+	ROW("an alternative with a NUL", bad_open, STREAM, OPEN(.paths = SLICE("\1/"), NO_RULES, .alternative = 3,
+								.alternatives = SLICE("\3x\0y"))),
+	ROW("an alternative cut short", bad_open, STREAM, OPEN(.paths = SLICE("\1/"), NO_RULES, .alternative = 3,
+							       .alternatives = SLICE("\7xy"))),
+	ROW("too many alternatives", bad_open, STREAM, OPEN(.paths = SLICE("\1/"), NO_RULES, .alternative = 3,
+							    .alternatives = SLICE(TWENTY "\1x"))),
+	ROW("no alternatives to look into", bad_open, STREAM, OPEN(.paths = SLICE("\1/"), NO_RULES, .fuzzy_alternatives = 1)),
+	ROW("alternatives for a sender", bad_open, STREAM, OPEN(.role = 1, .paths = SLICE("\1/"), NO_RULES, .alternative = 3,
+								.alternatives = SLICE("\1x"))),
 	ROW("two requests", open_twice, STREAM),
 	ROW("a destination without a parent", bad_destination, LADE_EXIT_FILE,
 	    .data = "/nonexistent/lade/fault"),

@@ -11,6 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const char *const alternatives[] = { "../outside" };
 	struct fuzz_session session;
 	struct lade_receiver_job job;
 	struct lade_msg_end totals;
@@ -19,6 +20,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	fuzz_session_begin(&session, data + 1, size - 1);
 	session.settings.options = fuzz_session_options(data[0]);
+	/* Copied from, never touched. */
+	session.settings.alternative = LADE_ALTERNATIVE_COPY;
+	session.settings.alternatives = alternatives;
+	session.settings.alternative_count = 1;
 	job = (struct lade_receiver_job){
 		.connection = &session.ours, .settings = &session.settings, .key = &session.key,
 		.destination = session.inside, .umask = 022,

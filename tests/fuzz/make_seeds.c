@@ -295,6 +295,29 @@ static void make_index(const char *corpora, const struct indexed *seed)
 		abort();
 }
 
+/* An OPEN with all that it may have. */
+static void save_open(const char *corpora)
+{
+	static const uint8_t path[] = "\3dst", rules[] = "\1\0\3*.o", alternatives[] = "\7../prev\4/old";
+	const struct lade_msg_open open = {
+		.options = LADE_OPTIONS_KNOWN, .paths = lade_slice(path, sizeof(path) - 1),
+		.rules = lade_slice(rules, sizeof(rules) - 1), .compression = 1, .level = 3,
+		.alternative = LADE_ALTERNATIVE_LINK, .fuzzy_alternatives = 1,
+		.alternatives = lade_slice(alternatives, sizeof(alternatives) - 1),
+	};
+	struct lade_writer writer;
+	char file_path[4096 + 128];
+	FILE *file;
+
+	lade_writer_init(&writer, LADE_CONTROL_MAX);
+	lade_put_open(&writer, &open);
+	snprintf(file_path, sizeof(file_path), "%s/fuzz_message/open", corpora);
+	file = fopen(file_path, "wb");
+	if (writer.error || !file || fwrite(writer.data, 1, writer.len, file) != writer.len || fclose(file))
+		abort();
+	lade_writer_fini(&writer);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct recording recordings[] = {
@@ -317,5 +340,6 @@ int main(int argc, char **argv)
 		record(corpora, &recordings[i]);
 	for (size_t i = 0; i < sizeof(indexes) / sizeof(indexes[0]); i++)
 		make_index(corpora, &indexes[i]);
+	save_open(corpora);
 	return chdir("/") || rmdir(scratch);
 }

@@ -416,8 +416,6 @@ static void sender_event(struct toy *toy, const struct lade_send_event *event)
 	static const struct lade_msg_end end = { .entries = 0 };
 
 	switch (event->type) {
-	case LADE_SEND_RECIPE_KEY: /* nobody says one */
-		break;
 	case LADE_SEND_WANT:
 	case LADE_SEND_WANT_AGAIN:
 		toy->sending[event->slot] =

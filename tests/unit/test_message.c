@@ -367,6 +367,8 @@ static void test_limits_are_fixed(void **state)
 		{ "auth.proof", 32 },
 		{ "open.paths", 65536 },
 		{ "open.rules", 131072 },
+		{ "open.alternative", 3 },
+		{ "open.alternatives", 32768 },
 	};
 	unsigned found = 0;
 

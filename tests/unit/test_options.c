@@ -418,6 +418,54 @@ static void test_too_many_sources(void **state)
 	assert_int_equal(options.source_count, LADE_SOURCES_MAX);
 }
 
+/* Up to twenty directories of one kind. */
+static void test_alternatives(void **state)
+{
+	char words[LADE_ALTERNATIVES_MAX + 1][32], *argv[LADE_ALTERNATIVES_MAX + 4];
+
+	(void)state;
+	good("a b");
+	assert_int_equal(options.alternative, LADE_ALTERNATIVE_NONE);
+	assert_int_equal(options.bits & LADE_OPTION_FUZZY, 0);
+	good("--link-dest=x --link-dest ../y a b");
+	assert_int_equal(options.alternative, LADE_ALTERNATIVE_LINK);
+	assert_int_equal(options.alternative_count, 2);
+	assert_string_equal(options.alternatives[0], "x");
+	assert_string_equal(options.alternatives[1], "../y");
+	good("--copy-dest=x a b");
+	assert_int_equal(options.alternative, LADE_ALTERNATIVE_COPY);
+	good("--compare-dest=x a b");
+	assert_int_equal(options.alternative, LADE_ALTERNATIVE_COMPARE);
+	bad("--compare-dest=x --copy-dest=y a b", "--compare-dest", "--copy-dest");
+	bad("--link-dest=x --copy-dest=y a b", "--link-dest", "--copy-dest");
+	bad("--link-dest= a b", "--link-dest", "value");
+	for (unsigned i = 0; i <= LADE_ALTERNATIVES_MAX; i++) {
+		snprintf(words[i], sizeof(words[i]), "--link-dest=%u", i);
+		argv[i] = words[i];
+	}
+	for (unsigned extra = 0; extra < 2; extra++) {
+		argv[LADE_ALTERNATIVES_MAX + extra] = (char *)"a";
+		argv[LADE_ALTERNATIVES_MAX + extra + 1] = (char *)"b";
+		lade_options_fini(&options);
+		assert_int_equal(lade_options_parse(&options, (int)(LADE_ALTERNATIVES_MAX + extra + 2), argv, &complaint),
+				 extra ? LADE_E_USAGE : 0);
+		snprintf(words[LADE_ALTERNATIVES_MAX], sizeof(words[0]), "--link-dest=one-more");
+		argv[LADE_ALTERNATIVES_MAX] = words[LADE_ALTERNATIVES_MAX];
+	}
+}
+
+static void test_fuzzy(void **state)
+{
+	(void)state;
+	good("-y a b");
+	assert_int_equal(options.fuzzy, 1);
+	assert_true(options.bits & LADE_OPTION_FUZZY);
+	good("-yy a b");
+	assert_int_equal(options.fuzzy, 2);
+	good("--fuzzy --no-fuzzy a b");
+	assert_int_equal(options.bits & LADE_OPTION_FUZZY, 0);
+}
+
 static void shell_is(const char *rsh, const struct lade_endpoint *remote, const char *program,
 		     const char *expected)
 {
@@ -543,6 +591,8 @@ int main(void)
 		cmocka_unit_test(test_endpoints_that_are_refused),
 		cmocka_unit_test(test_where_the_sides_are),
 		cmocka_unit_test(test_too_many_sources),
+		cmocka_unit_test(test_alternatives),
+		cmocka_unit_test(test_fuzzy),
 		cmocka_unit_test(test_remote_shell),
 		cmocka_unit_test(test_no_name_stands_twice),
 		cmocka_unit_test(test_help_lists_what_there_is),
