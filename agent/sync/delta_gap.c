@@ -307,7 +307,7 @@ int lade_delta_take_patch(struct lade_receiver *receiver, struct delta *delta, c
 		return DELTA_GOES_ON;
 	}
 	weigh(delta, gap->len, ops.len);
-	error = lade_delta_write_missing(delta, gap->off, gap->len, fresh);
+	error = lade_delta_write_missing(receiver, delta, gap->off, gap->len, fresh);
 	if (!error)
 		return lade_delta_filled(receiver, delta, gap->off, gap->len, fresh, space);
 	lade_fault_set(&fault, error, "write", delta->file->name);

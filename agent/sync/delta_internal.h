@@ -1,6 +1,6 @@
 /*
  * A file that is made from old content, for delta.c (news and what becomes of it), delta_piece.c (a
- * piece against the basis) and delta_gap.c (asking for what the basis lacks). Stays in agent/sync/.
+ * piece against the basis), delta_hole.c (a hole) and delta_gap.c (asking for what the basis lacks). Stays in agent/sync/.
  *
  * The reader leaves news; one worker at a time works on a file, and all but the first part of
  * struct delta is that worker's own. A worker never waits for the peer: what may not be asked for yet
@@ -104,9 +104,10 @@ void lade_delta_fail(struct lade_receiver *receiver, struct delta *delta, struct
 
 /*
  * Write the len bytes at data to off, as far as pieces that lack something want them: what was asked for as a run meanwhile is
- * not to be overwritten. 0 or LADE_E_TARGET.
+ * not to be overwritten. Returns as lade_incoming_put().
  */
-int lade_delta_write_missing(struct delta *delta, uint64_t off, uint32_t len, const uint8_t *data);
+int lade_delta_write_missing(struct lade_receiver *receiver, struct delta *delta, uint64_t off, uint32_t len,
+			     const uint8_t *data);
 
 /* len bytes from off on are there now: judge the pieces that lacked nothing else. data: they themselves, or NULL. */
 int lade_delta_filled(struct lade_receiver *receiver, struct delta *delta, uint64_t off, uint64_t len,
@@ -114,13 +115,35 @@ int lade_delta_filled(struct lade_receiver *receiver, struct delta *delta, uint6
 
 /* ---- delta_piece.c ---- */
 
-/* [hole] A range without blocks. */
-int lade_delta_take_hole(struct lade_receiver *receiver, struct delta *delta, const struct news *news,
-			 struct workspace *space);
+/* What every piece and hole needs first: the basis, if there is one, and space->piece. False: the file has failed. */
+bool lade_delta_prepare(struct lade_receiver *receiver, struct delta *delta, const struct news *news,
+			struct workspace *space);
+
+/* The file that is written to is open after this, or the file has failed (false). */
+bool lade_delta_need_target(struct lade_receiver *receiver, struct delta *delta, const struct news *news);
+
+/* Leave the old places: copy what was only looked at, and cut the basis. False: the file has failed. */
+bool lade_delta_leave_places(struct lade_receiver *receiver, struct delta *delta, const struct news *news,
+			     struct workspace *space);
+
+/* Read len bytes of the basis at off into buffer. False: they cannot be read. */
+bool lade_delta_read_old(const struct delta *delta, uint64_t off, uint32_t len, uint8_t *buffer);
+
+/* There is no memory for the file: it fails. */
+void lade_delta_out_of_memory(struct lade_receiver *receiver, struct delta *delta);
 
 /* [recipe] Take a piece: what the basis has is put in its place, the rest becomes gaps. */
 int lade_delta_take_piece(struct lade_receiver *receiver, struct delta *delta, const struct news *news,
 			  struct workspace *space);
+
+/* ---- delta_hole.c ---- */
+
+/* [hole] A range without blocks. */
+int lade_delta_take_hole(struct lade_receiver *receiver, struct delta *delta, const struct news *news,
+			 struct workspace *space);
+
+/* Free the blocks of the holes that were noted while the file was untouched. Returns as lade_content_punch(). */
+int lade_delta_punch_noted(const struct delta *delta, int fd);
 
 /* ---- delta_gap.c ---- */
 

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/sync/content.h"
+
 void lade_incoming_free(struct incoming *file)
 {
 	struct lade_fault fault;
@@ -112,6 +114,15 @@ int lade_incoming_open(struct lade_receiver *receiver, struct incoming *file, ui
 	error = open_if_needed(receiver, file, attempt, fault);
 	pthread_mutex_unlock(&receiver->opening);
 	return error;
+}
+
+int lade_incoming_put(const struct lade_receiver *receiver, const struct incoming *file, const uint8_t *data, size_t len,
+		      uint64_t off)
+{
+	const struct lade_content content = { file->temporary.fd, false, false };
+
+	(void)receiver;
+	return lade_content_put(&content, data, len, off);
 }
 
 static void touch(const struct lade_directory *directory, struct lade_receiver *receiver)

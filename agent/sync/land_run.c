@@ -13,14 +13,6 @@
 #include "agent/sync/file_digest.h"
 #include "transport/frame.h"
 
-/*
- * Bytes of one write. ext4 and XFS fill their page cache with folios as long as the write, and those longer
- * than 32 KiB (PAGE_ALLOC_COSTLY_ORDER) are not on the lists that each processor keeps of pages
- * lately freed. 2 GiB to ext4 on a virtual machine took 1.2 s by 32 KiB, 2.5 s by 128 KiB and 3.4 s by
- * 1 MiB, and with scattered free memory 1.3 s, 5.9 s and 2.7 s; on tmpfs it is all the same.
- */
-#define WRITE_PIECE ((size_t)32 << 10)
-
 void lade_receiver_cannot_write(struct lade_receiver *receiver, const struct lade_recv_event *event,
 				struct lade_fault *fault)
 {
@@ -66,30 +58,17 @@ static void count_cost(struct lade_receiver *receiver, enum lade_path path, enum
 	lade_session_unlock(&receiver->session);
 }
 
-int lade_receiver_write_at(int fd, const uint8_t *data, size_t len, uint64_t off)
-{
-	while (len) {
-		ssize_t put = pwrite(fd, data, len < WRITE_PIECE ? len : WRITE_PIECE, (off_t)off);
-
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put <= 0)
-			return LADE_E_TARGET;
-		data += put;
-		off += (uint64_t)put;
-		len -= (size_t)put;
-	}
-	return 0;
-}
-
 void lade_receiver_write_content(struct lade_receiver *receiver, const struct lade_recv_event *event, const uint8_t *data)
 {
 	struct incoming *file = event->file;
 	struct lade_fault fault;
 	int error = lade_incoming_open(receiver, file, event->attempt, &fault);
 
-	if (!error && lade_receiver_write_at(file->temporary.fd, data, event->len, event->off))
-		error = lade_fault_set(&fault, LADE_E_TARGET, "write", file->name);
+	if (!error) {
+		error = lade_incoming_put(receiver, file, data, event->len, event->off);
+		if (error)
+			lade_fault_set(&fault, error, "write", file->name);
+	}
 	if (error)
 		lade_receiver_cannot_write(receiver, event, &fault);
 }

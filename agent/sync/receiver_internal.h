@@ -170,9 +170,6 @@ void lade_receiver_verify_run(struct lade_receiver *receiver, const struct job *
 void lade_receiver_write_content(struct lade_receiver *receiver, const struct lade_recv_event *event,
 				 const uint8_t *data);
 
-/* Write len bytes at off. Returns 0 or LADE_E_TARGET with errno. */
-int lade_receiver_write_at(int fd, const uint8_t *data, size_t len, uint64_t off);
-
 /* The file cannot be written: say so, and let the rest of it pass by. */
 void lade_receiver_cannot_write(struct lade_receiver *receiver, const struct lade_recv_event *event,
 				struct lade_fault *fault);
@@ -236,6 +233,10 @@ void lade_receiver_copy(struct lade_receiver *receiver, const struct job *job);
 
 /* The descriptor that the content of file goes to; makes its temporary file first if there is none. 0 or the fault. */
 int lade_incoming_open(struct lade_receiver *receiver, struct incoming *file, uint32_t attempt, struct lade_fault *fault);
+
+/* Write len bytes of its content, which is open, at off. Returns 0, LADE_E_TARGET with errno, or LADE_E_MEMORY. */
+int lade_incoming_put(const struct lade_receiver *receiver, const struct incoming *file, const uint8_t *data, size_t len,
+		      uint64_t off);
 
 /* Give the file its length, metadata and name. False: it could not be, and why has been reported. */
 bool lade_incoming_commit(struct lade_receiver *receiver, struct incoming *file, uint32_t attempt);
