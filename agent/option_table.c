@@ -81,6 +81,7 @@ static const struct lade_option_row rows[] = {
 	VALUE("token-file", NULL, 0, TOKEN_FILE, "FILE", CONNECT,
 	      "the secret shared with a lade+tcp:// server"),
 
+	BITS("sparse", 'S', LADE_OPTION_SPARSE, BYTES, "make holes of zeros that are written; the source's holes always stay"),
 	BITS("fsync", 0, LADE_OPTION_FSYNC, BYTES, "each file is on disk before it has its name"),
 	BITS("verify", 0, LADE_OPTION_VERIFY, BYTES, "digest copies on one host too"),
 	BITS("fail-changed", 0, LADE_OPTION_FAIL_CHANGED, BYTES,
@@ -93,7 +94,6 @@ static const struct lade_option_row rows[] = {
 	VALUE("path", NULL, 0, PATH, "NAME", BYTES,
 	      "how bytes move: auto, sendfile, ...; see 'lade paths'"),
 
-	REFUSED("sparse", NULL, 'S', "holes are always kept"),
 	REFUSED("partial", NULL, 0,
 		"an interrupted file never stands under its real name, and is always continued by the next run"),
 	REFUSED(NULL, NULL, 'P', "not available yet; --progress is"),

@@ -76,11 +76,13 @@ static void open_basis(struct lade_receiver *receiver, struct delta *delta, uint
 	int fd;
 
 	delta->opened = true;
+	/* A clone would bring the zeros of the old file along. */
+	delta->no_clones = receiver->keep.options & LADE_OPTION_SPARSE;
 	if (lade_directory_pin(file->directory, &fd, NULL))
 		return;
 	/* The first attempt's alone: the next one's temporary file has another name. */
 	if (file->left && attempt == 0)
-		delta->resumed = lade_temporary_continue(fd, file->name, &file->temporary) == 0;
+		delta->resumed = lade_incoming_continue(receiver, file, fd) == 0;
 	if ((file->existed && lade_basis_open(&delta->basis, fd, file->name) == 0) ||
 	    (file->moved_from && open_moved(receiver, delta))) {
 		/* Other names of it must not change with it, and it must not change with them. */

@@ -89,6 +89,19 @@ static int open_temporary(struct lade_receiver *receiver, struct incoming *file,
 	return lade_temporary_open(directory_fd, file->name, attempt > 0, mode, &file->temporary, fault);
 }
 
+/* -S leaves out zeros: the file has its length from the start, so that they can be read. */
+static int lengthen(const struct lade_receiver *receiver, const struct incoming *file, struct lade_fault *fault)
+{
+	struct stat st;
+
+	if (!(receiver->keep.options & LADE_OPTION_SPARSE))
+		return 0;
+	if (fstat(file->temporary.fd, &st) ||
+	    ((uint64_t)st.st_size < file->size && ftruncate(file->temporary.fd, (off_t)file->size)))
+		return lade_fault_set(fault, LADE_E_SYSTEM, "set length of", file->name);
+	return 0;
+}
+
 static int open_if_needed(struct lade_receiver *receiver, struct incoming *file, uint32_t attempt, struct lade_fault *fault)
 {
 	int fd, error;
@@ -100,6 +113,19 @@ static int open_if_needed(struct lade_receiver *receiver, struct incoming *file,
 		return error;
 	error = open_temporary(receiver, file, fd, attempt, fault);
 	lade_directory_unpin(file->directory);
+	return error ? error : lengthen(receiver, file, fault);
+}
+
+int lade_incoming_continue(struct lade_receiver *receiver, struct incoming *file, int directory_fd)
+{
+	struct lade_fault fault;
+	int error = lade_temporary_continue(directory_fd, file->name, &file->temporary);
+
+	if (error)
+		return error;
+	error = lengthen(receiver, file, &fault);
+	if (error)
+		lade_temporary_leave(&file->temporary);
 	return error;
 }
 
@@ -119,9 +145,10 @@ int lade_incoming_open(struct lade_receiver *receiver, struct incoming *file, ui
 int lade_incoming_put(const struct lade_receiver *receiver, const struct incoming *file, const uint8_t *data, size_t len,
 		      uint64_t off)
 {
-	const struct lade_content content = { file->temporary.fd, false, false };
+	bool sparse = receiver->keep.options & LADE_OPTION_SPARSE;
+	/* Of a described file more may be written to one place: what turned out wrong, and what an earlier session left. */
+	const struct lade_content content = { .fd = file->temporary.fd, .sparse = sparse, .over = sparse && file->delta };
 
-	(void)receiver;
 	return lade_content_put(&content, data, len, off);
 }
 

@@ -4,10 +4,39 @@
  */
 #include "agent/sync/receiver_internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/sync/content.h"
 #include "agent/sync/file_digest.h"
+
+/* Bytes that -S looks at at a time. */
+#define LOOK_LEN (256u << 10)
+
+/* Do as lade_move() does, but by way of memory, where zeros are found. */
+static int move_looking(const struct lade_move *move, struct lade_fault *fault)
+{
+	const struct lade_content content = { .fd = move->out_fd, .sparse = true };
+	uint8_t *buffer = malloc(LOOK_LEN);
+	int error = buffer ? 0 : lade_fault_set(fault, LADE_E_MEMORY, "copy", NULL);
+
+	for (uint64_t done = 0; done < move->len && !error; done += LOOK_LEN) {
+		uint64_t left = move->len - done;
+		const struct lade_range range = {
+			move->in_fd, (uint64_t)move->in_off + done, left < LOOK_LEN ? (uint32_t)left : LOOK_LEN,
+		};
+
+		error = lade_range_read(&range, buffer, fault);
+		if (error)
+			break;
+		error = lade_content_put(&content, buffer, range.len, (uint64_t)move->out_off + done);
+		if (error)
+			lade_fault_set(fault, error, "write", NULL);
+	}
+	free(buffer);
+	return error;
+}
 
 int lade_receiver_copy_extents(struct lade_receiver *receiver, struct lade_move *move, uint64_t size,
 			       struct lade_fault *fault)
@@ -25,7 +54,8 @@ int lade_receiver_copy_extents(struct lade_receiver *receiver, struct lade_move 
 		move->in_off = move->out_off = data;
 		move->len = (uint64_t)(hole - data);
 		move->consumed = move->moved = 0;
-		error = lade_move(receiver->session.movers, move, fault);
+		error = receiver->keep.options & LADE_OPTION_SPARSE ? move_looking(move, fault) :
+			lade_move(receiver->session.movers, move, fault);
 		data = hole;
 	}
 	return error;
@@ -40,6 +70,9 @@ static int copy_content(struct lade_receiver *receiver, int in_fd, int out_fd, c
 	};
 	struct lade_move clone = move;
 
+	/* -S: a clone would keep blocks of zeros. */
+	if (receiver->keep.options & LADE_OPTION_SPARSE)
+		return lade_receiver_copy_extents(receiver, &move, move.len, fault);
 	if ((uint64_t)st->st_blocks * 512 >= move.len)
 		return lade_move(receiver->session.movers, &move, fault);
 	/* A clone keeps holes; everything else fills them. */

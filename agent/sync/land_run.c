@@ -202,6 +202,8 @@ int lade_receiver_land_run(struct lade_receiver *receiver, const struct lade_rec
 	/* Looked at before the run is landed, which may be the end of the file. */
 	bool described = ((struct incoming *)event->file)->delta;
 	struct lade_recv_event run = *event;
+	/* Zeros are not found without looking. */
+	bool looked_at = receiver->keep.options & LADE_OPTION_SPARSE;
 	enum lade_path path;
 	int error;
 
@@ -213,7 +215,8 @@ int lade_receiver_land_run(struct lade_receiver *receiver, const struct lade_rec
 		run.discard = true;
 	}
 	/* What is packed must be unpacked in memory, and what was read ahead of the run is there already. */
-	if (!run.discard && (path == LADE_PATH_COPY || session->connection->ahead_len || payload_len != run.len))
+	if (!run.discard &&
+	    (path == LADE_PATH_COPY || looked_at || session->connection->ahead_len || payload_len != run.len))
 		error = copy_run(receiver, &run, payload_len, fault);
 	else
 		error = move_run(receiver, &run, payload_len, fault);

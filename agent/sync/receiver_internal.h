@@ -222,7 +222,10 @@ void lade_receiver_land_bundle(struct lade_receiver *receiver, const struct job 
 
 /* ---- land_copy.c ---- */
 
-/* Copy the first size bytes of move's source to its target extent by extent, so that holes stay holes. 0 or as lade_move(). */
+/*
+ * Copy the first size bytes of move's source to its target extent by extent, so that holes stay holes, and with -S become
+ * more. 0 or as lade_move().
+ */
 int lade_receiver_copy_extents(struct lade_receiver *receiver, struct lade_move *move, uint64_t size,
 			       struct lade_fault *fault);
 
@@ -233,6 +236,9 @@ void lade_receiver_copy(struct lade_receiver *receiver, const struct job *job);
 
 /* The descriptor that the content of file goes to; makes its temporary file first if there is none. 0 or the fault. */
 int lade_incoming_open(struct lade_receiver *receiver, struct incoming *file, uint32_t attempt, struct lade_fault *fault);
+
+/* Take over what an earlier session left of file. Returns 0, or an error if there is nothing that may be used. */
+int lade_incoming_continue(struct lade_receiver *receiver, struct incoming *file, int directory_fd);
 
 /* Write len bytes of its content, which is open, at off. Returns 0, LADE_E_TARGET with errno, or LADE_E_MEMORY. */
 int lade_incoming_put(const struct lade_receiver *receiver, const struct incoming *file, const uint8_t *data, size_t len,
