@@ -81,6 +81,7 @@ static const struct lade_option_row rows[] = {
 	VALUE("token-file", NULL, 0, TOKEN_FILE, "FILE", CONNECT,
 	      "the secret shared with a lade+tcp:// server"),
 
+	BITS("inplace", 0, LADE_OPTION_INPLACE, BYTES, "write over files that are there, without a temporary file"),
 	BITS("sparse", 'S', LADE_OPTION_SPARSE, BYTES, "make holes of zeros that are written; the source's holes always stay"),
 	BITS("fsync", 0, LADE_OPTION_FSYNC, BYTES, "each file is on disk before it has its name"),
 	BITS("verify", 0, LADE_OPTION_VERIFY, BYTES, "digest copies on one host too"),
@@ -124,7 +125,6 @@ static const struct lade_option_row rows[] = {
 	LATER("from0", NULL, '0'),
 	LATER("backup", NULL, 'b'),
 	LATER("backup-dir", "suffix", 0),
-	LATER("inplace", NULL, 0),
 	LATER("append", "append-verify", 0),
 	LATER("dirs", "old-dirs", 'd'),
 	LATER("mkpath", NULL, 0),

@@ -38,8 +38,9 @@ enum lade_option {
 	LADE_OPTION_VERIFY = 1u << 17,      /* digest local copies too */
 	LADE_OPTION_FAIL_CHANGED = 1u << 18, /* a file that kept changing counts as vanished (24) */
 	LADE_OPTION_WHOLE_FILE = 1u << 19,  /* files are sent whole, never described */
+	LADE_OPTION_INPLACE = 1u << 21,     /* files that are there are written over */
 	LADE_OPTION_SPARSE = 1u << 22,      /* zeros become holes */
-	LADE_OPTIONS_KNOWN = ((1u << 20) - 1) | LADE_OPTION_SPARSE,
+	LADE_OPTIONS_KNOWN = ((1u << 20) - 1) | LADE_OPTION_INPLACE | LADE_OPTION_SPARSE,
 };
 
 /* Bits of ITEM's changes (see [item]). */

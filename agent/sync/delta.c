@@ -39,6 +39,7 @@ static void release(struct delta *delta)
 	free(delta->asks);
 	free(delta->pieces);
 	free(delta->holes);
+	lade_delta_over_fini(delta);
 }
 
 static void begin(struct delta *delta, struct incoming *file)

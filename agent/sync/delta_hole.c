@@ -1,6 +1,6 @@
 /*
  * A hole of a described file. A new temporary file has no blocks where nothing was written; what is not touched yet may have
- * the same zeros with blocks, and one that is continued may have anything.
+ * the same zeros with blocks, and one that is continued or written over may have anything.
  */
 #include "agent/sync/delta_internal.h"
 
@@ -59,30 +59,39 @@ int lade_delta_punch_noted(const struct delta *delta, int fd)
 	return error;
 }
 
-/* A new temporary file has no blocks where nothing was written. */
+/* Something may stand in its place: that goes. */
+static bool punch(struct lade_receiver *receiver, struct delta *delta, const struct news *news)
+{
+	struct lade_fault fault;
+	int error;
+
+	if (!lade_delta_need_target(receiver, delta, news))
+		return false;
+	error = lade_content_punch(delta->file->temporary.fd, news->event.off, news->event.len);
+	if (!error)
+		return true;
+	lade_fault_set(&fault, error, "write", delta->file->name);
+	lade_delta_fail(receiver, delta, &fault);
+	return false;
+}
+
 static bool make_hole(struct lade_receiver *receiver, struct delta *delta, const struct news *news, struct workspace *space)
 {
 	uint64_t off = news->event.off, len = news->event.len;
-	struct lade_fault fault;
-	int error = 0;
+	bool old = delta->resumed || delta->file->overwrite;
 
-	if (delta->resumed)
-		error = lade_content_punch(delta->file->temporary.fd, off, len);
-	if (error) {
-		lade_fault_set(&fault, error, "write", delta->file->name);
-		lade_delta_fail(receiver, delta, &fault);
-		return false;
+	if (delta->untouched || (delta->in_place && delta->file->overwrite)) {
+		if (!all_zeros(delta, off, len, space->piece)) {
+			if (!lade_delta_leave_places(receiver, delta, news, space))
+				return false;
+		} else if (!delta->untouched || note_hole(delta, off, len)) {
+			delta->in_place_to = off + len;
+		} else {
+			lade_delta_out_of_memory(receiver, delta);
+			return false;
+		}
 	}
-	if (delta->resumed || !delta->untouched)
-		return true;
-	if (!all_zeros(delta, off, len, space->piece))
-		return lade_delta_leave_places(receiver, delta, news, space);
-	if (!note_hole(delta, off, len)) {
-		lade_delta_out_of_memory(receiver, delta);
-		return false;
-	}
-	delta->in_place_to = off + len;
-	return true;
+	return delta->untouched || !old || punch(receiver, delta, news);
 }
 
 int lade_delta_take_hole(struct lade_receiver *receiver, struct delta *delta, const struct news *news,

@@ -1,6 +1,7 @@
 /*
  * A file that is made from old content, for delta.c (news and what becomes of it), delta_piece.c (a
- * piece against the basis), delta_hole.c (a hole) and delta_gap.c (asking for what the basis lacks). Stays in agent/sync/.
+ * piece against the basis), delta_hole.c (a hole), delta_gap.c (asking for what the basis lacks) and delta_over.c (a basis that
+ * is written over). Stays in agent/sync/.
  *
  * The reader leaves news; one worker at a time works on a file, and all but the first part of
  * struct delta is that worker's own. A worker never waits for the peer: what may not be asked for yet
@@ -82,7 +83,11 @@ struct delta {
 	uint64_t in_place_to;           /* up to here */
 	struct stretch *holes;          /* while untouched: ranges without blocks, which the basis may have as zeros; old_off is not used */
 	size_t hole_count, hole_capacity;
-	bool no_clones;                 /* the file system cannot share extents */
+	bool no_clones;                 /* extents are not shared: the file system cannot, or they would not do */
+	bool own_basis;                 /* --inplace: what is written to is the basis */
+	uint8_t *stays;                 /* own_basis: a bit for each chunk that is where it belongs, or NULL */
+	struct kept_old *kept_old;      /* own_basis: of gaps that are not answered */
+	atomic_size_t *all_kept;        /* of the receiver: set with the first of these */
 	size_t last_chunk;              /* found last, or LADE_BASIS_NONE */
 	struct gap gap;
 	struct lade_recv_gap *asks;     /* to be asked for, from ask_first on; block_len 0: as a literal */
@@ -144,6 +149,33 @@ int lade_delta_take_hole(struct lade_receiver *receiver, struct delta *delta, co
 
 /* Free the blocks of the holes that were noted while the file was untouched. Returns as lade_content_punch(). */
 int lade_delta_punch_noted(const struct delta *delta, int fd);
+
+/* ---- delta_over.c ---- */
+
+/* Where a chunk of the new file is. */
+struct spot {
+	uint64_t off;       /* its own */
+	uint64_t piece_off; /* that of its piece */
+	size_t likely;      /* as in lade_basis_find() */
+};
+
+/*
+ * Find a chunk in a basis that is written over: in its own place, or where the basis still has it. Returns its number, or
+ * LADE_BASIS_NONE.
+ */
+size_t lade_delta_find_left(struct delta *delta, const struct lade_recipe_chunk *chunk, const struct spot *spot);
+
+/* Before something is written: keep the old bytes of all gaps that are to be asked for, unless they are too many. */
+void lade_delta_keep_asked(struct lade_receiver *receiver, struct delta *delta);
+
+/* The gap->old_len bytes that were kept for a gap, or NULL; the delta's, until they are forgotten. */
+const uint8_t *lade_delta_kept(struct delta *delta, const struct lade_recv_gap *gap);
+
+/* A gap was answered: what was kept for it is not needed any more. */
+void lade_delta_forget_old(struct delta *delta, const struct lade_recv_gap *gap);
+
+/* Free what this keeps in delta. */
+void lade_delta_over_fini(struct delta *delta);
 
 /* ---- delta_gap.c ---- */
 

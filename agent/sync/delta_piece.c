@@ -81,12 +81,12 @@ static void open_basis(struct lade_receiver *receiver, struct delta *delta, uint
 	if (lade_directory_pin(file->directory, &fd, NULL))
 		return;
 	/* The first attempt's alone: the next one's temporary file has another name. */
-	if (file->left && attempt == 0)
+	if (file->left && !file->overwrite && attempt == 0)
 		delta->resumed = lade_incoming_continue(receiver, file, fd) == 0;
 	if ((file->existed && lade_basis_open(&delta->basis, fd, file->name) == 0) ||
 	    (file->moved_from && open_moved(receiver, delta))) {
 		/* Other names of it must not change with it, and it must not change with them. */
-		bool single = delta->basis.st.st_nlink == 1;
+		bool single = delta->basis.st.st_nlink == 1 || file->overwrite;
 
 		delta->in_place = true;
 		delta->untouched = !delta->resumed && single && (uint64_t)delta->basis.st.st_size == file->size;
@@ -128,7 +128,7 @@ int lade_delta_copy(struct lade_receiver *receiver, struct delta *delta, struct 
 		.in_fd = delta->basis.fd, .out_fd = delta->file->temporary.fd,
 		.path = receiver->session.settings->path,
 	};
-	int error = lade_receiver_copy_extents(receiver, &move, delta->in_place_to, fault);
+	int error = lade_receiver_copy_extents(receiver, &move, delta->in_place_to, false, fault);
 
 	if (!error) {
 		error = lade_delta_punch_noted(delta, move.out_fd);
@@ -141,18 +141,23 @@ int lade_delta_copy(struct lade_receiver *receiver, struct delta *delta, struct 
 }
 
 /*
- * The first difference in a file that so far was its own basis: what was only looked at is copied now. The kernel's copy
+ * The first difference in a file that so far was its own basis: what was only looked at is copied now, unless it
+ * is going to be written over. The kernel's copy
  * of a file that did not change meanwhile is taken as it is; if it did, the file fails, as those pieces have been judged.
  */
-static bool copy_untouched(struct lade_receiver *receiver, struct delta *delta, const struct news *news)
+static bool copy_untouched(struct lade_receiver *receiver, struct delta *delta)
 {
 	struct lade_fault fault;
 	int error;
 
 	delta->untouched = false;
-	if (!lade_delta_need_target(receiver, delta, news))
-		return false;
-	error = lade_delta_copy(receiver, delta, &fault);
+	if (delta->own_basis) {
+		error = lade_delta_punch_noted(delta, delta->file->temporary.fd);
+		if (error)
+			lade_fault_set(&fault, error, "write", delta->file->name);
+	} else {
+		error = lade_delta_copy(receiver, delta, &fault);
+	}
 	if (!error)
 		return true;
 	fault.operation = error == LADE_E_TARGET ? "write" : "copy";
@@ -179,8 +184,12 @@ static void add_stretch(struct delta *delta, struct assembly *assembly, uint64_t
 static bool place_chunk(struct delta *delta, struct assembly *assembly, uint64_t off, const struct lade_recipe_chunk *chunk)
 {
 	size_t likely = delta->last_chunk == LADE_BASIS_NONE ? 0 : delta->last_chunk + 1;
-	size_t found = delta->basis.cut ? lade_basis_find(&delta->basis, chunk, likely) : LADE_BASIS_NONE;
+	const struct spot spot = { off, assembly->off, likely };
+	size_t found = LADE_BASIS_NONE;
 
+	if (delta->basis.cut)
+		found = delta->own_basis ? lade_delta_find_left(delta, chunk, &spot) :
+			lade_basis_find(&delta->basis, chunk, likely);
 	if (found == LADE_BASIS_NONE) {
 		assembly->missing += chunk->len;
 		return lade_delta_widen_gap(delta, off, chunk->len);
@@ -222,7 +231,7 @@ static uint64_t clone_stretch(struct lade_receiver *receiver, struct delta *delt
 	};
 	struct lade_fault fault;
 
-	if (delta->no_clones || stretch->off % LADE_CONTENT_BLOCK != stretch->old_off % LADE_CONTENT_BLOCK ||
+	if (delta->no_clones || delta->own_basis || stretch->off % LADE_CONTENT_BLOCK != stretch->old_off % LADE_CONTENT_BLOCK ||
 	    stretch->len < CLONE_LEAST + head)
 		return 0;
 	move.in_off = (off_t)(stretch->old_off + head);
@@ -240,8 +249,12 @@ static uint64_t clone_stretch(struct lade_receiver *receiver, struct delta *delt
 static bool put_stretch(struct lade_receiver *receiver, struct delta *delta, const struct stretch *stretch,
 			const uint8_t *data, bool *cloned_out)
 {
-	uint64_t head = 0, cloned = clone_stretch(receiver, delta, stretch, &head), tail = head + cloned;
+	uint64_t head = 0, cloned, tail;
 
+	if (delta->own_basis && stretch->off == stretch->old_off)
+		return true;
+	cloned = clone_stretch(receiver, delta, stretch, &head);
+	tail = head + cloned;
 	if (!cloned)
 		return write_or_fail(receiver, delta, data, stretch->len, stretch->off);
 	*cloned_out = true;
@@ -347,10 +360,12 @@ static int take_chunks(struct lade_receiver *receiver, struct delta *delta, cons
 	assembly->missing = 0;
 	assembly->count = 0;
 	made = place_chunks(delta, assembly) ? 1 : -1;
-	if (made < 0)
+	if (made < 0) {
 		lade_delta_out_of_memory(receiver, delta);
-	else
+	} else {
+		lade_delta_keep_asked(receiver, delta);
 		made = assemble(receiver, delta, assembly, space);
+	}
 	if (made == 1 && assembly->missing && !keep_piece(delta, assembly)) {
 		lade_delta_out_of_memory(receiver, delta);
 		made = -1;
@@ -368,8 +383,9 @@ bool lade_delta_leave_places(struct lade_receiver *receiver, struct delta *delta
 	unsigned cut_class = delta->file->cut_class;
 
 	delta->in_place = false;
-	if (delta->untouched && !copy_untouched(receiver, delta, news))
+	if (!lade_delta_need_target(receiver, delta, news) || (delta->untouched && !copy_untouched(receiver, delta)))
 		return false;
+	delta->basis.backwards = delta->own_basis;
 	if (delta->basis.fd >= 0 &&
 	    lade_basis_cut(&delta->basis, &receiver->session.key, cut_class, &space->cuts) == LADE_E_MEMORY) {
 		lade_delta_out_of_memory(receiver, delta);
@@ -407,7 +423,8 @@ int lade_delta_take_piece(struct lade_receiver *receiver, struct delta *delta, c
 		delta->in_place_to = off + len;
 		return lade_delta_judge(receiver, delta, off, len, made);
 	}
-	if ((delta->in_place && !lade_delta_leave_places(receiver, delta, news, space)) || !lade_delta_need_target(receiver, delta, news))
+	if ((delta->in_place && !lade_delta_leave_places(receiver, delta, news, space)) ||
+	    !lade_delta_need_target(receiver, delta, news))
 		return lade_delta_judge(receiver, delta, off, len, false);
 	return take_chunks(receiver, delta, news, space);
 }

@@ -1,5 +1,5 @@
 /*
- * An incoming file: its temporary file, and what makes that the file itself.
+ * An incoming file: its temporary file, and what makes that the file itself; or the file itself, where it is written over.
  */
 #include "agent/sync/receiver_internal.h"
 
@@ -76,12 +76,29 @@ static bool unnamed_works(struct lade_receiver *receiver, int directory_fd, cons
 	return known > 0;
 }
 
+/* --inplace. What it is given is checked before anything is done to it, its length included. */
+static int open_itself(struct lade_receiver *receiver, struct incoming *file, int directory_fd, struct lade_fault *fault)
+{
+	int error = lade_temporary_open_itself(directory_fd, file->name, working_mode(receiver, file), &file->temporary,
+					       fault);
+
+	if (!error && file->delta)
+		error = lade_delta_overwrites(file->delta, file->temporary.fd, fault);
+	if (error)
+		lade_temporary_discard(&file->temporary, directory_fd);
+	else
+		file->begun = true;
+	return error;
+}
+
 /* A small file need not be continued by another session, so it goes without a name where nothing stands in its way. */
 static int open_temporary(struct lade_receiver *receiver, struct incoming *file, int directory_fd, uint32_t attempt,
 			  struct lade_fault *fault)
 {
 	mode_t mode = working_mode(receiver, file);
 
+	if (file->overwrite)
+		return open_itself(receiver, file, directory_fd, fault);
 	/* Another file system below may not have it. */
 	if (file->in_new && file->size <= LADE_SMALL_MAX && unnamed_works(receiver, directory_fd, file->name) &&
 	    lade_temporary_open_unnamed(directory_fd, file->name, mode, &file->temporary, NULL) == 0)
@@ -147,7 +164,8 @@ int lade_incoming_put(const struct lade_receiver *receiver, const struct incomin
 {
 	bool sparse = receiver->keep.options & LADE_OPTION_SPARSE;
 	/* Of a described file more may be written to one place: what turned out wrong, and what an earlier session left. */
-	const struct lade_content content = { .fd = file->temporary.fd, .sparse = sparse, .over = sparse && file->delta };
+	bool over = (sparse && (file->delta || file->overwrite)) || (file->delta && file->overwrite);
+	const struct lade_content content = { file->temporary.fd, sparse, over };
 
 	return lade_content_put(&content, data, len, off);
 }
@@ -195,7 +213,7 @@ static int commit(struct lade_receiver *receiver, struct incoming *file, struct 
 	error = lade_directory_pin(file->directory, &fd, fault);
 	if (error)
 		return error;
-	if (file->existed || (receiver->keep.options & LADE_OPTION_DELETE))
+	if (!file->overwrite && (file->existed || (receiver->keep.options & LADE_OPTION_DELETE)))
 		error = rename_into_place(receiver, file, fd, fault);
 	else
 		error = lade_temporary_commit(&file->temporary, fd, file->name, fault);
@@ -268,7 +286,7 @@ static int have_in_place(struct lade_receiver *receiver, const struct incoming *
 	if (moved)
 		return 0;
 	/* It has got another name, which must not change with this one. */
-	if (st->st_nlink != 1)
+	if (st->st_nlink != 1 && !file->overwrite)
 		return LADE_E_AGAIN;
 	return lade_delta_is_of(file->delta, st) ? 0 : lade_fault_set(fault, LADE_E_CHANGED, "update", file->name);
 }
@@ -292,6 +310,19 @@ static int mend(struct lade_receiver *receiver, struct incoming *file, struct la
 	return error;
 }
 
+/* What a session that did not write over it left is of no use any more. */
+static void remove_left(const struct incoming *file)
+{
+	char name[LADE_TEMPORARY_NAME_SIZE];
+	int fd;
+
+	if (lade_directory_pin(file->directory, &fd, NULL))
+		return;
+	lade_temporary_name(file->name, 0, name);
+	(void)lade_temporary_remove_stale(fd, name);
+	lade_directory_unpin(file->directory);
+}
+
 bool lade_incoming_commit(struct lade_receiver *receiver, struct incoming *file, uint32_t attempt)
 {
 	bool untouched = file->delta && lade_delta_untouched(file->delta);
@@ -305,11 +336,14 @@ bool lade_incoming_commit(struct lade_receiver *receiver, struct incoming *file,
 		error = lade_delta_copy(receiver, file->delta, &fault);
 	if (!mended && !error)
 		error = commit(receiver, file, &fault);
-	if (error)
+	if (error) {
 		lade_receiver_problem(receiver, file->directory, file->name, &fault);
-	else
-		committed(receiver, file);
-	return !error;
+		return false;
+	}
+	if (file->overwrite && file->left)
+		remove_left(file);
+	committed(receiver, file);
+	return true;
 }
 
 void lade_receiver_empty_file(struct lade_receiver *receiver, struct incoming *file)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/sync/content.h"
 #include "agent/sync/file_digest.h"
 #include "transport/frame.h"
 
@@ -66,6 +67,24 @@ void lade_receiver_write_content(struct lade_receiver *receiver, const struct la
 
 	if (!error) {
 		error = lade_incoming_put(receiver, file, data, event->len, event->off);
+		if (error)
+			lade_fault_set(&fault, error, "write", file->name);
+	}
+	if (error)
+		lade_receiver_cannot_write(receiver, event, &fault);
+}
+
+void lade_receiver_land_hole(struct lade_receiver *receiver, const struct lade_recv_event *event)
+{
+	struct incoming *file = event->file;
+	struct lade_fault fault;
+	int error;
+
+	if (event->discard)
+		return;
+	error = lade_incoming_open(receiver, file, event->attempt, &fault);
+	if (!error) {
+		error = lade_content_punch(file->temporary.fd, event->off, event->len);
 		if (error)
 			lade_fault_set(&fault, error, "write", file->name);
 	}

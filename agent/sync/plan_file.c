@@ -78,6 +78,15 @@ static bool was_left(const struct planner *planner, const struct place *place)
 		lade_temporary_left(place->level->fd, place->name);
 }
 
+/*
+ * --inplace: true if the file itself is written to. What is no file is replaced, and what an earlier session left of one that is
+ * not there is continued: both cost no more than writing under the name.
+ */
+static bool written_over(const struct planner *planner, const struct place *place, bool left)
+{
+	return (planner->receiver->keep.options & LADE_OPTION_INPLACE) && (place->exists ? S_ISREG(place->st.st_mode) : !left);
+}
+
 static struct incoming *new_incoming(struct planner *planner, const struct place *place, struct lade_fault *fault)
 {
 	size_t name_len = strlen(place->name);
@@ -102,7 +111,8 @@ static struct incoming *new_incoming(struct planner *planner, const struct place
 	file->leader = place->entry->link == LADE_LINK_LEADER ? place->index + 1 : 0;
 	memcpy(file->name, place->name, name_len);
 	file->left = was_left(planner, place);
-	if (file->left || basis_pays(planner, place)) {
+	file->overwrite = written_over(planner, place, file->left);
+	if ((file->left && !file->overwrite) || basis_pays(planner, place)) {
 		file->cut_class = lade_cut_class_of(file->size);
 		if (lade_delta_new(file)) {
 			lade_incoming_free(file);

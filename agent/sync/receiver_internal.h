@@ -47,6 +47,8 @@ struct incoming {
 	char *moved_from;                 /* owned: path of a file that is to be deleted and may be this one; or NULL */
 	bool may_move;                    /* it may really go from there to here */
 	bool left;                        /* an earlier session seems to have left part of it */
+	bool overwrite;                   /* --inplace: temporary is the file itself; kept is not used */
+	bool begun;                       /* that was opened for writing */
 	unsigned cut_class;               /* it is described, cut so; 0: it is not */
 	struct delta *delta;              /* it is described, and made from what is there; else NULL */
 	char name[];
@@ -111,6 +113,7 @@ struct lade_receiver {
 	size_t leader_count, leader_capacity;
 	struct lade_identities *identities; /* NULL: ids are kept as numbers */
 	pthread_mutex_t opening;           /* a described file's temporary may be wanted by the reader and by a worker */
+	atomic_size_t kept_old;            /* bytes that described files keep of what is written over */
 	atomic_int unnamed;                /* whether temporaries without a name work: 1, -1; 0: not tried yet */
 
 	struct lade_block_key block_key;
@@ -163,6 +166,9 @@ int lade_receiver_read_payload(struct lade_receiver *receiver, uint8_t *out, uin
 int lade_receiver_land_run(struct lade_receiver *receiver, const struct lade_recv_event *event, uint32_t payload_len,
 			   struct lade_fault *fault);
 
+/* [hole] Of a file that is written over and not described: what stands there goes. Reader's thread. */
+void lade_receiver_land_hole(struct lade_receiver *receiver, const struct lade_recv_event *event);
+
 /* A run that was spliced into its file is checked there. buffer: for the digest, or NULL where nothing is to be copied. */
 void lade_receiver_verify_run(struct lade_receiver *receiver, const struct job *job, uint8_t *buffer);
 
@@ -190,6 +196,12 @@ bool lade_delta_untouched(const struct delta *delta);
 
 /* Copy it to the file's temporary file, which is open. 0, or the fault (LADE_E_CHANGED if it changed since). */
 int lade_delta_copy(struct lade_receiver *receiver, struct delta *delta, struct lade_fault *fault);
+
+/*
+ * The file itself was opened as fd (--inplace): it may be the basis. 0, or LADE_E_CHANGED if it is, and is not what was read of
+ * it so far.
+ */
+int lade_delta_overwrites(struct delta *delta, int fd, struct lade_fault *fault);
 
 /* True if st is of that very file, and it has not changed since it was opened. */
 bool lade_delta_is_of(const struct delta *delta, const struct stat *st);
@@ -224,9 +236,9 @@ void lade_receiver_land_bundle(struct lade_receiver *receiver, const struct job 
 
 /*
  * Copy the first size bytes of move's source to its target extent by extent, so that holes stay holes, and with -S become
- * more. 0 or as lade_move().
+ * more. over: something may stand in the target. 0 or as lade_move().
  */
-int lade_receiver_copy_extents(struct lade_receiver *receiver, struct lade_move *move, uint64_t size,
+int lade_receiver_copy_extents(struct lade_receiver *receiver, struct lade_move *move, uint64_t size, bool over,
 			       struct lade_fault *fault);
 
 /* [descriptor] Make a file a copy of the job's descriptor. */
