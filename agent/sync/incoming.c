@@ -8,9 +8,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/sync/content.h"
+
+/* The next run must not take what was left half-written for the file, whatever the clock says. Only the owner may do that. */
+static void make_different(const struct incoming *file)
+{
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, file->metadata.mtime };
+
+	times[1].tv_sec += times[1].tv_sec > 0 ? -1 : 1;
+	(void)futimens(file->temporary.fd, times);
+}
+
+void lade_incoming_drop(struct incoming *file, int directory_fd)
+{
+	if (file->overwrite && file->temporary.fd >= 0)
+		make_different(file);
+	lade_temporary_discard(&file->temporary, directory_fd);
+}
 
 void lade_incoming_free(struct incoming *file)
 {
@@ -21,7 +38,7 @@ void lade_incoming_free(struct incoming *file)
 		return;
 	if (file->temporary.fd >= 0 || file->kept.fd >= 0) {
 		if (lade_directory_pin(file->directory, &fd, &fault) == 0) {
-			lade_temporary_discard(&file->temporary, fd);
+			lade_incoming_drop(file, fd);
 			lade_temporary_discard(&file->kept, fd);
 			lade_directory_unpin(file->directory);
 		}

@@ -259,6 +259,9 @@ int lade_incoming_put(const struct lade_receiver *receiver, const struct incomin
 /* Give the file its length, metadata and name. False: it could not be, and why has been reported. */
 bool lade_incoming_commit(struct lade_receiver *receiver, struct incoming *file, uint32_t attempt);
 
+/* Remove the temporary file, or let go of the file itself, which is left half-written. Does nothing if it is not open. */
+void lade_incoming_drop(struct incoming *file, int directory_fd);
+
 /* Remove the temporaries of file and free it. NULL does nothing. */
 void lade_incoming_free(struct incoming *file);
 

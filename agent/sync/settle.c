@@ -33,7 +33,7 @@ static void try_again(struct lade_receiver *receiver, struct incoming *file, con
 		file->kept_size = file->size;
 		file->temporary.fd = -1;
 	} else if (file->temporary.fd >= 0 && lade_directory_pin(file->directory, &fd, NULL) == 0) {
-		lade_temporary_discard(&file->temporary, fd);
+		lade_incoming_drop(file, fd);
 		lade_directory_unpin(file->directory);
 	}
 	if (file->delta)
@@ -61,7 +61,7 @@ static bool commit_changed(struct lade_receiver *receiver, struct incoming *file
 	}
 	if (!event->whole) {
 		if (file->temporary.fd >= 0 && lade_directory_pin(file->directory, &fd, NULL) == 0) {
-			lade_temporary_discard(&file->temporary, fd);
+			lade_incoming_drop(file, fd);
 			lade_directory_unpin(file->directory);
 		}
 		file->temporary = file->kept;

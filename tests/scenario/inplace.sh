@@ -317,7 +317,7 @@ sparse() {
 # all_of LABEL FROM TO OPTIONS...
 all_of() {
 	local label=$1 from=$2 to=$3 options=("${@:4}")
-	edits 262144
+	edits 131072
 	random_edits 1
 	random_edits 2 -S
 	kinds
@@ -439,6 +439,7 @@ if small_disk "$T/disk" 8m; then
 		exits "a full disk: exit 23 ($how)" 23 lade sync -a --inplace "$how" "$T/src/" "$T/disk/"
 		says "a full disk is told ($how)" 'write "file": No space left on device'
 		says "and what that means for the file ($how)" 'half-written.*"file"'
+		check "it cannot be taken for the new one ($how)" test "$(stat -c %Y "$T/disk/file")" = 1099999999
 		edit "truncation to the half" "$T/src/file"
 		newer "$T/src/file"
 		syncs "a file that fits is written ($how)" -a --inplace "$how" "$T/src/" "$T/disk/"
