@@ -86,6 +86,8 @@ static const struct lade_option_row rows[] = {
 	VALUE("link-dest", NULL, 0, LINK_DEST, "DIR", OLD, "make it a hard link to the one in DIR"),
 	SWITCH("fuzzy", 'y', FUZZY, OLD, "make new files from ones with similar names; twice: of DIR too"),
 
+	BITS("inplace", 0, LADE_OPTION_INPLACE, BYTES, "write over files that are there, without a temporary file"),
+	BITS("sparse", 'S', LADE_OPTION_SPARSE, BYTES, "make holes of zeros that are written; the source's holes always stay"),
 	BITS("fsync", 0, LADE_OPTION_FSYNC, BYTES, "each file is on disk before it has its name"),
 	BITS("verify", 0, LADE_OPTION_VERIFY, BYTES, "digest copies on one host too"),
 	BITS("fail-changed", 0, LADE_OPTION_FAIL_CHANGED, BYTES,
@@ -100,7 +102,6 @@ static const struct lade_option_row rows[] = {
 	VALUE("path", NULL, 0, PATH, "NAME", BYTES,
 	      "how bytes move: auto, sendfile, ...; see 'lade paths'"),
 
-	REFUSED("sparse", NULL, 'S', "holes are always kept"),
 	REFUSED("partial", NULL, 0,
 		"an interrupted file never stands under its real name, and is always continued by the next run"),
 	REFUSED(NULL, NULL, 'P', "not available yet; --progress is"),
@@ -131,7 +132,6 @@ static const struct lade_option_row rows[] = {
 	LATER("from0", NULL, '0'),
 	LATER("backup", NULL, 'b'),
 	LATER("backup-dir", "suffix", 0),
-	LATER("inplace", NULL, 0),
 	LATER("append", "append-verify", 0),
 	LATER("dirs", "old-dirs", 'd'),
 	LATER("mkpath", NULL, 0),

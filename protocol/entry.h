@@ -39,8 +39,10 @@ enum lade_option {
 	LADE_OPTION_FAIL_CHANGED = 1u << 18, /* a file that kept changing counts as vanished (24) */
 	LADE_OPTION_WHOLE_FILE = 1u << 19,  /* files are sent whole, never described */
 	LADE_OPTION_FUZZY = 1u << 20,       /* a new file may be made from one of a similar name */
+	LADE_OPTION_INPLACE = 1u << 21,     /* files that are there are written over */
+	LADE_OPTION_SPARSE = 1u << 22,      /* zeros become holes */
 	LADE_OPTION_INDEX = 1u << 23,       /* the receiver knows the chunks of all files that it has */
-	LADE_OPTIONS_KNOWN = ((1u << 21) - 1) | LADE_OPTION_INDEX,
+	LADE_OPTIONS_KNOWN = (1u << 24) - 1,
 };
 
 /* What becomes of a file that is in an alternative directory already: the values of OPEN's alternative (see [open]). */

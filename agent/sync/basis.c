@@ -68,7 +68,7 @@ static int index_chunks(struct lade_basis *basis)
 
 		while (basis->table[at] && basis->chunks[basis->table[at] - 1].name != basis->chunks[i].name)
 			at = (at + 1) & basis->table_mask;
-		if (!basis->table[at])
+		if (!basis->table[at] || basis->backwards)
 			basis->table[at] = (uint32_t)(i + 1);
 	}
 	return 0;

@@ -26,10 +26,11 @@ struct lade_basis_chunk {
 struct lade_basis {
 	int fd;
 	struct stat st;    /* when it was opened */
+	bool backwards;    /* of several chunks with one name the last is to be found, not the first: set before it is cut */
 	bool cut;          /* the rest is valid */
 	size_t count;
 	struct lade_basis_chunk *chunks; /* count + 1 of them: the last is the end of the file */
-	uint32_t *table;   /* of table_mask + 1: number of a chunk + 1, or 0; by name, the first of each */
+	uint32_t *table;   /* of table_mask + 1: number of a chunk + 1, or 0; by name, the first of each, or the last */
 	size_t table_mask;
 };
 

@@ -40,6 +40,7 @@ static void release(struct delta *delta)
 	free(delta->pieces);
 	free(delta->holes);
 	free(delta->noted);
+	lade_delta_over_fini(delta);
 }
 
 static void begin(struct delta *delta, struct incoming *file)
@@ -267,7 +268,8 @@ static bool is_good(struct lade_receiver *receiver, const struct delta *delta, c
 	return lade_digest_equal(digest, piece->digest);
 }
 
-int lade_delta_write_missing(struct delta *delta, uint64_t off, uint32_t len, const uint8_t *data)
+int lade_delta_write_missing(struct lade_receiver *receiver, struct delta *delta, uint64_t off, uint32_t len,
+			     const uint8_t *data)
 {
 	uint64_t end = off + len;
 	int error = 0;
@@ -277,7 +279,7 @@ int lade_delta_write_missing(struct delta *delta, uint64_t off, uint32_t len, co
 		uint64_t from = piece->off > off ? piece->off : off;
 		uint64_t to = piece->off + piece->len < end ? piece->off + piece->len : end;
 
-		error = lade_receiver_write_at(delta->file->temporary.fd, data + (from - off), to - from, from);
+		error = lade_incoming_put(receiver, delta->file, data + (from - off), to - from, from);
 	}
 	return error;
 }

@@ -175,23 +175,26 @@ static int ask_gap(struct lade_receiver *receiver, struct delta *delta, struct l
 {
 	const struct lade_range range = { delta->basis.fd, ask->old_off, ask->old_len };
 	struct lade_session *session = &receiver->session;
+	const uint8_t *old = lade_delta_kept(delta, ask);
 	uint8_t *signature;
 	size_t len;
 	int result;
 
-	if (!space->old)
+	if (!old && !space->old)
 		space->old = malloc(LADE_GAP_OLD_MAX);
-	if (!space->old)
+	if (!old && !space->old)
 		return LADE_E_MEMORY;
 	/* A basis that cannot be read any more is as good as none. */
-	if (ask->old_len && lade_range_read(&range, space->old, NULL))
+	if (!old && ask->old_len && lade_range_read(&range, space->old, NULL))
 		ask->old_len = 0;
+	if (!old)
+		old = space->old;
 	lade_writer_reset(&space->signature);
 	len = lade_signature_count(ask->old_len, ask->block_len) * LADE_BLOCK_DIGEST_LEN;
 	signature = len ? lade_writer_reserve(&space->signature, len) : NULL;
 	if (!signature && len)
 		return LADE_E_MEMORY;
-	lade_signature_make(&receiver->block_key, lade_slice(space->old, ask->old_len), ask->block_len, signature);
+	lade_signature_make(&receiver->block_key, lade_slice(old, ask->old_len), ask->block_len, signature);
 	lade_session_lock(session);
 	result = lade_session_recv_want_gap(receiver->machine, delta->slot, ask, lade_slice(signature, len),
 					    lade_session_queue(session));
@@ -223,6 +226,7 @@ void lade_delta_ask(struct lade_receiver *receiver, struct delta *delta, struct 
 	struct lade_fault fault;
 	int result = 0;
 
+	lade_delta_keep_asked(receiver, delta);
 	while (!result && delta->ask_count) {
 		struct lade_recv_gap *ask = &delta->asks[delta->ask_first];
 
@@ -266,11 +270,26 @@ static struct lade_slice ops_of(const struct news *news, struct workspace *space
 	return *error_out ? lade_slice(NULL, 0) : lade_slice(space->ops, raw_len);
 }
 
+/*
+ * The old bytes that a patch refers to, gap->old_len. What the basis does not have any more comes out wrong, as the piece's
+ * digest shows.
+ */
+static const uint8_t *old_of(struct delta *delta, const struct lade_recv_gap *gap, struct workspace *space)
+{
+	const struct lade_range range = { delta->basis.fd, gap->old_off, gap->old_len };
+	const uint8_t *kept = lade_delta_kept(delta, gap);
+
+	if (kept)
+		return kept;
+	if (gap->old_len && lade_range_read(&range, space->old, NULL))
+		memset(space->old, 0, gap->old_len);
+	return space->old;
+}
+
 int lade_delta_take_patch(struct lade_receiver *receiver, struct delta *delta, const struct news *news,
 			  struct workspace *space)
 {
 	const struct lade_recv_gap *gap = &news->event.gap;
-	const struct lade_range range = { delta->basis.fd, gap->old_off, gap->old_len };
 	uint8_t *fresh = space->piece;
 	struct lade_fault fault;
 	struct lade_slice ops;
@@ -288,19 +307,17 @@ int lade_delta_take_patch(struct lade_receiver *receiver, struct delta *delta, c
 	lade_session_lock(&receiver->session);
 	receiver->session.totals.transferred_bytes += news->len;
 	lade_session_unlock(&receiver->session);
-	/* What the basis does not have any more comes out wrong, as the piece's digest shows. */
-	if (gap->old_len && lade_range_read(&range, space->old, NULL))
-		memset(space->old, 0, gap->old_len);
 	ops = ops_of(news, space, &error);
 	if (!error)
-		error = lade_patch_apply(ops, lade_slice(space->old, gap->old_len), gap->block_len, fresh, gap->len);
+		error = lade_patch_apply(ops, lade_slice(old_of(delta, gap, space), gap->old_len), gap->block_len, fresh, gap->len);
 	if (error) {
 		lade_fault_set(&fault, error, "understand", receiver->session.connection->peer);
 		lade_session_fail(&receiver->session, &fault);
 		return DELTA_GOES_ON;
 	}
+	lade_delta_forget_old(delta, gap);
 	lade_worth_weigh(&delta->worth, gap->len, ops.len, gap->probe);
-	error = lade_delta_write_missing(delta, gap->off, gap->len, fresh);
+	error = lade_delta_write_missing(receiver, delta, gap->off, gap->len, fresh);
 	if (!error)
 		return lade_delta_filled(receiver, delta, gap->off, gap->len, fresh, space);
 	lade_fault_set(&fault, error, "write", delta->file->name);

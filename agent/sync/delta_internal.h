@@ -1,6 +1,7 @@
 /*
  * A file that is made from old content, for delta.c (news and what becomes of it), delta_piece.c (a
- * piece against the basis) and delta_gap.c (asking for what the basis lacks). Stays in agent/sync/.
+ * piece against the basis), delta_hole.c (a hole), delta_gap.c (asking for what the basis lacks) and delta_over.c (a basis that
+ * is written over). Stays in agent/sync/.
  *
  * The reader leaves news; one worker at a time works on a file, and all but the first part of
  * struct delta is that worker's own. A worker never waits for the peer: what may not be asked for yet
@@ -87,7 +88,11 @@ struct delta {
 	uint64_t in_place_to;           /* up to here */
 	struct stretch *holes;          /* while untouched: ranges without blocks, which the basis may have as zeros; old_off is not used */
 	size_t hole_count, hole_capacity;
-	bool no_clones;                 /* the file system cannot share extents */
+	bool no_clones;                 /* extents are not shared: the file system cannot, or they would not do */
+	bool own_basis;                 /* --inplace: what is written to is the basis */
+	uint8_t *stays;                 /* own_basis: a bit for each chunk that is where it belongs, or NULL */
+	struct kept_old *kept_old;      /* own_basis: of gaps that are not answered */
+	atomic_size_t *all_kept;        /* of the receiver: set with the first of these */
 	size_t last_chunk;              /* found last, or LADE_BASIS_NONE */
 	struct gap gap;
 	struct lade_recv_gap *asks;     /* to be asked for, from ask_first on; block_len 0: as a literal */
@@ -112,9 +117,10 @@ void lade_delta_fail(struct lade_receiver *receiver, struct delta *delta, struct
 
 /*
  * Write the len bytes at data to off, as far as pieces that lack something want them: what was asked for as a run meanwhile is
- * not to be overwritten. 0 or LADE_E_TARGET.
+ * not to be overwritten. Returns as lade_incoming_put().
  */
-int lade_delta_write_missing(struct delta *delta, uint64_t off, uint32_t len, const uint8_t *data);
+int lade_delta_write_missing(struct lade_receiver *receiver, struct delta *delta, uint64_t off, uint32_t len,
+			     const uint8_t *data);
 
 /* len bytes from off on are there now: judge the pieces that lacked nothing else. data: they themselves, or NULL. */
 int lade_delta_filled(struct lade_receiver *receiver, struct delta *delta, uint64_t off, uint64_t len,
@@ -122,9 +128,22 @@ int lade_delta_filled(struct lade_receiver *receiver, struct delta *delta, uint6
 
 /* ---- delta_piece.c ---- */
 
-/* [hole] A range without blocks. */
-int lade_delta_take_hole(struct lade_receiver *receiver, struct delta *delta, const struct news *news,
-			 struct workspace *space);
+/* What every piece and hole needs first: the basis, if there is one, and space->piece. False: the file has failed. */
+bool lade_delta_prepare(struct lade_receiver *receiver, struct delta *delta, const struct news *news,
+			struct workspace *space);
+
+/* The file that is written to is open after this, or the file has failed (false). */
+bool lade_delta_need_target(struct lade_receiver *receiver, struct delta *delta, const struct news *news);
+
+/* Leave the old places: copy what was only looked at, and cut the basis. False: the file has failed. */
+bool lade_delta_leave_places(struct lade_receiver *receiver, struct delta *delta, const struct news *news,
+			     struct workspace *space);
+
+/* Read len bytes of the basis at off into buffer. False: they cannot be read. */
+bool lade_delta_read_old(const struct delta *delta, uint64_t off, uint32_t len, uint8_t *buffer);
+
+/* There is no memory for the file: it fails. */
+void lade_delta_out_of_memory(struct lade_receiver *receiver, struct delta *delta);
 
 /* [recipe] Take a piece: what the basis has is put in its place, the rest becomes gaps. */
 int lade_delta_take_piece(struct lade_receiver *receiver, struct delta *delta, const struct news *news,
@@ -141,6 +160,42 @@ bool lade_indexed_read(struct lade_receiver *receiver, const struct lade_recipe_
 
 /* True if some file begins as the file does whose first piece this is: then its path is in file->moved_from. */
 bool lade_indexed_adopt(struct lade_receiver *receiver, struct incoming *file, const struct news *news);
+
+/* ---- delta_hole.c ---- */
+
+/* [hole] A range without blocks. */
+int lade_delta_take_hole(struct lade_receiver *receiver, struct delta *delta, const struct news *news,
+			 struct workspace *space);
+
+/* Free the blocks of the holes that were noted while the file was untouched. Returns as lade_content_punch(). */
+int lade_delta_punch_noted(const struct delta *delta, int fd);
+
+/* ---- delta_over.c ---- */
+
+/* Where a chunk of the new file is. */
+struct spot {
+	uint64_t off;       /* its own */
+	uint64_t piece_off; /* that of its piece */
+	size_t likely;      /* as in lade_basis_find() */
+};
+
+/*
+ * Find a chunk in a basis that is written over: in its own place, or where the basis still has it. Returns its number, or
+ * LADE_BASIS_NONE.
+ */
+size_t lade_delta_find_left(struct delta *delta, const struct lade_recipe_chunk *chunk, const struct spot *spot);
+
+/* Before something is written: keep the old bytes of all gaps that are to be asked for, unless they are too many. */
+void lade_delta_keep_asked(struct lade_receiver *receiver, struct delta *delta);
+
+/* The gap->old_len bytes that were kept for a gap, or NULL; the delta's, until they are forgotten. */
+const uint8_t *lade_delta_kept(struct delta *delta, const struct lade_recv_gap *gap);
+
+/* A gap was answered: what was kept for it is not needed any more. */
+void lade_delta_forget_old(struct delta *delta, const struct lade_recv_gap *gap);
+
+/* Free what this keeps in delta. */
+void lade_delta_over_fini(struct delta *delta);
 
 /* ---- delta_gap.c ---- */
 

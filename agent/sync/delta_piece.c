@@ -8,20 +8,15 @@
  */
 #include "agent/sync/delta_internal.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/sync/content.h"
 #include "agent/sync/file_digest.h"
 
 /* Extents that are shorter are copied: sharing costs a call, and fragments the file. */
 #define CLONE_LEAST (128u << 10)
-/* No file system has larger blocks; alignment to them suits those with smaller ones. */
-#define BLOCK_LEN 4096u
-/* Zeros are written so many bytes at a time. */
-#define ZEROS_LEN (256u << 10)
 
 /* A piece as it is put together. */
 struct assembly {
@@ -32,7 +27,7 @@ struct assembly {
 	size_t count;
 };
 
-static void out_of_memory(struct lade_receiver *receiver, struct delta *delta)
+void lade_delta_out_of_memory(struct lade_receiver *receiver, struct delta *delta)
 {
 	struct lade_fault fault;
 
@@ -40,8 +35,7 @@ static void out_of_memory(struct lade_receiver *receiver, struct delta *delta)
 	lade_delta_fail(receiver, delta, &fault);
 }
 
-/* The temporary file is open after this, or the file has failed (false). */
-static bool need_temporary(struct lade_receiver *receiver, struct delta *delta, const struct news *news)
+bool lade_delta_need_target(struct lade_receiver *receiver, struct delta *delta, const struct news *news)
 {
 	struct lade_fault fault;
 
@@ -54,10 +48,11 @@ static bool need_temporary(struct lade_receiver *receiver, struct delta *delta, 
 static bool write_or_fail(struct lade_receiver *receiver, struct delta *delta, const uint8_t *data, size_t len, uint64_t off)
 {
 	struct lade_fault fault;
+	int error = lade_incoming_put(receiver, delta->file, data, len, off);
 
-	if (lade_receiver_write_at(delta->file->temporary.fd, data, len, off) == 0)
+	if (!error)
 		return true;
-	lade_fault_set(&fault, LADE_E_TARGET, "write", delta->file->name);
+	lade_fault_set(&fault, error, "write", delta->file->name);
 	lade_delta_fail(receiver, delta, &fault);
 	return false;
 }
@@ -93,15 +88,17 @@ static void open_basis(struct lade_receiver *receiver, struct delta *delta, cons
 	int fd;
 
 	delta->opened = true;
+	/* A clone would bring the zeros of the old file along. */
+	delta->no_clones = receiver->keep.options & LADE_OPTION_SPARSE;
 	if (lade_directory_pin(file->directory, &fd, NULL))
 		return;
 	/* The first attempt's alone: the next one's temporary file has another name. */
-	if (file->left && news->event.attempt == 0)
-		delta->resumed = lade_temporary_continue(fd, file->name, &file->temporary) == 0;
+	if (file->left && !file->overwrite && news->event.attempt == 0)
+		delta->resumed = lade_incoming_continue(receiver, file, fd) == 0;
 	if ((file->existed && lade_basis_open(&delta->basis, fd, file->name) == 0) ||
 	    (file->moved_from && open_moved(receiver, delta))) {
 		/* Other names of it must not change with it, and it must not change with them. */
-		bool single = delta->basis.st.st_nlink == 1;
+		bool single = delta->basis.st.st_nlink == 1 || file->overwrite;
 		bool ours = !file->moved_from || file->may_move;
 
 		delta->in_place = true;
@@ -124,7 +121,7 @@ static void open_basis(struct lade_receiver *receiver, struct delta *delta, cons
 
 /* ---- in its old place ---- */
 
-static bool read_old(const struct delta *delta, uint64_t off, uint32_t len, uint8_t *buffer)
+bool lade_delta_read_old(const struct delta *delta, uint64_t off, uint32_t len, uint8_t *buffer)
 {
 	const struct lade_range range = { delta->basis.fd, off, len };
 
@@ -139,33 +136,10 @@ static bool same_place(struct lade_receiver *receiver, const struct delta *delta
 	uint8_t digest[LADE_DIGEST_LEN];
 
 	if (news->event.off > size || news->event.len > size - news->event.off ||
-	    !read_old(delta, news->event.off, (uint32_t)news->event.len, space->piece))
+	    !lade_delta_read_old(delta, news->event.off, (uint32_t)news->event.len, space->piece))
 		return false;
 	lade_digest(&receiver->session.pieces, space->piece, news->event.len, digest);
 	return lade_digest_equal(digest, news->digest);
-}
-
-/* Free the blocks of a range of the temporary file. Returns 0, LADE_E_MEMORY, or LADE_E_TARGET with errno. */
-static int punch(int fd, uint64_t off, uint64_t len)
-{
-	uint8_t *zeros;
-	int error = 0;
-
-	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len) == 0)
-		return 0;
-	/* The file system cannot (EOPNOTSUPP): zeros are as good. */
-	zeros = calloc(1, ZEROS_LEN);
-	if (!zeros)
-		return LADE_E_MEMORY;
-	while (len && !error) {
-		size_t part = len < ZEROS_LEN ? (size_t)len : ZEROS_LEN;
-
-		error = lade_receiver_write_at(fd, zeros, part, off);
-		off += part;
-		len -= part;
-	}
-	free(zeros);
-	return error;
 }
 
 int lade_delta_copy(struct lade_receiver *receiver, struct delta *delta, struct lade_fault *fault)
@@ -174,10 +148,10 @@ int lade_delta_copy(struct lade_receiver *receiver, struct delta *delta, struct 
 		.in_fd = delta->basis.fd, .out_fd = delta->file->temporary.fd,
 		.path = receiver->session.settings->path,
 	};
-	int error = lade_receiver_copy_extents(receiver, &move, delta->in_place_to, fault);
+	int error = lade_receiver_copy_extents(receiver, &move, delta->in_place_to, false, fault);
 
-	for (size_t i = 0; i < delta->hole_count && !error; i++) {
-		error = punch(move.out_fd, delta->holes[i].off, delta->holes[i].len);
+	if (!error) {
+		error = lade_delta_punch_noted(delta, move.out_fd);
 		if (error)
 			lade_fault_set(fault, error, "write", delta->file->name);
 	}
@@ -187,18 +161,23 @@ int lade_delta_copy(struct lade_receiver *receiver, struct delta *delta, struct 
 }
 
 /*
- * The first difference in a file that so far was its own basis: what was only looked at is copied now. The kernel's copy
+ * The first difference in a file that so far was its own basis: what was only looked at is copied now, unless it
+ * is going to be written over. The kernel's copy
  * of a file that did not change meanwhile is taken as it is; if it did, the file fails, as those pieces have been judged.
  */
-static bool copy_untouched(struct lade_receiver *receiver, struct delta *delta, const struct news *news)
+static bool copy_untouched(struct lade_receiver *receiver, struct delta *delta)
 {
 	struct lade_fault fault;
 	int error;
 
 	delta->untouched = false;
-	if (!need_temporary(receiver, delta, news))
-		return false;
-	error = lade_delta_copy(receiver, delta, &fault);
+	if (delta->own_basis) {
+		error = lade_delta_punch_noted(delta, delta->file->temporary.fd);
+		if (error)
+			lade_fault_set(&fault, error, "write", delta->file->name);
+	} else {
+		error = lade_delta_copy(receiver, delta, &fault);
+	}
 	if (!error)
 		return true;
 	fault.operation = error == LADE_E_TARGET ? "write" : "copy";
@@ -241,8 +220,12 @@ static bool place_chunk(struct lade_receiver *receiver, struct delta *delta, str
 			const struct lade_recipe_chunk *chunk, struct workspace *space)
 {
 	size_t likely = delta->last_chunk == LADE_BASIS_NONE ? 0 : delta->last_chunk + 1;
-	size_t found = delta->basis.cut ? lade_basis_find(&delta->basis, chunk, likely) : LADE_BASIS_NONE;
+	const struct spot spot = { off, assembly->off, likely };
+	size_t found = LADE_BASIS_NONE;
 
+	if (delta->basis.cut)
+		found = delta->own_basis ? lade_delta_find_left(delta, chunk, &spot) :
+			lade_basis_find(&delta->basis, chunk, likely);
 	if (found == LADE_BASIS_NONE && read_elsewhere(receiver, delta, assembly, off, chunk, space))
 		return lade_delta_close_gap(delta, LADE_DELTA_UNKNOWN);
 	if (found == LADE_BASIS_NONE) {
@@ -280,19 +263,20 @@ static bool place_chunks(struct lade_receiver *receiver, struct delta *delta, st
 static uint64_t clone_stretch(struct lade_receiver *receiver, struct delta *delta, const struct stretch *stretch,
 			      uint64_t *head_out)
 {
-	uint64_t head = (BLOCK_LEN - stretch->off % BLOCK_LEN) % BLOCK_LEN;
+	uint64_t head = (LADE_CONTENT_BLOCK - stretch->off % LADE_CONTENT_BLOCK) % LADE_CONTENT_BLOCK;
 	struct lade_move move = {
 		.in_fd = delta->basis.fd, .out_fd = delta->file->temporary.fd,
 		.path = LADE_PATH_CLONE, .only = true,
 	};
 	struct lade_fault fault;
 
-	if (delta->no_clones || stretch->old_off == STRETCH_READ || stretch->off % BLOCK_LEN != stretch->old_off % BLOCK_LEN ||
+	if (delta->no_clones || delta->own_basis || stretch->old_off == STRETCH_READ ||
+	    stretch->off % LADE_CONTENT_BLOCK != stretch->old_off % LADE_CONTENT_BLOCK ||
 	    stretch->len < CLONE_LEAST + head)
 		return 0;
 	move.in_off = (off_t)(stretch->old_off + head);
 	move.out_off = (off_t)(stretch->off + head);
-	move.len = (stretch->len - head) / BLOCK_LEN * BLOCK_LEN;
+	move.len = (stretch->len - head) / LADE_CONTENT_BLOCK * LADE_CONTENT_BLOCK;
 	if (lade_move(receiver->session.movers, &move, &fault)) {
 		delta->no_clones = true;
 		return 0;
@@ -305,8 +289,12 @@ static uint64_t clone_stretch(struct lade_receiver *receiver, struct delta *delt
 static bool put_stretch(struct lade_receiver *receiver, struct delta *delta, const struct stretch *stretch,
 			const uint8_t *data, bool *cloned_out)
 {
-	uint64_t head = 0, cloned = clone_stretch(receiver, delta, stretch, &head), tail = head + cloned;
+	uint64_t head = 0, cloned, tail;
 
+	if (delta->own_basis && stretch->off == stretch->old_off)
+		return true;
+	cloned = clone_stretch(receiver, delta, stretch, &head);
+	tail = head + cloned;
 	if (!cloned)
 		return write_or_fail(receiver, delta, data, stretch->len, stretch->off);
 	*cloned_out = true;
@@ -335,7 +323,7 @@ static bool put_in_place(struct lade_receiver *receiver, struct delta *delta, co
 	const struct stretch stretch = { news->event.off, news->event.off, news->event.len };
 	bool cloned = false;
 
-	return need_temporary(receiver, delta, news) && put_stretch(receiver, delta, &stretch, space->piece, &cloned) &&
+	return lade_delta_need_target(receiver, delta, news) && put_stretch(receiver, delta, &stretch, space->piece, &cloned) &&
 		(!cloned || landed_well(receiver, delta, news, space));
 }
 
@@ -351,7 +339,7 @@ static int assemble(struct lade_receiver *receiver, struct delta *delta, struct 
 
 		uint8_t *data = space->piece + (stretch->off - assembly->off);
 
-		if (stretch->old_off == STRETCH_READ || read_old(delta, stretch->old_off, (uint32_t)stretch->len, data))
+		if (stretch->old_off == STRETCH_READ || lade_delta_read_old(delta, stretch->old_off, (uint32_t)stretch->len, data))
 			continue;
 		/* A piece of which something is asked for is judged when that has come, and not before. */
 		if (!assembly->missing)
@@ -403,7 +391,7 @@ static int take_chunks(struct lade_receiver *receiver, struct delta *delta, cons
 	int result = DELTA_GOES_ON, made;
 
 	if (!assembly) {
-		out_of_memory(receiver, delta);
+		lade_delta_out_of_memory(receiver, delta);
 		return lade_delta_judge(receiver, delta, news->event.off, (uint32_t)news->event.len, false);
 	}
 	assembly->said = news;
@@ -412,12 +400,14 @@ static int take_chunks(struct lade_receiver *receiver, struct delta *delta, cons
 	assembly->missing = 0;
 	assembly->count = 0;
 	made = place_chunks(receiver, delta, assembly, space) ? 1 : -1;
-	if (made < 0)
-		out_of_memory(receiver, delta);
-	else
+	if (made < 0) {
+		lade_delta_out_of_memory(receiver, delta);
+	} else {
+		lade_delta_keep_asked(receiver, delta);
 		made = assemble(receiver, delta, assembly, space);
+	}
 	if (made == 1 && assembly->missing && !keep_piece(delta, assembly)) {
-		out_of_memory(receiver, delta);
+		lade_delta_out_of_memory(receiver, delta);
 		made = -1;
 	}
 	/* What is not there although it was found makes a bad piece: all of it is asked for. */
@@ -427,32 +417,33 @@ static int take_chunks(struct lade_receiver *receiver, struct delta *delta, cons
 	return result;
 }
 
-/* Leave the old places: copy what was only looked at, and cut the basis. False: the file has failed. */
-static bool leave_places(struct lade_receiver *receiver, struct delta *delta, const struct news *news, struct workspace *space)
+bool lade_delta_leave_places(struct lade_receiver *receiver, struct delta *delta, const struct news *news,
+			     struct workspace *space)
 {
 	unsigned cut_class = delta->file->cut_class;
 
 	delta->in_place = false;
-	if (delta->untouched && !copy_untouched(receiver, delta, news))
+	if (!lade_delta_need_target(receiver, delta, news) || (delta->untouched && !copy_untouched(receiver, delta)))
 		return false;
+	delta->basis.backwards = delta->own_basis;
 	if (delta->basis.fd >= 0 &&
 	    lade_basis_cut(&delta->basis, &receiver->session.names, cut_class, &space->cuts) == LADE_E_MEMORY) {
-		out_of_memory(receiver, delta);
+		lade_delta_out_of_memory(receiver, delta);
 		return false;
 	}
 	delta->last_chunk = lade_basis_before(&delta->basis, delta->in_place_to);
 	return true;
 }
 
-/* What every piece and hole needs. False: the file has failed. */
-static bool prepare(struct lade_receiver *receiver, struct delta *delta, const struct news *news, struct workspace *space)
+bool lade_delta_prepare(struct lade_receiver *receiver, struct delta *delta, const struct news *news,
+			struct workspace *space)
 {
 	if (!delta->opened)
 		open_basis(receiver, delta, news);
 	if (!space->piece)
 		space->piece = malloc(LADE_PAYLOAD_MAX);
 	if (!space->piece)
-		out_of_memory(receiver, delta);
+		lade_delta_out_of_memory(receiver, delta);
 	return space->piece;
 }
 
@@ -463,7 +454,7 @@ int lade_delta_take_piece(struct lade_receiver *receiver, struct delta *delta, c
 	uint32_t len = (uint32_t)news->event.len;
 	bool made = false;
 
-	if (!prepare(receiver, delta, news, space))
+	if (!lade_delta_prepare(receiver, delta, news, space))
 		return lade_delta_judge(receiver, delta, off, len, false);
 	lade_indexed_note(receiver, delta, news);
 	if (delta->resumed && landed_well(receiver, delta, news, space))
@@ -473,84 +464,8 @@ int lade_delta_take_piece(struct lade_receiver *receiver, struct delta *delta, c
 		delta->in_place_to = off + len;
 		return lade_delta_judge(receiver, delta, off, len, made);
 	}
-	if ((delta->in_place && !leave_places(receiver, delta, news, space)) || !need_temporary(receiver, delta, news))
+	if ((delta->in_place && !lade_delta_leave_places(receiver, delta, news, space)) ||
+	    !lade_delta_need_target(receiver, delta, news))
 		return lade_delta_judge(receiver, delta, off, len, false);
 	return take_chunks(receiver, delta, news, space);
-}
-
-/* ---- holes ---- */
-
-/* True if the basis has nothing but zeros in the range. */
-static bool all_zeros(const struct delta *delta, uint64_t off, uint64_t len, uint8_t *buffer)
-{
-	bool zeros = off <= (uint64_t)delta->basis.st.st_size && len <= (uint64_t)delta->basis.st.st_size - off;
-
-	while (len && zeros) {
-		off_t data = lseek(delta->basis.fd, (off_t)off, SEEK_DATA);
-		uint64_t skip = data < 0 ? (errno == ENXIO ? len : 0) : (uint64_t)data - off;
-		uint32_t part;
-
-		skip = skip < len ? skip : len;
-		off += skip;
-		len -= skip;
-		part = len < LADE_RUN_DEFAULT ? (uint32_t)len : LADE_RUN_DEFAULT;
-		if (!part)
-			break;
-		zeros = read_old(delta, off, part, buffer) && !buffer[0] && !memcmp(buffer, buffer + 1, part - 1);
-		off += part;
-		len -= part;
-	}
-	return zeros;
-}
-
-/* Remember a hole of a file that is not touched yet. False: no memory. */
-static bool note_hole(struct delta *delta, uint64_t off, uint64_t len)
-{
-	if (delta->hole_count == delta->hole_capacity) {
-		size_t capacity = delta->hole_capacity ? 2 * delta->hole_capacity : 4;
-		struct stretch *holes = realloc(delta->holes, capacity * sizeof(*holes));
-
-		if (!holes)
-			return false;
-		delta->holes = holes;
-		delta->hole_capacity = capacity;
-	}
-	delta->holes[delta->hole_count++] = (struct stretch){ .off = off, .len = len };
-	return true;
-}
-
-/* A new temporary file has no blocks where nothing was written. */
-static bool make_hole(struct lade_receiver *receiver, struct delta *delta, const struct news *news, struct workspace *space)
-{
-	uint64_t off = news->event.off, len = news->event.len;
-	struct lade_fault fault;
-	int error = 0;
-
-	if (delta->resumed)
-		error = punch(delta->file->temporary.fd, off, len);
-	if (error) {
-		lade_fault_set(&fault, error, "write", delta->file->name);
-		lade_delta_fail(receiver, delta, &fault);
-		return false;
-	}
-	if (delta->resumed || !delta->untouched)
-		return true;
-	if (!all_zeros(delta, off, len, space->piece))
-		return leave_places(receiver, delta, news, space);
-	if (!note_hole(delta, off, len)) {
-		out_of_memory(receiver, delta);
-		return false;
-	}
-	delta->in_place_to = off + len;
-	return true;
-}
-
-int lade_delta_take_hole(struct lade_receiver *receiver, struct delta *delta, const struct news *news,
-			 struct workspace *space)
-{
-	bool made = prepare(receiver, delta, news, space) && make_hole(receiver, delta, news, space);
-
-	lade_indexed_note(receiver, delta, news);
-	/* It has no digest to differ from, so a length of 0 is judged: nothing is to be asked for again. */
-	return lade_delta_judge(receiver, delta, news->event.off, 0, made);
 }

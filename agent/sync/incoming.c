@@ -1,5 +1,5 @@
 /*
- * An incoming file: its temporary file, and what makes that the file itself.
+ * An incoming file: its temporary file, and what makes that the file itself; or the file itself, where it is written over.
  */
 #include "agent/sync/receiver_internal.h"
 
@@ -8,7 +8,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "agent/sync/content.h"
+
+/* The next run must not take what was left half-written for the file, whatever the clock says. Only the owner may do that. */
+static void make_different(const struct incoming *file)
+{
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, file->metadata.mtime };
+
+	times[1].tv_sec += times[1].tv_sec > 0 ? -1 : 1;
+	(void)futimens(file->temporary.fd, times);
+}
 
 void lade_incoming_discard(struct incoming *file, struct lade_temporary *temporary)
 {
@@ -16,6 +28,8 @@ void lade_incoming_discard(struct incoming *file, struct lade_temporary *tempora
 
 	if (temporary->fd < 0)
 		return;
+	if (file->overwrite)
+		make_different(file);
 	if (lade_directory_pin(file->directory, &fd, NULL) == 0) {
 		lade_temporary_discard(temporary, fd);
 		lade_directory_unpin(file->directory);
@@ -79,17 +93,47 @@ static bool unnamed_works(struct lade_receiver *receiver, int directory_fd, cons
 	return known > 0;
 }
 
+/* --inplace. What it is given is checked before anything is done to it, its length included. */
+static int open_itself(struct lade_receiver *receiver, struct incoming *file, int directory_fd, struct lade_fault *fault)
+{
+	int error = lade_temporary_open_itself(directory_fd, file->name, working_mode(receiver, file), &file->temporary,
+					       fault);
+
+	if (!error && file->delta)
+		error = lade_delta_overwrites(file->delta, file->temporary.fd, fault);
+	if (error)
+		lade_temporary_discard(&file->temporary, directory_fd);
+	else
+		file->begun = true;
+	return error;
+}
+
 /* A small file need not be continued by another session, so it goes without a name where nothing stands in its way. */
 static int open_temporary(struct lade_receiver *receiver, struct incoming *file, int directory_fd, uint32_t attempt,
 			  struct lade_fault *fault)
 {
 	mode_t mode = working_mode(receiver, file);
 
+	if (file->overwrite)
+		return open_itself(receiver, file, directory_fd, fault);
 	/* Another file system below may not have it. */
 	if (file->in_new && file->size <= LADE_SMALL_MAX && unnamed_works(receiver, directory_fd, file->name) &&
 	    lade_temporary_open_unnamed(directory_fd, file->name, mode, &file->temporary, NULL) == 0)
 		return 0;
 	return lade_temporary_open(directory_fd, file->name, attempt > 0, mode, &file->temporary, fault);
+}
+
+/* -S leaves out zeros: the file has its length from the start, so that they can be read. */
+static int lengthen(const struct lade_receiver *receiver, const struct incoming *file, struct lade_fault *fault)
+{
+	struct stat st;
+
+	if (!(receiver->keep.options & LADE_OPTION_SPARSE))
+		return 0;
+	if (fstat(file->temporary.fd, &st) ||
+	    ((uint64_t)st.st_size < file->size && ftruncate(file->temporary.fd, (off_t)file->size)))
+		return lade_fault_set(fault, LADE_E_SYSTEM, "set length of", file->name);
+	return 0;
 }
 
 static int open_if_needed(struct lade_receiver *receiver, struct incoming *file, uint32_t attempt, struct lade_fault *fault)
@@ -103,6 +147,19 @@ static int open_if_needed(struct lade_receiver *receiver, struct incoming *file,
 		return error;
 	error = open_temporary(receiver, file, fd, attempt, fault);
 	lade_directory_unpin(file->directory);
+	return error ? error : lengthen(receiver, file, fault);
+}
+
+int lade_incoming_continue(struct lade_receiver *receiver, struct incoming *file, int directory_fd)
+{
+	struct lade_fault fault;
+	int error = lade_temporary_continue(directory_fd, file->name, &file->temporary);
+
+	if (error)
+		return error;
+	error = lengthen(receiver, file, &fault);
+	if (error)
+		lade_temporary_leave(&file->temporary);
 	return error;
 }
 
@@ -117,6 +174,17 @@ int lade_incoming_open(struct lade_receiver *receiver, struct incoming *file, ui
 	error = open_if_needed(receiver, file, attempt, fault);
 	pthread_mutex_unlock(&receiver->opening);
 	return error;
+}
+
+int lade_incoming_put(const struct lade_receiver *receiver, const struct incoming *file, const uint8_t *data, size_t len,
+		      uint64_t off)
+{
+	bool sparse = receiver->keep.options & LADE_OPTION_SPARSE;
+	/* Of a described file more may be written to one place: what turned out wrong, and what an earlier session left. */
+	bool over = (sparse && (file->delta || file->overwrite)) || (file->delta && file->overwrite);
+	const struct lade_content content = { file->temporary.fd, sparse, over };
+
+	return lade_content_put(&content, data, len, off);
 }
 
 static void touch(const struct lade_directory *directory, struct lade_receiver *receiver)
@@ -162,7 +230,7 @@ static int commit(struct lade_receiver *receiver, struct incoming *file, struct 
 	error = lade_directory_pin(file->directory, &fd, fault);
 	if (error)
 		return error;
-	if (file->existed || (receiver->keep.options & LADE_OPTION_DELETE))
+	if (!file->overwrite && (file->existed || (receiver->keep.options & LADE_OPTION_DELETE)))
 		error = rename_into_place(receiver, file, fd, fault);
 	else
 		error = lade_temporary_commit(&file->temporary, fd, file->name, fault);
@@ -250,7 +318,7 @@ static int have_in_place(struct lade_receiver *receiver, const struct incoming *
 	if (moved)
 		return 0;
 	/* It has got another name, which must not change with this one. */
-	if (st->st_nlink != 1)
+	if (st->st_nlink != 1 && !file->overwrite)
 		return LADE_E_AGAIN;
 	return lade_delta_is_of(file->delta, st) ? 0 : lade_fault_set(fault, LADE_E_CHANGED, "update", file->name);
 }
@@ -274,6 +342,19 @@ static int mend(struct lade_receiver *receiver, struct incoming *file, struct la
 	return error;
 }
 
+/* What a session that did not write over it left is of no use any more. */
+static void remove_left(const struct incoming *file)
+{
+	char name[LADE_TEMPORARY_NAME_SIZE];
+	int fd;
+
+	if (lade_directory_pin(file->directory, &fd, NULL))
+		return;
+	lade_temporary_name(file->name, 0, name);
+	(void)lade_temporary_remove_stale(fd, name);
+	lade_directory_unpin(file->directory);
+}
+
 bool lade_incoming_commit(struct lade_receiver *receiver, struct incoming *file, uint32_t attempt)
 {
 	bool untouched = file->delta && lade_delta_untouched(file->delta);
@@ -287,11 +368,14 @@ bool lade_incoming_commit(struct lade_receiver *receiver, struct incoming *file,
 		error = lade_delta_copy(receiver, file->delta, &fault);
 	if (!mended && !error)
 		error = commit(receiver, file, &fault);
-	if (error)
+	if (error) {
 		lade_receiver_problem(receiver, file->directory, file->name, &fault);
-	else
-		committed(receiver, file);
-	return !error;
+		return false;
+	}
+	if (file->overwrite && file->left)
+		remove_left(file);
+	committed(receiver, file);
+	return true;
 }
 
 void lade_receiver_empty_file(struct lade_receiver *receiver, struct incoming *file)

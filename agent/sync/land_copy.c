@@ -4,42 +4,87 @@
  */
 #include "agent/sync/receiver_internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/sync/content.h"
 #include "agent/sync/file_digest.h"
 
-int lade_receiver_copy_extents(struct lade_receiver *receiver, struct lade_move *move, uint64_t size,
+/* Bytes that -S looks at at a time. */
+#define LOOK_LEN (256u << 10)
+
+/* Do as lade_move() does, but by way of memory, where zeros are found. over: something may stand there. */
+static int move_looking(const struct lade_move *move, bool over, struct lade_fault *fault)
+{
+	const struct lade_content content = { move->out_fd, true, over };
+	uint8_t *buffer = malloc(LOOK_LEN);
+	int error = buffer ? 0 : lade_fault_set(fault, LADE_E_MEMORY, "copy", NULL);
+
+	for (uint64_t done = 0; done < move->len && !error; done += LOOK_LEN) {
+		uint64_t left = move->len - done;
+		const struct lade_range range = {
+			move->in_fd, (uint64_t)move->in_off + done, left < LOOK_LEN ? (uint32_t)left : LOOK_LEN,
+		};
+
+		error = lade_range_read(&range, buffer, fault);
+		if (error)
+			break;
+		error = lade_content_put(&content, buffer, range.len, (uint64_t)move->out_off + done);
+		if (error)
+			lade_fault_set(fault, error, "write", NULL);
+	}
+	free(buffer);
+	return error;
+}
+
+/* What stands in the place of a hole goes. */
+static int make_hole(const struct lade_move *move, off_t from, off_t to, struct lade_fault *fault)
+{
+	int error = from < to ? lade_content_punch(move->out_fd, (uint64_t)from, (uint64_t)(to - from)) : 0;
+
+	return error ? lade_fault_set(fault, error, "write", NULL) : 0;
+}
+
+int lade_receiver_copy_extents(struct lade_receiver *receiver, struct lade_move *move, uint64_t size, bool over,
 			       struct lade_fault *fault)
 {
-	off_t data = 0, hole;
+	off_t data = 0, hole = 0;
 	int error = 0;
 
 	while (!error && (uint64_t)data < size) {
 		data = lseek(move->in_fd, data, SEEK_DATA);
 		if (data < 0 || (uint64_t)data >= size)
-			break; /* ENXIO: the rest is a hole */
+			data = (off_t)size; /* ENXIO: the rest is a hole */
+		if (over)
+			error = make_hole(move, hole, data, fault);
+		if (error || (uint64_t)data == size)
+			break;
 		hole = lseek(move->in_fd, data, SEEK_HOLE);
 		if (hole < 0 || (uint64_t)hole > size)
 			hole = (off_t)size;
 		move->in_off = move->out_off = data;
 		move->len = (uint64_t)(hole - data);
 		move->consumed = move->moved = 0;
-		error = lade_move(receiver->session.movers, move, fault);
+		error = receiver->keep.options & LADE_OPTION_SPARSE ? move_looking(move, over, fault) :
+			lade_move(receiver->session.movers, move, fault);
 		data = hole;
 	}
 	return error;
 }
 
-static int copy_content(struct lade_receiver *receiver, int in_fd, int out_fd, const struct stat *st,
+static int copy_content(struct lade_receiver *receiver, const struct incoming *file, int in_fd, const struct stat *st,
 			struct lade_fault *fault)
 {
 	struct lade_move move = {
-		.in_fd = in_fd, .out_fd = out_fd, .len = (uint64_t)st->st_size,
+		.in_fd = in_fd, .out_fd = file->temporary.fd, .len = (uint64_t)st->st_size,
 		.path = receiver->session.settings->path,
 	};
 	struct lade_move clone = move;
 
+	/* -S: a clone would keep blocks of zeros. */
+	if (receiver->keep.options & LADE_OPTION_SPARSE)
+		return lade_receiver_copy_extents(receiver, &move, move.len, file->overwrite, fault);
 	if ((uint64_t)st->st_blocks * 512 >= move.len)
 		return lade_move(receiver->session.movers, &move, fault);
 	/* A clone keeps holes; everything else fills them. */
@@ -48,7 +93,7 @@ static int copy_content(struct lade_receiver *receiver, int in_fd, int out_fd, c
 	if ((move.path == LADE_PATH_AUTO || move.path == LADE_PATH_CLONE) &&
 	    lade_move(receiver->session.movers, &clone, fault) == 0)
 		return 0;
-	return lade_receiver_copy_extents(receiver, &move, move.len, fault);
+	return lade_receiver_copy_extents(receiver, &move, move.len, file->overwrite, fault);
 }
 
 static bool same_content(struct lade_receiver *receiver, int in_fd, int out_fd, uint64_t size)
@@ -88,7 +133,7 @@ static int copy_file(struct lade_receiver *receiver, struct incoming *file, int 
 		return 0;
 	error = lade_incoming_open(receiver, file, attempt, fault);
 	if (!error)
-		error = copy_content(receiver, in_fd, file->temporary.fd, &before, fault);
+		error = copy_content(receiver, file, in_fd, &before, fault);
 	if (fstat(in_fd, after))
 		return lade_fault_set(fault, LADE_E_SYSTEM, "stat source of", file->name);
 	copy->whole = !error;

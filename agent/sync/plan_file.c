@@ -74,6 +74,15 @@ static bool was_left(const struct planner *planner, const struct place *place)
 		lade_temporary_left(place->level->fd, place->name);
 }
 
+/*
+ * --inplace: true if the file itself is written to. What is no file is replaced, and what an earlier session left of one that is
+ * not there is continued: both cost no more than writing under the name.
+ */
+static bool written_over(const struct planner *planner, const struct place *place, bool left)
+{
+	return (planner->receiver->keep.options & LADE_OPTION_INPLACE) && (place->exists ? S_ISREG(place->st.st_mode) : !left);
+}
+
 int lade_plan_describe(const struct planner *planner, struct incoming *file)
 {
 	file->cut_class = planner->receiver->indexed ? lade_indexed_class(file->size) : lade_cut_class_of(file->size);
@@ -113,6 +122,7 @@ static int choose_basis(struct planner *planner, const struct place *place, cons
 	bool described = pays(planner, place);
 
 	file->left = was_left(planner, place);
+	file->overwrite = written_over(planner, place, file->left);
 	if (!described && aside->fit && pays(planner, &aside->place)) {
 		file->basis_name = strdup(place->name);
 		file->basis_directory = lade_directory_ref(aside->directory);
@@ -122,7 +132,7 @@ static int choose_basis(struct planner *planner, const struct place *place, cons
 		/* One that may be the file itself, under another name, is better. */
 		described = file->basis_name && !lade_plan_may_be_moved(planner, file);
 	}
-	if (!file->left && !described)
+	if ((!file->left || file->overwrite) && !described)
 		return 0;
 	return lade_plan_describe(planner, file) ? lade_fault_set(fault, LADE_E_MEMORY, "plan", NULL) : 0;
 }

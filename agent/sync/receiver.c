@@ -138,7 +138,8 @@ static int step_locked(struct lade_receiver *receiver, const struct lade_message
 	switch (event->type) {
 	case LADE_RECV_HOLE:
 		receiver->session.progress.bytes_done += event->len;
-		return described ? lade_delta_hear(receiver, event) : 0;
+		/* Otherwise a new temporary file has no blocks there. */
+		return described ? lade_delta_hear(receiver, event) : file->overwrite;
 	case LADE_RECV_RECIPE:
 	case LADE_RECV_DESCRIBED:
 	case LADE_RECV_PATCH:
@@ -216,6 +217,9 @@ static int hear(struct lade_receiver *receiver, const struct lade_message *messa
 		return take_bundle(receiver, message->bundle.count, payload_len, raw_len, fault);
 	case LADE_RECV_DESCRIPTOR:
 		return take_descriptor(receiver, &event, fault);
+	case LADE_RECV_HOLE:
+		lade_receiver_land_hole(receiver, &event);
+		return 0;
 	case LADE_RECV_SETTLED:
 		job = (struct job){ .type = JOB_SETTLED, .event = event };
 		(void)lade_receiver_queue(receiver, &job);
@@ -224,7 +228,7 @@ static int hear(struct lade_receiver *receiver, const struct lade_message *messa
 		end_heard(receiver, &message->end);
 		return 0;
 	default:
-		return 0; /* [hole]: a new temporary file has no blocks there */
+		return 0;
 	}
 }
 

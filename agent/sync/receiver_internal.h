@@ -51,6 +51,8 @@ struct incoming {
 	struct lade_directory *basis_directory; /* referenced: where a basis stands that is neither of these; or NULL */
 	char *basis_name;                 /* owned: its name there */
 	bool left;                        /* an earlier session seems to have left part of it */
+	bool overwrite;                   /* --inplace: temporary is the file itself; kept is not used */
+	bool begun;                       /* that was opened for writing */
 	unsigned cut_class;               /* it is described, cut so; 0: it is not */
 	struct delta *delta;              /* it is described, and made from what is there; else NULL */
 	char name[];
@@ -121,6 +123,7 @@ struct lade_receiver {
 	size_t leader_count, leader_capacity;
 	struct lade_identities *identities; /* NULL: ids are kept as numbers */
 	pthread_mutex_t opening;           /* a described file's temporary may be wanted by the reader and by a worker */
+	atomic_size_t kept_old;            /* bytes that described files keep of what is written over */
 	atomic_int unnamed;                /* whether temporaries without a name work: 1, -1; 0: not tried yet */
 
 	struct indexed *indexed;           /* with --index, from lade_indexed_begin() on; else NULL */
@@ -185,15 +188,15 @@ int lade_receiver_read_payload(struct lade_receiver *receiver, uint8_t *out, uin
 int lade_receiver_land_run(struct lade_receiver *receiver, const struct lade_recv_event *event, uint32_t payload_len,
 			   struct lade_fault *fault);
 
+/* [hole] Of a file that is written over and not described: what stands there goes. Reader's thread. */
+void lade_receiver_land_hole(struct lade_receiver *receiver, const struct lade_recv_event *event);
+
 /* A run that was spliced into its file is checked there. buffer: for the digest, or NULL where nothing is to be copied. */
 void lade_receiver_verify_run(struct lade_receiver *receiver, const struct job *job, uint8_t *buffer);
 
 /* Content that is in memory goes into its file; a failure is the file's. */
 void lade_receiver_write_content(struct lade_receiver *receiver, const struct lade_recv_event *event,
 				 const uint8_t *data);
-
-/* Write len bytes at off. Returns 0 or LADE_E_TARGET with errno. */
-int lade_receiver_write_at(int fd, const uint8_t *data, size_t len, uint64_t off);
 
 /* The file cannot be written: say so, and let the rest of it pass by. */
 void lade_receiver_cannot_write(struct lade_receiver *receiver, const struct lade_recv_event *event,
@@ -215,6 +218,12 @@ bool lade_delta_untouched(const struct delta *delta);
 
 /* Copy it to the file's temporary file, which is open. 0, or the fault (LADE_E_CHANGED if it changed since). */
 int lade_delta_copy(struct lade_receiver *receiver, struct delta *delta, struct lade_fault *fault);
+
+/*
+ * The file itself was opened as fd (--inplace): it may be the basis. 0, or LADE_E_CHANGED if it is, and is not what was read of
+ * it so far.
+ */
+int lade_delta_overwrites(struct delta *delta, int fd, struct lade_fault *fault);
 
 /* True if st is of that very file, and it has not changed since it was opened. */
 bool lade_delta_is_of(const struct delta *delta, const struct stat *st);
@@ -247,8 +256,11 @@ void lade_receiver_land_bundle(struct lade_receiver *receiver, const struct job 
 
 /* ---- land_copy.c ---- */
 
-/* Copy the first size bytes of move's source to its target extent by extent, so that holes stay holes. 0 or as lade_move(). */
-int lade_receiver_copy_extents(struct lade_receiver *receiver, struct lade_move *move, uint64_t size,
+/*
+ * Copy the first size bytes of move's source to its target extent by extent, so that holes stay holes, and with -S become
+ * more. over: something may stand in the target. 0 or as lade_move().
+ */
+int lade_receiver_copy_extents(struct lade_receiver *receiver, struct lade_move *move, uint64_t size, bool over,
 			       struct lade_fault *fault);
 
 /*
@@ -266,10 +278,20 @@ void lade_receiver_copy(struct lade_receiver *receiver, const struct job *job);
 /* The descriptor that the content of file goes to; makes its temporary file first if there is none. 0 or the fault. */
 int lade_incoming_open(struct lade_receiver *receiver, struct incoming *file, uint32_t attempt, struct lade_fault *fault);
 
+/* Take over what an earlier session left of file. Returns 0, or an error if there is nothing that may be used. */
+int lade_incoming_continue(struct lade_receiver *receiver, struct incoming *file, int directory_fd);
+
+/* Write len bytes of its content, which is open, at off. Returns 0, LADE_E_TARGET with errno, or LADE_E_MEMORY. */
+int lade_incoming_put(const struct lade_receiver *receiver, const struct incoming *file, const uint8_t *data, size_t len,
+		      uint64_t off);
+
 /* Give the file its length, metadata and name. False: it could not be, and why has been reported. */
 bool lade_incoming_commit(struct lade_receiver *receiver, struct incoming *file, uint32_t attempt);
 
-/* Remove one of file's temporaries; where its directory cannot be had any more it is only closed. Nothing, if it is not open. */
+/*
+ * Remove one of file's temporaries, or let go of the file itself, which is left half-written. Where its directory cannot be had any
+ * more it is only closed. Nothing, if it is not open.
+ */
 void lade_incoming_discard(struct incoming *file, struct lade_temporary *temporary);
 
 /* Remove the temporaries of file and free it. NULL does nothing. */

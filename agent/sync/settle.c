@@ -18,12 +18,15 @@ static void tell_of(struct lade_receiver *receiver, const struct incoming *file,
 	free(path);
 }
 
-/* Ask for the file once more, as it is now. A whole copy is kept in case that is better than what comes. */
+/*
+ * Ask for the file once more, as it is now. A whole copy is kept in case that is better than what comes, unless it is
+ * the file itself.
+ */
 static void try_again(struct lade_receiver *receiver, struct incoming *file, const struct lade_recv_event *event)
 {
 	struct lade_recv_source source;
 
-	if (event->whole) {
+	if (event->whole && !file->overwrite) {
 		file->kept = file->temporary;
 		file->kept_mtime = file->metadata.mtime;
 		file->kept_size = file->size;
@@ -49,6 +52,7 @@ static bool commit_changed(struct lade_receiver *receiver, struct incoming *file
 
 	if (!event->whole && file->kept.fd < 0) {
 		tell_of(receiver, file, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, "transfer",
+			file->begun ? "the file kept changing while it was read" :
 			"the file kept changing while it was read; what is there was left alone");
 		return false;
 	}
@@ -94,6 +98,9 @@ bool lade_receiver_settle(struct lade_receiver *receiver, struct incoming *file,
 	case LADE_VERDICT_FAILED: /* so have we */
 		break;
 	}
+	if (!good && file->begun)
+		tell_of(receiver, file, LADE_REPORT_WARNING, 0,
+			"file was left half-written (--inplace); the next run goes on with it:", NULL);
 	if (!good && file->leader)
 		lade_receiver_leader_failed(receiver, file->leader - 1);
 	return true;

@@ -1,7 +1,8 @@
 /*
  * Temporary files. A lock (flock(2)) marks one that is in use; it goes with the
  * descriptor, so a killed session leaves none. A stale file is unlinked unless it is continued:
- * whoever still has it open keeps an inode without a name.
+ * whoever still has it open keeps an inode without a name. The destination itself is locked in the same way: two writers
+ * would make something of it that neither has.
  */
 #include "agent/tree/temporary.h"
 
@@ -105,8 +106,7 @@ int lade_temporary_continue(int directory_fd, const char *name, struct lade_temp
 	struct stat held, named;
 	int fd;
 
-	temporary_out->unnamed = false;
-	temporary_out->fd = -1;
+	*temporary_out = (struct lade_temporary){ .fd = -1 };
 	lade_temporary_name(name, 0, temporary_out->name);
 	fd = openat(directory_fd, temporary_out->name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
@@ -139,9 +139,8 @@ int lade_temporary_open(int directory_fd, const char *name, unsigned attempt, mo
 {
 	int fd = -1;
 
+	*temporary_out = (struct lade_temporary){ .fd = -1 };
 	lade_temporary_name(name, attempt, temporary_out->name);
-	temporary_out->unnamed = false;
-	temporary_out->fd = -1;
 	for (int tries = 0; tries < 3 && fd < 0; tries++) {
 		fd = openat(directory_fd, temporary_out->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 		if (fd >= 0)
@@ -166,12 +165,75 @@ int lade_temporary_open(int directory_fd, const char *name, unsigned attempt, mo
 int lade_temporary_open_unnamed(int directory_fd, const char *name, mode_t mode,
 				struct lade_temporary *temporary_out, struct lade_fault *fault)
 {
+	*temporary_out = (struct lade_temporary){ .unnamed = true };
 	lade_temporary_name(name, 0, temporary_out->name);
-	temporary_out->unnamed = true;
 	temporary_out->fd = openat(directory_fd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, mode);
 	if (temporary_out->fd < 0)
 		return lade_fault_set(fault, LADE_E_SYSTEM, "create temporary file for", name);
 	return 0;
+}
+
+/*
+ * O_NONBLOCK: the name may be a FIFO by now. O_CREAT comes second: for files that are there fs.protected_regular
+ * (proc(5)) may refuse it.
+ */
+#define ITSELF_FLAGS (O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+
+/* A file of ours that we may not read and write is given that right for as long as it takes to open it. -1 with errno. */
+static int open_closed(int directory_fd, const char *name)
+{
+	struct stat st;
+	mode_t mode;
+	int fd, error;
+
+	if (fstatat(directory_fd, name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode) || st.st_uid != geteuid()) {
+		errno = EACCES;
+		return -1;
+	}
+	mode = st.st_mode & 07777;
+	if (fchmodat(directory_fd, name, mode | 0600, AT_SYMLINK_NOFOLLOW))
+		return -1;
+	fd = openat(directory_fd, name, ITSELF_FLAGS);
+	error = errno;
+	/* A failure shows when the file gets its mode. */
+	(void)(fd >= 0 ? fchmod(fd, mode) : fchmodat(directory_fd, name, mode, AT_SYMLINK_NOFOLLOW));
+	errno = error;
+	return fd;
+}
+
+static int open_or_create(int directory_fd, const char *name, mode_t mode)
+{
+	int fd = openat(directory_fd, name, ITSELF_FLAGS);
+
+	if (fd < 0 && errno == EACCES)
+		return open_closed(directory_fd, name);
+	if (fd < 0 && errno == ENOENT)
+		return openat(directory_fd, name, ITSELF_FLAGS | O_CREAT | O_EXCL, mode);
+	return fd;
+}
+
+int lade_temporary_open_itself(int directory_fd, const char *name, mode_t mode, struct lade_temporary *temporary_out,
+			       struct lade_fault *fault)
+{
+	int fd = open_or_create(directory_fd, name, mode), error = 0;
+	struct stat st;
+
+	*temporary_out = (struct lade_temporary){ .fd = -1, .itself = true };
+	if (fd < 0)
+		return lade_fault_set(fault, LADE_E_SYSTEM, "open for writing", name);
+	if (fstat(fd, &st))
+		error = lade_fault_set(fault, LADE_E_SYSTEM, "stat", name);
+	else if (!S_ISREG(st.st_mode))
+		error = lade_fault_set(fault, LADE_E_CHANGED, "write over", name);
+	/* A file system without locks loses only the guard. */
+	else if (!take_lock(fd, LOCK_WAIT_MS) && errno == EWOULDBLOCK)
+		error = lade_fault_set(fault, LADE_E_REFUSED, "write over (locked: by another session, or under another name)",
+				       name);
+	if (error)
+		close(fd);
+	else
+		temporary_out->fd = fd;
+	return error;
 }
 
 /* AT_EMPTY_PATH: the same user may since Linux 6.10, root always; others would need /proc. */
@@ -209,7 +271,7 @@ static int put_in_place(struct lade_temporary *temporary, int directory_fd, cons
 int lade_temporary_commit(struct lade_temporary *temporary, int directory_fd, const char *name,
 			  struct lade_fault *fault)
 {
-	if (put_in_place(temporary, directory_fd, name)) {
+	if (!temporary->itself && put_in_place(temporary, directory_fd, name)) {
 		int error = lade_fault_set(fault, LADE_E_SYSTEM, "put into place", name);
 
 		lade_temporary_discard(temporary, directory_fd);
@@ -224,7 +286,7 @@ void lade_temporary_discard(struct lade_temporary *temporary, int directory_fd)
 {
 	if (temporary->fd < 0)
 		return;
-	if (!temporary->unnamed)
+	if (!temporary->unnamed && !temporary->itself)
 		(void)unlinkat(directory_fd, temporary->name, 0);
 	close(temporary->fd);
 	temporary->fd = -1;

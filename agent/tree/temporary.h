@@ -8,6 +8,9 @@
  *
  * Where the kernel and the file system allow it a file may also have no name at all until it is
  * whole (O_TMPFILE in open(2)): a killed session leaves nothing, and making it costs less.
+ *
+ * For --inplace the file itself stands in for all that: it has its name and content from the start, and keeps them
+ * whatever happens.
  */
 #ifndef LADE_AGENT_TREE_TEMPORARY_H
 #define LADE_AGENT_TREE_TEMPORARY_H
@@ -25,6 +28,7 @@
 struct lade_temporary {
 	int fd; /* open for reading and writing, or -1 */
 	bool unnamed;
+	bool itself; /* the destination, under its own name */
 	char name[LADE_TEMPORARY_NAME_SIZE];
 };
 
@@ -65,11 +69,20 @@ int lade_temporary_open_unnamed(int directory_fd, const char *name, mode_t mode,
  */
 bool lade_temporary_unnamed_works(int directory_fd, const char *name);
 
+/*
+ * Open the file of that name itself, for reading and writing; make it, with permission bits mode, if it is not there. The
+ * owner may do so whatever its mode, which stays. Returns 0;
+ * LADE_E_CHANGED if it is not a regular file; LADE_E_REFUSED if another session writes to it, or this one under another
+ * name; LADE_E_SYSTEM.
+ */
+int lade_temporary_open_itself(int directory_fd, const char *name, mode_t mode, struct lade_temporary *temporary_out,
+			       struct lade_fault *fault);
+
 /* Give it its name, in the place of what is there, and close it. Returns 0 or LADE_E_SYSTEM (then it is discarded). */
 int lade_temporary_commit(struct lade_temporary *temporary, int directory_fd, const char *name,
 			  struct lade_fault *fault);
 
-/* Remove and close it. Does nothing if it is not open. */
+/* Remove and close it; the file itself is only closed. Does nothing if it is not open. */
 void lade_temporary_discard(struct lade_temporary *temporary, int directory_fd);
 
 /* Remove what a killed session left at the temporary name, if it is ours and not in use. True if it is gone. */

@@ -170,12 +170,12 @@ static void check_same(void)
 	}
 }
 
-static void run(enum lade_connection_kind kind, enum lade_path path)
+static void run(enum lade_connection_kind kind, enum lade_path path, uint64_t more)
 {
 	pid_t disturber;
 
 	make_source();
-	options = OPTIONS;
+	options = OPTIONS | more;
 	fflush(NULL);
 	disturber = start(NULL, 2, path);
 	for (unsigned i = 0; i < ROUNDS; i++) {
@@ -196,32 +196,57 @@ static void run(enum lade_connection_kind kind, enum lade_path path)
 static void test_pipes_sendfile(void **state)
 {
 	(void)state;
-	run(LADE_CONNECTION_PIPES, LADE_PATH_SENDFILE);
+	run(LADE_CONNECTION_PIPES, LADE_PATH_SENDFILE, 0);
 }
 
 static void test_tcp_splice(void **state)
 {
 	(void)state;
-	run(LADE_CONNECTION_TCP, LADE_PATH_SPLICE);
+	run(LADE_CONNECTION_TCP, LADE_PATH_SPLICE, 0);
 }
 
 static void test_tcp_mmap(void **state)
 {
 	(void)state;
-	run(LADE_CONNECTION_TCP, LADE_PATH_MMAP);
+	run(LADE_CONNECTION_TCP, LADE_PATH_MMAP, 0);
 }
 
 static void test_tcp_auto(void **state)
 {
 	(void)state;
-	run(LADE_CONNECTION_TCP, LADE_PATH_AUTO);
+	run(LADE_CONNECTION_TCP, LADE_PATH_AUTO, 0);
 }
 
 /* More files at once than descriptors may be in flight: each further attempt gives one back. */
 static void test_pair(void **state)
 {
 	(void)state;
-	run(LADE_CONNECTION_PAIR, LADE_PATH_AUTO);
+	run(LADE_CONNECTION_PAIR, LADE_PATH_AUTO, 0);
+}
+
+/* The file itself is what further attempts begin with. */
+static void test_inplace_tcp(void **state)
+{
+	(void)state;
+	run(LADE_CONNECTION_TCP, LADE_PATH_AUTO, LADE_OPTION_INPLACE);
+}
+
+static void test_inplace_whole_pipes(void **state)
+{
+	(void)state;
+	run(LADE_CONNECTION_PIPES, LADE_PATH_SPLICE, LADE_OPTION_INPLACE | LADE_OPTION_WHOLE_FILE);
+}
+
+static void test_inplace_pair(void **state)
+{
+	(void)state;
+	run(LADE_CONNECTION_PAIR, LADE_PATH_AUTO, LADE_OPTION_INPLACE | LADE_OPTION_WHOLE_FILE);
+}
+
+static void test_inplace_sparse(void **state)
+{
+	(void)state;
+	run(LADE_CONNECTION_PIPES, LADE_PATH_COPY, LADE_OPTION_INPLACE | LADE_OPTION_SPARSE);
 }
 
 /* From the second session on files have old content: a few at a time, which wait for each other to ask for one thing. */
@@ -234,7 +259,7 @@ static void test_narrow(void **state)
 
 	(void)state;
 	limits = &narrow;
-	run(LADE_CONNECTION_PIPES, LADE_PATH_AUTO);
+	run(LADE_CONNECTION_PIPES, LADE_PATH_AUTO, 0);
 }
 
 static int setup(void **state)
@@ -261,6 +286,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_tcp_auto, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pair, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_narrow, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_inplace_tcp, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_inplace_whole_pipes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_inplace_pair, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_inplace_sparse, setup, teardown),
 	};
 
 	for (size_t i = 0; i < sizeof(content); i++)

@@ -334,6 +334,37 @@ static void test_the_likely_one_is_preferred(void **state)
 }
 
 /* Zeros: each chunk but the last has one and the same name. */
+/* Where the basis is written over from its start the last one is there the longest. */
+static void test_the_last_one_is_found_backwards(void **state)
+{
+	struct lade_cut_stream stream = { 0 };
+	struct lade_basis basis;
+	size_t several = 0;
+
+	(void)state;
+	/* The file of the test before. */
+	assert_int_equal(lade_basis_open(&basis, tree_fd, "repeated"), 0);
+	basis.backwards = true;
+	assert_int_equal(lade_basis_cut(&basis, &key, LADE_CUT_CLASS_MIN, &stream), 0);
+	for (size_t i = 0; i < basis.count; i++) {
+		const struct lade_recipe_chunk chunk = {
+			(uint32_t)(basis.chunks[i + 1].off - basis.chunks[i].off), basis.chunks[i].name,
+		};
+		size_t last = lade_basis_find(&basis, &chunk, LADE_BASIS_NONE);
+
+		if (last == LADE_BASIS_NONE)
+			continue; /* the last of that name has another length */
+		assert_true(last >= i);
+		for (size_t j = last + 1; j < basis.count; j++)
+			assert_true(basis.chunks[j].name != chunk.name);
+		assert_int_equal(lade_basis_find(&basis, &chunk, i), i);
+		several += last > i;
+	}
+	assert_true(several > 10);
+	lade_cut_stream_fini(&stream);
+	lade_basis_close(&basis);
+}
+
 static void test_all_the_same(void **state)
 {
 	static const uint8_t zeros[1u << 20];
@@ -516,6 +547,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_no_basis),
 		cmocka_unit_test(test_each_chunk_is_found),
 		cmocka_unit_test(test_the_likely_one_is_preferred),
+		cmocka_unit_test(test_the_last_one_is_found_backwards),
 		cmocka_unit_test(test_all_the_same),
 		cmocka_unit_test(test_one_byte),
 		cmocka_unit_test(test_before),

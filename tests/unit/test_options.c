@@ -109,6 +109,10 @@ static void test_switches(void **state)
 		{ "-W --whole-file a b", 0 },
 		{ "--no-whole-file a b", LADE_OPTION_WHOLE_FILE },
 		{ "-W --no-W a b", LADE_OPTION_WHOLE_FILE },
+		{ "--inplace a b", LADE_OPTION_INPLACE },
+		{ "-S a b", LADE_OPTION_SPARSE },
+		{ "--inplace --sparse a b", LADE_OPTION_INPLACE | LADE_OPTION_SPARSE },
+		{ "--inplace --no-inplace -S --no-S a b", 0 },
 		{ "--no-inplace --no-z --no-R a b", 0 },
 	};
 
@@ -193,8 +197,6 @@ static void test_errors_name_what_is_wrong(void **state)
 	bad("--update a b", "'--update'", "not available yet");
 	bad("-P a b", "'-P'", "not available yet");
 	bad("--bwlimit=1m a b", "'--bwlimit'", "not available yet");
-	bad("-aS a b", "'-S'", "holes are always kept");
-	bad("--no-S a b", "'--no-S'", "unknown");
 }
 
 static void test_compression(void **state)

@@ -204,6 +204,80 @@ static void test_stale(void **state)
 	assert_true(lade_temporary_remove_stale(place->fd, name));
 }
 
+static struct lade_temporary open_itself(const struct place *place)
+{
+	struct lade_temporary temporary;
+	struct lade_fault fault;
+
+	assert_int_equal(lade_temporary_open_itself(place->fd, "file", 0640, &temporary, &fault), 0);
+	assert_true(temporary.fd >= 0);
+	assert_true(temporary.itself);
+	assert_int_equal(pwrite(temporary.fd, "new", 3, 0), 3);
+	return temporary;
+}
+
+static struct stat facts_of(const struct place *place, const char *name)
+{
+	struct stat st;
+
+	assert_int_equal(fstatat(place->fd, name, &st, AT_SYMLINK_NOFOLLOW), 0);
+	return st;
+}
+
+/* The file itself stays what it is, however it ends; one that is not there is made. */
+static void test_itself(void **state)
+{
+	struct place *place = *state;
+	struct lade_temporary temporary = open_itself(place);
+	struct lade_fault fault;
+	ino_t inode;
+
+	assert_int_equal(facts_of(place, "file").st_mode & 07777, 0640);
+	inode = facts_of(place, "file").st_ino;
+	lade_temporary_discard(&temporary, place->fd);
+	assert_int_equal(temporary.fd, -1);
+	assert_text(place, "file", "new");
+	assert_int_equal(linkat(place->fd, "file", place->fd, "other", 0), 0);
+	for (int mode = 0; mode <= 0777; mode += 0111) {
+		assert_int_equal(fchmodat(place->fd, "file", (mode_t)mode, 0), 0);
+		temporary = open_itself(place);
+		assert_int_equal(lade_temporary_commit(&temporary, place->fd, "file", &fault), 0);
+		assert_int_equal(temporary.fd, -1);
+		assert_int_equal(facts_of(place, "file").st_mode & 07777, mode);
+	}
+	assert_int_equal(facts_of(place, "file").st_ino, inode);
+	assert_int_equal(facts_of(place, "other").st_ino, inode);
+}
+
+/* Nothing but a regular file is opened, and none that is being written to. */
+static void test_not_itself(void **state)
+{
+	struct place *place = *state;
+	struct lade_temporary temporary, other;
+	struct lade_fault fault;
+
+	put(place, "victim", "old");
+	assert_int_equal(symlinkat("victim", place->fd, "file"), 0);
+	assert_int_equal(lade_temporary_open_itself(place->fd, "file", 0600, &temporary, &fault), LADE_E_SYSTEM);
+	assert_int_equal(temporary.fd, -1);
+	assert_int_equal(unlinkat(place->fd, "file", 0), 0);
+	assert_int_equal(mkfifoat(place->fd, "file", 0600), 0);
+	assert_int_equal(lade_temporary_open_itself(place->fd, "file", 0600, &temporary, &fault), LADE_E_CHANGED);
+	assert_int_equal(temporary.fd, -1);
+	assert_int_equal(unlinkat(place->fd, "file", 0), 0);
+	assert_int_equal(mkdirat(place->fd, "file", 0700), 0);
+	assert_int_equal(lade_temporary_open_itself(place->fd, "file", 0600, &temporary, &fault), LADE_E_SYSTEM);
+	assert_int_equal(unlinkat(place->fd, "file", AT_REMOVEDIR), 0);
+	temporary = open_itself(place);
+	assert_int_equal(linkat(place->fd, "file", place->fd, "other", 0), 0);
+	assert_int_equal(lade_temporary_open_itself(place->fd, "other", 0600, &other, &fault), LADE_E_REFUSED);
+	assert_int_equal(other.fd, -1);
+	lade_temporary_discard(&temporary, place->fd);
+	assert_int_equal(lade_temporary_open_itself(place->fd, "other", 0600, &other, &fault), 0);
+	lade_temporary_discard(&other, place->fd);
+	assert_text(place, "victim", "old");
+}
+
 static void test_names(void **state)
 {
 	char name[LADE_TEMPORARY_NAME_SIZE], other[LADE_TEMPORARY_NAME_SIZE];
@@ -233,6 +307,8 @@ int main(void)
 		TEST(test_discard),
 		TEST(test_trying),
 		TEST(test_stale),
+		TEST(test_itself),
+		TEST(test_not_itself),
 		TEST(test_names),
 	};
 
