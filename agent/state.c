@@ -3,17 +3,22 @@
  */
 #include "agent/state.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* "/proc/self/fd/" and a number. */
 #define FD_PATH_SIZE 32u
+/* A new file that is older was left by a run that is no more, in seconds. */
+#define STALE_S (24 * 60 * 60)
 
 /* The path of the directory. The specification has relative paths ignored. */
 static int state_path(const char *name, char out[PATH_MAX])
@@ -46,6 +51,25 @@ static int make_all(char *path)
 	return mkdir(path, 0700) && errno != EEXIST ? LADE_E_SYSTEM : 0;
 }
 
+/* Remove what runs that were killed left behind, when nobody can be at work on it any more. */
+static void remove_stale(int directory_fd)
+{
+	int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	struct stat st;
+
+	if (!directory && fd >= 0)
+		close(fd);
+	while (directory && (entry = readdir(directory)))
+		if (strncmp(entry->d_name, "new.", 4) == 0 &&
+		    fstatat(directory_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+		    st.st_mtime < time(NULL) - STALE_S)
+			(void)unlinkat(directory_fd, entry->d_name, 0);
+	if (directory)
+		closedir(directory);
+}
+
 int lade_state_open(const char *name, int *fd_out, struct lade_fault *fault)
 {
 	char path[PATH_MAX];
@@ -56,6 +80,7 @@ int lade_state_open(const char *name, int *fd_out, struct lade_fault *fault)
 	fd = make_all(path) ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return lade_fault_set(fault, LADE_E_SYSTEM, "open state directory", path);
+	remove_stale(fd);
 	*fd_out = fd;
 	return 0;
 }
@@ -66,14 +91,52 @@ static void waiting_name(int fd, char out[FD_PATH_SIZE])
 	snprintf(out, FD_PATH_SIZE, "new.%ld.%d", (long)getpid(), fd);
 }
 
+/* For file systems without O_TMPFILE, NFS among them: a file that has the name of one that waits. */
+static int new_named_file(int directory_fd)
+{
+	char first[FD_PATH_SIZE], waiting[FD_PATH_SIZE];
+	int fd;
+
+	snprintf(first, sizeof(first), "new.%ld", (long)getpid());
+	(void)unlinkat(directory_fd, first, 0);
+	fd = openat(directory_fd, first, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -1;
+	waiting_name(fd, waiting);
+	if (renameat(directory_fd, first, directory_fd, waiting) == 0)
+		return fd;
+	(void)unlinkat(directory_fd, first, 0);
+	close(fd);
+	return -1;
+}
+
 int lade_state_new_file(int directory_fd, int *fd_out, struct lade_fault *fault)
 {
 	int fd = openat(directory_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
+	if (fd < 0 && errno == EOPNOTSUPP)
+		fd = new_named_file(directory_fd);
 	if (fd < 0)
 		return lade_fault_set(fault, LADE_E_SYSTEM, "create a file of the state", NULL);
 	*fd_out = fd;
 	return 0;
+}
+
+static bool has_name(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_nlink;
+}
+
+void lade_state_discard(int directory_fd, int fd)
+{
+	char waiting[FD_PATH_SIZE];
+
+	waiting_name(fd, waiting);
+	if (has_name(fd))
+		(void)unlinkat(directory_fd, waiting, 0);
+	close(fd);
 }
 
 int lade_state_write(int fd, const void *data, size_t len, struct lade_fault *fault)
@@ -93,21 +156,31 @@ int lade_state_write(int fd, const void *data, size_t len, struct lade_fault *fa
 	return 0;
 }
 
+/* Give the file the name under which it waits, unless it has it. */
+static int give_name(int directory_fd, int fd, const char *waiting)
+{
+	char from[FD_PATH_SIZE];
+
+	if (has_name(fd))
+		return 0;
+	snprintf(from, sizeof(from), "/proc/self/fd/%d", fd);
+	(void)unlinkat(directory_fd, waiting, 0);
+	return linkat(AT_FDCWD, from, directory_fd, waiting, AT_SYMLINK_FOLLOW);
+}
+
 int lade_state_replace(int directory_fd, int fd, const char *name, struct lade_fault *fault)
 {
-	char from[FD_PATH_SIZE], waiting[FD_PATH_SIZE];
+	char waiting[FD_PATH_SIZE];
 	int error = 0;
 
-	snprintf(from, sizeof(from), "/proc/self/fd/%d", fd);
 	waiting_name(fd, waiting);
 	/* On disk before it has its name: after a crash there is the old file or the new one. */
-	(void)unlinkat(directory_fd, waiting, 0);
-	if (fdatasync(fd) || linkat(AT_FDCWD, from, directory_fd, waiting, AT_SYMLINK_FOLLOW))
+	if (fdatasync(fd) || give_name(directory_fd, fd, waiting) ||
+	    renameat(directory_fd, waiting, directory_fd, name)) {
 		error = lade_fault_set(fault, LADE_E_SYSTEM, "write the state to", name);
-	else if (renameat(directory_fd, waiting, directory_fd, name)) {
-		error = lade_fault_set(fault, LADE_E_SYSTEM, "write the state to", name);
-		(void)unlinkat(directory_fd, waiting, 0);
+		lade_state_discard(directory_fd, fd);
+	} else {
+		close(fd);
 	}
-	close(fd);
 	return error;
 }

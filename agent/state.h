@@ -17,10 +17,13 @@
 int lade_state_open(const char *name, int *fd_out, struct lade_fault *fault);
 
 /*
- * Begin a new file of the directory, without a name yet: a crash leaves the old one. Returns 0 with a
- * descriptor that lade_state_replace() or the caller closes, or LADE_E_SYSTEM.
+ * Begin a new file of the directory, which does not have its name yet: a crash leaves the old one. Returns 0 with a
+ * descriptor for lade_state_replace() or lade_state_discard(), or LADE_E_SYSTEM.
  */
 int lade_state_new_file(int directory_fd, int *fd_out, struct lade_fault *fault);
+
+/* Nothing becomes of the new file fd (consumed). */
+void lade_state_discard(int directory_fd, int fd);
 
 /* Append len bytes to a new file. Returns 0 or LADE_E_SYSTEM. */
 int lade_state_write(int fd, const void *data, size_t len, struct lade_fault *fault);

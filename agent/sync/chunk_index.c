@@ -198,10 +198,12 @@ int lade_index_add(struct lade_index *index, const char *path, const struct lade
 	int error = 0;
 
 	pthread_mutex_lock(&index->lock);
-	if (add(index, strdup(path), stamp, settled, chunks, count))
+	if (!index->broken && add(index, strdup(path), stamp, settled, chunks, count))
 		error = lade_fault_set(fault, LADE_E_MEMORY, "index", path);
-	else if (index->count > RECORDS_MAX)
+	else if (!index->broken && index->count > RECORDS_MAX)
 		error = lade_index_write(index, fault);
+	/* Half of a file's chunks are no better than none, and a full disk stays full. */
+	index->broken = index->broken || error;
 	pthread_mutex_unlock(&index->lock);
 	return error;
 }
@@ -306,7 +308,7 @@ int lade_index_save(struct lade_index *index, struct lade_fault *fault)
 	int error = 0;
 
 	pthread_mutex_lock(&index->lock);
-	if (index->changed)
+	if (index->changed && !index->broken)
 		error = lade_index_write(index, fault);
 	pthread_mutex_unlock(&index->lock);
 	return error;

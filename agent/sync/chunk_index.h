@@ -51,7 +51,8 @@ void lade_index_sweep(struct lade_index *index);
 
 /*
  * path has these chunks. settled: its stamp speaks for them; if not they are good for this session, and path is not known to
- * later ones. Returns 0, LADE_E_MEMORY, or LADE_E_SYSTEM where memory was short and the disk was as well.
+ * later ones. Returns 0, LADE_E_MEMORY, or LADE_E_SYSTEM where memory was short and the disk was as well: then nothing
+ * more is added, nor saved.
  */
 int lade_index_add(struct lade_index *index, const char *path, const struct lade_stamp *stamp, bool settled,
 		   const struct lade_index_chunk *chunks, size_t count, struct lade_fault *fault);

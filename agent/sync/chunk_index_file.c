@@ -424,8 +424,9 @@ static int replace(struct lade_index *index, int fd, int *kept_fd, struct lade_f
 {
 	*kept_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (*kept_fd < 0) {
-		close(fd);
-		return lade_fault_set(fault, LADE_E_SYSTEM, "write the index", NULL);
+		lade_fault_set(fault, LADE_E_SYSTEM, "write the index", NULL);
+		lade_state_discard(index->directory_fd, fd);
+		return fault->code;
 	}
 	if (lade_state_replace(index->directory_fd, fd, index->name, fault)) {
 		close(*kept_fd);
@@ -454,7 +455,7 @@ int lade_index_write(struct lade_index *index, struct lade_fault *fault)
 	if (!error) {
 		error = write_all(index, &list, numbers, &head, &out);
 		if (error)
-			close(out.fd);
+			lade_state_discard(index->directory_fd, out.fd);
 		else
 			error = replace(index, out.fd, &kept_fd, fault);
 	}

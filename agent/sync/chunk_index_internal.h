@@ -49,6 +49,7 @@ struct lade_index {
 	size_t table_size;
 	struct record_file old;
 	bool changed;
+	bool broken;                   /* it could not be written: what else comes is neither added nor written */
 };
 
 /* Add a file (path consumed), in the place of one of the same path. Returns its number, or UINT32_MAX without memory. */

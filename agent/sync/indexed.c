@@ -86,35 +86,36 @@ static struct lade_index_chunk *chunks_of(const struct lade_basis *basis)
 	return chunks;
 }
 
-/* Cut one file, and add it if it stood still. Returns 0, or what ends the whole. */
-static int add_file(struct lade_receiver *receiver, const struct lade_walk_item *item, struct lade_cut_stream *cuts,
-		    struct lade_fault *fault)
+/* Cut one file, and add it if it stood still. */
+static void add_file(struct lade_receiver *receiver, const struct lade_walk_item *item, struct lade_cut_stream *cuts)
 {
 	struct indexed *indexed = receiver->indexed;
 	struct lade_index_chunk *chunks = NULL;
 	struct lade_basis basis;
 	struct lade_stamp stamp;
 	struct timespec start;
+	struct lade_fault fault;
 	int error;
 
 	clock_gettime(CLOCK_REALTIME, &start);
 	if (lade_basis_open(&basis, item->parent_fd, item->name))
-		return 0;
+		return;
 	error = lade_basis_cut(&basis, &receiver->session.names, lade_indexed_class((uint64_t)basis.st.st_size), cuts);
 	if (error == LADE_E_MEMORY) {
-		lade_fault_set(fault, error, "index", item->path);
+		lade_fault_set(&fault, error, "index", item->path);
 	} else if (!error && lade_basis_unchanged(&basis)) {
 		chunks = chunks_of(&basis);
 		stamp = lade_stamp_of(indexed->file_system, &basis.st);
 		error = chunks ? lade_index_add(indexed->index, item->path, &stamp, lade_stamp_settled(&stamp, &start),
-						chunks, basis.count, fault) :
-			lade_fault_set(fault, LADE_E_MEMORY, "index", item->path);
+						chunks, basis.count, &fault) :
+			lade_fault_set(&fault, LADE_E_MEMORY, "index", item->path);
 	} else {
 		error = 0; /* it changes, or cannot be read: not for us */
 	}
+	if (error)
+		complain(receiver, &fault);
 	free(chunks);
 	lade_basis_close(&basis);
-	return error;
 }
 
 static bool is_indexed(const struct indexed *indexed, const struct lade_walk_item *item)
@@ -148,7 +149,7 @@ static int refresh(struct lade_receiver *receiver, struct lade_fault *fault)
 			break;
 		stamp = lade_stamp_of(indexed->file_system, &item.st);
 		if (!lade_index_knows(indexed->index, item.path, &stamp))
-			error = add_file(receiver, &item, &cuts, fault);
+			add_file(receiver, &item, &cuts);
 	}
 	if (!error && !lade_session_failed(&receiver->session))
 		lade_index_sweep(indexed->index);

@@ -176,7 +176,7 @@ int lade_recipe_store_put(int directory_fd, const struct lade_recipe_of *of, str
 	if (!error) {
 		error = lade_state_write(fd, bytes.data, bytes.len, fault);
 		if (error)
-			close(fd);
+			lade_state_discard(directory_fd, fd);
 		else
 			error = lade_state_replace(directory_fd, fd, name, fault);
 	}

@@ -344,6 +344,61 @@ static void test_what_cannot_be_replaced(void **state)
 	close(fd);
 }
 
+/* On file systems without O_TMPFILE a new file has a name from the beginning. */
+static void test_one_that_has_a_name(void **state)
+{
+	struct lade_fault fault;
+	int fd = a_directory("named"), file;
+	char name[64];
+
+	(void)state;
+	for (int turn = 0; turn < 2; turn++) {
+		file = new_file(fd);
+		close(file);
+		/* The descriptor is free again, and what comes next gets it. */
+		snprintf(name, sizeof(name), "new.%ld.%d", (long)getpid(), file);
+		assert_int_equal(openat(fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600), file);
+		if (turn == 0)
+			lade_state_discard(fd, file);
+		else
+			assert_int_equal(lade_state_replace(fd, file, "name", &fault), 0);
+		assert_int_equal(fcntl(file, F_GETFD), -1);
+		assert_int_equal(names_in(fd), turn);
+	}
+	close(fd);
+}
+
+static void test_discarding(void **state)
+{
+	int fd = a_directory("discarded"), file = new_file(fd);
+
+	(void)state;
+	lade_state_discard(fd, file);
+	assert_int_equal(fcntl(file, F_GETFD), -1);
+	assert_int_equal(names_in(fd), 0);
+	close(fd);
+}
+
+/* What a killed run left is removed when that is sure, and nothing else is. */
+static void test_what_was_left(void **state)
+{
+	const struct timespec long_ago[2] = { { .tv_sec = 1000000000 }, { .tv_sec = 1000000000 } };
+	static const char *const names[] = { "new.1.2", "new.3.4", "newer", "other" };
+	int fd = a_directory("left");
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(names); i++) {
+		put(fd, names[i], "content");
+		if (i != 1)
+			assert_int_equal(utimensat(fd, names[i], long_ago, 0), 0);
+	}
+	close(fd);
+	fd = must_open("files");
+	assert_int_equal(names_in(fd), COUNT(names) - 1);
+	assert_int_equal(faccessat(fd, "new.1.2", F_OK, 0), -1);
+	close(fd);
+}
+
 static void test_a_disk_that_is_full(void **state)
 {
 	struct rlimit before, limit;
@@ -381,6 +436,9 @@ int main(void)
 		cmocka_unit_test(test_the_old_one_stays_as_it_was),
 		cmocka_unit_test(test_a_link_is_replaced),
 		cmocka_unit_test(test_what_cannot_be_replaced),
+		cmocka_unit_test(test_one_that_has_a_name),
+		cmocka_unit_test(test_discarding),
+		cmocka_unit_test(test_what_was_left),
 		cmocka_unit_test(test_a_disk_that_is_full),
 	};
 
