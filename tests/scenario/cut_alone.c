@@ -93,7 +93,7 @@ static int check_ends(const struct lade_cut_engine *engine, const struct lade_cu
 int main(void)
 {
 	const struct lade_cut_engine *const *engines;
-	struct lade_run_key key;
+	struct lade_run_key key = { .strong = false };
 	struct lade_cut cut;
 	size_t count;
 	int failed = 0;
