@@ -234,16 +234,21 @@ int lade_receiver_land_run(struct lade_receiver *receiver, const struct lade_rec
 			   struct lade_fault *fault)
 {
 	struct lade_session *session = &receiver->session;
-	/* Looked at before the run is landed, which may be the end of the file. */
 	bool described = ((struct incoming *)event->file)->delta;
 	struct lade_recv_event run = *event;
 	/* Zeros are not found without looking. */
 	bool looked_at = receiver->keep.options & LADE_OPTION_SPARSE;
 	enum lade_path path;
-	int error;
 
 	lade_session_lock(session);
 	path = lade_path_choice_pick(&receiver->choice, event->len);
+	/*
+	 * Counted before it may settle its file, which may be the last one. Of a described file the pieces count, for which runs are
+	 * only a part.
+	 */
+	if (!described)
+		session->progress.bytes_done += event->len;
+	session->totals.transferred_bytes += event->len;
 	lade_session_unlock(session);
 	if (!run.discard && lade_incoming_open(receiver, run.file, run.attempt, fault)) {
 		lade_receiver_cannot_write(receiver, &run, fault);
@@ -252,16 +257,6 @@ int lade_receiver_land_run(struct lade_receiver *receiver, const struct lade_rec
 	/* What is packed must be unpacked in memory, and what was read ahead of the run is there already. */
 	if (!run.discard &&
 	    (path == LADE_PATH_COPY || looked_at || session->connection->ahead_len || payload_len != run.len))
-		error = copy_run(receiver, &run, payload_len, fault);
-	else
-		error = move_run(receiver, &run, payload_len, fault);
-	if (error)
-		return error;
-	lade_session_lock(session);
-	/* Of a described file the pieces count, for which runs are only a part. */
-	if (!described)
-		session->progress.bytes_done += event->len;
-	session->totals.transferred_bytes += event->len;
-	lade_session_unlock(session);
-	return 0;
+		return copy_run(receiver, &run, payload_len, fault);
+	return move_run(receiver, &run, payload_len, fault);
 }
