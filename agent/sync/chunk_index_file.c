@@ -235,7 +235,7 @@ static uint64_t lower_bound(const struct record_file *file, uint64_t name)
 size_t lade_index_read_records(const struct lade_index *index, uint64_t name, struct index_record *records, size_t most)
 {
 	const struct record_file *file = &index->old;
-	uint8_t page[PAGE_RECORDS * RECORD_LEN];
+	uint8_t page[PAGE_RECORDS * RECORD_LEN] = { 0 };
 	uint64_t first = file->fd < 0 ? file->count : lower_bound(file, name);
 	size_t in_page = first < file->count ? read_page(file, first, page) : 0, count = 0;
 

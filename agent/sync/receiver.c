@@ -139,7 +139,7 @@ static int step_locked(struct lade_receiver *receiver, const struct lade_message
 	case LADE_RECV_HOLE:
 		receiver->session.progress.bytes_done += event->len;
 		/* Otherwise a new temporary file has no blocks there. */
-		return described ? lade_delta_hear(receiver, event) : file->overwrite;
+		return described ? lade_delta_hear(receiver, event) : file && file->overwrite;
 	case LADE_RECV_RECIPE:
 	case LADE_RECV_DESCRIBED:
 	case LADE_RECV_PATCH:
