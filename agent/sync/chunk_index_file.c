@@ -42,10 +42,10 @@ struct head {
 
 /* ---- reading ---- */
 
-/* Read exactly len bytes at off. False if they are not there. */
+/* Read exactly len bytes, at least one, at off. False if they are not there. */
 static bool read_at(int fd, uint8_t *out, size_t len, uint64_t off)
 {
-	while (len) {
+	do {
 		ssize_t got = pread(fd, out, len, (off_t)off);
 
 		if (got < 0 && errno == EINTR)
@@ -55,7 +55,7 @@ static bool read_at(int fd, uint8_t *out, size_t len, uint64_t off)
 		out += got;
 		off += (uint64_t)got;
 		len -= (size_t)got;
-	}
+	} while (len);
 	return true;
 }
 
@@ -235,7 +235,7 @@ static uint64_t lower_bound(const struct record_file *file, uint64_t name)
 size_t lade_index_read_records(const struct lade_index *index, uint64_t name, struct index_record *records, size_t most)
 {
 	const struct record_file *file = &index->old;
-	uint8_t page[PAGE_RECORDS * RECORD_LEN] = { 0 };
+	uint8_t page[PAGE_RECORDS * RECORD_LEN];
 	uint64_t first = file->fd < 0 ? file->count : lower_bound(file, name);
 	size_t in_page = first < file->count ? read_page(file, first, page) : 0, count = 0;
 

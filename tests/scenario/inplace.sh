@@ -199,14 +199,14 @@ kinds() {
 	edit "insertion in the middle" "$T/src/file"
 	chmod 0640 "$T/src/file"
 	newer "$T/src/file"
-	sync_files -a --inplace "$@" "$T/src/" "$T/dst/"
+	sync_files -a --inplace "$T/src/" "$T/dst/"
 	check "$label: the other name of a file has the new content" cmp "$T/src/file" "$T/dst/.other"
 	check "$label: it is the same file" test "$(stat -c '%i %h %a %Y' "$T/dst/file")" = "$(inode "$T/dst/.other") 2 640 1100000000"
 	start_over
 	chmod 0604 "$T/dst/file"
 	edit append "$T/src/file"
 	newer "$T/src/file"
-	sync_files -rt --inplace "$@" "$T/src/" "$T/dst/"
+	sync_files -rt --inplace "$T/src/" "$T/dst/"
 	check "$label: without -p the mode stays" test "$(stat -c '%a %Y' "$T/dst/file")" = "604 1100000000"
 	check "$label: without -p the content comes" cmp "$T/src/file" "$T/dst/file"
 	start_over
@@ -221,7 +221,7 @@ kinds() {
 		esac
 		edit "one byte in the middle" "$T/src/file"
 		newer "$T/src/file"
-		sync_files -a --inplace "$@" "$T/src/" "$T/dst/"
+		sync_files -a --inplace "$T/src/" "$T/dst/"
 		report "$label: a $kind in the way is replaced" "$(
 			[ "$status" = 0 ] && [ ! -s "$err" ] || show_run
 			[ ! -L "$T/dst/file" ] && cmp "$T/src/file" "$T/dst/file" 2>&1
@@ -238,7 +238,7 @@ kinds() {
 	edit "deletion in the middle" "$T/src/a"
 	newer "$T/src/a"
 	older "$T/dst/a"
-	over "-H: both names of a file" -H "$@"
+	over "-H: both names of a file" -H
 	check "$label: -H: they are one file" test "$(inode "$T/dst/a")" = "$(inode "$T/dst/b")"
 	# A file that is renamed, and one that is renamed and edited, where deletion is on.
 	start_over
@@ -248,7 +248,7 @@ kinds() {
 	edit "insertion in the middle" "$T/dst/second"
 	cp "$T/five" "$T/src/new"
 	rm -f "$T/.inodes"
-	sync_files -a --inplace --delete "$@" "$T/src/" "$T/dst/"
+	sync_files -a --inplace --delete "$T/src/" "$T/dst/"
 	check "$label: --delete: moved files arrive" diff -r "$T/src" "$T/dst"
 	# What an earlier run left: of a file that is there it is of no use, another one is continued.
 	start_over
@@ -256,7 +256,7 @@ kinds() {
 	newer "$T/src/file"
 	: >"$T/dst/new"
 	mv "$T/dst/new" "$T/dst/.lade.$(printf '%032d' 0)"
-	sync_files -a --inplace "$@" "$T/src/" "$T/dst/"
+	sync_files -a --inplace "$T/src/" "$T/dst/"
 	check "$label: something that is called as a temporary file does not matter" cmp "$T/src/file" "$T/dst/file"
 }
 
@@ -283,7 +283,7 @@ sparse() {
 		print $f $zeros x 4, map({ chr 1 + rand 255 } 1 .. 65536), "\0" x 12345 for 1 .. 3' "$T/src/file"
 	head -c 30000 /dev/zero >"$T/src/small"
 	cp "$T/five" "$T/src/dense"
-	over "-S: new files" -S "$@"
+	over "-S: new files" -S
 	findings=$(
 		[ "$(blocks "$T/dst/file")" -le $((need + 10 * 4096)) ] || echo "$(blocks "$T/dst/file") bytes on the disk"
 		[ "$(blocks "$T/dst/small")" = 0 ] || echo "$(blocks "$T/dst/small") bytes for zeros alone"
@@ -293,7 +293,7 @@ sparse() {
 	for inplace in --inplace --no-inplace; do
 		perl -e 'open my $f, ">:raw", $ARGV[0]; print $f "x" x 12233000' "$T/dst/file"
 		older "$T/dst/file"
-		sync_files -a -S "$inplace" "$@" "$T/src/" "$T/dst/"
+		sync_files -a -S "$inplace" "$T/src/" "$T/dst/"
 		findings=$(
 			cmp "$T/src/file" "$T/dst/file" 2>&1
 			[ "$(blocks "$T/dst/file")" -le $((need + 10 * 4096)) ] || echo "$(blocks "$T/dst/file") bytes on the disk"
@@ -303,7 +303,7 @@ sparse() {
 	# Mostly the same, so that chunks of the old file are taken: they are looked at, too.
 	(printf 'moved'; cat "$T/src/file") >"$T/dst/file"
 	older "$T/dst/file"
-	sync_files -a -S "$@" "$T/src/" "$T/dst/"
+	sync_files -a -S "$T/src/" "$T/dst/"
 	findings=$(
 		cmp "$T/src/file" "$T/dst/file" 2>&1
 		[ "$(blocks "$T/dst/file")" -le $((need + 10 * 4096)) ] || echo "$(blocks "$T/dst/file") bytes on the disk"
@@ -311,7 +311,7 @@ sparse() {
 	report "$label: -S: what is taken from the old file" "$findings"
 	(printf 'moved'; cat "$T/src/file") >"$T/dst/file"
 	older "$T/dst/file"
-	over "-S --inplace: what was moved" -S "$@"
+	over "-S --inplace: what was moved" -S
 }
 
 # A piece that ends in zeros that are left out is whole all the same: it is not asked for once more.
