@@ -99,28 +99,54 @@ uint32_t lade_index_add_file(struct lade_index *index, char *path, const struct 
 		return UINT32_MAX;
 	}
 	number = find_path(index, path);
-	if (*number)
+	if (*number && !files[*number - 1].detached)
 		files[*number - 1].live = false;
-	files[index->file_count] = (struct index_file){ path, *stamp, settled, true, false };
+	files[index->file_count] = (struct index_file){ .path = path, .stamp = *stamp, .settled = settled, .live = true };
 	*number = (uint32_t)++index->file_count;
 	return *number - 1;
 }
 
+/* The file of path, if it is as stamp says; else NULL. Lock held. */
+static struct index_file *find_file(struct lade_index *index, const char *path, const struct lade_stamp *stamp)
+{
+	uint32_t number = index->paths_size ? *find_path(index, path) : 0;
+	struct index_file *file = number ? &index->files[number - 1] : NULL;
+
+	return file && file->live && lade_stamp_equal(&file->stamp, stamp) ? file : NULL;
+}
+
 bool lade_index_knows(struct lade_index *index, const char *path, const struct lade_stamp *stamp)
 {
-	struct index_file *file = NULL;
-	uint32_t number;
+	struct index_file *file;
 	bool known;
 
 	pthread_mutex_lock(&index->lock);
-	number = index->paths_size ? *find_path(index, path) : 0;
-	if (number)
-		file = &index->files[number - 1];
-	known = file && file->live && file->settled && lade_stamp_equal(&file->stamp, stamp);
+	file = find_file(index, path, stamp);
+	known = file && file->settled;
 	if (known)
 		file->seen = true;
 	pthread_mutex_unlock(&index->lock);
 	return known;
+}
+
+uint32_t lade_index_number(struct lade_index *index, const char *path, const struct lade_stamp *stamp)
+{
+	struct index_file *file;
+	uint32_t number;
+
+	pthread_mutex_lock(&index->lock);
+	file = find_file(index, path, stamp);
+	number = file ? (uint32_t)(file - index->files) : LADE_INDEX_NONE;
+	pthread_mutex_unlock(&index->lock);
+	return number;
+}
+
+void lade_index_detach(struct lade_index *index, uint32_t file)
+{
+	pthread_mutex_lock(&index->lock);
+	index->files[file].detached = true;
+	index->changed = true;
+	pthread_mutex_unlock(&index->lock);
 }
 
 void lade_index_sweep(struct lade_index *index)

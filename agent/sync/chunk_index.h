@@ -46,6 +46,13 @@ const uint8_t *lade_index_key(const struct lade_index *index);
 /* True if the chunks of path are known, and path was as stamp says when they were read. Then it is kept. */
 bool lade_index_knows(struct lade_index *index, const char *path, const struct lade_stamp *stamp);
 
+/* The number of path, if it is known to be as stamp says, settled or not; else LADE_INDEX_NONE. */
+#define LADE_INDEX_NONE UINT32_MAX
+uint32_t lade_index_number(struct lade_index *index, const char *path, const struct lade_stamp *stamp);
+
+/* Another file takes the path of this one, which the caller has open: it is found until the session ends, or it is doubted. */
+void lade_index_detach(struct lade_index *index, uint32_t file);
+
 /* Forget all files that were neither known nor added since the index was opened. */
 void lade_index_sweep(struct lade_index *index);
 

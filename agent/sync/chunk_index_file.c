@@ -354,8 +354,10 @@ static int put_files(const struct lade_index *index, struct lade_writer *writer,
 	for (size_t i = 0; i < index->file_count; i++) {
 		const struct index_file *file = &index->files[i];
 
-		numbers[i] = file->live ? count : UINT32_MAX;
-		if (!file->live)
+		bool stays = file->live && !file->detached;
+
+		numbers[i] = stays ? count : UINT32_MAX;
+		if (!stays)
 			continue;
 		files[count++] = (uint32_t)i;
 		lade_stamp_put(writer, &file->stamp);

@@ -21,6 +21,7 @@ struct index_file {
 	struct lade_stamp stamp;
 	bool settled;
 	bool live; /* what is said of it may be true */
+	bool detached; /* it has no path any more, and is not written */
 	bool seen; /* it was known, or added, since the index was opened */
 };
 

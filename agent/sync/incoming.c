@@ -366,8 +366,10 @@ bool lade_incoming_commit(struct lade_receiver *receiver, struct incoming *file,
 		error = lade_incoming_open(receiver, file, attempt, &fault);
 	if (!mended && !error && untouched)
 		error = lade_delta_copy(receiver, file->delta, &fault);
-	if (!mended && !error)
+	if (!mended && !error) {
+		lade_indexed_replaces(receiver, file);
 		error = commit(receiver, file, &fault);
+	}
 	if (error) {
 		lade_receiver_problem(receiver, file->directory, file->name, &fault);
 		return false;

@@ -23,6 +23,8 @@
 #define INDEXED_CLASS 14u
 /* Files that stay open: content that moved comes in stretches. */
 #define OPEN_MAX 8u
+/* Files that were replaced and stay open, as what they had may come under another name: logs are rotated so. */
+#define REPLACED_MAX 64u
 /* "index/" has files named by 16 bytes in hexadecimal. */
 #define NAME_LEN 16u
 
@@ -40,7 +42,7 @@ struct indexed {
 	uint64_t file_system; /* these two: of the destination's root; what is mounted below it is not indexed */
 	dev_t device;
 	pthread_mutex_t lock; /* of what follows */
-	struct open_file open[OPEN_MAX];
+	struct open_file open[OPEN_MAX + REPLACED_MAX];
 	uint64_t turn;
 	bool failed;          /* and said so */
 };
@@ -215,7 +217,7 @@ int lade_indexed_begin(struct lade_receiver *receiver, struct lade_fault *fault)
 
 	if (!indexed)
 		return lade_fault_set(fault, LADE_E_MEMORY, "index", NULL);
-	for (unsigned i = 0; i < OPEN_MAX; i++)
+	for (unsigned i = 0; i < OPEN_MAX + REPLACED_MAX; i++)
 		indexed->open[i].fd = -1;
 	indexed->state_fd = -1;
 	pthread_mutex_init(&indexed->lock, NULL);
@@ -248,7 +250,7 @@ void lade_indexed_close(struct lade_receiver *receiver)
 
 	if (!indexed)
 		return;
-	for (unsigned i = 0; i < OPEN_MAX; i++)
+	for (unsigned i = 0; i < OPEN_MAX + REPLACED_MAX; i++)
 		if (indexed->open[i].fd >= 0)
 			close(indexed->open[i].fd);
 	/* A session that failed has read what the next one need not read again. There is nobody to tell if that is lost. */
@@ -338,20 +340,24 @@ static int open_known(struct lade_receiver *receiver, uint32_t file)
 	return -1;
 }
 
-/* The slot of a file that is open, or the one that is longest unused. NULL: all are in use. Lock held. */
-static struct open_file *slot_for(struct indexed *indexed, uint32_t file)
+/* The one of count slots that is longest unused. NULL: all are in use. Lock held. */
+static struct open_file *oldest_of(struct open_file *slots, unsigned count)
 {
 	struct open_file *oldest = NULL;
 
-	for (unsigned i = 0; i < OPEN_MAX; i++) {
-		struct open_file *slot = &indexed->open[i];
-
-		if (slot->fd >= 0 && slot->file == file)
-			return slot;
-		if (!slot->users && (!oldest || slot->used < oldest->used))
-			oldest = slot;
-	}
+	for (unsigned i = 0; i < count; i++)
+		if (!slots[i].users && (!oldest || slots[i].used < oldest->used))
+			oldest = &slots[i];
 	return oldest;
+}
+
+/* The slot of a file that is open, or one for it. NULL: all are in use. Lock held. */
+static struct open_file *slot_for(struct indexed *indexed, uint32_t file)
+{
+	for (unsigned i = 0; i < OPEN_MAX + REPLACED_MAX; i++)
+		if (indexed->open[i].fd >= 0 && indexed->open[i].file == file)
+			return &indexed->open[i];
+	return oldest_of(indexed->open, OPEN_MAX);
 }
 
 /* Have a file open, to be let go of with let_go(). NULL: it is not what it was, or all slots are in use. */
@@ -378,6 +384,60 @@ static struct open_file *hold(struct lade_receiver *receiver, uint32_t file)
 	}
 	pthread_mutex_unlock(&indexed->lock);
 	return slot;
+}
+
+/* Keep the file open that is about to be replaced, in the place of the one that was so longest ago. fd is consumed. */
+static void keep_replaced(struct indexed *indexed, uint32_t file, int fd)
+{
+	struct open_file *slot;
+
+	pthread_mutex_lock(&indexed->lock);
+	slot = oldest_of(indexed->open + OPEN_MAX, REPLACED_MAX);
+	if (slot) {
+		if (slot->fd >= 0) {
+			close(slot->fd);
+			lade_index_doubt(indexed->index, slot->file);
+		}
+		*slot = (struct open_file){ .fd = fd, .file = file, .used = ++indexed->turn };
+		lade_index_detach(indexed->index, file);
+	} else {
+		close(fd);
+	}
+	pthread_mutex_unlock(&indexed->lock);
+}
+
+/* The number of the open file of this name, if what is known of it is right. */
+static uint32_t number_of(struct lade_receiver *receiver, const struct incoming *file, int fd)
+{
+	char *path = lade_directory_path(file->directory, file->name);
+	uint32_t number = LADE_INDEX_NONE;
+	struct lade_stamp stamp;
+	struct stat st;
+
+	if (path && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_dev == receiver->indexed->device) {
+		stamp = lade_stamp_of(receiver->indexed->file_system, &st);
+		number = lade_index_number(receiver->indexed->index, path, &stamp);
+	}
+	free(path);
+	return number;
+}
+
+void lade_indexed_replaces(struct lade_receiver *receiver, const struct incoming *file)
+{
+	int directory_fd, fd;
+	uint32_t number;
+
+	if (!receiver->indexed || !file->existed || file->overwrite || lade_directory_pin(file->directory, &directory_fd, NULL))
+		return;
+	fd = openat(directory_fd, file->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	lade_directory_unpin(file->directory);
+	if (fd < 0)
+		return;
+	number = number_of(receiver, file, fd);
+	if (number == LADE_INDEX_NONE)
+		close(fd);
+	else
+		keep_replaced(receiver->indexed, number, fd);
 }
 
 static void let_go(struct indexed *indexed, struct open_file *slot)

@@ -335,6 +335,9 @@ bool lade_indexed_takes(const struct lade_receiver *receiver, uint64_t size);
 /* The cut class for files of size bytes in an index. */
 unsigned lade_indexed_class(uint64_t size);
 
+/* file is about to take the place of one that is there, which is kept open: what it has may come under another name. */
+void lade_indexed_replaces(struct lade_receiver *receiver, const struct incoming *file);
+
 /* file is in place, and st is what it is now: from now on its chunks are found. */
 void lade_indexed_committed(struct lade_receiver *receiver, const struct incoming *file, const struct stat *st);
 

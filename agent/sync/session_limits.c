@@ -8,7 +8,7 @@
 #include "protocol/limits.h"
 
 /* Descriptors for everything but described files: held directories, those of alternatives, descriptors in flight, the rest. */
-#define DESCRIPTORS_ELSEWHERE 600u
+#define DESCRIPTORS_ELSEWHERE 700u
 /* A described file has its basis open, a temporary file, and perhaps a copy from an earlier attempt. */
 #define DESCRIPTORS_EACH 3u
 

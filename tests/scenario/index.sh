@@ -201,8 +201,8 @@ changes_meanwhile() {
 		cp -p "$T/dst/log.$n" "$T/src/log.$((n + 1))"
 	done
 	slice 20000000 1000000 >"$T/src/log.1"
-	# A file that has been replaced by then is sent; that is a matter of order.
-	brings "each file becomes the next one" 1000000 9000000
+	# Each is wanted of a file that has been replaced by then, or will be.
+	brings "each file becomes the next one" 1000000 $((1000000 + little))
 }
 
 # Every byte of it is right whatever is known.

@@ -246,6 +246,50 @@ static void test_doubt(void **state)
 	}
 }
 
+static uint32_t number(struct lade_index *index, const char *path, uint64_t n)
+{
+	const struct lade_stamp stamp = stamp_of(n);
+
+	return lade_index_number(index, path, &stamp);
+}
+
+/* What has lost its path is found all the same, and forgotten with the session. */
+static void test_a_file_without_a_path(void **state)
+{
+	struct lade_index_place place;
+	struct lade_index *index;
+	uint32_t old;
+
+	(void)state;
+	for (int saved = 0; saved < 2; saved++) {
+		remove_index();
+		index = open_index();
+		assert_int_equal(number(index, "a", 1), LADE_INDEX_NONE);
+		add_one(index, "a", 1, 9, 11, 100);
+		if (saved)
+			index = another_session(index);
+		assert_int_equal(number(index, "a", 2), LADE_INDEX_NONE);
+		assert_int_equal(number(index, "b", 1), LADE_INDEX_NONE);
+		old = number(index, "a", 1);
+		assert_int_not_equal(old, LADE_INDEX_NONE);
+		lade_index_detach(index, old);
+		add_one(index, "a", 2, 10, 22, 100);
+		assert_true(find(index, 9, 100, NULL, &place));
+		assert_int_equal(place.file, old);
+		must_find(index, 10, 100, "a", 2, 22);
+		assert_int_not_equal(number(index, "a", 2), old);
+		lade_index_detach(index, number(index, "a", 2));
+		lade_index_doubt(index, old);
+		assert_false(is_found(index, 9, 100));
+		add_one(index, "a", 3, 11, 33, 100);
+		index = another_session(index);
+		assert_false(is_found(index, 9, 100));
+		assert_false(is_found(index, 10, 100));
+		must_find(index, 11, 100, "a", 3, 33);
+		lade_index_close(index);
+	}
+}
+
 static void test_a_path_is_added_again(void **state)
 {
 	struct lade_index *index;
@@ -550,6 +594,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_known),
 		cmocka_unit_test(test_sweep),
 		cmocka_unit_test(test_doubt),
+		cmocka_unit_test(test_a_file_without_a_path),
 		cmocka_unit_test(test_a_path_is_added_again),
 		cmocka_unit_test(test_behind_what_is_not_true_any_more),
 		cmocka_unit_test(test_many_chunks),
