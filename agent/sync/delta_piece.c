@@ -142,16 +142,30 @@ static bool same_place(struct lade_receiver *receiver, const struct delta *delta
 	return lade_digest_equal(digest, news->digest);
 }
 
-int lade_delta_copy(struct lade_receiver *receiver, struct delta *delta, struct lade_fault *fault)
+/* Copy what was found in its own place. What ends within a block cannot be shared, but at the end of the file. */
+static int copy_places(struct lade_receiver *receiver, const struct delta *delta, struct lade_fault *fault)
 {
+	uint64_t len = delta->in_place_to;
+	uint64_t rest = len < (uint64_t)delta->basis.st.st_size ? len % LADE_CONTENT_BLOCK : 0;
 	struct lade_move move = {
 		.in_fd = delta->basis.fd, .out_fd = delta->file->temporary.fd,
 		.path = receiver->session.settings->path,
 	};
-	int error = lade_receiver_copy_extents(receiver, &move, delta->in_place_to, false, fault);
+	struct lade_move edge = {
+		.in_fd = move.in_fd, .in_off = (off_t)(len - rest), .out_fd = move.out_fd, .out_off = (off_t)(len - rest),
+		.len = rest, .path = LADE_PATH_COPY,
+	};
+	int error = lade_receiver_copy_extents(receiver, &move, len - rest, false, fault);
+
+	return error || !rest ? error : lade_move(receiver->session.movers, &edge, fault);
+}
+
+int lade_delta_copy(struct lade_receiver *receiver, struct delta *delta, struct lade_fault *fault)
+{
+	int error = copy_places(receiver, delta, fault);
 
 	if (!error) {
-		error = lade_delta_punch_noted(delta, move.out_fd);
+		error = lade_delta_punch_noted(delta, delta->file->temporary.fd);
 		if (error)
 			lade_fault_set(fault, error, "write", delta->file->name);
 	}

@@ -35,7 +35,7 @@ int lade_session_init(struct lade_session *session, struct lade_connection *conn
 	session->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (session->wake_fd < 0)
 		return lade_fault_set(fault, LADE_E_SYSTEM, "create eventfd", NULL);
-	error = lade_movers_new(NULL, &session->movers);
+	error = lade_movers_new(settings->calls, &session->movers);
 	if (error) {
 		close(session->wake_fd);
 		return lade_fault_set(fault, error, "start a session", NULL);

@@ -25,6 +25,7 @@ struct lade_settings {
 	unsigned alternative_count;        /* up to LADE_ALTERNATIVES_MAX */
 	bool fuzzy_alternatives;    /* LADE_OPTION_FUZZY looks into them too */
 	const struct lade_session_limits *limits; /* NULL: the program's own */
+	const struct lade_mover_calls *calls; /* NULL: the kernel's; others are for tests */
 };
 
 #endif
