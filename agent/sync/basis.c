@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/sync/grow.h"
 #include "chunker/digest.h"
 
 int lade_basis_open(struct lade_basis *basis, int directory_fd, const char *name)
@@ -76,18 +77,14 @@ static int index_chunks(struct lade_basis *basis)
 
 static int add_chunk(struct lade_basis *basis, size_t *capacity, uint64_t off, uint64_t name)
 {
-	if (basis->count + 1 >= *capacity) {
-		size_t wanted = *capacity ? 2 * *capacity : 64;
-		struct lade_basis_chunk *chunks;
+	struct lade_basis_chunk *chunks = NULL;
 
-		if (wanted > UINT32_MAX)
-			return LADE_E_MEMORY;
-		chunks = realloc(basis->chunks, wanted * sizeof(*chunks));
-		if (!chunks)
-			return LADE_E_MEMORY;
-		basis->chunks = chunks;
-		*capacity = wanted;
-	}
+	/* The table has their numbers in 32 bits. */
+	if (basis->count < UINT32_MAX - 1)
+		chunks = lade_grown(basis->chunks, basis->count, capacity, sizeof(*chunks));
+	if (!chunks)
+		return LADE_E_MEMORY;
+	basis->chunks = chunks;
 	basis->chunks[basis->count++] = (struct lade_basis_chunk){ off, name };
 	return 0;
 }

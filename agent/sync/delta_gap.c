@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "agent/sync/file_digest.h"
+#include "agent/sync/grow.h"
 
 /* Old bytes beyond both ends of a gap's part: what was inserted or deleted moves the rest. */
 #define SLACK (4u << 10)
@@ -24,17 +25,14 @@ static_assert(LADE_GAP_MAX + SHIFT_MAX + 2 * SLACK <= LADE_GAP_OLD_MAX, "the old
 /* Remember something to ask for. */
 static bool add_ask(struct delta *delta, const struct lade_recv_gap *ask)
 {
+	struct lade_recv_gap *asks;
+
 	if (delta->ask_first && !delta->ask_count)
 		delta->ask_first = 0;
-	if (delta->ask_first + delta->ask_count == delta->ask_capacity) {
-		size_t capacity = delta->ask_capacity ? 2 * delta->ask_capacity : 4;
-		struct lade_recv_gap *asks = realloc(delta->asks, capacity * sizeof(*asks));
-
-		if (!asks)
-			return false;
-		delta->asks = asks;
-		delta->ask_capacity = capacity;
-	}
+	asks = lade_grown(delta->asks, delta->ask_first + delta->ask_count, &delta->ask_capacity, sizeof(*asks));
+	if (!asks)
+		return false;
+	delta->asks = asks;
 	delta->asks[delta->ask_first + delta->ask_count++] = *ask;
 	return true;
 }

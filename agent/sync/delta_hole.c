@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "agent/sync/content.h"
+#include "agent/sync/grow.h"
 
 /* True if the basis has nothing but zeros in the range. */
 static bool all_zeros(const struct delta *delta, uint64_t off, uint64_t len, uint8_t *buffer)
@@ -37,15 +38,11 @@ static bool all_zeros(const struct delta *delta, uint64_t off, uint64_t len, uin
 /* Remember a hole of a file that is not touched yet. False: no memory. */
 static bool note_hole(struct delta *delta, uint64_t off, uint64_t len)
 {
-	if (delta->hole_count == delta->hole_capacity) {
-		size_t capacity = delta->hole_capacity ? 2 * delta->hole_capacity : 4;
-		struct stretch *holes = realloc(delta->holes, capacity * sizeof(*holes));
+	struct stretch *holes = lade_grown(delta->holes, delta->hole_count, &delta->hole_capacity, sizeof(*holes));
 
-		if (!holes)
-			return false;
-		delta->holes = holes;
-		delta->hole_capacity = capacity;
-	}
+	if (!holes)
+		return false;
+	delta->holes = holes;
 	delta->holes[delta->hole_count++] = (struct stretch){ .off = off, .len = len };
 	return true;
 }

@@ -14,6 +14,7 @@
 
 #include "agent/sync/content.h"
 #include "agent/sync/file_digest.h"
+#include "agent/sync/grow.h"
 
 /* Extents that are shorter are copied: sharing costs a call, and fragments the file. */
 #define CLONE_LEAST (128u << 10)
@@ -377,17 +378,12 @@ static int assemble(struct lade_receiver *receiver, struct delta *delta, struct 
 /* The piece lacks something: keep it until that has come. False: no memory. */
 static bool keep_piece(struct delta *delta, const struct assembly *assembly)
 {
+	struct piece *pieces = lade_grown(delta->pieces, delta->piece_count, &delta->piece_capacity, sizeof(*pieces));
 	struct piece *piece;
 
-	if (delta->piece_count == delta->piece_capacity) {
-		size_t capacity = delta->piece_capacity ? 2 * delta->piece_capacity : 4;
-		struct piece *pieces = realloc(delta->pieces, capacity * sizeof(*pieces));
-
-		if (!pieces)
-			return false;
-		delta->pieces = pieces;
-		delta->piece_capacity = capacity;
-	}
+	if (!pieces)
+		return false;
+	delta->pieces = pieces;
 	piece = &delta->pieces[delta->piece_count++];
 	*piece = (struct piece){ assembly->off, assembly->len, assembly->missing, { 0 } };
 	memcpy(piece->digest, assembly->said->digest, LADE_DIGEST_LEN);

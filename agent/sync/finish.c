@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/sync/grow.h"
 #include "agent/tree/remove.h"
 
 /* ---- hard links ---- */
@@ -27,26 +28,19 @@ struct link_record {
 
 int lade_receiver_add_leader(struct lade_receiver *receiver, uint64_t index, char *path)
 {
-	int result = 0;
+	struct leader *leaders;
 
 	lade_session_lock(&receiver->session);
-	if (receiver->leader_count == receiver->leader_capacity) {
-		size_t capacity = receiver->leader_capacity ? 2 * receiver->leader_capacity : 64;
-		struct leader *leaders = realloc(receiver->leaders, capacity * sizeof(*leaders));
-
-		if (leaders) {
-			receiver->leaders = leaders;
-			receiver->leader_capacity = capacity;
-		} else {
-			result = LADE_E_MEMORY;
-		}
+	leaders = lade_grown(receiver->leaders, receiver->leader_count, &receiver->leader_capacity, sizeof(*leaders));
+	if (leaders) {
+		receiver->leaders = leaders;
+		leaders[receiver->leader_count++] = (struct leader){ index, path, false };
 	}
-	if (!result)
-		receiver->leaders[receiver->leader_count++] = (struct leader){ index, path, false };
 	lade_session_unlock(&receiver->session);
-	if (result)
-		free(path);
-	return result;
+	if (leaders)
+		return 0;
+	free(path);
+	return LADE_E_MEMORY;
 }
 
 static struct leader *find_leader(struct lade_receiver *receiver, uint64_t index)

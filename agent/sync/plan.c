@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/sync/grow.h"
+
 /* Bytes of entry stream between looks at what the others do. */
 #define STRETCH (8u << 10)
 
@@ -187,20 +189,14 @@ static int level_pin(struct level *level, struct lade_fault *fault)
 int lade_plan_enter(struct planner *planner, struct lade_directory *directory, struct target *target,
 		    struct lade_fault *fault)
 {
-	struct level *level;
+	struct level *level, *levels = lade_grown(planner->levels, planner->depth + 1, &planner->capacity, sizeof(*levels));
 	int error = 0;
 
-	if (planner->depth + 1 >= planner->capacity) {
-		size_t capacity = planner->capacity ? 2 * planner->capacity : 16;
-		struct level *levels = realloc(planner->levels, capacity * sizeof(*levels));
-
-		if (!levels) {
-			lade_directory_unref(directory);
-			return lade_fault_set(fault, LADE_E_MEMORY, "enter directory", NULL);
-		}
-		planner->levels = levels;
-		planner->capacity = capacity;
+	if (!levels) {
+		lade_directory_unref(directory);
+		return lade_fault_set(fault, LADE_E_MEMORY, "enter directory", NULL);
 	}
+	planner->levels = levels;
 	if (planner->rooted)
 		level_unpin(&planner->levels[planner->depth++]);
 	planner->rooted = true;

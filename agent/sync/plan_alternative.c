@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/sync/grow.h"
 #include "agent/sync/sync.h"
 
 /* Descriptors that each of them holds: there may be twenty. */
@@ -78,15 +79,11 @@ static bool same_inode(const struct stat *a, const struct stat *b)
 
 static int keep(struct lade_receiver *receiver, const struct stat *st)
 {
-	if (receiver->kept_count == receiver->kept_capacity) {
-		size_t capacity = receiver->kept_capacity ? 2 * receiver->kept_capacity : 16;
-		struct kept *kept = realloc(receiver->kept, capacity * sizeof(*kept));
+	struct kept *kept = lade_grown(receiver->kept, receiver->kept_count, &receiver->kept_capacity, sizeof(*kept));
 
-		if (!kept)
-			return LADE_E_MEMORY;
-		receiver->kept = kept;
-		receiver->kept_capacity = capacity;
-	}
+	if (!kept)
+		return LADE_E_MEMORY;
+	receiver->kept = kept;
 	receiver->kept[receiver->kept_count++] = (struct kept){ st->st_dev, st->st_ino };
 	return 0;
 }

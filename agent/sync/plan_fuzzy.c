@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/sync/grow.h"
 #include "agent/sync/name_distance.h"
 
 /* Files that are considered in one directory, those of the alternative ones at its place included. */
@@ -34,17 +35,12 @@ void lade_plan_forget_neighbours(struct planner *planner)
 /* Remember a file, if there is memory: without it it is no candidate, nothing else. */
 static void add(struct neighbours *neighbours, struct lade_directory *directory, const char *name, const struct stat *st)
 {
+	struct neighbour *items = lade_grown(neighbours->items, neighbours->count, &neighbours->capacity, sizeof(*items));
 	struct neighbour *neighbour;
 
-	if (neighbours->count == neighbours->capacity) {
-		size_t capacity = neighbours->capacity ? 2 * neighbours->capacity : 64;
-		struct neighbour *items = realloc(neighbours->items, capacity * sizeof(*items));
-
-		if (!items)
-			return;
-		neighbours->items = items;
-		neighbours->capacity = capacity;
-	}
+	if (!items)
+		return;
+	neighbours->items = items;
 	neighbour = &neighbours->items[neighbours->count];
 	neighbour->name = strdup(name);
 	if (!neighbour->name)
