@@ -163,21 +163,20 @@ static int copy_places(struct lade_receiver *receiver, const struct delta *delta
 
 int lade_delta_copy(struct lade_receiver *receiver, struct delta *delta, struct lade_fault *fault)
 {
-	int error = copy_places(receiver, delta, fault);
+	int error = delta->own_basis ? 0 : copy_places(receiver, delta, fault);
 
 	if (!error) {
 		error = lade_delta_punch_noted(delta, delta->file->temporary.fd);
 		if (error)
 			lade_fault_set(fault, error, "write", delta->file->name);
 	}
-	if (!error && !lade_basis_unchanged(&delta->basis))
+	if (!error && !delta->own_basis && !lade_basis_unchanged(&delta->basis))
 		error = lade_fault_set(fault, LADE_E_CHANGED, "copy", delta->file->name);
 	return error;
 }
 
 /*
- * The first difference in a file that so far was its own basis: what was only looked at is copied now, unless it
- * is going to be written over. The kernel's copy
+ * The first difference in a file that so far was its own basis: what was only looked at is copied now. The kernel's copy
  * of a file that did not change meanwhile is taken as it is; if it did, the file fails, as those pieces have been judged.
  */
 static bool copy_untouched(struct lade_receiver *receiver, struct delta *delta)
@@ -186,13 +185,7 @@ static bool copy_untouched(struct lade_receiver *receiver, struct delta *delta)
 	int error;
 
 	delta->untouched = false;
-	if (delta->own_basis) {
-		error = lade_delta_punch_noted(delta, delta->file->temporary.fd);
-		if (error)
-			lade_fault_set(&fault, error, "write", delta->file->name);
-	} else {
-		error = lade_delta_copy(receiver, delta, &fault);
-	}
+	error = lade_delta_copy(receiver, delta, &fault);
 	if (!error)
 		return true;
 	fault.operation = error == LADE_E_TARGET ? "write" : "copy";
@@ -202,32 +195,21 @@ static bool copy_untouched(struct lade_receiver *receiver, struct delta *delta)
 
 /* ---- by chunks ---- */
 
-/* Add what chunk i of the basis has to the assembly, in one stretch with what comes before it where that is possible. */
-static void add_stretch(struct delta *delta, struct assembly *assembly, uint64_t off, size_t i)
+/*
+ * Add len bytes at off, which are at old_off of the basis or STRETCH_READ, to the assembly: in one stretch with what comes
+ * before them where that is possible.
+ */
+static void add_stretch(struct assembly *assembly, uint64_t off, uint64_t old_off, uint64_t len)
 {
-	const struct lade_basis_chunk *chunk = &delta->basis.chunks[i];
-	uint64_t len = chunk[1].off - chunk->off;
 	struct stretch *last = assembly->count ? &assembly->stretches[assembly->count - 1] : NULL;
+	bool read = old_off == STRETCH_READ;
 
-	if (last && last->off + last->len == off && last->old_off + last->len == chunk->off)
+	/* What was read has no place that another one could follow. */
+	if (last && last->off + last->len == off && read == (last->old_off == STRETCH_READ) &&
+	    (read || last->old_off + last->len == old_off))
 		last->len += len;
 	else
-		assembly->stretches[assembly->count++] = (struct stretch){ off, chunk->off, len };
-}
-
-/* A chunk that the basis does not have: read it from another file, if one is known to have it. */
-static bool read_elsewhere(struct lade_receiver *receiver, struct delta *delta, struct assembly *assembly, uint64_t off,
-			   const struct lade_recipe_chunk *chunk, struct workspace *space)
-{
-	struct stretch *last = assembly->count ? &assembly->stretches[assembly->count - 1] : NULL;
-
-	if (!lade_indexed_read(receiver, chunk, &delta->index_likely, space->piece + (off - assembly->off)))
-		return false;
-	if (last && last->off + last->len == off && last->old_off == STRETCH_READ)
-		last->len += chunk->len;
-	else
-		assembly->stretches[assembly->count++] = (struct stretch){ off, STRETCH_READ, chunk->len };
-	return true;
+		assembly->stretches[assembly->count++] = (struct stretch){ off, old_off, len };
 }
 
 /* One chunk of the piece. False: no memory. */
@@ -241,15 +223,19 @@ static bool place_chunk(struct lade_receiver *receiver, struct delta *delta, str
 	if (delta->basis.cut)
 		found = delta->own_basis ? lade_delta_find_left(delta, chunk, &spot) :
 			lade_basis_find(&delta->basis, chunk, likely);
-	if (found == LADE_BASIS_NONE && read_elsewhere(receiver, delta, assembly, off, chunk, space))
+	/* Another file may have what the basis does not. */
+	if (found == LADE_BASIS_NONE &&
+	    lade_indexed_read(receiver, chunk, &delta->index_likely, space->piece + (off - assembly->off))) {
+		add_stretch(assembly, off, STRETCH_READ, chunk->len);
 		return lade_delta_close_gap(delta, LADE_DELTA_UNKNOWN);
+	}
 	if (found == LADE_BASIS_NONE) {
 		assembly->missing += chunk->len;
 		return lade_delta_widen_gap(delta, off, chunk->len);
 	}
 	if (!lade_delta_close_gap(delta, delta->basis.chunks[found].off))
 		return false;
-	add_stretch(delta, assembly, off, found);
+	add_stretch(assembly, off, delta->basis.chunks[found].off, chunk->len);
 	delta->last_chunk = found;
 	return true;
 }

@@ -216,7 +216,10 @@ void lade_delta_reset(struct delta *delta);
 /* True if the file came out as what stands under its name, which was not touched: its metadata is all there is to set. */
 bool lade_delta_untouched(const struct delta *delta);
 
-/* Copy it to the file's temporary file, which is open. 0, or the fault (LADE_E_CHANGED if it changed since). */
+/*
+ * Copy it to the file's temporary file, which is open, unless it is that: then it lacks the holes of the new file alone. 0,
+ * or the fault (LADE_E_CHANGED if it changed since).
+ */
 int lade_delta_copy(struct lade_receiver *receiver, struct delta *delta, struct lade_fault *fault);
 
 /*
