@@ -156,7 +156,7 @@ static int make_screen(struct run *run)
 		.itemize = options->itemize,
 		.stats = options->stats,
 		.progress = options->progress,
-		.dry_run = options->bits & LADE_OPTION_DRY_RUN,
+		.dry_run = options->settings.options & LADE_OPTION_DRY_RUN,
 		.outgoing = options->push && options->remote.kind != LADE_ENDPOINT_LOCAL,
 	};
 
@@ -232,19 +232,8 @@ static int end_shell(struct run *run, int status)
 
 static int run_session(struct run *run)
 {
-	const struct lade_settings settings = {
-		.options = run->options.bits,
-		.path = run->options.path,
-		.compression = run->options.compression,
-		.level = run->options.level,
-		.filter = run->options.filter,
-		.alternative = run->options.alternative,
-		.alternatives = run->options.alternatives,
-		.alternative_count = run->options.alternative_count,
-		.fuzzy_alternatives = run->options.fuzzy > 1,
-	};
 	const struct lade_sync_job job = {
-		.settings = &settings,
+		.settings = &run->options.settings,
 		.events = lade_screen_events(run->screen),
 		.connection = &run->connection,
 		.token = run->has_token ? &run->token : NULL,

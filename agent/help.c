@@ -96,19 +96,25 @@ static void print_option(FILE *file, const struct lade_option_row *row)
 		fprintf(file, "%s%*s%s\n", words, room, "", row->text);
 }
 
-static void print_sync(FILE *file)
+static void print_group(FILE *file, enum lade_sync_group group)
 {
-	size_t count;
+	size_t count, printed = 0;
 	const struct lade_option_row *rows = lade_sync_options(&count);
 
-	fputs(sync_usage, file);
-	for (int group = LADE_GROUP_NONE + 1; group < LADE_GROUP_COUNT; group++) {
-		fprintf(file, "\n%s\n", lade_sync_group_title((enum lade_sync_group)group));
-		for (size_t i = 0; i < count; i++) {
-			if (rows[i].group == group && rows[i].text)
-				print_option(file, &rows[i]);
-		}
+	for (size_t i = 0; i < count; i++) {
+		if (rows[i].group != (int)group || !rows[i].text)
+			continue;
+		if (!printed++)
+			fprintf(file, "\n%s\n", lade_sync_group_title(group));
+		print_option(file, &rows[i]);
 	}
+}
+
+static void print_sync(FILE *file)
+{
+	fputs(sync_usage, file);
+	for (int group = LADE_GROUP_NONE + 1; group < LADE_GROUP_COUNT; group++)
+		print_group(file, (enum lade_sync_group)group);
 	fputs(sync_end, file);
 }
 

@@ -5,30 +5,44 @@
  */
 #include "agent/option_table.h"
 
+#include "agent/options.h"
 #include "protocol/entry.h"
 
 #define ARCHIVE                                                                                 \
 	(LADE_OPTION_RECURSIVE | LADE_OPTION_LINKS | LADE_OPTION_PERMS | LADE_OPTION_TIMES |    \
 	 LADE_OPTION_GROUP | LADE_OPTION_OWNER | LADE_OPTION_DEVICES | LADE_OPTION_SPECIALS)
 
-/* A switch of session options; ON has no --no- form. */
+#define FIELD(field) offsetof(struct lade_options, field)
+
+/* A switch of session options, a flag, what counts how often it was given: all have a --no- form. ON has none. */
 #define BITS(name, letter, bits, group, text) \
-	{ name, NULL, letter, true, LADE_SYNC_BITS, bits, NULL, LADE_GROUP_##group, text, NULL }
-#define ON(name, alias, letter, id, group, text) \
-	{ name, alias, letter, false, LADE_SYNC_##id, 0, NULL, LADE_GROUP_##group, text, NULL }
+	{ name, NULL, letter, true, LADE_SYNC_BITS, bits, 0, NULL, LADE_GROUP_##group, text, NULL }
+#define FLAG(name, letter, field, group, text) \
+	{ name, NULL, letter, true, LADE_SYNC_FLAG, 0, FIELD(field), NULL, LADE_GROUP_##group, text, NULL }
+#define COUNT(name, letter, field, group, text) \
+	{ name, NULL, letter, true, LADE_SYNC_COUNT, 0, FIELD(field), NULL, LADE_GROUP_##group, text, NULL }
 #define SWITCH(name, letter, id, group, text) \
-	{ name, NULL, letter, true, LADE_SYNC_##id, 0, NULL, LADE_GROUP_##group, text, NULL }
+	{ name, NULL, letter, true, LADE_SYNC_##id, 0, 0, NULL, LADE_GROUP_##group, text, NULL }
+#define ON(name, alias, letter, id, group, text) \
+	{ name, alias, letter, false, LADE_SYNC_##id, 0, 0, NULL, LADE_GROUP_##group, text, NULL }
+/* Options with a value; the --no- form takes it back, which VALUE has not. */
+#define TEXT(name, alias, letter, field, value, group, text) \
+	{ name, alias, letter, true, LADE_SYNC_TEXT, 0, FIELD(field), value, LADE_GROUP_##group, text, NULL }
+#define NUMBER(name, alias, letter, field, most, value, group, text) \
+	{ name, alias, letter, true, LADE_SYNC_NUMBER, most, FIELD(field), value, LADE_GROUP_##group, text, NULL }
+#define SIZE(name, alias, letter, field, value, group, text) \
+	{ name, alias, letter, true, LADE_SYNC_SIZE, 0, FIELD(field), value, LADE_GROUP_##group, text, NULL }
 #define VALUE(name, alias, letter, id, value, group, text) \
-	{ name, alias, letter, false, LADE_SYNC_##id, 0, value, LADE_GROUP_##group, text, NULL }
+	{ name, alias, letter, false, LADE_SYNC_##id, 0, 0, value, LADE_GROUP_##group, text, NULL }
 /* Refused; the --no- form of what is merely missing asks for what happens anyhow, and is fine. */
 #define REFUSED(name, alias, letter, text) \
-	{ name, alias, letter, false, LADE_SYNC_REFUSED, 0, NULL, LADE_GROUP_NONE, NULL, text }
+	{ name, alias, letter, false, LADE_SYNC_REFUSED, 0, 0, NULL, LADE_GROUP_NONE, NULL, text }
 #define MISSING(name, alias, letter, text) \
-	{ name, alias, letter, true, LADE_SYNC_REFUSED, 0, NULL, LADE_GROUP_NONE, NULL, text }
+	{ name, alias, letter, true, LADE_SYNC_REFUSED, 0, 0, NULL, LADE_GROUP_NONE, NULL, text }
 #define LATER(name, alias, letter) MISSING(name, alias, letter, "not available yet")
 
 static const struct lade_option_row rows[] = {
-	{ "archive", NULL, 'a', false, LADE_SYNC_BITS, ARCHIVE, NULL, LADE_GROUP_WHAT,
+	{ "archive", NULL, 'a', false, LADE_SYNC_BITS, ARCHIVE, 0, NULL, LADE_GROUP_WHAT,
 	  "all of a tree: the same as -rlptgoD", NULL },
 	BITS("recursive", 'r', LADE_OPTION_RECURSIVE, WHAT, "go into directories"),
 	BITS("links", 'l', LADE_OPTION_LINKS, WHAT, "copy symlinks as symlinks"),
@@ -61,30 +75,30 @@ static const struct lade_option_row rows[] = {
 	VALUE("include-from", NULL, 0, INCLUDE_FROM, "FILE", CHOOSE,
 	      "--include for each line of FILE"),
 
-	{ "delete", "del", 0, true, LADE_SYNC_BITS, LADE_OPTION_DELETE, NULL, LADE_GROUP_DELETE,
+	{ "delete", "del", 0, true, LADE_SYNC_BITS, LADE_OPTION_DELETE, 0, NULL, LADE_GROUP_DELETE,
 	  "delete what the sources do not have (needs -r)", NULL },
 
-	SWITCH("verbose", 'v', VERBOSE, PRINT, "name what is transferred"),
-	SWITCH("itemize-changes", 'i', ITEMIZE, PRINT,
+	COUNT("verbose", 'v', verbose, PRINT, "name what is transferred"),
+	COUNT("itemize-changes", 'i', itemize, PRINT,
 	       "say for each change what it is, in eleven columns"),
-	SWITCH("stats", 0, STATS, PRINT, "sums at the end"),
-	SWITCH("progress", 0, PROGRESS, PRINT, "show how far it is, also where no terminal is"),
-	SWITCH("human-readable", 'h', HUMAN, PRINT, "numbers as 1.23M; twice: in units of 1024"),
-	SWITCH("quiet", 'q', QUIET, PRINT, "nothing but warnings and errors"),
+	FLAG("stats", 0, stats, PRINT, "sums at the end"),
+	FLAG("progress", 0, progress, PRINT, "show how far it is, also where no terminal is"),
+	COUNT("human-readable", 'h', human, PRINT, "numbers as 1.23M; twice: in units of 1024"),
+	FLAG("quiet", 'q', quiet, PRINT, "nothing but warnings and errors"),
 	ON("help", NULL, 0, HELP, PRINT, "this text; also -h on its own"),
 	ON("version", NULL, 'V', VERSION, PRINT, "the version"),
 
-	VALUE("rsh", NULL, 'e', RSH, "COMMAND", CONNECT,
+	TEXT("rsh", NULL, 'e', rsh, "COMMAND", CONNECT,
 	      "remote shell for HOST:PATH; else $LADE_RSH, $RSYNC_RSH, ssh"),
-	VALUE("lade-path", "rsync-path", 0, LADE_PATH, "PROGRAM", CONNECT,
+	TEXT("lade-path", "rsync-path", 0, lade_path, "PROGRAM", CONNECT,
 	      "the lade to run on the remote side"),
-	VALUE("token-file", NULL, 0, TOKEN_FILE, "FILE", CONNECT,
+	TEXT("token-file", NULL, 0, token_file, "FILE", CONNECT,
 	      "the secret shared with a lade+tcp:// server"),
 
 	VALUE("compare-dest", NULL, 0, COMPARE_DEST, "DIR", OLD, "leave out what is in DIR already, as it should be"),
 	VALUE("copy-dest", NULL, 0, COPY_DEST, "DIR", OLD, "copy it from DIR instead"),
 	VALUE("link-dest", NULL, 0, LINK_DEST, "DIR", OLD, "make it a hard link to the one in DIR"),
-	SWITCH("fuzzy", 'y', FUZZY, OLD, "make new files from ones with similar names; twice: of DIR too"),
+	COUNT("fuzzy", 'y', fuzzy, OLD, "make new files from ones with similar names; twice: of DIR too"),
 
 	BITS("inplace", 0, LADE_OPTION_INPLACE, BYTES, "write over files that are there, without a temporary file"),
 	BITS("sparse", 'S', LADE_OPTION_SPARSE, BYTES, "make holes of zeros that are written; the source's holes always stay"),
@@ -181,8 +195,11 @@ const char *lade_sync_group_title(enum lade_sync_group group)
 		[LADE_GROUP_WHAT] = "What is transferred",
 		[LADE_GROUP_KEEP] = "What is kept of each file",
 		[LADE_GROUP_CHOOSE] = "Which files take part",
+		[LADE_GROUP_UPDATE] = "Which of those are updated",
 		[LADE_GROUP_DELETE] = "What goes",
+		[LADE_GROUP_SAFETY] = "What is kept safe",
 		[LADE_GROUP_PRINT] = "What is printed",
+		[LADE_GROUP_LIMIT] = "How much, how long",
 		[LADE_GROUP_CONNECT] = "The other side",
 		[LADE_GROUP_OLD] = "What older files are good for (DIR: relative to the destination; up to 20 times)",
 		[LADE_GROUP_BYTES] = "How the bytes move",

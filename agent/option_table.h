@@ -10,27 +10,24 @@
 
 /* What a row means. */
 enum lade_sync_option {
-	LADE_SYNC_BITS,     /* switches the row's bits (enum lade_option) on and off */
-	LADE_SYNC_REFUSED,  /* an option of rsync that lade has not */
-	LADE_SYNC_VERBOSE,
-	LADE_SYNC_QUIET,
-	LADE_SYNC_ITEMIZE,
-	LADE_SYNC_STATS,
-	LADE_SYNC_PROGRESS,
-	LADE_SYNC_HUMAN,
+	LADE_SYNC_REFUSED, /* an option of rsync that lade has not */
+	LADE_SYNC_BITS,    /* switches the row's bits (LADE_OPTION_) on and off */
+	/* These set the field of struct lade_options at the row's offset: */
+	LADE_SYNC_FLAG,    /* bool */
+	LADE_SYNC_COUNT,   /* unsigned: how often it was given */
+	LADE_SYNC_TEXT,    /* const char *, borrowed from argv; not empty */
+	LADE_SYNC_NUMBER,  /* uint64_t, up to the row's bits */
+	LADE_SYNC_SIZE,    /* uint64_t, see lade_quantity_size() */
+	/* The others have a meaning of their own. */
 	LADE_SYNC_EXCLUDE,
 	LADE_SYNC_INCLUDE,
 	LADE_SYNC_EXCLUDE_FROM,
 	LADE_SYNC_INCLUDE_FROM,
-	LADE_SYNC_RSH,
-	LADE_SYNC_LADE_PATH,
-	LADE_SYNC_TOKEN_FILE,
 	LADE_SYNC_PATH,
 	LADE_SYNC_WHOLE_FILE,
 	LADE_SYNC_COMPARE_DEST,
 	LADE_SYNC_COPY_DEST,
 	LADE_SYNC_LINK_DEST,
-	LADE_SYNC_FUZZY,
 	LADE_SYNC_COMPRESS,
 	LADE_SYNC_COMPRESS_CHOICE,
 	LADE_SYNC_COMPRESS_LEVEL,
@@ -44,8 +41,11 @@ enum lade_sync_group {
 	LADE_GROUP_WHAT,
 	LADE_GROUP_KEEP,
 	LADE_GROUP_CHOOSE,
+	LADE_GROUP_UPDATE,
 	LADE_GROUP_DELETE,
+	LADE_GROUP_SAFETY,
 	LADE_GROUP_PRINT,
+	LADE_GROUP_LIMIT,
 	LADE_GROUP_CONNECT,
 	LADE_GROUP_OLD,
 	LADE_GROUP_BYTES,

@@ -23,7 +23,8 @@ struct lade_option_row {
 	char letter;         /* short name, or 0 */
 	bool negatable;      /* --no-NAME, --no-ALIAS and --no-LETTER exist */
 	int id;              /* the table's owner knows what it means */
-	uint64_t bits;       /* for ids that set bits: which */
+	uint64_t bits;       /* for ids that set bits: which; for numbers: the largest */
+	size_t off;          /* for ids that set a field: where it is in what the table's owner fills */
 	const char *value;   /* what the help calls the value; NULL: it takes none */
 	int group;           /* where the help lists it */
 	const char *text;    /* its help; NULL: it is in none */

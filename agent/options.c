@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/option_table.h"
+#include "agent/quantity.h"
 #include "agent/sync/sync.h"
 #include "chunker/codec.h"
 #include "protocol/entry.h"
@@ -27,15 +28,15 @@ struct parse {
 static int apply_bits(struct lade_options *options, const struct lade_option_use *use)
 {
 	if (!use->on)
-		options->bits &= ~use->row->bits;
+		options->settings.options &= ~use->row->bits;
 	else
-		options->bits |= use->row->bits;
+		options->settings.options |= use->row->bits;
 	/*
 	 * An ACL holds the permissions of owner and others too: one without the other is half a
 	 * thing.
 	 */
 	if (use->on && use->row->bits == LADE_OPTION_ACLS)
-		options->bits |= LADE_OPTION_PERMS;
+		options->settings.options |= LADE_OPTION_PERMS;
 	return 0;
 }
 
@@ -48,10 +49,10 @@ static int apply_rule(struct lade_options *options, const struct lade_option_use
 	int error;
 
 	if (id == LADE_SYNC_EXCLUDE_FROM || id == LADE_SYNC_INCLUDE_FROM) {
-		error = lade_filter_add_file(options->filter, include, use->value, &fault);
+		error = lade_filter_add_file(options->settings.filter, include, use->value, &fault);
 		return error ? lade_complain_fault(complaint, LADE_EXIT_FILE, &fault) : 0;
 	}
-	error = lade_filter_add(options->filter, include, use->value, &fault);
+	error = lade_filter_add(options->settings.filter, include, use->value, &fault);
 	if (!error)
 		return 0;
 	return lade_complain(complaint, error == LADE_E_MEMORY ? LADE_EXIT_MEMORY : LADE_EXIT_USAGE,
@@ -63,7 +64,7 @@ static int apply_rule(struct lade_options *options, const struct lade_option_use
 static int apply_path(struct lade_options *options, const struct lade_option_use *use,
 		      struct lade_complaint *complaint)
 {
-	if (lade_path_parse(use->value, &options->path) == 0)
+	if (lade_path_parse(use->value, &options->settings.path) == 0)
 		return 0;
 	return lade_complain(complaint, LADE_EXIT_USAGE,
 			     "unknown path '%s'; 'lade paths' lists them; " HINT, use->value);
@@ -80,6 +81,22 @@ static int apply_text(const char **text, const struct lade_option_use *use,
 	return 0;
 }
 
+static int apply_quantity(uint64_t *field, const struct lade_option_use *use, struct lade_complaint *complaint)
+{
+	int error;
+
+	*field = 0;
+	if (!use->on)
+		return 0;
+	error = use->row->id == LADE_SYNC_SIZE ? lade_quantity_size(use->value, 1, field) :
+		lade_quantity_number(use->value, use->row->bits, field);
+
+	if (!error)
+		return 0;
+	return lade_complain(complaint, LADE_EXIT_USAGE, "option '%s': '%s' is no %s; " HINT, use->spelled, use->value,
+			     use->row->id == LADE_SYNC_SIZE ? "size (like 700, 10K or 1.5GB)" : "number that it takes");
+}
+
 static int apply_compress_choice(struct lade_options *options, const struct lade_option_use *use,
 				 struct lade_complaint *complaint)
 {
@@ -89,9 +106,9 @@ static int apply_compress_choice(struct lade_options *options, const struct lade
 
 	for (unsigned i = 0; i < LADE_COMPRESSION_COUNT; i++) {
 		if (strcmp(use->value, names[i]) == 0) {
-			options->compression = (enum lade_compression)i;
-			if (options->compression == LADE_COMPRESSION_ZSTD && !options->level)
-				options->level = LADE_CODEC_LEVEL_DEFAULT;
+			options->settings.compression = i;
+			if (options->settings.compression == LADE_COMPRESSION_ZSTD && !options->settings.level)
+				options->settings.level = LADE_CODEC_LEVEL_DEFAULT;
 			return 0;
 		}
 	}
@@ -108,8 +125,8 @@ static int apply_compress_level(struct lade_options *options, const struct lade_
 	if (!*use->value || *end || level < 1 || level > LADE_CODEC_LEVEL_MAX)
 		return lade_complain(complaint, LADE_EXIT_USAGE, "option '%s': '%s' is no number from 1 to %d; " HINT,
 				     use->spelled, use->value, LADE_CODEC_LEVEL_MAX);
-	options->level = (int)level;
-	options->compression = LADE_COMPRESSION_ZSTD;
+	options->settings.level = (uint64_t)level;
+	options->settings.compression = LADE_COMPRESSION_ZSTD;
 	return 0;
 }
 
@@ -121,56 +138,42 @@ static int apply_alternative(struct lade_options *options, enum lade_alternative
 		[LADE_ALTERNATIVE_COPY] = "--copy-dest", [LADE_ALTERNATIVE_LINK] = "--link-dest",
 	};
 
-	if (options->alternative_count && options->alternative != alternative)
+	if (options->settings.alternative_count && options->settings.alternative != alternative)
 		return lade_complain(complaint, LADE_EXIT_USAGE, "%s and %s do not go together; " HINT,
-				     names[options->alternative], names[alternative]);
-	if (options->alternative_count == LADE_ALTERNATIVES_MAX)
+				     names[options->settings.alternative], names[alternative]);
+	if (options->settings.alternative_count == LADE_ALTERNATIVES_MAX)
 		return lade_complain(complaint, LADE_EXIT_USAGE, "%s may be given %u times at most; " HINT, names[alternative],
 				     LADE_ALTERNATIVES_MAX);
-	options->alternative = alternative;
-	return apply_text(&options->alternatives[options->alternative_count++], use, complaint);
+	options->settings.alternative = alternative;
+	return apply_text(&options->alternatives[options->settings.alternative_count++], use, complaint);
 }
 
 /* Long because there are many options; each is a line. */
 static int apply_option(struct lade_options *options, const struct lade_option_use *use,
 			struct lade_complaint *complaint)
 {
+	void *field = (char *)options + use->row->off;
+
 	switch ((enum lade_sync_option)use->row->id) {
 	case LADE_SYNC_BITS:
 		return apply_bits(options, use);
-	case LADE_SYNC_VERBOSE:
-		options->verbose = use->on ? options->verbose + 1 : 0;
+	case LADE_SYNC_FLAG:
+		*(bool *)field = use->on;
 		return 0;
-	case LADE_SYNC_QUIET:
-		options->quiet = use->on;
+	case LADE_SYNC_COUNT:
+		*(unsigned *)field = use->on ? *(unsigned *)field + 1 : 0;
 		return 0;
-	case LADE_SYNC_ITEMIZE:
-		options->itemize = use->on ? options->itemize + 1 : 0;
-		return 0;
-	case LADE_SYNC_STATS:
-		options->stats = use->on;
-		return 0;
-	case LADE_SYNC_PROGRESS:
-		options->progress = use->on;
-		return 0;
-	case LADE_SYNC_HUMAN:
-		/*
-		 * Digits come in groups unless told otherwise, as in rsync: -h goes on from
-		 * there.
-		 */
-		options->human = use->on ? options->human + 1 : 0;
-		return 0;
+	case LADE_SYNC_TEXT:
+		*(const char **)field = NULL;
+		return use->on ? apply_text(field, use, complaint) : 0;
+	case LADE_SYNC_NUMBER:
+	case LADE_SYNC_SIZE:
+		return apply_quantity(field, use, complaint);
 	case LADE_SYNC_EXCLUDE:
 	case LADE_SYNC_INCLUDE:
 	case LADE_SYNC_EXCLUDE_FROM:
 	case LADE_SYNC_INCLUDE_FROM:
 		return apply_rule(options, use, complaint);
-	case LADE_SYNC_RSH:
-		return apply_text(&options->rsh, use, complaint);
-	case LADE_SYNC_LADE_PATH:
-		return apply_text(&options->lade_path, use, complaint);
-	case LADE_SYNC_TOKEN_FILE:
-		return apply_text(&options->token_file, use, complaint);
 	case LADE_SYNC_PATH:
 		return apply_path(options, use, complaint);
 	case LADE_SYNC_COMPARE_DEST:
@@ -179,11 +182,8 @@ static int apply_option(struct lade_options *options, const struct lade_option_u
 		return apply_alternative(options, LADE_ALTERNATIVE_COPY, use, complaint);
 	case LADE_SYNC_LINK_DEST:
 		return apply_alternative(options, LADE_ALTERNATIVE_LINK, use, complaint);
-	case LADE_SYNC_FUZZY:
-		options->fuzzy = use->on ? options->fuzzy + 1 : 0;
-		return 0;
 	case LADE_SYNC_COMPRESS:
-		options->compression = use->on ? LADE_COMPRESSION_AUTO : LADE_COMPRESSION_NONE;
+		options->settings.compression = use->on ? LADE_COMPRESSION_AUTO : LADE_COMPRESSION_NONE;
 		return 0;
 	case LADE_SYNC_COMPRESS_CHOICE:
 		return apply_compress_choice(options, use, complaint);
@@ -310,7 +310,7 @@ static int take_arguments(struct parse *parse, struct lade_complaint *complaint)
 /* What one option needs of others. */
 static int check(struct lade_options *options, struct lade_complaint *complaint)
 {
-	if ((options->bits & LADE_OPTION_DELETE) && !(options->bits & LADE_OPTION_RECURSIVE))
+	if ((options->settings.options & LADE_OPTION_DELETE) && !(options->settings.options & LADE_OPTION_RECURSIVE))
 		return lade_complain(complaint, LADE_EXIT_USAGE,
 				     "--delete does not work without --recursive (-r); " HINT);
 	if (options->itemize > 1)
@@ -322,16 +322,17 @@ static int check(struct lade_options *options, struct lade_complaint *complaint)
 				     "lade+tcp:// needs --token-file=FILE; " HINT);
 	if (options->human > 3)
 		options->human = 3;
-	if ((options->bits & LADE_OPTION_INDEX) && options->whole_file > 0)
+	if ((options->settings.options & LADE_OPTION_INDEX) && options->whole_file > 0)
 		return lade_complain(complaint, LADE_EXIT_USAGE, "--index does nothing for whole files (-W); " HINT);
 	if (options->fuzzy)
-		options->bits |= LADE_OPTION_FUZZY;
+		options->settings.options |= LADE_OPTION_FUZZY;
+	options->settings.fuzzy_alternatives = options->fuzzy > 1;
 	/* On one host reading both files costs more than copying one. */
 	if (options->whole_file > 0 || (!options->whole_file && options->remote.kind == LADE_ENDPOINT_LOCAL &&
-					!(options->bits & LADE_OPTION_INDEX)))
-		options->bits |= LADE_OPTION_WHOLE_FILE;
+					!(options->settings.options & LADE_OPTION_INDEX)))
+		options->settings.options |= LADE_OPTION_WHOLE_FILE;
 	if ((options->itemize || options->verbose) && !options->quiet)
-		options->bits |= LADE_OPTION_ITEMIZE;
+		options->settings.options |= LADE_OPTION_ITEMIZE;
 	return 0;
 }
 
@@ -343,7 +344,8 @@ int lade_options_parse(struct lade_options *options, int argc, char *const argv[
 	int error;
 
 	memset(options, 0, sizeof(*options));
-	options->path = LADE_PATH_AUTO;
+	options->settings.path = LADE_PATH_AUTO;
+	options->settings.alternatives = options->alternatives;
 	options->human = 1;
 	/* As in rsync: -h is --help only on its own. */
 	if (argc == 1 && strcmp(argv[0], "-h") == 0) {
@@ -351,7 +353,7 @@ int lade_options_parse(struct lade_options *options, int argc, char *const argv[
 		return 0;
 	}
 	parse.arguments = calloc((size_t)argc + 1, sizeof(*parse.arguments));
-	if (!parse.arguments || lade_filter_new(&options->filter)) {
+	if (!parse.arguments || lade_filter_new(&options->settings.filter)) {
 		error = no_memory(complaint);
 		goto out;
 	}
@@ -372,7 +374,7 @@ out:
 
 void lade_options_fini(struct lade_options *options)
 {
-	lade_filter_free(options->filter);
+	lade_filter_free(options->settings.filter);
 	lade_endpoint_fini(&options->remote);
 	for (unsigned i = 0; i < options->source_count; i++)
 		free(options->sources[i]);

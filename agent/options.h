@@ -9,24 +9,14 @@
 
 #include "agent/complaint.h"
 #include "agent/endpoint.h"
-#include "agent/sync/effort.h"
-#include "agent/tree/filter.h"
-#include "protocol/entry.h"
-#include "transport/mover.h"
+#include "agent/sync/settings.h"
 
 /* The caller's storage; texts are borrowed from argv unless they say otherwise. */
 struct lade_options {
-	uint64_t bits;              /* enum lade_option; ITEMIZE is set if -i or -v needs it */
-	enum lade_path path;
-	struct lade_filter *filter; /* owned */
-
-	enum lade_compression compression; /* -z, --compress-choice, --compress-level */
-	int level;                  /* of LADE_COMPRESSION_ZSTD */
-	enum lade_alternative alternative; /* --compare-dest, --copy-dest or --link-dest */
-	const char *alternatives[LADE_ALTERNATIVES_MAX]; /* their values, alternative_count */
-	unsigned alternative_count;
+	struct lade_settings settings; /* ITEMIZE is set if -i or -v needs it; the filter is owned, the alternatives are the next field */
+	const char *alternatives[LADE_ALTERNATIVES_MAX]; /* values of --compare-dest, --copy-dest or --link-dest */
 	unsigned fuzzy;             /* how often -y was given */
-	int whole_file;             /* 1: -W, -1: --no-whole-file, 0: neither */
+	int whole_file;             /* -W: 1, --no-whole-file: -1, neither: 0 */
 	unsigned verbose;
 	unsigned itemize;
 	unsigned human; /* 0: plain digits, 1: 1,234,567, 2: 1.23M, 3: in units of 1024 */

@@ -16,34 +16,36 @@
 #define LADE_LINK_LEADER 1u /* the first name of an inode that has more */
 #define LADE_LINK_FOLLOWS 2u /* plus the index of the leader: another name of it */
 
-/* Options of a session that the other side must know: the bits of OPEN's options (see [open]). */
-enum lade_option {
-	LADE_OPTION_RECURSIVE = 1u << 0,
-	LADE_OPTION_LINKS = 1u << 1,
-	LADE_OPTION_PERMS = 1u << 2,
-	LADE_OPTION_TIMES = 1u << 3,
-	LADE_OPTION_GROUP = 1u << 4,
-	LADE_OPTION_OWNER = 1u << 5,
-	LADE_OPTION_DEVICES = 1u << 6,
-	LADE_OPTION_SPECIALS = 1u << 7,
-	LADE_OPTION_HARD_LINKS = 1u << 8,
-	LADE_OPTION_ACLS = 1u << 9,
-	LADE_OPTION_XATTRS = 1u << 10,
-	LADE_OPTION_CHECKSUM = 1u << 11,
-	LADE_OPTION_DELETE = 1u << 12,
-	LADE_OPTION_DRY_RUN = 1u << 13,
-	LADE_OPTION_ITEMIZE = 1u << 14,     /* send ITEM for what changes */
-	LADE_OPTION_NUMERIC_IDS = 1u << 15,
-	LADE_OPTION_FSYNC = 1u << 16,       /* files reach the disk before they are renamed */
-	LADE_OPTION_VERIFY = 1u << 17,      /* digest local copies too */
-	LADE_OPTION_FAIL_CHANGED = 1u << 18, /* a file that kept changing counts as vanished (24) */
-	LADE_OPTION_WHOLE_FILE = 1u << 19,  /* files are sent whole, never described */
-	LADE_OPTION_FUZZY = 1u << 20,       /* a new file may be made from one of a similar name */
-	LADE_OPTION_INPLACE = 1u << 21,     /* files that are there are written over */
-	LADE_OPTION_SPARSE = 1u << 22,      /* zeros become holes */
-	LADE_OPTION_INDEX = 1u << 23,       /* the receiver knows the chunks of all files that it has */
-	LADE_OPTIONS_KNOWN = (1u << 24) - 1,
-};
+/*
+ * Options of a session that the other side must know: the bits of OPEN's options (see [open]). No enumeration: its
+ * constants are of type int.
+ */
+#define LADE_OPTION(bit) (UINT64_C(1) << (bit))
+#define LADE_OPTION_RECURSIVE LADE_OPTION(0)
+#define LADE_OPTION_LINKS LADE_OPTION(1)
+#define LADE_OPTION_PERMS LADE_OPTION(2)
+#define LADE_OPTION_TIMES LADE_OPTION(3)
+#define LADE_OPTION_GROUP LADE_OPTION(4)
+#define LADE_OPTION_OWNER LADE_OPTION(5)
+#define LADE_OPTION_DEVICES LADE_OPTION(6)
+#define LADE_OPTION_SPECIALS LADE_OPTION(7)
+#define LADE_OPTION_HARD_LINKS LADE_OPTION(8)
+#define LADE_OPTION_ACLS LADE_OPTION(9)
+#define LADE_OPTION_XATTRS LADE_OPTION(10)
+#define LADE_OPTION_CHECKSUM LADE_OPTION(11)
+#define LADE_OPTION_DELETE LADE_OPTION(12)
+#define LADE_OPTION_DRY_RUN LADE_OPTION(13)
+#define LADE_OPTION_ITEMIZE LADE_OPTION(14) /* send ITEM for what changes */
+#define LADE_OPTION_NUMERIC_IDS LADE_OPTION(15)
+#define LADE_OPTION_FSYNC LADE_OPTION(16) /* files reach the disk before they are renamed */
+#define LADE_OPTION_VERIFY LADE_OPTION(17) /* digest local copies too */
+#define LADE_OPTION_FAIL_CHANGED LADE_OPTION(18) /* a file that kept changing counts as vanished (24) */
+#define LADE_OPTION_WHOLE_FILE LADE_OPTION(19) /* files are sent whole, never described */
+#define LADE_OPTION_FUZZY LADE_OPTION(20) /* a new file may be made from one of a similar name */
+#define LADE_OPTION_INPLACE LADE_OPTION(21) /* files that are there are written over */
+#define LADE_OPTION_SPARSE LADE_OPTION(22) /* zeros become holes */
+#define LADE_OPTION_INDEX LADE_OPTION(23) /* the receiver knows the chunks of all files that it has */
+#define LADE_OPTIONS_KNOWN (LADE_OPTION(24) - 1)
 
 /* What becomes of a file that is in an alternative directory already: the values of OPEN's alternative (see [open]). */
 enum lade_alternative {

@@ -223,7 +223,8 @@ void *lade_sender_feed(void *argument)
 	lade_writer_init(&feeder.chunks, LADE_RECIPE_MAX);
 	lade_writer_init(&feeder.patch, LADE_PATCH_MAX);
 	lade_writer_init(&feeder.kept, LADE_RECIPE_KEPT_MAX);
-	lade_effort_init(&feeder.effort, sender->session.settings->compression, sender->session.settings->level);
+	lade_effort_init(&feeder.effort, (enum lade_compression)sender->session.settings->compression,
+			 (int)sender->session.settings->level);
 	lade_block_key_derive(&feeder.block_key, &sender->session.key);
 	lade_path_choice_init(&feeder.choice, sender->session.settings->path, send_paths, 2);
 	feeder.bundle = malloc(LADE_BUNDLE_MAX);

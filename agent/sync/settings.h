@@ -13,12 +13,15 @@
 #include "protocol/entry.h"
 #include "transport/mover.h"
 
-/* The settings of one side. Borrowed by the session until it has ended. */
+/*
+ * The settings of one side. Borrowed by the session until it has ended. What is a uint64_t or a text, but for the options, travels as
+ * parameter (agent/sync/parameters.h); 0 or NULL: not asked for.
+ */
 struct lade_settings {
-	uint64_t options;           /* bits of enum lade_option (protocol/entry.h) */
+	uint64_t options;           /* LADE_OPTION_ bits (protocol/entry.h) */
 	enum lade_path path;        /* --path= of this side */
-	enum lade_compression compression; /* the sender acts on it */
-	int level;                  /* of LADE_COMPRESSION_ZSTD */
+	uint64_t compression;       /* enum lade_compression; these two are the sender's */
+	uint64_t level;             /* of LADE_COMPRESSION_ZSTD */
 	struct lade_filter *filter; /* never NULL; owned by whoever made the settings */
 	enum lade_alternative alternative; /* the receiver acts on these; NONE: there are no directories */
 	const char *const *alternatives;   /* directories as the user wrote them, alternative_count; relative ones to the destination */

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "agent/sync/handshake.h"
+#include "agent/sync/parameters.h"
 #include "agent/sync/receiver.h"
 #include "agent/sync/sender.h"
 #include "agent/sync/session.h"
@@ -77,19 +78,18 @@ static int receive_into(struct lade_receiver_job *job, struct lade_msg_end *tota
 static int open_session(const struct lade_sync_job *job, struct lade_fault *fault)
 {
 	const struct lade_settings *settings = job->settings;
-	struct lade_writer paths, rules, alternatives;
+	struct lade_writer paths, rules, alternatives, parameters;
 	struct lade_msg_open open = {
 		.role = job->push ? ROLE_RECEIVE : ROLE_SEND,
 		.options = job->settings->options,
 		.path = job->settings->path,
-		.compression = job->settings->compression,
-		.level = (uint32_t)job->settings->level,
 	};
 	int error;
 
 	lade_writer_init(&paths, LADE_CONTROL_MAX / 4);
 	lade_writer_init(&rules, LADE_RULES_MAX);
 	lade_writer_init(&alternatives, LADE_CONTROL_MAX / 8);
+	lade_writer_init(&parameters, LADE_CONTROL_MAX / 16);
 	if (job->push)
 		lade_writer_put_slice(&paths, lade_slice(job->destination, strlen(job->destination)));
 	for (unsigned i = 0; !job->push && i < job->source_count; i++)
@@ -101,19 +101,22 @@ static int open_session(const struct lade_sync_job *job, struct lade_fault *faul
 		open.alternative = settings->alternative;
 		open.fuzzy_alternatives = settings->fuzzy_alternatives;
 	}
+	lade_parameters_encode(settings, job->push, &parameters);
 	error = lade_filter_encode(settings->filter, &rules);
 	if (!error)
-		error = paths.error ? paths.error : alternatives.error;
+		error = paths.error ? paths.error : alternatives.error ? alternatives.error : parameters.error;
 	if (error)
 		lade_fault_set(fault, error, "describe the session (too many rules or paths) to", job->connection->peer);
 	open.paths = lade_slice(paths.data, paths.len);
 	open.rules = lade_slice(rules.data, rules.len);
 	open.alternatives = lade_slice(alternatives.data, alternatives.len);
+	open.parameters = lade_slice(parameters.data, parameters.len);
 	if (!error)
 		error = lade_handshake_open(job->connection, &open, fault);
 	lade_writer_fini(&paths);
 	lade_writer_fini(&rules);
 	lade_writer_fini(&alternatives);
+	lade_writer_fini(&parameters);
 	return error;
 }
 
@@ -219,11 +222,15 @@ static int check_open(const struct lade_msg_open *open, struct path_list *list, 
 {
 	int error;
 
-	if (open->options & ~(uint64_t)LADE_OPTIONS_KNOWN || open->path >= LADE_PATH_COUNT ||
-	    open->compression >= LADE_COMPRESSION_COUNT || open->level > LADE_CODEC_LEVEL_MAX ||
-	    (open->compression == LADE_COMPRESSION_ZSTD && !open->level))
+	if (open->options & ~LADE_OPTIONS_KNOWN || open->path >= LADE_PATH_COUNT)
 		return lade_fault_set(fault, LADE_E_VERSION, "understand the options of a newer client", NULL);
-	error = decode_paths(open->paths, LADE_SOURCES_MAX, list);
+	error = lade_parameters_decode(open->parameters, open->role == ROLE_RECEIVE, settings, fault);
+	if (error)
+		return error;
+	if (settings->compression == LADE_COMPRESSION_ZSTD && !settings->level)
+		error = LADE_E_PROTOCOL;
+	if (!error)
+		error = decode_paths(open->paths, LADE_SOURCES_MAX, list);
 	if (!error && (!list->count || (open->role == ROLE_RECEIVE && list->count != 1)))
 		error = LADE_E_PROTOCOL;
 	if (!error)
@@ -240,7 +247,6 @@ static int serve_open(struct lade_connection *connection, const struct lade_run_
 {
 	struct lade_settings settings = {
 		.options = open->options, .path = (enum lade_path)open->path, .limits = limits,
-		.compression = (enum lade_compression)open->compression, .level = (int)open->level,
 		.alternative = (enum lade_alternative)open->alternative, .fuzzy_alternatives = open->fuzzy_alternatives,
 	};
 	struct path_list list = { NULL, 0 }, alternatives = { NULL, 0 };
@@ -260,6 +266,7 @@ static int serve_open(struct lade_connection *connection, const struct lade_run_
 	}
 	free_paths(&list);
 	free_paths(&alternatives);
+	lade_parameters_fini(&settings);
 	lade_filter_free(settings.filter);
 	return status;
 }

@@ -16,7 +16,7 @@
 
 /* What this session keeps, and what this process may do about it. Immutable during a session. */
 struct lade_keep {
-	uint64_t options; /* enum lade_option */
+	uint64_t options; /* LADE_OPTION_ bits */
 	mode_t umask;     /* that of the process at its start */
 	uid_t euid;
 	gid_t *groups;    /* supplementary groups, group_count; owned */

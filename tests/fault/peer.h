@@ -55,7 +55,7 @@ void peer_connect(enum lade_connection_kind kind, int pipe_size, struct lade_con
 /* HELLO both ways; we dial. */
 void peer_hello(struct peer *peer);
 
-/* OPEN for one path; options are bits of enum lade_option. */
+/* OPEN for one path; options are LADE_OPTION_ bits. */
 void peer_open(struct peer *peer, uint32_t role, uint64_t options, const char *path);
 
 /* The same with --copy-dest=alternative; NULL: none. */

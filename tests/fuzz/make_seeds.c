@@ -299,9 +299,11 @@ static void make_index(const char *corpora, const struct indexed *seed)
 static void save_open(const char *corpora)
 {
 	static const uint8_t path[] = "\3dst", rules[] = "\1\0\3*.o", alternatives[] = "\7../prev\4/old";
+	static const uint8_t parameters[] = "\1\10\1\0\0\0\0\0\0\0\2\10\3\0\0\0\0\0\0\0";
 	const struct lade_msg_open open = {
 		.options = LADE_OPTIONS_KNOWN, .paths = lade_slice(path, sizeof(path) - 1),
-		.rules = lade_slice(rules, sizeof(rules) - 1), .compression = 1, .level = 3,
+		.rules = lade_slice(rules, sizeof(rules) - 1),
+		.parameters = lade_slice(parameters, sizeof(parameters) - 1),
 		.alternative = LADE_ALTERNATIVE_LINK, .fuzzy_alternatives = 1,
 		.alternatives = lade_slice(alternatives, sizeof(alternatives) - 1),
 	};

@@ -369,6 +369,7 @@ static void test_limits_are_fixed(void **state)
 		{ "open.rules", 131072 },
 		{ "open.alternative", 3 },
 		{ "open.alternatives", 32768 },
+		{ "open.parameters", 16384 },
 	};
 	unsigned found = 0;
 

@@ -120,8 +120,8 @@ static void test_switches(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		good(cases[i].line);
 		/* Both are on this host: whole files are the rule. */
-		if (options.bits != (cases[i].bits ^ LADE_OPTION_WHOLE_FILE))
-			fail_msg("'%s': %llx", cases[i].line, (unsigned long long)options.bits);
+		if (options.settings.options != (cases[i].bits ^ LADE_OPTION_WHOLE_FILE))
+			fail_msg("'%s': %llx", cases[i].line, (unsigned long long)options.settings.options);
 	}
 }
 
@@ -160,12 +160,12 @@ static void test_values(void **state)
 	good("--lade-path=x --token-file y --path=splice a b");
 	assert_string_equal(options.lade_path, "x");
 	assert_string_equal(options.token_file, "y");
-	assert_int_equal(options.path, LADE_PATH_SPLICE);
+	assert_int_equal(options.settings.path, LADE_PATH_SPLICE);
 	good("--rsync-path x a b");
 	assert_string_equal(options.lade_path, "x");
 	good("a b");
 	assert_null(options.rsh);
-	assert_int_equal(options.path, LADE_PATH_AUTO);
+	assert_int_equal(options.settings.path, LADE_PATH_AUTO);
 }
 
 static void test_errors_name_what_is_wrong(void **state)
@@ -219,8 +219,8 @@ static void test_compression(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		good(cases[i].line);
-		assert_int_equal(options.compression, cases[i].compression);
-		assert_int_equal(options.level, cases[i].level);
+		assert_int_equal(options.settings.compression, cases[i].compression);
+		assert_int_equal(options.settings.level, cases[i].level);
 	}
 }
 
@@ -260,24 +260,24 @@ static void test_filters_are_kept_in_order(void **state)
 	assert_int_equal(dprintf(fd, "# comment\n*.c\n"), 14);
 	close(fd);
 	good("--include=keep.o --exclude *.o a b");
-	assert_false(lade_filter_excludes(options.filter, "keep.o", false));
-	assert_true(lade_filter_excludes(options.filter, "other.o", false));
+	assert_false(lade_filter_excludes(options.settings.filter, "keep.o", false));
+	assert_true(lade_filter_excludes(options.settings.filter, "other.o", false));
 	good("--exclude *.o --include=keep.o a b");
-	assert_true(lade_filter_excludes(options.filter, "keep.o", false));
+	assert_true(lade_filter_excludes(options.settings.filter, "keep.o", false));
 	snprintf(line, sizeof(line), "--include a.c --exclude-from=%s a b", file);
 	good(line);
-	assert_false(lade_filter_excludes(options.filter, "a.c", false));
-	assert_true(lade_filter_excludes(options.filter, "b.c", false));
+	assert_false(lade_filter_excludes(options.settings.filter, "a.c", false));
+	assert_true(lade_filter_excludes(options.settings.filter, "b.c", false));
 	snprintf(line, sizeof(line), "--include-from %s --exclude=* a b", file);
 	good(line);
-	assert_false(lade_filter_excludes(options.filter, "a.c", false));
-	assert_true(lade_filter_excludes(options.filter, "b.h", false));
+	assert_false(lade_filter_excludes(options.settings.filter, "a.c", false));
+	assert_true(lade_filter_excludes(options.settings.filter, "b.h", false));
 	unlink(file);
 	assert_int_not_equal(parse(line), 0);
 	assert_int_equal(complaint.exit_status, LADE_EXIT_FILE);
 	assert_non_null(strstr(complaint.text, file));
 	good("a b");
-	assert_true(lade_filter_empty(options.filter));
+	assert_true(lade_filter_empty(options.settings.filter));
 }
 
 static void test_endpoints(void **state)
@@ -427,17 +427,17 @@ static void test_alternatives(void **state)
 
 	(void)state;
 	good("a b");
-	assert_int_equal(options.alternative, LADE_ALTERNATIVE_NONE);
-	assert_int_equal(options.bits & LADE_OPTION_FUZZY, 0);
+	assert_int_equal(options.settings.alternative, LADE_ALTERNATIVE_NONE);
+	assert_int_equal(options.settings.options & LADE_OPTION_FUZZY, 0);
 	good("--link-dest=x --link-dest ../y a b");
-	assert_int_equal(options.alternative, LADE_ALTERNATIVE_LINK);
-	assert_int_equal(options.alternative_count, 2);
+	assert_int_equal(options.settings.alternative, LADE_ALTERNATIVE_LINK);
+	assert_int_equal(options.settings.alternative_count, 2);
 	assert_string_equal(options.alternatives[0], "x");
 	assert_string_equal(options.alternatives[1], "../y");
 	good("--copy-dest=x a b");
-	assert_int_equal(options.alternative, LADE_ALTERNATIVE_COPY);
+	assert_int_equal(options.settings.alternative, LADE_ALTERNATIVE_COPY);
 	good("--compare-dest=x a b");
-	assert_int_equal(options.alternative, LADE_ALTERNATIVE_COMPARE);
+	assert_int_equal(options.settings.alternative, LADE_ALTERNATIVE_COMPARE);
 	bad("--compare-dest=x --copy-dest=y a b", "--compare-dest", "--copy-dest");
 	bad("--link-dest=x --copy-dest=y a b", "--link-dest", "--copy-dest");
 	bad("--link-dest= a b", "--link-dest", "value");
@@ -461,11 +461,11 @@ static void test_fuzzy(void **state)
 	(void)state;
 	good("-y a b");
 	assert_int_equal(options.fuzzy, 1);
-	assert_true(options.bits & LADE_OPTION_FUZZY);
+	assert_true(options.settings.options & LADE_OPTION_FUZZY);
 	good("-yy a b");
 	assert_int_equal(options.fuzzy, 2);
 	good("--fuzzy --no-fuzzy a b");
-	assert_int_equal(options.bits & LADE_OPTION_FUZZY, 0);
+	assert_int_equal(options.settings.options & LADE_OPTION_FUZZY, 0);
 }
 
 static void shell_is(const char *rsh, const struct lade_endpoint *remote, const char *program,

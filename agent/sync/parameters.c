@@ -1,0 +1,131 @@
+/*
+ * Settings to parameters and back. A field that is 0, or NULL, says that there is none: it does not travel.
+ */
+#include "agent/sync/parameters.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chunker/codec.h"
+#include "protocol/limits.h"
+#include "protocol/parameter.h"
+
+/* Who acts on it. */
+enum { RECEIVER = 1, SENDER = 2, BOTH = RECEIVER | SENDER };
+
+struct row {
+	enum lade_parameter key;
+	unsigned sides;
+	bool text;       /* const char *, owned once it was decoded; else uint64_t */
+	size_t off;      /* of the field */
+	uint64_t max;    /* of a number; of a text: its length */
+};
+
+#define NUMBER(key, sides, field, max) \
+	{ LADE_PARAMETER_##key, sides, false, offsetof(struct lade_settings, field), max }
+#define TEXT(key, sides, field, max) \
+	{ LADE_PARAMETER_##key, sides, true, offsetof(struct lade_settings, field), max }
+
+/* In the order of their keys. */
+static const struct row rows[] = {
+	NUMBER(COMPRESSION, SENDER, compression, LADE_COMPRESSION_COUNT - 1),
+	NUMBER(LEVEL, SENDER, level, LADE_CODEC_LEVEL_MAX),
+};
+
+static const void *field_of(const struct lade_settings *settings, const struct row *row)
+{
+	return (const char *)settings + row->off;
+}
+
+static void encode(const struct lade_settings *settings, const struct row *row, struct lade_writer *writer)
+{
+	uint64_t number;
+	const char *text;
+
+	if (row->text) {
+		memcpy(&text, field_of(settings, row), sizeof(text));
+		if (text)
+			lade_parameter_put_text(writer, row->key, lade_slice(text, strlen(text)));
+	} else {
+		memcpy(&number, field_of(settings, row), sizeof(number));
+		if (number)
+			lade_parameter_put_number(writer, row->key, number);
+	}
+}
+
+void lade_parameters_encode(const struct lade_settings *settings, bool for_receiver, struct lade_writer *writer)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].sides & (for_receiver ? RECEIVER : SENDER))
+			encode(settings, &rows[i], writer);
+}
+
+static const struct row *find_row(unsigned key)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].key == key)
+			return &rows[i];
+	return NULL;
+}
+
+static int decode(struct lade_settings *settings, const struct row *row, struct lade_slice value)
+{
+	void *field = (char *)settings + row->off;
+	uint64_t number;
+	char *text;
+	int error;
+
+	if (!row->text) {
+		error = lade_parameter_number(value, row->max, &number);
+		if (!error)
+			memcpy(field, &number, sizeof(number));
+		return error == LADE_E_LIMIT ? LADE_E_VERSION : error;
+	}
+	if (value.len > row->max || (value.len && memchr(value.data, '\0', value.len)))
+		return LADE_E_PROTOCOL;
+	text = strndup(value.len ? (const char *)value.data : "", value.len);
+	if (!text)
+		return LADE_E_MEMORY;
+	memcpy(field, &text, sizeof(text));
+	return 0;
+}
+
+int lade_parameters_decode(struct lade_slice encoded, bool is_receiver, struct lade_settings *settings, struct lade_fault *fault)
+{
+	struct lade_reader reader;
+	struct lade_slice value;
+	unsigned key = 0;
+	int got;
+
+	lade_reader_init(&reader, encoded.data, encoded.len);
+	while ((got = lade_parameter_get(&reader, key, &key, &value)) == 1) {
+		const struct row *row = find_row(key);
+
+		if (!row || !(row->sides & (is_receiver ? RECEIVER : SENDER)))
+			got = LADE_E_VERSION;
+		else
+			got = decode(settings, row, value);
+		if (got)
+			break;
+	}
+	if (!got)
+		return 0;
+	return lade_fault_set(fault, got, got == LADE_E_VERSION ? "understand the options of a newer client" : "understand the client's request",
+			      NULL);
+}
+
+void lade_parameters_fini(struct lade_settings *settings)
+{
+	static const char *const none;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *text;
+
+		if (!rows[i].text)
+			continue;
+		memcpy(&text, field_of(settings, &rows[i]), sizeof(text));
+		free(text);
+		memcpy((char *)settings + rows[i].off, &none, sizeof(none));
+	}
+}

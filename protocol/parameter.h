@@ -1,0 +1,31 @@
+/*
+ * The parameters of OPEN: what options of a session have beside their bit, a number or a text each (see [open]). The encoding
+ * knows nothing of their meaning: agent/sync/parameters.h does.
+ */
+#ifndef LADE_PROTOCOL_PARAMETER_H
+#define LADE_PROTOCOL_PARAMETER_H
+
+#include <stdint.h>
+
+#include "protocol/bytes.h"
+
+/* Which parameter: part of the protocol, and never used again for something else. */
+enum lade_parameter {
+	LADE_PARAMETER_COMPRESSION = 1,
+	LADE_PARAMETER_LEVEL = 2,
+};
+
+/* Append one parameter; they must be appended in the order of their keys. A failure is the writer's. */
+void lade_parameter_put_number(struct lade_writer *writer, unsigned key, uint64_t value);
+void lade_parameter_put_text(struct lade_writer *writer, unsigned key, struct lade_slice text);
+
+/*
+ * Take the next parameter: 1 and its key, above after (0 for the first), and its value, borrowed from the reader's bytes; 0 at their end;
+ * LADE_E_PROTOCOL, LADE_E_TRUNCATED or LADE_E_LIMIT for what is none.
+ */
+int lade_parameter_get(struct lade_reader *reader, unsigned after, unsigned *key_out, struct lade_slice *value_out);
+
+/* The number that value holds: 0, LADE_E_PROTOCOL if it is none, LADE_E_LIMIT if it is above max. */
+int lade_parameter_number(struct lade_slice value, uint64_t max, uint64_t *number_out);
+
+#endif
