@@ -66,6 +66,7 @@ struct planner {
 	size_t uncredited;    /* bytes of entry stream since then */
 	struct moved moved;
 	struct neighbours neighbours;
+	struct lade_filter_scope *protection; /* what is not to be deleted, where deletion is on; NULL: there are no rules */
 	bool rooted;          /* the destination is open: level 0 */
 	bool dry_run, deletes;
 };
