@@ -10,6 +10,7 @@
 #include "agent/option_table.h"
 #include "agent/quantity.h"
 #include "agent/sync/sync.h"
+#include "agent/tree/metadata.h"
 #include "chunker/codec.h"
 #include "protocol/entry.h"
 
@@ -130,6 +131,19 @@ static int apply_compress_level(struct lade_options *options, const struct lade_
 	return 0;
 }
 
+/* As in rsync: any negative number asks for nanoseconds. */
+static int apply_modify_window(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
+{
+	bool negative = use->value[0] == '-';
+	uint64_t number;
+
+	if (lade_quantity_number(use->value + negative, INT32_MAX, &number) || (negative && !number))
+		return lade_complain(complaint, LADE_EXIT_USAGE, "option '%s': '%s' is no number of seconds, nor -1; " HINT, use->spelled,
+				     use->value);
+	options->settings.modify_window = negative ? LADE_WINDOW_NANOSECONDS : LADE_WINDOW_SECONDS + number;
+	return 0;
+}
+
 static int apply_alternative(struct lade_options *options, enum lade_alternative alternative, const struct lade_option_use *use,
 			     struct lade_complaint *complaint)
 {
@@ -176,6 +190,8 @@ static int apply_option(struct lade_options *options, const struct lade_option_u
 		return apply_rule(options, use, complaint);
 	case LADE_SYNC_PATH:
 		return apply_path(options, use, complaint);
+	case LADE_SYNC_MODIFY_WINDOW:
+		return apply_modify_window(options, use, complaint);
 	case LADE_SYNC_COMPARE_DEST:
 		return apply_alternative(options, LADE_ALTERNATIVE_COMPARE, use, complaint);
 	case LADE_SYNC_COPY_DEST:

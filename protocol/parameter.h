@@ -13,6 +13,7 @@
 enum lade_parameter {
 	LADE_PARAMETER_COMPRESSION = 1,
 	LADE_PARAMETER_LEVEL = 2,
+	LADE_PARAMETER_MODIFY_WINDOW = 30,
 };
 
 /* Append one parameter; they must be appended in the order of their keys. A failure is the writer's. */

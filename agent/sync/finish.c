@@ -34,7 +34,7 @@ int lade_receiver_add_leader(struct lade_receiver *receiver, uint64_t index, cha
 	leaders = lade_grown(receiver->leaders, receiver->leader_count, &receiver->leader_capacity, sizeof(*leaders));
 	if (leaders) {
 		receiver->leaders = leaders;
-		leaders[receiver->leader_count++] = (struct leader){ index, path, false };
+		leaders[receiver->leader_count++] = (struct leader){ .index = index, .path = path };
 	}
 	lade_session_unlock(&receiver->session);
 	if (leaders)
@@ -43,7 +43,7 @@ int lade_receiver_add_leader(struct lade_receiver *receiver, uint64_t index, cha
 	return LADE_E_MEMORY;
 }
 
-static struct leader *find_leader(struct lade_receiver *receiver, uint64_t index)
+struct leader *lade_receiver_find_leader(struct lade_receiver *receiver, uint64_t index)
 {
 	size_t low = 0, high = receiver->leader_count;
 
@@ -63,7 +63,7 @@ void lade_receiver_leader_failed(struct lade_receiver *receiver, uint64_t index)
 	struct leader *leader;
 
 	lade_session_lock(&receiver->session);
-	leader = find_leader(receiver, index);
+	leader = lade_receiver_find_leader(receiver, index);
 	if (leader)
 		leader->failed = true;
 	lade_session_unlock(&receiver->session);
@@ -90,7 +90,7 @@ int lade_receiver_add_link(struct lade_receiver *receiver, uint64_t index, mode_
 {
 	const struct link_record record = { index, mode };
 
-	if (!find_leader(receiver, index))
+	if (!lade_receiver_find_leader(receiver, index))
 		return lade_fault_set(fault, LADE_E_PROTOCOL, "link (its leader is unknown)", path);
 	return add_record(receiver->links, &record, sizeof(record), path, fault);
 }
@@ -182,7 +182,7 @@ static void link_followers(struct lade_receiver *receiver)
 		int error;
 
 		memcpy(&record, bytes.data, sizeof(record));
-		leader = find_leader(receiver, record.leader);
+		leader = lade_receiver_find_leader(receiver, record.leader);
 		if (leader->failed) {
 			lade_session_tell(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, "link", path,
 					  "the file that it is another name of did not arrive");

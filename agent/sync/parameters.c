@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/tree/metadata.h"
 #include "chunker/codec.h"
 #include "protocol/limits.h"
 #include "protocol/parameter.h"
@@ -31,6 +32,7 @@ struct row {
 static const struct row rows[] = {
 	NUMBER(COMPRESSION, SENDER, compression, LADE_COMPRESSION_COUNT - 1),
 	NUMBER(LEVEL, SENDER, level, LADE_CODEC_LEVEL_MAX),
+	NUMBER(MODIFY_WINDOW, RECEIVER, modify_window, LADE_WINDOW_MAX),
 };
 
 static const void *field_of(const struct lade_settings *settings, const struct row *row)

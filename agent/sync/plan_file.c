@@ -33,7 +33,10 @@ bool lade_plan_same_file(struct planner *planner, const struct place *place)
 		return false;
 	if (planner->receiver->keep.options & LADE_OPTION_CHECKSUM)
 		return place->entry->size == 0 || (place->entry->digest.len && same_digest(planner, place));
-	return lade_time_equal(&place->st.st_mtim, &place->wanted.mtime);
+	if (planner->receiver->keep.options & LADE_OPTION_SIZE_ONLY)
+		return true;
+	return !(planner->receiver->keep.options & LADE_OPTION_IGNORE_TIMES) &&
+		lade_keep_time_equal(&planner->receiver->keep, &place->st.st_mtim, &place->wanted.mtime);
 }
 
 static uint32_t file_changes(struct planner *planner, const struct place *place)
@@ -204,8 +207,6 @@ int lade_plan_file(struct planner *planner, struct place *place, struct lade_fau
 	struct aside aside;
 	int result;
 
-	planner->counted.files++;
-	planner->counted.total_bytes += place->entry->size;
 	result = lade_plan_file_aside(planner, place, &aside, fault);
 	if (result)
 		return result < 0 ? result : 0;

@@ -17,6 +17,7 @@ struct level {
 	int fd;                           /* pinned, or -1 */
 	struct lade_directory **alternatives; /* in each alternative directory, referenced, NULL where there is none; NULL: nowhere */
 	size_t path_len;                  /* of its path in planner->path */
+	bool passed;                      /* the user's rules leave the directory as it is: all that is in it is passed over */
 	struct lade_name_list *names;     /* what it holds, where deletion is on; else NULL */
 	struct lade_name_cursor *files, *directories; /* how far each part of the entry stream has come in names */
 	struct lade_name files_at, directories_at;
@@ -65,6 +66,7 @@ struct planner {
 	struct lade_msg_end counted; /* since the last give_credit() */
 	size_t uncredited;    /* bytes of entry stream since then */
 	struct moved moved;
+	size_t deferred_count; /* so far, see [defer] */
 	struct neighbours neighbours;
 	bool rooted;          /* the destination is open: level 0 */
 	bool dry_run, deletes;
@@ -150,6 +152,9 @@ int lade_plan_enter(struct planner *planner, struct lade_directory *directory, s
 
 /* True if file may be one that is about to be deleted, under another name. */
 bool lade_plan_may_be_moved(const struct planner *planner, const struct incoming *file);
+
+/* [defer] Entry index may be wanted later. At most LADE_DEFERRED_MAX times, which planner->deferred_count counts. */
+void lade_plan_say_defer(struct planner *planner, uint64_t index);
 
 /* [defer] Decide about file (consumed) later. 0, or the fault that ends the session. */
 int lade_plan_defer(struct planner *planner, uint64_t index, struct incoming *file, struct lade_fault *fault);

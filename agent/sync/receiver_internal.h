@@ -88,6 +88,8 @@ struct leader {
 	uint64_t index;
 	char *path;
 	bool failed;
+	bool passed;   /* the user's rules leave it as it is: the first of the others that they do not takes its place */
+	bool deferred; /* passed: its content may be wanted for that one, see [defer] */
 };
 
 /* A directory of the destination that is not deleted. */
@@ -373,6 +375,9 @@ void lade_receiver_directory_done(struct lade_directory *directory, void *target
 
 /* Remember a leader's path (consumed). 0 or LADE_E_MEMORY. */
 int lade_receiver_add_leader(struct lade_receiver *receiver, uint64_t index, char *path);
+
+/* The leader index, or NULL. Planner's thread, which is the one that adds them. */
+struct leader *lade_receiver_find_leader(struct lade_receiver *receiver, uint64_t index);
 
 /* The content of leader index did not come: nothing is linked to it. */
 void lade_receiver_leader_failed(struct lade_receiver *receiver, uint64_t index);
