@@ -75,7 +75,7 @@ static bool punch(struct lade_receiver *receiver, struct delta *delta, const str
 static bool make_hole(struct lade_receiver *receiver, struct delta *delta, const struct news *news, struct workspace *space)
 {
 	uint64_t off = news->event.off, len = news->event.len;
-	bool old = delta->resumed || delta->file->overwrite;
+	bool old = delta->resumed || delta->file->overwrite || lade_incoming_is_allocated(receiver);
 
 	if (delta->untouched || (delta->in_place && delta->file->overwrite)) {
 		if (!all_zeros(delta, off, len, space->piece)) {

@@ -136,6 +136,15 @@ static int lengthen(const struct lade_receiver *receiver, const struct incoming 
 	return 0;
 }
 
+/* --preallocate: without room for it the file fails before anything is sent for nothing. Not every file system can. */
+static int allocate(const struct lade_receiver *receiver, const struct incoming *file, struct lade_fault *fault)
+{
+	if (!(receiver->keep.options & LADE_OPTION_PREALLOCATE) || !file->size ||
+	    fallocate(file->temporary.fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)file->size) == 0 || errno == EOPNOTSUPP || errno == EINTR)
+		return 0;
+	return lade_fault_set(fault, LADE_E_SYSTEM, "allocate blocks of", file->name);
+}
+
 static int open_if_needed(struct lade_receiver *receiver, struct incoming *file, uint32_t attempt, struct lade_fault *fault)
 {
 	int fd, error;
@@ -147,6 +156,8 @@ static int open_if_needed(struct lade_receiver *receiver, struct incoming *file,
 		return error;
 	error = open_temporary(receiver, file, fd, attempt, fault);
 	lade_directory_unpin(file->directory);
+	if (!error)
+		error = allocate(receiver, file, fault);
 	return error ? error : lengthen(receiver, file, fault);
 }
 
@@ -176,13 +187,18 @@ int lade_incoming_open(struct lade_receiver *receiver, struct incoming *file, ui
 	return error;
 }
 
+bool lade_incoming_is_allocated(const struct lade_receiver *receiver)
+{
+	return (receiver->keep.options & LADE_OPTION_SPARSE) && (receiver->keep.options & LADE_OPTION_PREALLOCATE);
+}
+
 int lade_incoming_put(const struct lade_receiver *receiver, const struct incoming *file, const uint8_t *data, size_t len,
 		      uint64_t off)
 {
 	bool sparse = receiver->keep.options & LADE_OPTION_SPARSE;
 	/* Of a described file more may be written to one place: what turned out wrong, and what an earlier session left. */
 	bool over = (sparse && (file->delta || file->overwrite)) || (file->delta && file->overwrite);
-	const struct lade_content content = { file->temporary.fd, sparse, over };
+	const struct lade_content content = { file->temporary.fd, sparse, over, lade_incoming_is_allocated(receiver) };
 
 	return lade_content_put(&content, data, len, off);
 }

@@ -165,7 +165,8 @@ static void special(struct planner *planner, struct place *place)
 	if (!place->exists && lade_plan_special_aside(planner, place, &changes))
 		return;
 	if (same_type)
-		changes = LADE_ITEM_LOCAL | LADE_ITEM_CHECKSUM | lade_plan_metadata_changes(planner, place);
+		changes = LADE_ITEM_LOCAL | LADE_ITEM_CHECKSUM | lade_plan_metadata_changes(planner, place) |
+			(planner->receiver->keep.options & LADE_OPTION_TIMES ? 0 : LADE_ITEM_TIME_NOW);
 	if (!planner->dry_run) {
 		lade_plan_change(place->level);
 		errno = 0;
@@ -314,7 +315,8 @@ static int root(struct planner *planner, struct place *place, struct lade_fault 
 	target->differs = changes || !target->existed;
 	if (target->existed)
 		open_up(planner, place, target);
-	lade_plan_item(planner, place, changes);
+	if (place->exists || !(planner->receiver->keep.options & LADE_OPTION_EXISTING))
+		lade_plan_item(planner, place, changes);
 	return lade_plan_enter(planner, directory_handle ? lade_directory_ref(directory_handle) : NULL, target, fault);
 }
 

@@ -138,8 +138,9 @@ static int step_locked(struct lade_receiver *receiver, const struct lade_message
 	switch (event->type) {
 	case LADE_RECV_HOLE:
 		receiver->session.progress.bytes_done += event->len;
-		/* Otherwise a new temporary file has no blocks there. */
-		return described ? lade_delta_hear(receiver, event) : file && file->overwrite;
+		/* Otherwise a new temporary file has no blocks there, or is to have them. */
+		return described ? lade_delta_hear(receiver, event) :
+			file && (file->overwrite || lade_incoming_is_allocated(receiver));
 	case LADE_RECV_RECIPE:
 	case LADE_RECV_DESCRIBED:
 	case LADE_RECV_PATCH:

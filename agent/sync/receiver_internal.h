@@ -286,6 +286,9 @@ int lade_incoming_open(struct lade_receiver *receiver, struct incoming *file, ui
 /* Take over what an earlier session left of file. Returns 0, or an error if there is nothing that may be used. */
 int lade_incoming_continue(struct lade_receiver *receiver, struct incoming *file, int directory_fd);
 
+/* True if files have blocks from the start (--preallocate), and holes are to be made in them (-S). */
+bool lade_incoming_is_allocated(const struct lade_receiver *receiver);
+
 /* Write len bytes of its content, which is open, at off. Returns 0, LADE_E_TARGET with errno, or LADE_E_MEMORY. */
 int lade_incoming_put(const struct lade_receiver *receiver, const struct incoming *file, const uint8_t *data, size_t len,
 		      uint64_t off);

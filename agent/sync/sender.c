@@ -408,6 +408,8 @@ static void stop(struct lade_sender *sender)
 	lade_session_send_free(sender->machine);
 	lade_identities_free(sender->identities);
 	lade_inode_map_free(sender->inodes);
+	lade_sender_drop_held(sender);
+	free(sender->held);
 	lade_writer_fini(&sender->xattrs);
 	lade_session_fini(&sender->session);
 }
