@@ -84,6 +84,7 @@ static const struct lade_option_row rows[] = {
 	BITS("size-only", 0, LADE_OPTION_SIZE_ONLY, UPDATE, "files of the same size are the same"),
 	VALUE("modify-window", NULL, '@', MODIFY_WINDOW, "N", UPDATE,
 	      "times that differ by up to N seconds are the same; -1: compare nanoseconds"),
+	BITS("keep-dirlinks", 'K', LADE_OPTION_KEEP_DIRLINKS, UPDATE, "take symlinks to directories in the destination for directories"),
 	BITS("mkpath", 0, LADE_OPTION_MKPATH, UPDATE, "make what the path of the destination lacks"),
 
 	{ "delete", "del", 0, true, LADE_SYNC_BITS, LADE_OPTION_DELETE, 0, NULL, LADE_GROUP_DELETE,
@@ -161,7 +162,6 @@ static const struct lade_option_row rows[] = {
 	LATER("dirs", "old-dirs", 'd'),
 	LATER("copy-links", NULL, 'L'),
 	LATER("copy-dirlinks", NULL, 'k'),
-	LATER("keep-dirlinks", NULL, 'K'),
 	LATER("safe-links", "copy-unsafe-links", 0),
 	LATER("munge-links", NULL, 0),
 	LATER("executability", NULL, 'E'),

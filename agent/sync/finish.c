@@ -260,6 +260,19 @@ static void delete_temporary(struct lade_directory *directory, const char *name)
 	lade_directory_unpin(directory);
 }
 
+/* A symlink may have been found to lead into it since that was planned (-K). */
+static bool is_kept(struct lade_receiver *receiver, struct lade_directory *directory, const char *name)
+{
+	bool kept;
+	int fd;
+
+	if (!receiver->kept_count || lade_directory_pin(directory, &fd, NULL))
+		return false;
+	kept = lade_receiver_keeps(receiver, fd, name);
+	lade_directory_unpin(directory);
+	return kept;
+}
+
 static void delete_one(struct lade_receiver *receiver, const char *path)
 {
 	char *copy = strdup(path), *name;
@@ -269,7 +282,7 @@ static void delete_one(struct lade_receiver *receiver, const char *path)
 
 	if (directory && lade_temporary_is(name)) {
 		delete_temporary(directory, name);
-	} else if (directory) {
+	} else if (directory && !is_kept(receiver, directory, name)) {
 		char *prefix = lade_directory_path(directory, NULL);
 
 		removal = removal_of(receiver, prefix);
@@ -422,11 +435,21 @@ static void set_directories(struct lade_receiver *receiver)
 		lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &fault);
 }
 
+static void follow_links(struct lade_receiver *receiver)
+{
+	if (receiver->keep.options & LADE_OPTION_KEEP_DIRLINKS)
+		lade_directories_follow(receiver->tree, true);
+}
+
 void lade_receiver_finish(struct lade_receiver *receiver)
 {
 	link_followers(receiver);
-	if (receiver->tree)
+	if (receiver->tree) {
+		/* Nothing was planned behind a symlink: one that is in the way now has come since. */
+		lade_directories_follow(receiver->tree, false);
 		delete_planned(receiver);
+		follow_links(receiver);
+	}
 	if (receiver->tree && !(receiver->keep.options & LADE_OPTION_DRY_RUN))
 		set_directories(receiver);
 }

@@ -204,7 +204,8 @@ int lade_plan_enter(struct planner *planner, struct lade_directory *directory, s
 	level = &planner->levels[planner->depth];
 	*level = (struct level){ .directory = directory, .target = target, .fd = -1, .path_len = strlen(planner->path) };
 	error = lade_plan_enter_alternatives(planner, fault);
-	if (!error && planner->deletes && directory && target->existed) {
+	level->linked = planner->enters_link || (planner->depth && level[-1].linked);
+	if (!error && planner->deletes && directory && target->existed && !level->linked) {
 		error = level_pin(level, fault);
 		if (!error)
 			error = open_names(level, fault);
@@ -225,6 +226,7 @@ static void level_fini(struct planner *planner, struct level *level)
 {
 	close_names(level);
 	lade_plan_leave_alternatives(planner, level);
+	free(level->symlinks);
 	level_unpin(level);
 	if (!level->directory && level->target != &planner->receiver->root) {
 		free((void *)level->target->metadata.xattrs.data);

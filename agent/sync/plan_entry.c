@@ -56,6 +56,8 @@ uint32_t lade_plan_metadata_changes(struct planner *planner, const struct place 
 		return changes;
 	if (strcmp(place->name, ".") == 0)
 		at.fd = place->fd;
+	else if (place->linked_fd >= 0)
+		at.fd = place->linked_fd;
 	(void)lade_attributes_compare(&keep->wish, &at, place->wanted.xattrs, planner->receiver->identities, &xattrs,
 				      &acls, NULL);
 	return changes | (xattrs ? LADE_ITEM_XATTR : 0) | (acls ? LADE_ITEM_ACL : 0);
@@ -200,7 +202,8 @@ static void open_up(struct planner *planner, struct place *place, struct target 
 	if ((target->own_mode & 0500) == 0500)
 		target->closed = true;
 	/* Not through a symlink that somebody put there since the stat. */
-	else if (fchmodat(place->level->fd, place->name, target->own_mode | 0700, AT_SYMLINK_NOFOLLOW) == 0)
+	else if (place->linked_fd >= 0 ? fchmod(place->linked_fd, target->own_mode | 0700) == 0 :
+		 fchmodat(place->level->fd, place->name, target->own_mode | 0700, AT_SYMLINK_NOFOLLOW) == 0)
 		target->opened = target->differs = true;
 }
 
@@ -270,7 +273,10 @@ static int enter(struct planner *planner, struct place *place, struct target *ta
 	}
 	if (!directory) /* a dry run, or it could not be made */
 		target->empty = true;
-	return lade_plan_enter(planner, directory, target, fault);
+	planner->enters_link = place->linked_fd >= 0;
+	error = lade_plan_enter(planner, directory, target, fault);
+	planner->enters_link = false;
+	return error;
 }
 
 static int directory(struct planner *planner, struct place *place, struct lade_fault *fault)
@@ -490,6 +496,30 @@ static bool asked_for(const struct planner *planner, const struct lade_msg_entry
 		!lade_filter_excludes(filter, planner->path, S_ISDIR(mode));
 }
 
+/* What is there is known: do what is to be done about it. */
+static int act(struct planner *planner, struct place *place, struct lade_fault *fault)
+{
+	struct lade_msg_entry leading;
+	int result = lade_plan_note_symlink(planner, place, fault);
+
+	if (!result)
+		result = lade_plan_follow(planner, place, fault);
+	if (result < 0)
+		return result;
+	if (result || is_passed(planner, place))
+		return pass(planner, place, fault);
+	result = link_entry(planner, place, &leading, fault);
+	if (result)
+		return result < 0 ? result : 0;
+	if (S_ISDIR(place->wanted.mode))
+		return directory(planner, place, fault);
+	if (S_ISREG(place->wanted.mode))
+		return lade_plan_file(planner, place, fault);
+	if (place->level->fd >= 0 || planner->dry_run)
+		special(planner, place);
+	return 0;
+}
+
 int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry, const struct lade_recv_event *event,
 		    struct lade_fault *fault)
 {
@@ -497,9 +527,8 @@ int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry,
 	char name[LADE_NAME_MAX + 1];
 	struct place place = {
 		.entry = entry, .level = &planner->levels[planner->depth], .index = event->index, .name = name,
-		.fd = planner->levels[planner->depth].fd,
+		.fd = planner->levels[planner->depth].fd, .linked_fd = -1,
 	};
-	struct lade_msg_entry leading;
 	int result;
 
 	planner->counted.entries++;
@@ -523,16 +552,8 @@ int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry,
 	}
 	if (!look(planner, &place))
 		return S_ISDIR(place.wanted.mode) ? directory(planner, &place, fault) : 0;
-	if (is_passed(planner, &place))
-		return pass(planner, &place, fault);
-	result = link_entry(planner, &place, &leading, fault);
-	if (result)
-		return result < 0 ? result : 0;
-	if (S_ISDIR(place.wanted.mode))
-		return directory(planner, &place, fault);
-	if (S_ISREG(place.wanted.mode))
-		return lade_plan_file(planner, &place, fault);
-	if (place.level->fd >= 0 || planner->dry_run)
-		special(planner, &place);
-	return 0;
+	result = act(planner, &place, fault);
+	if (place.linked_fd >= 0)
+		close(place.linked_fd);
+	return result;
 }

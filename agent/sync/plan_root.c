@@ -125,6 +125,8 @@ int lade_plan_root(struct planner *planner, bool single, struct lade_fault *faul
 	error = lade_plan_open_alternatives(planner, fault);
 	if (error)
 		return error;
+	if (receiver->tree && (receiver->keep.options & LADE_OPTION_KEEP_DIRLINKS))
+		lade_directories_follow(receiver->tree, true);
 	if (receiver->tree)
 		root = lade_directory_ref(lade_directories_root(receiver->tree));
 	return lade_plan_enter(planner, root, &receiver->root, fault);
