@@ -113,6 +113,8 @@ static const struct lade_option_row rows[] = {
 	COUNT("fuzzy", 'y', fuzzy, OLD, "make new files from ones with similar names; twice: of DIR too"),
 
 	BITS("inplace", 0, LADE_OPTION_INPLACE, BYTES, "write over files that are there, without a temporary file"),
+	BITS("append", 0, LADE_OPTION_APPEND, BYTES, "send what longer files have behind what is there, which is not looked at"),
+	BITS("append-verify", 0, LADE_OPTION_APPEND_VERIFY, BYTES, "the same, but send again what differs of what is there"),
 	BITS("sparse", 'S', LADE_OPTION_SPARSE, BYTES, "make holes of zeros that are written; the source's holes always stay"),
 	BITS("preallocate", 0, LADE_OPTION_PREALLOCATE, BYTES, "give files all their blocks before their content"),
 	BITS("fsync", 0, LADE_OPTION_FSYNC, BYTES, "each file is on disk before it has its name"),
@@ -158,7 +160,6 @@ static const struct lade_option_row rows[] = {
 	LATER("from0", NULL, '0'),
 	LATER("backup", NULL, 'b'),
 	LATER("backup-dir", "suffix", 0),
-	LATER("append", "append-verify", 0),
 	LATER("dirs", "old-dirs", 'd'),
 	LATER("copy-links", NULL, 'L'),
 	LATER("copy-dirlinks", NULL, 'k'),

@@ -14,6 +14,8 @@
 #include "chunker/codec.h"
 #include "protocol/entry.h"
 
+#define APPENDS (LADE_OPTION_APPEND | LADE_OPTION_APPEND_VERIFY)
+
 #define HINT "try 'lade help sync'"
 
 /* Stop walking: --help and --version need nothing else. */
@@ -323,6 +325,19 @@ static int take_arguments(struct parse *parse, struct lade_complaint *complaint)
 	return error ? error : set_destination(options, parse->arguments[count - 1], complaint);
 }
 
+/* As in rsync they imply --inplace; --append-verify is the stronger one. */
+static int check_append(struct lade_options *options, struct lade_complaint *complaint)
+{
+	if (!(options->settings.options & APPENDS))
+		return 0;
+	if (options->whole_file > 0)
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--append does not work with --whole-file (-W); " HINT);
+	if (options->settings.options & LADE_OPTION_APPEND_VERIFY)
+		options->settings.options &= ~LADE_OPTION_APPEND;
+	options->settings.options |= LADE_OPTION_INPLACE;
+	return 0;
+}
+
 /* What one option needs of others. */
 static int check(struct lade_options *options, struct lade_complaint *complaint)
 {
@@ -343,9 +358,11 @@ static int check(struct lade_options *options, struct lade_complaint *complaint)
 	if (options->fuzzy)
 		options->settings.options |= LADE_OPTION_FUZZY;
 	options->settings.fuzzy_alternatives = options->fuzzy > 1;
+	if (check_append(options, complaint))
+		return LADE_E_USAGE;
 	/* On one host reading both files costs more than copying one. */
 	if (options->whole_file > 0 || (!options->whole_file && options->remote.kind == LADE_ENDPOINT_LOCAL &&
-					!(options->settings.options & LADE_OPTION_INDEX)))
+					!(options->settings.options & (LADE_OPTION_INDEX | APPENDS))))
 		options->settings.options |= LADE_OPTION_WHOLE_FILE;
 	if ((options->itemize || options->verbose) && !options->quiet)
 		options->settings.options |= LADE_OPTION_ITEMIZE;

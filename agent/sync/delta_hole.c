@@ -94,9 +94,14 @@ static bool make_hole(struct lade_receiver *receiver, struct delta *delta, const
 int lade_delta_take_hole(struct lade_receiver *receiver, struct delta *delta, const struct news *news,
 			 struct workspace *space)
 {
-	bool made = lade_delta_prepare(receiver, delta, news, space) && make_hole(receiver, delta, news, space);
+	bool made;
 
-	lade_indexed_note(receiver, delta, news);
+	if (lade_delta_appends(receiver, delta, news->event.off, news->event.len)) {
+		made = lade_delta_append_hole(receiver, delta, news);
+	} else {
+		made = lade_delta_prepare(receiver, delta, news, space) && make_hole(receiver, delta, news, space);
+		lade_indexed_note(receiver, delta, news);
+	}
 	/* It has no digest to differ from, so a length of 0 is judged: nothing is to be asked for again. */
 	return lade_delta_judge(receiver, delta, news->event.off, 0, made);
 }

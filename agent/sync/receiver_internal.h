@@ -53,6 +53,8 @@ struct incoming {
 	bool left;                        /* an earlier session seems to have left part of it */
 	bool overwrite;                   /* --inplace: temporary is the file itself; kept is not used */
 	bool begun;                       /* that was opened for writing */
+	bool appends;                     /* it only grows (--append, --append-verify); overwrite and delta are set as well */
+	uint64_t grown_to;                /* so much of it is as it should be */
 	unsigned cut_class;               /* it is described, cut so; 0: it is not */
 	struct delta *delta;              /* it is described, and made from what is there; else NULL */
 	char name[];
