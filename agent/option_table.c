@@ -118,6 +118,8 @@ static const struct lade_option_row rows[] = {
 	BITS("sparse", 'S', LADE_OPTION_SPARSE, BYTES, "make holes of zeros that are written; the source's holes always stay"),
 	BITS("preallocate", 0, LADE_OPTION_PREALLOCATE, BYTES, "give files all their blocks before their content"),
 	BITS("fsync", 0, LADE_OPTION_FSYNC, BYTES, "each file is on disk before it has its name"),
+	VALUE("checksum-choice", "cc", 0, CHECKSUM_CHOICE, "NAME[,NAME]", BYTES,
+	      "xxh128 (the rule), sha256 or blake2b, for what is sent, and for -c"),
 	BITS("verify", 0, LADE_OPTION_VERIFY, BYTES, "digest copies on one host too"),
 	BITS("fail-changed", 0, LADE_OPTION_FAIL_CHANGED, BYTES,
 	     "exit status 24 if a file kept changing"),

@@ -12,6 +12,7 @@
 #include "agent/sync/sync.h"
 #include "agent/tree/metadata.h"
 #include "chunker/codec.h"
+#include "chunker/digest.h"
 #include "protocol/entry.h"
 
 #define APPENDS (LADE_OPTION_APPEND | LADE_OPTION_APPEND_VERIFY)
@@ -133,6 +134,63 @@ static int apply_compress_level(struct lade_options *options, const struct lade_
 	return 0;
 }
 
+/* A name that --checksum-choice knows; refused: one of rsync's that it has not, and what to use. */
+struct checksum_name {
+	const char *name, *refused;
+	enum lade_digest_kind kind;
+};
+
+/* The row of a name of len bytes, or NULL. */
+static const struct checksum_name *find_checksum(const char *name, size_t len)
+{
+	static const struct checksum_name names[] = {
+		{ "auto", NULL, LADE_DIGEST_XXH3 },
+		{ "xxh128", NULL, LADE_DIGEST_XXH3 },
+		{ "xxh3", NULL, LADE_DIGEST_XXH3 },
+		{ "sha256", NULL, LADE_DIGEST_SHA256 },
+		{ "blake2b", NULL, LADE_DIGEST_BLAKE2B },
+		{ "xxh64", "use xxh128", LADE_DIGEST_XXH3 },
+		{ "xxhash", "use xxh128", LADE_DIGEST_XXH3 },
+		{ "md5", "use sha256 or blake2b", LADE_DIGEST_XXH3 },
+		{ "md4", "use sha256 or blake2b", LADE_DIGEST_XXH3 },
+		{ "sha1", "use sha256 or blake2b", LADE_DIGEST_XXH3 },
+		{ "none", "what arrives is always checked", LADE_DIGEST_XXH3 },
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strlen(names[i].name) == len && memcmp(name, names[i].name, len) == 0)
+			return &names[i];
+	return NULL;
+}
+
+static int apply_checksum(const struct lade_option_use *use, const char *name, size_t len, uint64_t *kind_out,
+			  struct lade_complaint *complaint)
+{
+	const struct checksum_name *found = find_checksum(name, len);
+
+	if (!found)
+		return lade_complain(complaint, LADE_EXIT_USAGE, "option '%s': '%s' is none of auto, xxh128, xxh3, sha256, blake2b; " HINT,
+				     use->spelled, use->value);
+	if (found->refused)
+		return lade_complain(complaint, LADE_EXIT_USAGE, "option '%s': '%s' is not available: %s; " HINT, use->spelled,
+				     found->name, found->refused);
+	*kind_out = found->kind;
+	return 0;
+}
+
+/* The first name is for what is sent, the second one, or the only one, for -c. */
+static int apply_checksum_choice(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
+{
+	const char *comma = strchr(use->value, ',');
+	size_t len = comma ? (size_t)(comma - use->value) : strlen(use->value);
+	int error = apply_checksum(use, use->value, len, &options->settings.checksum, complaint);
+
+	options->settings.file_checksum = options->settings.checksum;
+	if (error || !comma)
+		return error;
+	return apply_checksum(use, comma + 1, strlen(comma + 1), &options->settings.file_checksum, complaint);
+}
+
 /* As in rsync: any negative number asks for nanoseconds. */
 static int apply_modify_window(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
 {
@@ -192,6 +250,8 @@ static int apply_option(struct lade_options *options, const struct lade_option_u
 		return apply_rule(options, use, complaint);
 	case LADE_SYNC_PATH:
 		return apply_path(options, use, complaint);
+	case LADE_SYNC_CHECKSUM_CHOICE:
+		return apply_checksum_choice(options, use, complaint);
 	case LADE_SYNC_MODIFY_WINDOW:
 		return apply_modify_window(options, use, complaint);
 	case LADE_SYNC_COMPARE_DEST:

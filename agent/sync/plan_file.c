@@ -21,7 +21,7 @@ static bool same_digest(struct planner *planner, const struct place *place)
 
 	if (fd < 0)
 		return false;
-	same = lade_file_digest(fd, place->entry->size, &planner->session->key, digest, NULL) == 0 &&
+	same = lade_file_digest(fd, place->entry->size, &planner->session->files, digest, NULL) == 0 &&
 		lade_digest_equal(digest, place->entry->digest.data);
 	close(fd);
 	return same;

@@ -24,16 +24,14 @@ static int make_path(const struct lade_receiver *receiver, const char *path, str
 
 	if (!copy)
 		return lade_fault_set(fault, LADE_E_MEMORY, "create destination", path);
-	for (char *end = copy; *end && !error; ) {
-		char *slash = strchr(end + 1, '/');
-
+	for (char *slash = copy; slash && !error; ) {
+		slash = strchr(slash + 1, '/');
 		if (slash)
 			*slash = '\0';
 		if (mkdir(copy, directory_mode(receiver)) && errno != EEXIST)
 			error = lade_fault_set(fault, LADE_E_SYSTEM, "create destination", copy);
 		if (slash)
 			*slash = '/';
-		end = slash ? slash : "";
 	}
 	free(copy);
 	return error;

@@ -169,7 +169,7 @@ static bool add_digest(struct lade_sender *sender, const struct lade_walk_item *
 		failed_at(sender, "open", item->path);
 		return false;
 	}
-	error = lade_file_digest(fd, entry->size, &sender->session.key, parts->digest, &fault);
+	error = lade_file_digest(fd, entry->size, &sender->session.files, parts->digest, &fault);
 	close(fd);
 	if (error == LADE_E_SHRUNK)
 		return true; /* it will be looked at again when it is wanted */

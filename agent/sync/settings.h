@@ -22,6 +22,8 @@ struct lade_settings {
 	enum lade_path path;        /* --path= of this side */
 	uint64_t compression;       /* enum lade_compression; these two are the sender's */
 	uint64_t level;             /* of LADE_COMPRESSION_ZSTD */
+	uint64_t checksum;          /* enum lade_digest_kind, of what travels */
+	uint64_t file_checksum;     /* the same, of whole files (-c) */
 	uint64_t modify_window;     /* --modify-window, as in struct lade_keep; the receiver's */
 	struct lade_filter *filter; /* never NULL; owned by whoever made the settings */
 	enum lade_alternative alternative; /* the receiver acts on these; NONE: there are no directories */
