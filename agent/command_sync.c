@@ -21,6 +21,7 @@
 #include "agent/token.h"
 #include "protocol/entry.h"
 #include "transport/connection.h"
+#include "transport/dial.h"
 
 /*
  * Statuses of a remote shell: of its own failure, and of a far shell that did not find the
@@ -65,6 +66,16 @@ static void urge(pid_t child)
 	(void)kill(child, SIGTERM);
 }
 
+/* --bwlimit; the bucket lasts as long as the process. */
+static int limit_rate(struct run *run)
+{
+	struct lade_fault fault;
+
+	if (lade_sync_limit(&run->connection, &run->options.settings, &fault))
+		return lade_complain_fault(&run->complaint, LADE_EXIT_MEMORY, &fault);
+	return 0;
+}
+
 static int connect_local(struct run *run)
 {
 	struct lade_connection far_end;
@@ -72,6 +83,12 @@ static int connect_local(struct run *run)
 
 	if (lade_connection_pair(&run->connection, &far_end, &fault))
 		return lade_complain_fault(&run->complaint, LADE_EXIT_IPC, &fault);
+	if (limit_rate(run)) {
+		lade_connection_close(&far_end);
+		lade_connection_close(&run->connection);
+		return LADE_E_MEMORY;
+	}
+	far_end.throttle = run->connection.throttle;
 	run->child = fork();
 	if (run->child < 0) {
 		lade_fault_set(&fault, LADE_E_SYSTEM, "fork", NULL);
@@ -108,6 +125,11 @@ static int connect_shell(struct run *run)
 static int connect_tcp(struct run *run)
 {
 	const struct lade_options *options = &run->options;
+	const struct lade_dial dial = {
+		.host = options->remote.host,
+		.port = options->remote.port,
+		.timeout_ms = (int)options->contimeout * 1000,
+	};
 	struct lade_fault fault;
 	int error;
 
@@ -117,10 +139,11 @@ static int connect_tcp(struct run *run)
 			&run->complaint, error == LADE_E_REFUSED ? LADE_EXIT_AUTH : LADE_EXIT_FILE,
 			&fault);
 	run->has_token = true;
-	if (lade_connection_dial(&run->connection, options->remote.host, options->remote.port,
-				 &fault))
-		return lade_complain_fault(&run->complaint, LADE_EXIT_SOCKET, &fault);
-	return 0;
+	error = lade_connection_dial(&run->connection, &dial, &fault);
+	if (error == LADE_E_TIMEOUT)
+		return lade_complain(&run->complaint, LADE_EXIT_CONTIMEOUT, "connect to \"%s\": nobody answered in the time of --contimeout",
+				     fault.subject);
+	return error ? lade_complain_fault(&run->complaint, LADE_EXIT_SOCKET, &fault) : 0;
 }
 
 static int reach(struct run *run)
@@ -139,7 +162,7 @@ static int reach(struct run *run)
 		break;
 	}
 	run->connected = !error;
-	return error;
+	return error ? error : limit_rate(run);
 }
 
 static int make_screen(struct run *run)

@@ -31,6 +31,8 @@ struct row {
 static const struct row rows[] = {
 	NUMBER(COMPRESSION, SENDER, compression, LADE_COMPRESSION_COUNT - 1),
 	NUMBER(LEVEL, SENDER, level, LADE_CODEC_LEVEL_MAX),
+	NUMBER(BWLIMIT, BOTH, bwlimit, INT64_MAX),
+	NUMBER(TIMEOUT, BOTH, timeout, LADE_TIMEOUT_MAX),
 };
 
 static const void *field_of(const struct lade_settings *settings, const struct row *row)

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/sync/watch.h"
 #include "agent/tree/directory.h"
 #include "transport/frame.h"
 
@@ -139,7 +140,38 @@ static void fail_with(struct lade_session *session, int code, const char *operat
 	lade_session_fail(session, &fault);
 }
 
-/* Wait for the end or a failure: progress and signals. */
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* --timeout: fail for a silent peer, and do not be one. */
+static void watch_peer(struct lade_session *session, struct lade_watch *watch)
+{
+	struct lade_connection *connection = session->connection;
+	uint64_t moved = lade_movers_consumed(session->movers);
+	const struct lade_watch_facts facts = {
+		.heard = atomic_load(&connection->received) + moved,
+		.said = atomic_load(&connection->sent) + moved,
+		.waiting = lade_connection_waiting(connection),
+	};
+
+	switch (lade_watch_look(watch, &facts, now_ms())) {
+	case LADE_WATCH_SPEAK:
+		lade_session_keep_alive(session);
+		break;
+	case LADE_WATCH_OVER:
+		fail_with(session, LADE_E_TIMEOUT, "wait for", connection->peer);
+		break;
+	case LADE_WATCH_FINE:
+		break;
+	}
+}
+
+/* Wait for the end or a failure: progress, signals, and limits of time. */
 static void wait_for_end(struct lade_session *session)
 {
 	struct pollfd wait_for[] = {
@@ -147,9 +179,11 @@ static void wait_for_end(struct lade_session *session)
 		{ .fd = signal_pipe[0], .events = POLLIN },
 	};
 	bool over = false, lost = false;
+	struct lade_watch watch;
 	uint64_t count;
 	int ticks = 0;
 
+	lade_watch_init(&watch, session->settings->timeout, now_ms());
 	while (!over) {
 		if (poll(wait_for, 2, PROGRESS_PERIOD_MS) == 0) {
 			show_progress(session, false);
@@ -158,6 +192,7 @@ static void wait_for_end(struct lade_session *session)
 		(void)!read(session->wake_fd, &count, sizeof(count));
 		if (signal_seen)
 			fail_with(session, LADE_E_CANCELLED, "sync", NULL);
+		watch_peer(session, &watch);
 		if (ticks * PROGRESS_PERIOD_MS >= GRACE_MS)
 			fail_with(session, LADE_E_CLOSED, "send to", session->connection->peer);
 		lade_session_lock(session);
