@@ -32,6 +32,7 @@
 
 /* How long a process may take to end after a session that failed, before it is told to. */
 #define GRACE_MS 5000
+#define GRACE_SHORT_MS 1000
 #define GRACE_STEP_MS 10
 
 /* One run of the command. */
@@ -47,23 +48,33 @@ struct run {
 	struct lade_complaint complaint;
 };
 
-/*
- * After a failed session: let child end by itself, else tell it to. Does not reap it.
- * Without this a shell that waits for a dead network would keep us.
- */
-static void urge(pid_t child)
+/* Wait at most that long for child to end, without reaping it. False if it goes on. */
+static bool ends_within(pid_t child, int patience_ms)
 {
 	const struct timespec step = { 0, GRACE_STEP_MS * 1000000L };
 
-	for (int waited_ms = 0; waited_ms < GRACE_MS; waited_ms += GRACE_STEP_MS) {
+	for (int waited_ms = 0; waited_ms <= patience_ms; waited_ms += GRACE_STEP_MS) {
 		siginfo_t info = { 0 };
 
 		if (waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT | WNOHANG) ||
 		    info.si_pid == child)
-			return;
+			return true;
 		(void)nanosleep(&step, NULL);
 	}
+	return false;
+}
+
+/*
+ * After a session that failed with status: let child end by itself, else make it. Without this a shell that waits for
+ * a dead network would keep us, as would a process that was stopped. Who was silent for too long has had its time.
+ */
+static void urge(pid_t child, int status)
+{
+	if (ends_within(child, status == LADE_EXIT_TIMEOUT ? GRACE_SHORT_MS : GRACE_MS))
+		return;
 	(void)kill(child, SIGTERM);
+	if (!ends_within(child, GRACE_SHORT_MS))
+		(void)kill(child, SIGKILL);
 }
 
 /* --bwlimit; the bucket lasts as long as the process. */
@@ -195,11 +206,11 @@ static int end_local(struct run *run, int status)
 	int how = 0;
 
 	if (status != LADE_EXIT_OK)
-		urge(run->child);
+		urge(run->child, status);
 	while (waitpid(run->child, &how, 0) < 0 && errno == EINTR)
 		;
 	run->child = -1;
-	if (WIFSIGNALED(how) && status != LADE_EXIT_SIGNAL) {
+	if (WIFSIGNALED(how) && status != LADE_EXIT_SIGNAL && status != LADE_EXIT_TIMEOUT) {
 		snprintf(text, sizeof(text),
 			 "the other process of this transfer was killed by signal %d (%s)",
 			 WTERMSIG(how), strsignal(WTERMSIG(how)));
@@ -228,7 +239,7 @@ static int end_shell(struct run *run, int status)
 	int shell_status;
 
 	if (status != LADE_EXIT_OK)
-		urge(run->connection.child);
+		urge(run->connection.child, status);
 	shell_status = lade_connection_reap(&run->connection);
 	if (unopened && shell_status == SHELL_NOT_FOUND) {
 		snprintf(
@@ -283,10 +294,10 @@ static void end(struct run *run)
 	if (run->connected) {
 		lade_connection_close(&run->connection);
 		if (run->child > 0) {
-			urge(run->child);
+			urge(run->child, LADE_EXIT_IPC);
 			(void)waitpid(run->child, NULL, 0);
 		} else if (run->connection.child > 0) {
-			urge(run->connection.child);
+			urge(run->connection.child, LADE_EXIT_IPC);
 			(void)lade_connection_reap(&run->connection);
 		}
 	}

@@ -223,14 +223,14 @@ static void *run_thread(void *argument)
 	return NULL;
 }
 
-/* Wait at most GRACE_MS for the threads of a kind. */
+/* Wait a while for the threads of a kind. A peer that was silent for too long has had its time. */
 static void wait_returned(struct lade_session *session, const unsigned *running)
 {
 	struct timespec until;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += GRACE_MS / 1000;
 	lade_session_lock(session);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += session->fault.code == LADE_E_TIMEOUT ? 1 : GRACE_MS / 1000;
 	while (*running && pthread_cond_timedwait(&session->returned, &session->lock, &until) == 0)
 		;
 	lade_session_unlock(session);
@@ -261,8 +261,22 @@ static bool part(struct lade_session *session)
 	lade_connection_end_writing(session->connection);
 	wait_returned(session, &session->reading);
 	lade_connection_cancel(session->connection);
-	/* Our own standard input and output cannot be cut off: who waits there is left behind, the process ends soon. */
-	return connection->kind != LADE_CONNECTION_PIPES || connection->child > 0 || both_returned(session);
+	if (connection->kind != LADE_CONNECTION_PIPES)
+		return true;
+	/*
+	 * Pipes cannot be cut off: who waits there is woken when the child dies, which it does not as long as it is stopped, nor if it
+	 * left its end to others. Then, and at our own standard input and output, he is left behind: the process ends soon.
+	 */
+	if (connection->child > 0) {
+		wait_returned(session, &session->writing);
+		wait_returned(session, &session->reading);
+	}
+	if (!both_returned(session) && connection->child > 0) {
+		(void)kill(connection->child, SIGKILL);
+		wait_returned(session, &session->writing);
+		wait_returned(session, &session->reading);
+	}
+	return both_returned(session);
 }
 
 static void tell_fault(struct lade_session *session)
