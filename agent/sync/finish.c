@@ -34,7 +34,7 @@ int lade_receiver_add_leader(struct lade_receiver *receiver, uint64_t index, cha
 	leaders = lade_grown(receiver->leaders, receiver->leader_count, &receiver->leader_capacity, sizeof(*leaders));
 	if (leaders) {
 		receiver->leaders = leaders;
-		leaders[receiver->leader_count++] = (struct leader){ index, path, false };
+		leaders[receiver->leader_count++] = (struct leader){ .index = index, .path = path };
 	}
 	lade_session_unlock(&receiver->session);
 	if (leaders)
@@ -43,7 +43,7 @@ int lade_receiver_add_leader(struct lade_receiver *receiver, uint64_t index, cha
 	return LADE_E_MEMORY;
 }
 
-static struct leader *find_leader(struct lade_receiver *receiver, uint64_t index)
+struct leader *lade_receiver_find_leader(struct lade_receiver *receiver, uint64_t index)
 {
 	size_t low = 0, high = receiver->leader_count;
 
@@ -63,7 +63,7 @@ void lade_receiver_leader_failed(struct lade_receiver *receiver, uint64_t index)
 	struct leader *leader;
 
 	lade_session_lock(&receiver->session);
-	leader = find_leader(receiver, index);
+	leader = lade_receiver_find_leader(receiver, index);
 	if (leader)
 		leader->failed = true;
 	lade_session_unlock(&receiver->session);
@@ -90,7 +90,7 @@ int lade_receiver_add_link(struct lade_receiver *receiver, uint64_t index, mode_
 {
 	const struct link_record record = { index, mode };
 
-	if (!find_leader(receiver, index))
+	if (!lade_receiver_find_leader(receiver, index))
 		return lade_fault_set(fault, LADE_E_PROTOCOL, "link (its leader is unknown)", path);
 	return add_record(receiver->links, &record, sizeof(record), path, fault);
 }
@@ -182,7 +182,7 @@ static void link_followers(struct lade_receiver *receiver)
 		int error;
 
 		memcpy(&record, bytes.data, sizeof(record));
-		leader = find_leader(receiver, record.leader);
+		leader = lade_receiver_find_leader(receiver, record.leader);
 		if (leader->failed) {
 			lade_session_tell(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, "link", path,
 					  "the file that it is another name of did not arrive");
@@ -272,6 +272,19 @@ static void delete_temporary(struct lade_directory *directory, const char *name)
 	lade_directory_unpin(directory);
 }
 
+/* A symlink may have been found to lead into it since that was planned (-K). */
+static bool is_kept(struct lade_receiver *receiver, struct lade_directory *directory, const char *name)
+{
+	bool kept;
+	int fd;
+
+	if (!receiver->kept_count || lade_directory_pin(directory, &fd, NULL))
+		return false;
+	kept = lade_receiver_keeps(receiver, fd, name);
+	lade_directory_unpin(directory);
+	return kept;
+}
+
 static void delete_one(struct lade_receiver *receiver, const char *path)
 {
 	char *copy = strdup(path), *name;
@@ -280,7 +293,7 @@ static void delete_one(struct lade_receiver *receiver, const char *path)
 
 	if (directory && lade_temporary_is(name))
 		delete_temporary(directory, name);
-	else if (directory)
+	else if (directory && !is_kept(receiver, directory, name))
 		(void)remove_tree(receiver, directory, name, &fault);
 	lade_directory_unref(directory);
 	free(copy);
@@ -418,11 +431,21 @@ static void set_directories(struct lade_receiver *receiver)
 		lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &fault);
 }
 
+static void follow_links(struct lade_receiver *receiver)
+{
+	if (receiver->keep.options & LADE_OPTION_KEEP_DIRLINKS)
+		lade_directories_follow(receiver->tree, true);
+}
+
 void lade_receiver_finish(struct lade_receiver *receiver)
 {
 	link_followers(receiver);
-	if (receiver->tree)
+	if (receiver->tree) {
+		/* Nothing was planned behind a symlink: one that is in the way now has come since. */
+		lade_directories_follow(receiver->tree, false);
 		delete_planned(receiver);
+		follow_links(receiver);
+	}
 	if (receiver->tree && !(receiver->keep.options & LADE_OPTION_DRY_RUN))
 		set_directories(receiver);
 }

@@ -235,7 +235,8 @@ int lade_plan_enter(struct planner *planner, struct lade_directory *directory, s
 	level = &planner->levels[planner->depth];
 	*level = (struct level){ .directory = directory, .target = target, .fd = -1, .path_len = strlen(planner->path) };
 	error = lade_plan_enter_alternatives(planner, fault);
-	if (!error && planner->deletes && directory && target->existed) {
+	level->linked = planner->enters_link || (planner->depth && level[-1].linked);
+	if (!error && planner->deletes && directory && target->existed && !level->linked) {
 		error = read_level(planner, level, fault);
 		return error == LADE_E_MEMORY ? error : 0;
 	}
@@ -247,6 +248,7 @@ static void level_fini(struct planner *planner, struct level *level)
 {
 	close_names(level);
 	lade_plan_leave_alternatives(planner, level);
+	free(level->symlinks);
 	level_unpin(level);
 	if (!level->directory && level->target != &planner->receiver->root) {
 		free((void *)level->target->metadata.xattrs.data);
@@ -432,9 +434,7 @@ static void say_end(struct planner *planner)
 	struct lade_session *session = planner->session;
 
 	lade_session_lock(session);
-	session->totals.exit = (uint32_t)session->exit;
-	lade_put_end(lade_session_queue(session), &session->totals);
-	lade_session_queued(session, true);
+	lade_session_queue_end(session);
 	lade_session_unlock(session);
 }
 

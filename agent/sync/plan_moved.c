@@ -28,14 +28,24 @@
 bool lade_plan_may_be_moved(const struct planner *planner, const struct incoming *file)
 {
 	return planner->deletes && !file->existed && !file->delta && file->size >= MOVED_LEAST &&
-		planner->moved.deferred_count < LADE_DEFERRED_MAX && file->metadata.xattrs.len <= ATTRIBUTES_MAX &&
+		planner->deferred_count < LADE_DEFERRED_MAX && file->metadata.xattrs.len <= ATTRIBUTES_MAX &&
 		!(planner->receiver->keep.options & LADE_OPTION_WHOLE_FILE);
+}
+
+void lade_plan_say_defer(struct planner *planner, uint64_t index)
+{
+	struct lade_session *session = planner->session;
+
+	planner->deferred_count++;
+	lade_session_lock(session);
+	lade_session_recv_defer(planner->receiver->machine, index, lade_session_queue(session));
+	lade_session_queued(session, false);
+	lade_session_unlock(session);
 }
 
 int lade_plan_defer(struct planner *planner, uint64_t index, struct incoming *file, struct lade_fault *fault)
 {
 	struct moved *moved = &planner->moved;
-	struct lade_session *session = planner->session;
 	struct deferred_file *files = lade_grown(moved->deferred, moved->deferred_count, &moved->deferred_capacity,
 						 sizeof(*files));
 
@@ -45,10 +55,7 @@ int lade_plan_defer(struct planner *planner, uint64_t index, struct incoming *fi
 	}
 	moved->deferred = files;
 	files[moved->deferred_count++] = (struct deferred_file){ index, file, NULL, 0 };
-	lade_session_lock(session);
-	lade_session_recv_defer(planner->receiver->machine, index, lade_session_queue(session));
-	lade_session_queued(session, false);
-	lade_session_unlock(session);
+	lade_plan_say_defer(planner, index);
 	return 0;
 }
 
