@@ -409,6 +409,33 @@ static void test_above(void **state)
 	strcpy(base, kept);
 }
 
+/* A file that a file names is looked for below that, and nowhere else. */
+static void test_leaving(void **state)
+{
+	struct lade_filter *filter = filter_of(": .f");
+	struct lade_filter_scope *scope;
+	char path[2 * PATH_MAX];
+	int fd;
+
+	(void)state;
+	write_text(".f", "");
+	write_text("d/.f", ": .g");
+	write_text("other/.g", "- q");
+	assert_int_equal(lade_filter_scope_new(filter, &sender, &scope), 0);
+	assert_int_equal(enter_all(scope, "d/gx", NULL), 0);
+	assert_true(lade_filter_scope_excludes(scope, "d/gx", false, NULL));
+	lade_filter_scope_leave(scope);
+	assert_false(lade_filter_scope_excludes(scope, "gx", false, NULL));
+	snprintf(path, sizeof(path), "%s/other", base);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(lade_filter_scope_enter(scope, fd, "other", NULL), 0);
+	assert_false(lade_filter_scope_excludes(scope, "other/q", false, NULL));
+	close(fd);
+	lade_filter_scope_free(scope);
+	lade_filter_free(filter);
+	write_text("d/.f", "");
+}
+
 /* A file that is wrong makes entering fail, says its name and line and nothing else, and leaves the scope usable. */
 static void check_wrong(const char *filter_rules, const char *text, size_t len, int code, const char *subject)
 {
@@ -562,6 +589,7 @@ int main(void)
 		cmocka_unit_test(test_decisions),
 		cmocka_unit_test(test_absolute),
 		cmocka_unit_test(test_above),
+		cmocka_unit_test(test_leaving),
 		cmocka_unit_test(test_wrong_files),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_no_files),
