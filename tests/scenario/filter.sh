@@ -104,6 +104,11 @@ for way in $ways; do
 	goes "$way: they protect nothing for the sender" 0 "$way" --delete -f':s .rf' --exclude=.rf
 	holds "$way: what they name goes" "$T/dst" .rf d/b
 
+	tree "$T/src" a '.rf=- n\n'
+	tree "$T/dst" n m gone/n gone/m
+	goes "$way: --delete with a file of rules that comes" 0 "$way" --delete -f': .rf'
+	holds "$way: it protects as well" "$T/dst" a .rf n gone/n
+
 	# A tree whose rules are wrong: nothing of the directory is sent, nothing in it is deleted, the rest goes on.
 	tree "$T/src" a 'd/.rf=- ok\nsecret text' d/b e/c
 	tree "$T/dst" d/old e/old
