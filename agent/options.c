@@ -324,6 +324,10 @@ static int check(struct lade_options *options, struct lade_complaint *complaint)
 		options->human = 3;
 	if ((options->settings.options & LADE_OPTION_INDEX) && options->whole_file > 0)
 		return lade_complain(complaint, LADE_EXIT_USAGE, "--index does nothing for whole files (-W); " HINT);
+	if (options->atimes)
+		options->settings.options |= LADE_OPTION_ATIMES;
+	if (options->atimes > 1)
+		options->settings.options |= LADE_OPTION_OPEN_NOATIME;
 	if (options->fuzzy)
 		options->settings.options |= LADE_OPTION_FUZZY;
 	options->settings.fuzzy_alternatives = options->fuzzy > 1;

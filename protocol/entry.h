@@ -45,7 +45,13 @@
 #define LADE_OPTION_INPLACE LADE_OPTION(21) /* files that are there are written over */
 #define LADE_OPTION_SPARSE LADE_OPTION(22) /* zeros become holes */
 #define LADE_OPTION_INDEX LADE_OPTION(23) /* the receiver knows the chunks of all files that it has */
-#define LADE_OPTIONS_KNOWN (LADE_OPTION(24) - 1)
+#define LADE_OPTION_EXECUTABILITY LADE_OPTION(48) /* without -p: whether a file may be executed is kept */
+#define LADE_OPTION_OMIT_DIR_TIMES LADE_OPTION(49)
+#define LADE_OPTION_OMIT_LINK_TIMES LADE_OPTION(50)
+#define LADE_OPTION_ATIMES LADE_OPTION(51)
+#define LADE_OPTION_OPEN_NOATIME LADE_OPTION(52) /* reading leaves no trace in access times */
+#define LADE_OPTIONS_META (LADE_OPTION(53) - LADE_OPTION(48))
+#define LADE_OPTIONS_KNOWN ((LADE_OPTION(24) - 1) | LADE_OPTIONS_META)
 
 /* What becomes of a file that is in an alternative directory already: the values of OPEN's alternative (see [open]). */
 enum lade_alternative {
@@ -72,6 +78,7 @@ enum lade_item {
 	LADE_ITEM_GROUP = 1u << 11,
 	LADE_ITEM_ACL = 1u << 12,
 	LADE_ITEM_XATTR = 1u << 13,
+	LADE_ITEM_ATIME = 1u << 14,
 };
 
 /* Severities of a REPORT (see [report]). */

@@ -391,9 +391,10 @@ static int set_directory(struct lade_receiver *receiver, struct lade_slice bytes
 
 	memcpy(&record, bytes.data, sizeof(record));
 	*path_out = (const char *)bytes.data + sizeof(record);
-	wanted = (struct lade_metadata){ record.mode, record.uid, record.gid, record.mtime, { NULL, 0 } };
-	wanted.xattrs = lade_slice(*path_out + record.path_len + 1,
-				   bytes.len - sizeof(record) - record.path_len - 1);
+	wanted = (struct lade_metadata){
+		.mode = record.mode, .uid = record.uid, .gid = record.gid, .mtime = record.mtime,
+		.xattrs = lade_slice(*path_out + record.path_len + 1, bytes.len - sizeof(record) - record.path_len - 1),
+	};
 	error = lade_directories_resolve(receiver->tree, *path_out, record.path_len, &place.fd, fault);
 	if (error)
 		return error;

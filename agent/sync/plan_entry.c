@@ -61,6 +61,14 @@ uint32_t lade_plan_metadata_changes(struct planner *planner, const struct place 
 	return changes | (xattrs ? LADE_ITEM_XATTR : 0) | (acls ? LADE_ITEM_ACL : 0);
 }
 
+uint32_t lade_plan_time_now(const struct planner *planner, const struct place *place)
+{
+	const struct lade_keep *keep = &planner->receiver->keep;
+
+	return lade_metadata_keeps_mtime(keep, place->wanted.mode) ? 0 :
+		keep->options & LADE_OPTION_TIMES ? LADE_ITEM_TIME : LADE_ITEM_TIME_NOW;
+}
+
 void lade_plan_mend(struct planner *planner, struct place *place, uint32_t changes)
 {
 	const struct lade_metadata_place at = { -1, place->level->fd, place->name };
@@ -165,7 +173,8 @@ static void special(struct planner *planner, struct place *place)
 	if (!place->exists && lade_plan_special_aside(planner, place, &changes))
 		return;
 	if (same_type)
-		changes = LADE_ITEM_LOCAL | LADE_ITEM_CHECKSUM | lade_plan_metadata_changes(planner, place);
+		changes = LADE_ITEM_LOCAL | LADE_ITEM_CHECKSUM | lade_plan_metadata_changes(planner, place) |
+			lade_plan_time_now(planner, place);
 	if (!planner->dry_run) {
 		lade_plan_change(place->level);
 		errno = 0;

@@ -11,13 +11,14 @@
 
 #include "agent/sync/cut_stream.h"
 #include "agent/sync/file_digest.h"
+#include "agent/tree/read_open.h"
 
 /* -c: the digest decides, whatever the times say. */
 static bool same_digest(struct planner *planner, const struct place *place)
 {
 	uint8_t digest[LADE_DIGEST_LEN];
 	bool same;
-	int fd = openat(place->fd, place->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int fd = lade_read_open(place->fd, place->name, planner->receiver->keep.options & LADE_OPTION_OPEN_NOATIME);
 
 	if (fd < 0)
 		return false;
@@ -48,9 +49,7 @@ static uint32_t file_changes(struct planner *planner, const struct place *place)
 		changes |= LADE_ITEM_SIZE;
 	if (keep->options & LADE_OPTION_CHECKSUM)
 		changes |= LADE_ITEM_CHECKSUM;
-	if (!(keep->options & LADE_OPTION_TIMES))
-		changes |= LADE_ITEM_TIME_NOW;
-	return changes;
+	return changes | lade_plan_time_now(planner, place);
 }
 
 bool lade_plan_basis_pays(const struct planner *planner, uint64_t size, uint64_t old_size)

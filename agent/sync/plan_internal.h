@@ -110,6 +110,9 @@ void lade_plan_item(struct planner *planner, const struct place *place, uint32_t
 /* How mode, owner, group, time, ACL and extended attributes of what exists differ (enum lade_item). */
 uint32_t lade_plan_metadata_changes(struct planner *planner, const struct place *place);
 
+/* How the time of what is made anew in place of another is told, if it is not kept: LADE_ITEM_TIME_NOW, or, as rsync has it, _TIME with -J. */
+uint32_t lade_plan_time_now(const struct planner *planner, const struct place *place);
+
 /* Mend the metadata of what exists, in place, where changes says so. */
 void lade_plan_mend(struct planner *planner, struct place *place, uint32_t changes);
 

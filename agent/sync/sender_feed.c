@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/tree/read_open.h"
 #include "transport/frame.h"
 
 /* How runs may leave, for --path=auto. */
@@ -46,8 +47,7 @@ int lade_feed_open_source(const struct source *source, struct stat *st)
 		errno = fault.sys_errno ? fault.sys_errno : ENOENT;
 		return -1;
 	}
-	/* O_NONBLOCK: the name may be a FIFO by now. */
-	fd = openat(directory_fd, source->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	fd = lade_read_open(directory_fd, source->name, source->noatime);
 	/* A symlink or a socket by now: what was announced is no longer there. */
 	saved = errno == ELOOP || errno == ENXIO ? ENOENT : errno;
 	lade_directory_unpin(source->directory);

@@ -14,6 +14,7 @@
 
 #include "agent/sync/file_digest.h"
 #include "agent/tree/attributes.h"
+#include "agent/tree/read_open.h"
 
 /* Try to say something; where the credit does not suffice, send what is queued and wait for more. Lock held. */
 #define SAY(sender, call) \
@@ -124,10 +125,9 @@ static bool add_target(struct lade_sender *sender, const struct lade_walk_item *
 	return true;
 }
 
-/* Open a file or directory of the walk for its attributes or digest: never through a symlink, never waiting for a FIFO's writer. */
-static int open_item(const struct lade_walk_item *item)
+static bool wants_noatime(const struct lade_sender *sender)
 {
-	return openat(item->parent_fd, item->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	return sender->session.settings->options & LADE_OPTION_OPEN_NOATIME;
 }
 
 static bool add_xattrs(struct lade_sender *sender, const struct lade_walk_item *item, struct lade_msg_entry *entry)
@@ -163,7 +163,7 @@ static bool add_digest(struct lade_sender *sender, const struct lade_walk_item *
 
 	if (!S_ISREG(item->st.st_mode) || !(sender->session.settings->options & LADE_OPTION_CHECKSUM))
 		return true;
-	fd = open_item(item);
+	fd = lade_read_open(item->parent_fd, item->name, wants_noatime(sender));
 	if (fd < 0) {
 		failed_at(sender, "open", item->path);
 		return false;
@@ -193,7 +193,16 @@ static void add_link(struct lade_sender *sender, const struct stat *st, struct l
 		entry->link = LADE_LINK_FOLLOWS + leader;
 }
 
-static struct source *new_source(const struct lade_walk_item *item)
+/* That of a directory changes whenever it is read. */
+static void add_atime(const struct lade_sender *sender, const struct stat *st, struct lade_msg_entry *entry)
+{
+	if (!(sender->session.settings->options & LADE_OPTION_ATIMES) || S_ISDIR(st->st_mode))
+		return;
+	entry->atime_s = st->st_atim.tv_sec;
+	entry->atime_ns = (uint32_t)st->st_atim.tv_nsec;
+}
+
+static struct source *new_source(const struct lade_sender *sender, const struct lade_walk_item *item)
 {
 	struct source *source = calloc(1, sizeof(*source) + item->name_len + 1);
 
@@ -202,6 +211,7 @@ static struct source *new_source(const struct lade_walk_item *item)
 	source->directory = lade_directory_ref(item->parent);
 	source->device = item->st.st_dev;
 	source->inode = item->st.st_ino;
+	source->noatime = wants_noatime(sender);
 	lade_source_update(source, &item->st);
 	memcpy(source->name, item->name, item->name_len);
 	return source;
@@ -221,7 +231,7 @@ static int say(struct lade_sender *sender, const struct lade_walk_item *item, co
 	int error;
 
 	if (S_ISREG(item->st.st_mode) && entry->size && entry->link < LADE_LINK_FOLLOWS) {
-		source = new_source(item);
+		source = new_source(sender, item);
 		if (!source)
 			return out_of_memory(fault);
 	}
@@ -256,6 +266,7 @@ static int say_entry(struct lade_sender *sender, const struct lade_walk_item *it
 
 	if (left_out(sender, item))
 		return 0;
+	add_atime(sender, st, &entry);
 	if (S_ISREG(st->st_mode))
 		entry.size = (uint64_t)st->st_size;
 	if (S_ISBLK(st->st_mode) || S_ISCHR(st->st_mode)) {

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define PERMISSION_BITS 07777
+#define EXECUTE_BITS 0111
 
 /* A failure leaves none: then only the effective group may be given. */
 static void learn_groups(struct lade_keep *keep)
@@ -57,6 +58,8 @@ void lade_metadata_from_entry(struct lade_metadata *metadata_out, const struct l
 	}
 	metadata_out->mtime.tv_sec = (time_t)entry->mtime_s;
 	metadata_out->mtime.tv_nsec = (long)entry->mtime_ns;
+	metadata_out->atime.tv_sec = (time_t)entry->atime_s;
+	metadata_out->atime.tv_nsec = (long)entry->atime_ns;
 	metadata_out->xattrs = entry->xattrs;
 }
 
@@ -69,10 +72,20 @@ bool lade_time_equal(const struct timespec *destination, const struct timespec *
 	return have == want || have == 0 || have == want / 1000 * 1000 || have == want / 100 * 100;
 }
 
+/* -E: existing's bits; who may read it may execute it, or nobody may. */
+static mode_t executable_as(mode_t existing, mode_t wanted)
+{
+	if (!(wanted & EXECUTE_BITS))
+		return existing & ~(mode_t)EXECUTE_BITS;
+	return existing & EXECUTE_BITS ? existing : existing | (existing & 0444) >> 2;
+}
+
 mode_t lade_metadata_mode(const struct lade_keep *keep, const struct lade_metadata *wanted, const struct stat *existing)
 {
 	if (keep->options & LADE_OPTION_PERMS)
 		return wanted->mode & PERMISSION_BITS;
+	if (existing && (keep->options & LADE_OPTION_EXECUTABILITY) && S_ISREG(wanted->mode))
+		return executable_as(existing->st_mode & PERMISSION_BITS, wanted->mode);
 	if (existing)
 		return existing->st_mode & PERMISSION_BITS;
 	return wanted->mode & 0777 & ~keep->umask;
@@ -96,16 +109,46 @@ static bool keeps_group(const struct lade_keep *keep, gid_t gid)
 	return false;
 }
 
+/* -O and -J are about access times too. */
+static bool keeps_times(const struct lade_keep *keep, mode_t mode, uint64_t which)
+{
+	uint64_t omitted = S_ISDIR(mode) ? LADE_OPTION_OMIT_DIR_TIMES : S_ISLNK(mode) ? LADE_OPTION_OMIT_LINK_TIMES : 0;
+
+	return (keep->options & which) && !(keep->options & omitted);
+}
+
+bool lade_metadata_keeps_mtime(const struct lade_keep *keep, mode_t mode)
+{
+	return keeps_times(keep, mode, LADE_OPTION_TIMES);
+}
+
+/* Reading a directory or a symlink, as comparing them does, is an access: theirs are not worth telling. */
+static bool compares_atime(const struct lade_keep *keep, mode_t mode)
+{
+	return (keep->options & LADE_OPTION_ATIMES) && !S_ISDIR(mode) && !S_ISLNK(mode);
+}
+
+static bool permissions_differ(const struct lade_keep *keep, mode_t wanted, mode_t existing)
+{
+	/* Linux has no modes of symlinks. */
+	if (S_ISLNK(wanted))
+		return false;
+	if (keep->options & LADE_OPTION_PERMS)
+		return (wanted ^ existing) & PERMISSION_BITS;
+	return (keep->options & LADE_OPTION_EXECUTABILITY) && S_ISREG(wanted) &&
+		!(wanted & EXECUTE_BITS) != !(existing & EXECUTE_BITS);
+}
+
 uint32_t lade_metadata_compare(const struct lade_keep *keep, const struct lade_metadata *wanted,
 			       const struct stat *existing)
 {
 	uint32_t differs = 0;
 
-	if ((keep->options & LADE_OPTION_TIMES) && !lade_time_equal(&existing->st_mtim, &wanted->mtime))
+	if (lade_metadata_keeps_mtime(keep, wanted->mode) && !lade_time_equal(&existing->st_mtim, &wanted->mtime))
 		differs |= LADE_ITEM_TIME;
-	/* Linux has no modes of symlinks. */
-	if ((keep->options & LADE_OPTION_PERMS) && !S_ISLNK(wanted->mode) &&
-	    (existing->st_mode & PERMISSION_BITS) != (wanted->mode & PERMISSION_BITS))
+	if (compares_atime(keep, wanted->mode) && !lade_time_equal(&existing->st_atim, &wanted->atime))
+		differs |= LADE_ITEM_ATIME;
+	if (permissions_differ(keep, wanted->mode, existing->st_mode))
 		differs |= LADE_ITEM_PERMS;
 	if (existing->st_uid != wanted->uid && keeps_owner(keep))
 		differs |= LADE_ITEM_OWNER;
@@ -130,10 +173,18 @@ static int change_mode(const struct lade_metadata_place *place, mode_t mode)
 		fchmodat(place->directory_fd, place->name, mode, AT_SYMLINK_NOFOLLOW);
 }
 
-static int change_time(const struct lade_metadata_place *place, const struct timespec *mtime)
+/* Set the times that differ; an access time is set with the other one, since comparing may have changed it. */
+static int change_times(const struct lade_keep *keep, const struct lade_metadata *wanted, const struct lade_metadata_place *place,
+			uint32_t differs)
 {
-	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, *mtime };
+	bool accessed = keeps_times(keep, wanted->mode, LADE_OPTION_ATIMES) && !S_ISDIR(wanted->mode);
+	const struct timespec omitted = { .tv_nsec = UTIME_OMIT };
+	const struct timespec times[2] = {
+		accessed ? wanted->atime : omitted, differs & LADE_ITEM_TIME ? wanted->mtime : omitted,
+	};
 
+	if (!accessed && !(differs & LADE_ITEM_TIME))
+		return 0;
 	return place->fd >= 0 ? futimens(place->fd, times) :
 		utimensat(place->directory_fd, place->name, times, AT_SYMLINK_NOFOLLOW);
 }
@@ -170,7 +221,7 @@ int lade_metadata_apply(const struct lade_keep *keep, const struct lade_metadata
 	    ((now->st_mode & PERMISSION_BITS) != mode || acls || (owner && (mode & (S_ISUID | S_ISGID)))) &&
 	    change_mode(place, mode))
 		note(&result, "change mode of", fault);
-	if ((differs & LADE_ITEM_TIME) && change_time(place, &wanted->mtime))
+	if (change_times(keep, wanted, place, differs))
 		note(&result, "set times of", fault);
 	return result;
 }

@@ -32,6 +32,7 @@ struct lade_metadata {
 	gid_t gid;
 	struct timespec mtime;
 	struct lade_slice xattrs;
+	struct timespec atime; /* with -U; of a directory it means nothing */
 };
 
 /* Fill keep for this process. umask: what umask(2) was. The caller frees what it holds with lade_keep_fini(). */
@@ -48,10 +49,16 @@ void lade_metadata_from_entry(struct lade_metadata *metadata_out, const struct l
  */
 bool lade_time_equal(const struct timespec *destination, const struct timespec *wanted);
 
-/* Permission bits that a place gets: with -p those of the entry; else st's (existing), or the entry's under the umask. */
+/*
+ * Permission bits that a place gets: with -p those of the entry; else those of existing, with -E executable as the entry is; or the entry's
+ * under the umask.
+ */
 mode_t lade_metadata_mode(const struct lade_keep *keep, const struct lade_metadata *wanted, const struct stat *existing);
 
-/* How existing differs from what is wanted: LADE_ITEM_TIME, _PERMS, _OWNER, _GROUP as far as they are kept. */
+/* True if a thing of this mode gets the wanted modification time: -t, without -O for a directory, without -J for a symlink. */
+bool lade_metadata_keeps_mtime(const struct lade_keep *keep, mode_t mode);
+
+/* How existing differs from what is wanted: LADE_ITEM_TIME, _ATIME, _PERMS, _OWNER, _GROUP as far as they are kept. */
 uint32_t lade_metadata_compare(const struct lade_keep *keep, const struct lade_metadata *wanted,
 			       const struct stat *existing);
 

@@ -187,10 +187,16 @@ static void test_bits_are_fixed(void **state)
 	assert_int_equal(LADE_OPTION_INPLACE, 0x200000);
 	assert_int_equal(LADE_OPTION_SPARSE, 0x400000);
 	assert_int_equal(LADE_OPTION_INDEX, 0x800000);
-	assert_int_equal(LADE_OPTIONS_KNOWN, 0xffffff);
+	assert_int_equal(LADE_OPTION_EXECUTABILITY, 0x1000000000000);
+	assert_int_equal(LADE_OPTION_OMIT_DIR_TIMES, 0x2000000000000);
+	assert_int_equal(LADE_OPTION_OMIT_LINK_TIMES, 0x4000000000000);
+	assert_int_equal(LADE_OPTION_ATIMES, 0x8000000000000);
+	assert_int_equal(LADE_OPTION_OPEN_NOATIME, 0x10000000000000);
+	assert_int_equal(LADE_OPTIONS_KNOWN, 0x1f000000ffffff);
 	assert_int_equal(LADE_ITEM_NEW, 0x1);
 	assert_int_equal(LADE_ITEM_CHECKSUM, 0x20);
 	assert_int_equal(LADE_ITEM_XATTR, 0x2000);
+	assert_int_equal(LADE_ITEM_ATIME, 0x4000);
 	assert_int_equal(LADE_REPORT_FATAL, 3);
 }
 

@@ -114,6 +114,11 @@ static void test_switches(void **state)
 		{ "--inplace --sparse a b", LADE_OPTION_INPLACE | LADE_OPTION_SPARSE },
 		{ "--inplace --no-inplace -S --no-S a b", 0 },
 		{ "--no-inplace --no-z --no-R a b", 0 },
+		{ "-EOJ a b", LADE_OPTION_EXECUTABILITY | LADE_OPTION_OMIT_DIR_TIMES | LADE_OPTION_OMIT_LINK_TIMES },
+		{ "-aO --no-O a b", ARCHIVE },
+		{ "-U a b", LADE_OPTION_ATIMES },
+		{ "-UU a b", LADE_OPTION_ATIMES | LADE_OPTION_OPEN_NOATIME },
+		{ "-UU --no-U --open-noatime a b", LADE_OPTION_OPEN_NOATIME },
 	};
 
 	(void)state;
