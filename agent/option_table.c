@@ -58,6 +58,7 @@ static const struct lade_option_row rows[] = {
 	     "change nothing; with -i or -v show what would be done"),
 
 	BITS("perms", 'p', LADE_OPTION_PERMS, KEEP, "keep permissions"),
+	VALUE("chmod", NULL, 0, CHMOD, "CHANGES", KEEP, "as if the sources had the permissions that chmod would give them"),
 	BITS("executability", 'E', LADE_OPTION_EXECUTABILITY, KEEP, "without -p: keep whether a file may be executed"),
 	BITS("times", 't', LADE_OPTION_TIMES, KEEP, "keep modification times"),
 	BITS("omit-dir-times", 'O', LADE_OPTION_OMIT_DIR_TIMES, KEEP, "but not those of directories"),
@@ -68,6 +69,9 @@ static const struct lade_option_row rows[] = {
 	BITS("group", 'g', LADE_OPTION_GROUP, KEEP, "keep groups"),
 	BITS("numeric-ids", 0, LADE_OPTION_NUMERIC_IDS, KEEP,
 	     "take owners, groups and whom ACLs name by number, not by name"),
+	TEXT("chown", NULL, 0, chown, "USER:GROUP", KEEP, "let everything be USER's and GROUP's"),
+	TEXT("usermap", NULL, 0, settings.usermap, "MAP", KEEP, "let owners be others: FROM:TO,FROM:TO,..."),
+	TEXT("groupmap", NULL, 0, settings.groupmap, "MAP", KEEP, "let groups be others"),
 	BITS("acls", 'A', LADE_OPTION_ACLS, KEEP, "keep ACLs (implies -p)"),
 	BITS("xattrs", 'X', LADE_OPTION_XATTRS, KEEP, "keep extended attributes"),
 
@@ -159,8 +163,6 @@ static const struct lade_option_row rows[] = {
 	LATER("keep-dirlinks", NULL, 'K'),
 	LATER("safe-links", "copy-unsafe-links", 0),
 	LATER("munge-links", NULL, 0),
-	LATER("chmod", "chown", 0),
-	LATER("usermap", "groupmap", 0),
 	LATER("super", "fake-super", 0),
 	LATER("existing", "ignore-non-existing", 0),
 	LATER("ignore-existing", NULL, 0),

@@ -6,10 +6,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "agent/option_table.h"
 #include "agent/quantity.h"
 #include "agent/sync/sync.h"
+#include "agent/tree/id_map.h"
 #include "chunker/codec.h"
 #include "protocol/entry.h"
 
@@ -97,6 +99,20 @@ static int apply_quantity(uint64_t *field, const struct lade_option_use *use, st
 			     use->row->id == LADE_SYNC_SIZE ? "size (like 700, 10K or 1.5GB)" : "number that it takes");
 }
 
+static int apply_chmod(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
+{
+	mode_t mask = umask(0);
+	int error;
+
+	(void)umask(mask);
+	error = lade_mode_changes_add(&options->chmod, use->value, mask);
+	options->settings.chmod = &options->chmod;
+	if (!error)
+		return 0;
+	return lade_complain(complaint, error == LADE_E_MEMORY ? LADE_EXIT_MEMORY : LADE_EXIT_USAGE,
+			     "option '%s': '%s' is no change of permissions (like D755,F644 or u+w,go-w); " HINT, use->spelled, use->value);
+}
+
 static int apply_compress_choice(struct lade_options *options, const struct lade_option_use *use,
 				 struct lade_complaint *complaint)
 {
@@ -174,6 +190,8 @@ static int apply_option(struct lade_options *options, const struct lade_option_u
 	case LADE_SYNC_EXCLUDE_FROM:
 	case LADE_SYNC_INCLUDE_FROM:
 		return apply_rule(options, use, complaint);
+	case LADE_SYNC_CHMOD:
+		return apply_chmod(options, use, complaint);
 	case LADE_SYNC_PATH:
 		return apply_path(options, use, complaint);
 	case LADE_SYNC_COMPARE_DEST:
@@ -307,6 +325,75 @@ static int take_arguments(struct parse *parse, struct lade_complaint *complaint)
 	return error ? error : set_destination(options, parse->arguments[count - 1], complaint);
 }
 
+/* A rule for all of them: "*:" and name. Nothing, if that is empty. */
+static int map_all(char **map_out, const char *name, size_t len, struct lade_complaint *complaint)
+{
+	if (!len)
+		return 0;
+	*map_out = malloc(len + 3);
+	if (!*map_out)
+		return no_memory(complaint);
+	memcpy(*map_out, "*:", 2);
+	memcpy(*map_out + 2, name, len);
+	(*map_out)[len + 2] = '\0';
+	return 0;
+}
+
+/* --chown is both maps at once. */
+static int apply_chown(struct lade_options *options, struct lade_complaint *complaint)
+{
+	const char *colon = strchr(options->chown, ':');
+	size_t user_len = colon ? (size_t)(colon - options->chown) : strlen(options->chown);
+	const char *group = colon ? colon + 1 : "";
+
+	if ((options->settings.usermap && user_len) || (options->settings.groupmap && *group))
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--chown and --%s do not go together; " HINT,
+				     options->settings.usermap && user_len ? "usermap" : "groupmap");
+	if (map_all(&options->chown_user, options->chown, user_len, complaint) ||
+	    map_all(&options->chown_group, group, strlen(group), complaint))
+		return LADE_E_MEMORY;
+	if (options->chown_user)
+		options->settings.usermap = options->chown_user;
+	if (options->chown_group)
+		options->settings.groupmap = options->chown_group;
+	return 0;
+}
+
+/* Names are looked up by whoever receives; whether it is a map can be told here. */
+static int check_map(const char *name, const char *text, struct lade_complaint *complaint)
+{
+	struct lade_id_map *map;
+
+	if (!text)
+		return 0;
+	switch (lade_id_map_new(text, NULL, NULL, &map)) {
+	case 0:
+		lade_id_map_free(map);
+		return 0;
+	case LADE_E_MEMORY:
+		return no_memory(complaint);
+	default:
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--%s: '%s' is no list of FROM:TO; " HINT, name, text);
+	}
+}
+
+/* --chown, --usermap and --groupmap, which imply -o and -g. */
+static int check_maps(struct lade_options *options, struct lade_complaint *complaint)
+{
+	struct lade_settings *settings = &options->settings;
+	int error = options->chown ? apply_chown(options, complaint) : 0;
+
+	if (!error)
+		error = check_map(options->chown_user ? "chown" : "usermap", settings->usermap, complaint);
+	if (!error)
+		error = check_map(options->chown_group ? "chown" : "groupmap", settings->groupmap, complaint);
+	if (settings->usermap)
+		settings->options |= LADE_OPTION_OWNER;
+	if (settings->groupmap)
+		settings->options |= LADE_OPTION_GROUP;
+	return error;
+}
+
 /* What one option needs of others. */
 static int check(struct lade_options *options, struct lade_complaint *complaint)
 {
@@ -320,6 +407,8 @@ static int check(struct lade_options *options, struct lade_complaint *complaint)
 	if (options->remote.kind == LADE_ENDPOINT_TCP && !options->token_file)
 		return lade_complain(complaint, LADE_EXIT_USAGE,
 				     "lade+tcp:// needs --token-file=FILE; " HINT);
+	if (check_maps(options, complaint))
+		return complaint->exit_status == LADE_EXIT_MEMORY ? LADE_E_MEMORY : LADE_E_USAGE;
 	if (options->human > 3)
 		options->human = 3;
 	if ((options->settings.options & LADE_OPTION_INDEX) && options->whole_file > 0)
@@ -379,6 +468,9 @@ out:
 void lade_options_fini(struct lade_options *options)
 {
 	lade_filter_free(options->settings.filter);
+	lade_mode_changes_fini(&options->chmod);
+	free(options->chown_user);
+	free(options->chown_group);
 	lade_endpoint_fini(&options->remote);
 	for (unsigned i = 0; i < options->source_count; i++)
 		free(options->sources[i]);

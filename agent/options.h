@@ -15,6 +15,9 @@
 struct lade_options {
 	struct lade_settings settings; /* ITEMIZE is set if -i or -v needs it; the filter is owned, the alternatives are the next field */
 	const char *alternatives[LADE_ALTERNATIVES_MAX]; /* values of --compare-dest, --copy-dest or --link-dest */
+	struct lade_mode_changes chmod; /* --chmod; owned */
+	const char *chown;          /* --chown, or NULL; then these two are what it says: */
+	char *chown_user, *chown_group; /* owned */
 	unsigned atimes;            /* how often -U was given */
 	unsigned fuzzy;             /* how often -y was given */
 	int whole_file;             /* -W: 1, --no-whole-file: -1, neither: 0 */

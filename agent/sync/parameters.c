@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/tree/id_map.h"
 #include "chunker/codec.h"
 #include "protocol/limits.h"
 #include "protocol/parameter.h"
@@ -31,6 +32,8 @@ struct row {
 static const struct row rows[] = {
 	NUMBER(COMPRESSION, SENDER, compression, LADE_COMPRESSION_COUNT - 1),
 	NUMBER(LEVEL, SENDER, level, LADE_CODEC_LEVEL_MAX),
+	TEXT(USERMAP, BOTH, usermap, LADE_ID_MAP_TEXT_MAX),
+	TEXT(GROUPMAP, BOTH, groupmap, LADE_ID_MAP_TEXT_MAX),
 };
 
 static const void *field_of(const struct lade_settings *settings, const struct row *row)

@@ -432,6 +432,8 @@ int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry,
 	if (lade_attributes_check(entry->xattrs))
 		return lade_fault_set(fault, LADE_E_PROTOCOL, "understand the attributes of", planner->path);
 	lade_metadata_from_entry(&place.wanted, entry, receiver->identities);
+	if (planner->session->settings->chmod)
+		place.wanted.mode = lade_mode_changes_apply(planner->session->settings->chmod, place.wanted.mode);
 	if (strcmp(name, ".") == 0) {
 		if (place.level->fd >= 0 && fstat(place.level->fd, &place.st) == 0)
 			place.exists = true;

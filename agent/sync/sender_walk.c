@@ -266,6 +266,8 @@ static int say_entry(struct lade_sender *sender, const struct lade_walk_item *it
 
 	if (left_out(sender, item))
 		return 0;
+	if (sender->session.settings->chmod)
+		entry.mode = lade_mode_changes_apply(sender->session.settings->chmod, entry.mode);
 	add_atime(sender, st, &entry);
 	if (S_ISREG(st->st_mode))
 		entry.size = (uint64_t)st->st_size;

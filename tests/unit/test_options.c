@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -202,6 +203,43 @@ static void test_errors_name_what_is_wrong(void **state)
 	bad("--update a b", "'--update'", "not available yet");
 	bad("-P a b", "'-P'", "not available yet");
 	bad("--bwlimit=1m a b", "'--bwlimit'", "not available yet");
+}
+
+static void test_chmod(void **state)
+{
+	(void)state;
+	good("a b");
+	assert_null(options.settings.chmod);
+	good("--chmod=F600 --chmod=Fg+r,D700 a b");
+	assert_int_equal(lade_mode_changes_apply(options.settings.chmod, S_IFREG | 0777), S_IFREG | 0640);
+	assert_int_equal(lade_mode_changes_apply(options.settings.chmod, S_IFDIR | 0777), S_IFDIR | 0700);
+	bad("--chmod=rw a b", "'--chmod'", "'rw'");
+	bad("--chmod= a b", "'--chmod'", "''");
+}
+
+static void test_maps_of_owners(void **state)
+{
+	(void)state;
+	good("--chown=bob:staff a b");
+	assert_string_equal(options.settings.usermap, "*:bob");
+	assert_string_equal(options.settings.groupmap, "*:staff");
+	assert_int_equal(options.settings.options & (LADE_OPTION_OWNER | LADE_OPTION_GROUP), LADE_OPTION_OWNER | LADE_OPTION_GROUP);
+	good("--chown=bob a b");
+	assert_string_equal(options.settings.usermap, "*:bob");
+	assert_null(options.settings.groupmap);
+	good("--chown=:9 --usermap=0:1 a b");
+	assert_string_equal(options.settings.usermap, "0:1");
+	assert_string_equal(options.settings.groupmap, "*:9");
+	good("--usermap=root:1,*:2 --no-usermap a b");
+	assert_null(options.settings.usermap);
+	assert_int_equal(options.settings.options & LADE_OPTION_OWNER, 0);
+	good("--groupmap=root:1,*:2 a b");
+	assert_int_equal(options.settings.options & (LADE_OPTION_OWNER | LADE_OPTION_GROUP), LADE_OPTION_GROUP);
+	bad("--chown=bob --usermap=0:1 a b", "--chown", "--usermap");
+	bad("--groupmap=0:1 --chown=:bob a b", "--chown", "--groupmap");
+	bad("--chown=a,b a b", "--chown", "FROM:TO");
+	bad("--usermap=bob a b", "--usermap", "'bob'");
+	bad("--groupmap=1-:2 a b", "--groupmap", "'1-:2'");
 }
 
 static void test_compression(void **state)
@@ -588,6 +626,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_switches),
 		cmocka_unit_test(test_what_is_printed),
+		cmocka_unit_test(test_chmod),
+		cmocka_unit_test(test_maps_of_owners),
 		cmocka_unit_test(test_compression),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_errors_name_what_is_wrong),
