@@ -190,6 +190,10 @@ static int apply_option(struct lade_options *options, const struct lade_option_u
 	case LADE_SYNC_EXCLUDE_FROM:
 	case LADE_SYNC_INCLUDE_FROM:
 		return apply_rule(options, use, complaint);
+	case LADE_SYNC_SUPER:
+		options->settings.options &= ~(LADE_OPTION_SUPER | LADE_OPTION_NO_SUPER);
+		options->settings.options |= use->on ? LADE_OPTION_SUPER : LADE_OPTION_NO_SUPER;
+		return 0;
 	case LADE_SYNC_CHMOD:
 		return apply_chmod(options, use, complaint);
 	case LADE_SYNC_PATH:

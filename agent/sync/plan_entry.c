@@ -168,7 +168,7 @@ static void special(struct planner *planner, struct place *place)
 		return;
 	}
 	/* Who may not make devices is not told of each: as with rsync, they need root. */
-	if ((S_ISBLK(place->wanted.mode) || S_ISCHR(place->wanted.mode)) && planner->receiver->keep.euid)
+	if ((S_ISBLK(place->wanted.mode) || S_ISCHR(place->wanted.mode)) && !planner->receiver->keep.super)
 		return;
 	if (!place->exists && lade_plan_special_aside(planner, place, &changes))
 		return;

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/sync/receiver_internal.h"
 #include "transport/frame.h"
@@ -17,24 +18,32 @@ static const enum lade_path land_paths[] = { LADE_PATH_COPY, LADE_PATH_SPLICE };
 
 /* ---- reports ---- */
 
+/* What a file system, or who we are, does not allow, is said of the first file. True: it was said before. */
+static bool was_said(struct lade_receiver *receiver, const struct lade_fault *fault)
+{
+	static const char *const kinds[] = { "set the ACL of", "set attributes of", "read attributes of" };
+
+	for (unsigned i = 0; fault->code == LADE_E_UNSUPPORTED && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcmp(fault->operation, kinds[i]) == 0)
+			return atomic_fetch_or_explicit(&receiver->said, 1u << i, memory_order_relaxed) & 1u << i;
+	return false;
+}
+
 void lade_receiver_problem(struct lade_receiver *receiver, const struct lade_directory *directory, const char *name,
 			   const struct lade_fault *fault)
 {
 	char *path = lade_directory_path(directory, name);
-	struct lade_fault named = *fault;
 
-	errno = fault->sys_errno;
-	if (path && *path)
-		lade_fault_set(&named, fault->code, fault->operation, path);
-	named.sys_errno = fault->sys_errno;
+	lade_receiver_metadata_problem(receiver, path && *path ? path : fault->subject, fault);
 	free(path);
-	lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &named);
 }
 
 void lade_receiver_metadata_problem(struct lade_receiver *receiver, const char *path, const struct lade_fault *fault)
 {
 	struct lade_fault named = *fault;
 
+	if (was_said(receiver, fault))
+		return;
 	lade_fault_set(&named, fault->code, fault->operation, path);
 	named.sys_errno = fault->sys_errno;
 	lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &named);

@@ -125,6 +125,7 @@ struct lade_receiver {
 	struct lade_id_map *maps[2];       /* by enum lade_identity_kind, NULL: there is none */
 	pthread_mutex_t opening;           /* a described file's temporary may be wanted by the reader and by a worker */
 	atomic_size_t kept_old;            /* bytes that described files keep of what is written over */
+	atomic_uint said;                  /* what was reported once and is not again */
 	atomic_int unnamed;                /* whether temporaries without a name work: 1, -1; 0: not tried yet */
 
 	struct indexed *indexed;           /* with --index, from lade_indexed_begin() on; else NULL */

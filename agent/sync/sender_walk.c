@@ -135,6 +135,7 @@ static bool add_xattrs(struct lade_sender *sender, const struct lade_walk_item *
 	const struct lade_attributes_wish wish = {
 		.xattrs = sender->session.settings->options & LADE_OPTION_XATTRS,
 		.acls = sender->session.settings->options & LADE_OPTION_ACLS,
+		.super = true, /* what may be read is said, and it is the receiver who chooses */
 	};
 	struct lade_attributes_place place = { -1, item->parent_fd, item->name };
 	struct lade_fault fault;

@@ -163,7 +163,7 @@ static bool is_wished(const struct lade_attributes_wish *wish, struct lade_slice
 		return wish->acls;
 	if (!wish->xattrs || has_prefix(name, "system."))
 		return false;
-	return has_prefix(name, "user.") || geteuid() == 0;
+	return wish->super || has_prefix(name, "user.");
 }
 
 static int slice_compare(struct lade_slice a, struct lade_slice b)
@@ -260,9 +260,11 @@ static int read_one(const struct target *target, const char *name, struct lade_w
 
 	bytes_init(&bytes);
 	if (fetch(target, name, &bytes) != 0) {
-		/* ENODATA: gone. EOPNOTSUPP: listed, but of a module that is not loaded here. */
+		bool guarded = (errno == EPERM || errno == EACCES) && !has_prefix(name_slice, "user.");
+
+		/* ENODATA: gone. EOPNOTSUPP: listed, but of a module that is not loaded here. A label that is guarded is none of ours. */
 		code = 0;
-		if (errno != ENODATA && errno != EOPNOTSUPP)
+		if (errno != ENODATA && errno != EOPNOTSUPP && !guarded)
 			code = fail(target, "read attributes of", name, fault);
 		goto out;
 	}

@@ -20,8 +20,9 @@
 
 /* What is wanted. Without either nothing is read or written. */
 struct lade_attributes_wish {
-	bool xattrs; /* -X: user.* as a user; all but system.* as root */
+	bool xattrs; /* -X: user.*, and with super all but system.* */
 	bool acls;   /* -A */
+	bool super;
 };
 
 /*

@@ -20,7 +20,7 @@ static void learn_groups(struct lade_keep *keep)
 {
 	int count = getgroups(0, NULL);
 
-	if (keep->euid == 0 || count <= 0)
+	if (keep->super || count <= 0)
 		return;
 	keep->groups = calloc((size_t)count, sizeof(*keep->groups));
 	count = keep->groups ? getgroups(count, keep->groups) : 0;
@@ -41,8 +41,10 @@ void lade_keep_init(struct lade_keep *keep, uint64_t options, mode_t mask)
 	keep->umask = mask;
 	keep->euid = geteuid();
 	keep->egid = getegid();
+	keep->super = (keep->euid == 0 && !(options & LADE_OPTION_NO_SUPER)) || (options & LADE_OPTION_SUPER);
 	learn_groups(keep);
 	keep->wish.xattrs = options & LADE_OPTION_XATTRS;
+	keep->wish.super = keep->super;
 	keep->wish.acls = options & LADE_OPTION_ACLS;
 }
 
@@ -94,14 +96,14 @@ mode_t lade_metadata_mode(const struct lade_keep *keep, const struct lade_metada
 /* Only root may give files away; others may give them to a group of their own. */
 static bool keeps_owner(const struct lade_keep *keep)
 {
-	return (keep->options & LADE_OPTION_OWNER) && keep->euid == 0;
+	return (keep->options & LADE_OPTION_OWNER) && keep->super;
 }
 
 static bool keeps_group(const struct lade_keep *keep, gid_t gid)
 {
 	if (!(keep->options & LADE_OPTION_GROUP))
 		return false;
-	if (keep->euid == 0 || gid == keep->egid)
+	if (keep->super || gid == keep->egid)
 		return true;
 	for (size_t i = 0; i < keep->group_count; i++)
 		if (keep->groups[i] == gid)
@@ -208,8 +210,11 @@ int lade_metadata_apply(const struct lade_keep *keep, const struct lade_metadata
 	int result = 0, error;
 
 	if (owner && change_owner(place, differs & LADE_ITEM_OWNER ? wanted->uid : (uid_t)-1,
-				  differs & LADE_ITEM_GROUP ? wanted->gid : (gid_t)-1))
+				  differs & LADE_ITEM_GROUP ? wanted->gid : (gid_t)-1)) {
 		note(&result, "change owner of", fault);
+		/* They were meant for somebody else. */
+		mode &= ~(mode_t)(S_ISUID | S_ISGID);
+	}
 	if (keep->wish.xattrs || keep->wish.acls) {
 		error = lade_attributes_write(&keep->wish, &attributes, wanted->xattrs, identities,
 					      result ? NULL : fault);

@@ -19,6 +19,7 @@ struct lade_keep {
 	uint64_t options; /* LADE_OPTION_ bits */
 	mode_t umask;     /* that of the process at its start */
 	uid_t euid;
+	bool super;       /* what only root may do is tried: giving files away, making devices, attributes other than user.* */
 	gid_t *groups;    /* supplementary groups, group_count; owned */
 	size_t group_count;
 	gid_t egid;

@@ -118,6 +118,9 @@ static void test_switches(void **state)
 		{ "-EOJ a b", LADE_OPTION_EXECUTABILITY | LADE_OPTION_OMIT_DIR_TIMES | LADE_OPTION_OMIT_LINK_TIMES },
 		{ "-aO --no-O a b", ARCHIVE },
 		{ "-U a b", LADE_OPTION_ATIMES },
+		{ "--super a b", LADE_OPTION_SUPER },
+		{ "--super --no-super a b", LADE_OPTION_NO_SUPER },
+		{ "--no-super --super a b", LADE_OPTION_SUPER },
 		{ "-UU a b", LADE_OPTION_ATIMES | LADE_OPTION_OPEN_NOATIME },
 		{ "-UU --no-U --open-noatime a b", LADE_OPTION_OPEN_NOATIME },
 	};
