@@ -67,6 +67,7 @@ static const struct lade_option_row rows[] = {
 	BITS("open-noatime", 0, LADE_OPTION_OPEN_NOATIME, KEEP, "read without changing access times, where one may"),
 	BITS("owner", 'o', LADE_OPTION_OWNER, KEEP, "keep owners (needs root)"),
 	BITS("group", 'g', LADE_OPTION_GROUP, KEEP, "keep groups"),
+	FLAG("fake-super", 0, fake_super, KEEP, "on this side, keep what only root may give in attributes"),
 	SWITCH("super", 0, SUPER, KEEP, "try what root may do, whoever receives; --no-super: do not, as root"),
 	BITS("numeric-ids", 0, LADE_OPTION_NUMERIC_IDS, KEEP,
 	     "take owners, groups and whom ACLs name by number, not by name"),
@@ -102,6 +103,7 @@ static const struct lade_option_row rows[] = {
 	      "remote shell for HOST:PATH; else $LADE_RSH, $RSYNC_RSH, ssh"),
 	TEXT("lade-path", "rsync-path", 0, lade_path, "PROGRAM", CONNECT,
 	      "the lade to run on the remote side"),
+	VALUE("remote-option", NULL, 'M', REMOTE_OPTION, "OPTION", CONNECT, "--fake-super, --super or --no-super for the other side"),
 	TEXT("token-file", NULL, 0, token_file, "FILE", CONNECT,
 	      "the secret shared with a lade+tcp:// server"),
 
@@ -164,7 +166,6 @@ static const struct lade_option_row rows[] = {
 	LATER("keep-dirlinks", NULL, 'K'),
 	LATER("safe-links", "copy-unsafe-links", 0),
 	LATER("munge-links", NULL, 0),
-	LATER("fake-super", NULL, 0),
 	LATER("existing", "ignore-non-existing", 0),
 	LATER("ignore-existing", NULL, 0),
 	LATER("ignore-times", NULL, 'I'),

@@ -99,6 +99,26 @@ static int apply_quantity(uint64_t *field, const struct lade_option_use *use, st
 			     use->row->id == LADE_SYNC_SIZE ? "size (like 700, 10K or 1.5GB)" : "number that it takes");
 }
 
+/* -M: what is one side's alone. */
+static int apply_remote_option(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
+{
+	static const struct {
+		const char *text;
+		uint64_t bit;
+	} known[] = {
+		{ "--fake-super", LADE_OPTION_FAKE_SUPER }, { "--super", LADE_OPTION_SUPER }, { "--no-super", LADE_OPTION_NO_SUPER },
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strcmp(use->value, known[i].text) == 0) {
+			options->far_super = known[i].bit;
+			return 0;
+		}
+	}
+	return lade_complain(complaint, LADE_EXIT_USAGE, "option '%s': '%s' is none of --fake-super, --super, --no-super; others go to both sides; " HINT,
+			     use->spelled, use->value);
+}
+
 static int apply_chmod(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
 {
 	mode_t mask = umask(0);
@@ -190,6 +210,8 @@ static int apply_option(struct lade_options *options, const struct lade_option_u
 	case LADE_SYNC_EXCLUDE_FROM:
 	case LADE_SYNC_INCLUDE_FROM:
 		return apply_rule(options, use, complaint);
+	case LADE_SYNC_REMOTE_OPTION:
+		return apply_remote_option(options, use, complaint);
 	case LADE_SYNC_SUPER:
 		options->settings.options &= ~(LADE_OPTION_SUPER | LADE_OPTION_NO_SUPER);
 		options->settings.options |= use->on ? LADE_OPTION_SUPER : LADE_OPTION_NO_SUPER;
@@ -398,6 +420,22 @@ static int check_maps(struct lade_options *options, struct lade_complaint *compl
 	return error;
 }
 
+/* --fake-super is about this side, which on one host is both; --super and --no-super go before it. */
+static int check_super(struct lade_options *options, struct lade_complaint *complaint)
+{
+	struct lade_settings *settings = &options->settings;
+	uint64_t given = settings->options & LADE_OPTIONS_SUPER;
+
+	if (options->fake_super && !given)
+		settings->options |= LADE_OPTION_FAKE_SUPER;
+	settings->far_super = options->remote.kind == LADE_ENDPOINT_LOCAL ? settings->options & LADE_OPTIONS_SUPER : given;
+	if (options->far_super)
+		settings->far_super = options->far_super;
+	if (((settings->options | settings->far_super) & LADE_OPTION_FAKE_SUPER) && (settings->options & LADE_OPTION_ACLS))
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--acls does not work with --fake-super; " HINT);
+	return 0;
+}
+
 /* What one option needs of others. */
 static int check(struct lade_options *options, struct lade_complaint *complaint)
 {
@@ -411,6 +449,8 @@ static int check(struct lade_options *options, struct lade_complaint *complaint)
 	if (options->remote.kind == LADE_ENDPOINT_TCP && !options->token_file)
 		return lade_complain(complaint, LADE_EXIT_USAGE,
 				     "lade+tcp:// needs --token-file=FILE; " HINT);
+	if (check_super(options, complaint))
+		return LADE_E_USAGE;
 	if (check_maps(options, complaint))
 		return complaint->exit_status == LADE_EXIT_MEMORY ? LADE_E_MEMORY : LADE_E_USAGE;
 	if (options->human > 3)

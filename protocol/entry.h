@@ -50,9 +50,11 @@
 #define LADE_OPTION_OMIT_LINK_TIMES LADE_OPTION(50)
 #define LADE_OPTION_ATIMES LADE_OPTION(51)
 #define LADE_OPTION_OPEN_NOATIME LADE_OPTION(52) /* reading leaves no trace in access times */
+#define LADE_OPTION_FAKE_SUPER LADE_OPTION(53) /* what only root can give a file is kept in attributes: of this side's files */
 #define LADE_OPTION_SUPER LADE_OPTION(54)    /* try what root may do, whoever this is */
 #define LADE_OPTION_NO_SUPER LADE_OPTION(55) /* do not, though this be root */
-#define LADE_OPTIONS_META ((LADE_OPTION(53) - LADE_OPTION(48)) | LADE_OPTION_SUPER | LADE_OPTION_NO_SUPER)
+#define LADE_OPTIONS_SUPER (LADE_OPTION_FAKE_SUPER | LADE_OPTION_SUPER | LADE_OPTION_NO_SUPER)
+#define LADE_OPTIONS_META (LADE_OPTION(56) - LADE_OPTION(48))
 #define LADE_OPTIONS_KNOWN ((LADE_OPTION(24) - 1) | LADE_OPTIONS_META)
 
 /* What becomes of a file that is in an alternative directory already: the values of OPEN's alternative (see [open]). */

@@ -75,10 +75,10 @@ static const struct stat *replaced(const struct incoming *file)
 static mode_t working_mode(const struct lade_receiver *receiver, const struct incoming *file)
 {
 	mode_t mode = lade_metadata_mode(&receiver->keep, &file->metadata, replaced(file));
-	bool ours = !(receiver->keep.options & LADE_OPTION_OWNER) || receiver->keep.euid ||
+	bool ours = receiver->keep.fake || !(receiver->keep.options & LADE_OPTION_OWNER) || receiver->keep.euid ||
 		file->metadata.uid == receiver->keep.euid;
 
-	return file->size <= LADE_SMALL_MAX && ours && !(mode & (S_ISUID | S_ISGID | S_ISVTX)) ? mode : 0600;
+	return file->size <= LADE_SMALL_MAX && ours && !(mode & (S_ISUID | S_ISGID | S_ISVTX)) ? mode | (receiver->keep.fake ? 0600 : 0) : 0600;
 }
 
 /* Two threads may both try: they find the same. */
@@ -335,6 +335,8 @@ static int mend(struct lade_receiver *receiver, struct incoming *file, struct la
 		return error;
 	place.directory_fd = fd;
 	error = have_in_place(receiver, file, fd, &st, fault);
+	if (!error)
+		lade_metadata_unfake(&receiver->keep, &(struct lade_attributes_place){ -1, fd, file->name }, &st);
 	if (!error && lade_metadata_apply(&receiver->keep, &file->metadata, &place, &st, file->moved_from ? NULL : &st,
 					  receiver->identities, &problem))
 		lade_receiver_problem(receiver, file->directory, file->name, &problem);

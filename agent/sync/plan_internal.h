@@ -79,7 +79,8 @@ struct place {
 	const char *name; /* NUL-terminated component */
 	struct lade_metadata wanted;
 	bool exists;
-	struct stat st;   /* if it exists */
+	struct stat st;   /* if it exists; what it passes for, if that is faked */
+	bool faked;       /* it passes for what it is not */
 };
 
 /* How well what stands in an alternative directory fits an entry, rising. */
@@ -103,6 +104,9 @@ int lade_plan_root(struct planner *planner, bool single, struct lade_fault *faul
 /* [entry] Compare one entry with the destination and act. 0, or the fault that ends the session. */
 int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry, const struct lade_recv_event *event,
 		    struct lade_fault *fault);
+
+/* What stands under name in the directory fd: false with errno. */
+bool lade_plan_stat(const struct planner *planner, struct place *place);
 
 /* Tell the user of changes (enum lade_item) at an entry, if he wants to know. */
 void lade_plan_item(struct planner *planner, const struct place *place, uint32_t changes);

@@ -14,6 +14,7 @@
 
 #include "agent/sync/file_digest.h"
 #include "agent/tree/attributes.h"
+#include "agent/tree/fake_super.h"
 #include "agent/tree/read_open.h"
 
 /* Try to say something; where the credit does not suffice, send what is queued and wait for more. Lock held. */
@@ -113,7 +114,8 @@ struct parts {
 static bool add_target(struct lade_sender *sender, const struct lade_walk_item *item, struct lade_msg_entry *entry,
 		       struct parts *parts)
 {
-	ssize_t len = readlinkat(item->parent_fd, item->name, parts->target, sizeof(parts->target));
+	ssize_t len = item->faked ? lade_fake_super_readlink(item->parent_fd, item->name, parts->target, sizeof(parts->target)) :
+		readlinkat(item->parent_fd, item->name, parts->target, sizeof(parts->target));
 
 	if (len < 0 || (size_t)len == sizeof(parts->target)) {
 		if (len >= 0)
@@ -135,6 +137,7 @@ static bool add_xattrs(struct lade_sender *sender, const struct lade_walk_item *
 	const struct lade_attributes_wish wish = {
 		.xattrs = sender->session.settings->options & LADE_OPTION_XATTRS,
 		.acls = sender->session.settings->options & LADE_OPTION_ACLS,
+		.fake = sender->session.settings->options & LADE_OPTION_FAKE_SUPER,
 		.super = true, /* what may be read is said, and it is the receiver who chooses */
 	};
 	struct lade_attributes_place place = { -1, item->parent_fd, item->name };
@@ -248,13 +251,35 @@ static int say(struct lade_sender *sender, const struct lade_walk_item *item, co
 	return error == LADE_E_MEMORY ? out_of_memory(fault) : 0;
 }
 
+/* --fake-super: let item be what it passes for. False: that cannot be told of it, and it is left out; a directory is not. */
+static bool unfake(struct lade_sender *sender, struct lade_walk_item *item)
+{
+	struct lade_attributes_place place = { -1, item->parent_fd, item->name };
+	mode_t type = item->st.st_mode & S_IFMT;
+	struct lade_fault fault;
+
+	item->faked = false;
+	if (!(sender->session.settings->options & LADE_OPTION_FAKE_SUPER))
+		return true;
+	if (item->path[0] == '\0')
+		place.fd = item->parent_fd;
+	if (lade_fake_super_read(&place, &item->st, &fault) < 0) {
+		lade_fault_set(&fault, fault.code, fault.operation, item->path);
+		problem(sender, &fault, false);
+		return S_ISDIR(item->st.st_mode);
+	}
+	item->faked = (item->st.st_mode & S_IFMT) != type;
+	return true;
+}
+
 /*
  * Say an entry. Something that cannot be read is left out, unless it is a directory: that is entered by the walk
  * whatever happens, so its entry must be said.
  */
-static int say_entry(struct lade_sender *sender, const struct lade_walk_item *item, struct lade_fault *fault)
+static int say_entry(struct lade_sender *sender, struct lade_walk_item *item, struct lade_fault *fault)
 {
 	const struct stat *st = &item->st;
+	bool usable = unfake(sender, item);
 	struct lade_msg_entry entry = {
 		.name = lade_slice(item->name, item->name_len),
 		.mode = st->st_mode,
@@ -265,7 +290,7 @@ static int say_entry(struct lade_sender *sender, const struct lade_walk_item *it
 	};
 	struct parts parts;
 
-	if (left_out(sender, item))
+	if (!usable || left_out(sender, item))
 		return 0;
 	if (sender->session.settings->chmod)
 		entry.mode = lade_mode_changes_apply(sender->session.settings->chmod, entry.mode);

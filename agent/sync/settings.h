@@ -29,6 +29,7 @@ struct lade_settings {
 	unsigned alternative_count;        /* up to LADE_ALTERNATIVES_MAX */
 	bool fuzzy_alternatives;    /* LADE_OPTION_FUZZY looks into them too */
 	const char *usermap, *groupmap; /* --usermap, --groupmap, as agent/tree/id_map.h has them: the receiver's; a sender wants to know of them */
+	uint64_t far_super;         /* LADE_OPTIONS_SUPER of the other side, which has others than this one; a client's */
 	const struct lade_mode_changes *chmod; /* --chmod, or NULL: the client's own business, whichever side that is */
 	const struct lade_session_limits *limits; /* NULL: the program's own */
 	const struct lade_mover_calls *calls; /* NULL: the kernel's; others are for tests */

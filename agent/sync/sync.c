@@ -82,7 +82,7 @@ static int open_session(const struct lade_sync_job *job, struct lade_fault *faul
 	struct lade_writer paths, rules, alternatives, parameters;
 	struct lade_msg_open open = {
 		.role = job->push ? ROLE_RECEIVE : ROLE_SEND,
-		.options = job->settings->options,
+		.options = (settings->options & ~LADE_OPTIONS_SUPER) | settings->far_super,
 		.path = job->settings->path,
 	};
 	int error;

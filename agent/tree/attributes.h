@@ -23,6 +23,7 @@ struct lade_attributes_wish {
 	bool xattrs; /* -X: user.*, and with super all but system.* */
 	bool acls;   /* -A */
 	bool super;
+	bool fake;   /* those that are not of user.* are user.rsync.NAME here (--fake-super) */
 };
 
 /*
@@ -35,6 +36,10 @@ struct lade_attributes_place {
 	int directory_fd;
 	const char *name;
 };
+
+/*
+ * Attributes whose names begin with user.rsync.% are rsync's own notes about a file (agent/tree/fake_super.h): they are never read or written here.
+ */
 
 /*
  * Read the wished attributes and append the encoded list to out (nothing is appended

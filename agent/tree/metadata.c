@@ -9,8 +9,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <sys/types.h>
 #include <unistd.h>
+
+#include "agent/tree/fake_super.h"
 
 #define PERMISSION_BITS 07777
 #define EXECUTE_BITS 0111
@@ -41,10 +44,12 @@ void lade_keep_init(struct lade_keep *keep, uint64_t options, mode_t mask)
 	keep->umask = mask;
 	keep->euid = geteuid();
 	keep->egid = getegid();
-	keep->super = (keep->euid == 0 && !(options & LADE_OPTION_NO_SUPER)) || (options & LADE_OPTION_SUPER);
+	keep->fake = options & LADE_OPTION_FAKE_SUPER;
+	keep->super = keep->fake || (keep->euid == 0 && !(options & LADE_OPTION_NO_SUPER)) || (options & LADE_OPTION_SUPER);
 	learn_groups(keep);
 	keep->wish.xattrs = options & LADE_OPTION_XATTRS;
 	keep->wish.super = keep->super;
+	keep->wish.fake = keep->fake;
 	keep->wish.acls = options & LADE_OPTION_ACLS;
 }
 
@@ -60,6 +65,7 @@ void lade_metadata_from_entry(struct lade_metadata *metadata_out, const struct l
 	}
 	metadata_out->mtime.tv_sec = (time_t)entry->mtime_s;
 	metadata_out->mtime.tv_nsec = (long)entry->mtime_ns;
+	metadata_out->rdev = makedev(entry->rdev_major, entry->rdev_minor);
 	metadata_out->atime.tv_sec = (time_t)entry->atime_s;
 	metadata_out->atime.tv_nsec = (long)entry->atime_ns;
 	metadata_out->xattrs = entry->xattrs;
@@ -191,6 +197,25 @@ static int change_times(const struct lade_keep *keep, const struct lade_metadata
 		utimensat(place->directory_fd, place->name, times, AT_SYMLINK_NOFOLLOW);
 }
 
+void lade_metadata_unfake(const struct lade_keep *keep, const struct lade_attributes_place *place, struct stat *st)
+{
+	/* What cannot be understood will be written anew. */
+	if (keep->fake)
+		(void)lade_fake_super_read(place, st, NULL);
+}
+
+/* Owner, group, mode and device number of a thing that only seems to have them. */
+static int fake(const struct lade_keep *keep, const struct lade_metadata *wanted, const struct lade_attributes_place *place,
+		const struct stat *now, const struct stat *existing, struct lade_fault *fault)
+{
+	const struct stat *before = existing ? existing : now;
+	struct stat st = { .st_mode = (wanted->mode & S_IFMT) | lade_metadata_mode(keep, wanted, existing), .st_rdev = wanted->rdev };
+
+	st.st_uid = keeps_owner(keep) ? wanted->uid : before->st_uid;
+	st.st_gid = keeps_group(keep, wanted->gid) ? wanted->gid : before->st_gid;
+	return lade_fake_super_write(place, &st, fault);
+}
+
 /* Remember the first failure only. */
 static void note(int *result, const char *operation, struct lade_fault *fault)
 {
@@ -198,13 +223,13 @@ static void note(int *result, const char *operation, struct lade_fault *fault)
 		*result = lade_fault_set(fault, LADE_E_SYSTEM, operation, NULL);
 }
 
-int lade_metadata_apply(const struct lade_keep *keep, const struct lade_metadata *wanted,
-			const struct lade_metadata_place *place, const struct stat *now, const struct stat *existing,
-			struct lade_identities *identities, struct lade_fault *fault)
+/* Owner, then attributes, then mode, as far as they differ from now. The first failure. */
+static int apply_rights(const struct lade_keep *keep, const struct lade_metadata *wanted, const struct lade_metadata_place *place,
+			const struct stat *now, const struct stat *existing, struct lade_identities *identities, struct lade_fault *fault)
 {
 	const struct lade_attributes_place attributes = { place->fd, place->directory_fd, place->name };
 	mode_t mode = lade_metadata_mode(keep, wanted, existing);
-	uint32_t differs = lade_metadata_compare(keep, wanted, now);
+	uint32_t differs = keep->fake ? 0 : lade_metadata_compare(keep, wanted, now);
 	bool owner = differs & (LADE_ITEM_OWNER | LADE_ITEM_GROUP);
 	bool acls = false;
 	int result = 0, error;
@@ -222,11 +247,24 @@ int lade_metadata_apply(const struct lade_keep *keep, const struct lade_metadata
 			result = error;
 		acls = error == 1 && keep->wish.acls;
 	}
+	if (keep->fake) {
+		error = fake(keep, wanted, &attributes, now, existing, result ? NULL : fault);
+		return result ? result : error;
+	}
 	if (!S_ISLNK(wanted->mode) &&
 	    ((now->st_mode & PERMISSION_BITS) != mode || acls || (owner && (mode & (S_ISUID | S_ISGID)))) &&
 	    change_mode(place, mode))
 		note(&result, "change mode of", fault);
-	if (change_times(keep, wanted, place, differs))
+	return result;
+}
+
+int lade_metadata_apply(const struct lade_keep *keep, const struct lade_metadata *wanted,
+			const struct lade_metadata_place *place, const struct stat *now, const struct stat *existing,
+			struct lade_identities *identities, struct lade_fault *fault)
+{
+	int result = apply_rights(keep, wanted, place, now, existing, identities, fault);
+
+	if (change_times(keep, wanted, place, lade_metadata_compare(keep, wanted, now)))
 		note(&result, "set times of", fault);
 	return result;
 }

@@ -194,7 +194,8 @@ static void test_bits_are_fixed(void **state)
 	assert_int_equal(LADE_OPTION_OPEN_NOATIME, 0x10000000000000);
 	assert_int_equal(LADE_OPTION_SUPER, 0x40000000000000);
 	assert_int_equal(LADE_OPTION_NO_SUPER, 0x80000000000000);
-	assert_int_equal(LADE_OPTIONS_KNOWN, 0xdf000000ffffff);
+	assert_int_equal(LADE_OPTION_FAKE_SUPER, 0x20000000000000);
+	assert_int_equal(LADE_OPTIONS_KNOWN, 0xff000000ffffff);
 	assert_int_equal(LADE_ITEM_NEW, 0x1);
 	assert_int_equal(LADE_ITEM_CHECKSUM, 0x20);
 	assert_int_equal(LADE_ITEM_XATTR, 0x2000);

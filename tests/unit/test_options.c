@@ -220,6 +220,36 @@ static void test_chmod(void **state)
 	bad("--chmod= a b", "'--chmod'", "''");
 }
 
+/* Which side fakes: this one and, on one host, the other; or the other alone. */
+static void test_fake_super(void **state)
+{
+	static const struct {
+		const char *line;
+		uint64_t near, far;
+	} cases[] = {
+		{ "a b", 0, 0 },
+		{ "--fake-super a b", LADE_OPTION_FAKE_SUPER, LADE_OPTION_FAKE_SUPER },
+		{ "--fake-super a host:b", LADE_OPTION_FAKE_SUPER, 0 },
+		{ "-M--fake-super a host:b", 0, LADE_OPTION_FAKE_SUPER },
+		{ "-M--fake-super a b", 0, LADE_OPTION_FAKE_SUPER },
+		{ "--fake-super -M --super a b", LADE_OPTION_FAKE_SUPER, LADE_OPTION_SUPER },
+		{ "--fake-super --super a b", LADE_OPTION_SUPER, LADE_OPTION_SUPER },
+		{ "--fake-super --no-super a host:b", LADE_OPTION_NO_SUPER, LADE_OPTION_NO_SUPER },
+		{ "--fake-super --no-fake-super a b", 0, 0 },
+		{ "--super --remote-option=--no-super host:a b", LADE_OPTION_SUPER, LADE_OPTION_NO_SUPER },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		good(cases[i].line);
+		assert_int_equal(options.settings.options & LADE_OPTIONS_SUPER, cases[i].near);
+		assert_int_equal(options.settings.far_super, cases[i].far);
+	}
+	bad("-M--bwlimit=1 a host:b", "'-M'", "'--bwlimit=1'");
+	bad("-A --fake-super a b", "--acls", "--fake-super");
+	bad("-A -M--fake-super a host:b", "--acls", "--fake-super");
+}
+
 static void test_maps_of_owners(void **state)
 {
 	(void)state;
@@ -631,6 +661,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_printed),
 		cmocka_unit_test(test_chmod),
 		cmocka_unit_test(test_maps_of_owners),
+		cmocka_unit_test(test_fake_super),
 		cmocka_unit_test(test_compression),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_errors_name_what_is_wrong),
