@@ -51,6 +51,8 @@ static const struct lade_option_row rows[] = {
 	BITS(NULL, 'D', LADE_OPTION_DEVICES | LADE_OPTION_SPECIALS, WHAT,
 	     "the same as --devices --specials"),
 	BITS("devices", 0, LADE_OPTION_DEVICES, WHAT, "make device files (needs root)"),
+	BITS("copy-devices", 0, LADE_OPTION_COPY_DEVICES, WHAT, "take a device of the source for a file: copy what is on it"),
+	BITS("write-devices", 0, LADE_OPTION_WRITE_DEVICES, WHAT, "write files over devices of the destination (implies --inplace)"),
 	BITS("specials", 0, LADE_OPTION_SPECIALS, WHAT, "make fifos and sockets"),
 	BITS("checksum", 'c', LADE_OPTION_CHECKSUM, WHAT,
 	     "compare content, not size and modification time"),

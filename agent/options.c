@@ -436,6 +436,19 @@ static int check_super(struct lade_options *options, struct lade_complaint *comp
 	return 0;
 }
 
+/* --write-devices writes each file from its beginning to its end, into what is there. */
+static int check_write_devices(struct lade_options *options, struct lade_complaint *complaint)
+{
+	struct lade_settings *settings = &options->settings;
+	const char *other = settings->options & LADE_OPTION_SPARSE ? "--sparse" : settings->options & LADE_OPTION_INDEX ? "--index" :
+		settings->alternative_count ? "--compare-dest, --copy-dest and --link-dest" : NULL;
+
+	if (!(settings->options & LADE_OPTION_WRITE_DEVICES))
+		return 0;
+	settings->options |= LADE_OPTION_INPLACE;
+	return other ? lade_complain(complaint, LADE_EXIT_USAGE, "--write-devices does not work with %s; " HINT, other) : 0;
+}
+
 /* What one option needs of others. */
 static int check(struct lade_options *options, struct lade_complaint *complaint)
 {
@@ -449,7 +462,7 @@ static int check(struct lade_options *options, struct lade_complaint *complaint)
 	if (options->remote.kind == LADE_ENDPOINT_TCP && !options->token_file)
 		return lade_complain(complaint, LADE_EXIT_USAGE,
 				     "lade+tcp:// needs --token-file=FILE; " HINT);
-	if (check_super(options, complaint))
+	if (check_super(options, complaint) || check_write_devices(options, complaint))
 		return LADE_E_USAGE;
 	if (check_maps(options, complaint))
 		return complaint->exit_status == LADE_EXIT_MEMORY ? LADE_E_MEMORY : LADE_E_USAGE;

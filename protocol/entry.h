@@ -54,7 +54,9 @@
 #define LADE_OPTION_SUPER LADE_OPTION(54)    /* try what root may do, whoever this is */
 #define LADE_OPTION_NO_SUPER LADE_OPTION(55) /* do not, though this be root */
 #define LADE_OPTIONS_SUPER (LADE_OPTION_FAKE_SUPER | LADE_OPTION_SUPER | LADE_OPTION_NO_SUPER)
-#define LADE_OPTIONS_META (LADE_OPTION(56) - LADE_OPTION(48))
+#define LADE_OPTION_COPY_DEVICES LADE_OPTION(56) /* the sender takes devices for regular files */
+#define LADE_OPTION_WRITE_DEVICES LADE_OPTION(57) /* the receiver does */
+#define LADE_OPTIONS_META (LADE_OPTION(58) - LADE_OPTION(48))
 #define LADE_OPTIONS_KNOWN ((LADE_OPTION(24) - 1) | LADE_OPTIONS_META)
 
 /* What becomes of a file that is in an alternative directory already: the values of OPEN's alternative (see [open]). */

@@ -96,8 +96,8 @@ static bool unnamed_works(struct lade_receiver *receiver, int directory_fd, cons
 /* --inplace. What it is given is checked before anything is done to it, its length included. */
 static int open_itself(struct lade_receiver *receiver, struct incoming *file, int directory_fd, struct lade_fault *fault)
 {
-	int error = lade_temporary_open_itself(directory_fd, file->name, working_mode(receiver, file), &file->temporary,
-					       fault);
+	int error = file->is_device ? lade_temporary_open_device(directory_fd, file->name, file->size, &file->temporary, fault) :
+		lade_temporary_open_itself(directory_fd, file->name, working_mode(receiver, file), &file->temporary, fault);
 
 	if (!error && file->delta)
 		error = lade_delta_overwrites(file->delta, file->temporary.fd, fault);
@@ -220,7 +220,7 @@ static int commit(struct lade_receiver *receiver, struct incoming *file, struct 
 	if (fstat(place.fd, &st))
 		return lade_fault_set(fault, LADE_E_SYSTEM, "stat temporary file of", file->name);
 	/* Shorter: it ends in a hole. */
-	if ((uint64_t)st.st_size != file->size && ftruncate(place.fd, (off_t)file->size))
+	if (!file->is_device && (uint64_t)st.st_size != file->size && ftruncate(place.fd, (off_t)file->size))
 		return lade_fault_set(fault, LADE_E_SYSTEM, "set length of", file->name);
 	if (lade_metadata_apply(&receiver->keep, &file->metadata, &place, &st, replaced(file), receiver->identities,
 				&problem))

@@ -14,7 +14,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "agent/tree/device_file.h"
 #include "agent/tree/fake_super.h"
+#include "agent/tree/read_open.h"
 
 void lade_plan_item(struct planner *planner, const struct place *place, uint32_t changes)
 {
@@ -335,6 +337,21 @@ static int root(struct planner *planner, struct place *place, struct lade_fault 
 
 /* ---- any entry ---- */
 
+/* --write-devices: a file may be written over a device. One that cannot be opened will not be written to either. */
+static void take_device(const struct planner *planner, struct place *place)
+{
+	int fd;
+
+	place->is_device = (planner->receiver->keep.options & LADE_OPTION_WRITE_DEVICES) && S_ISREG(place->wanted.mode) &&
+		(S_ISBLK(place->st.st_mode) || S_ISCHR(place->st.st_mode));
+	if (!place->is_device)
+		return;
+	fd = lade_read_open(place->fd, place->name, false);
+	lade_device_as_file(fd, &place->st);
+	if (fd >= 0)
+		close(fd);
+}
+
 bool lade_plan_stat(const struct planner *planner, struct place *place)
 {
 	const struct lade_attributes_place at = { -1, place->fd, place->name };
@@ -346,6 +363,8 @@ bool lade_plan_stat(const struct planner *planner, struct place *place)
 	type = place->st.st_mode & S_IFMT;
 	lade_metadata_unfake(&planner->receiver->keep, &at, &place->st);
 	place->faked = (place->st.st_mode & S_IFMT) != type;
+	if (!place->faked)
+		take_device(planner, place);
 	return true;
 }
 

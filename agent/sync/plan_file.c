@@ -107,6 +107,7 @@ struct incoming *lade_plan_new_incoming(struct planner *planner, const struct pl
 	file->size = place->entry->size;
 	file->changes = file_changes(planner, place);
 	file->existed = place->exists;
+	file->is_device = place->is_device;
 	file->existing = place->st;
 	file->in_new = place->level->target->empty;
 	file->leader = place->entry->link == LADE_LINK_LEADER ? place->index + 1 : 0;
@@ -120,6 +121,10 @@ static int choose_basis(struct planner *planner, const struct place *place, cons
 {
 	bool described = pays(planner, place);
 
+	if (place->is_device) {
+		file->overwrite = true;
+		return 0;
+	}
 	file->left = was_left(planner, place);
 	file->overwrite = written_over(planner, place, file->left);
 	if (!described && aside->fit && pays(planner, &aside->place)) {

@@ -80,6 +80,7 @@ struct place {
 	struct lade_metadata wanted;
 	bool exists;
 	struct stat st;   /* if it exists; what it passes for, if that is faked */
+	bool is_device;   /* --write-devices: st is that of a file, which is a device */
 	bool faked;       /* it passes for what it is not */
 };
 

@@ -52,6 +52,7 @@ struct incoming {
 	char *basis_name;                 /* owned: its name there */
 	bool left;                        /* an earlier session seems to have left part of it */
 	bool overwrite;                   /* --inplace: temporary is the file itself; kept is not used */
+	bool is_device;                   /* --write-devices: so is what is written over */
 	bool begun;                       /* that was opened for writing */
 	unsigned cut_class;               /* it is described, cut so; 0: it is not */
 	struct delta *delta;              /* it is described, and made from what is there; else NULL */

@@ -14,6 +14,7 @@
 
 #include "agent/sync/file_digest.h"
 #include "agent/tree/attributes.h"
+#include "agent/tree/device_file.h"
 #include "agent/tree/fake_super.h"
 #include "agent/tree/read_open.h"
 
@@ -215,6 +216,7 @@ static struct source *new_source(const struct lade_sender *sender, const struct 
 	source->directory = lade_directory_ref(item->parent);
 	source->device = item->st.st_dev;
 	source->inode = item->st.st_ino;
+	source->is_device = item->is_device;
 	source->noatime = wants_noatime(sender);
 	lade_source_update(source, &item->st);
 	memcpy(source->name, item->name, item->name_len);
@@ -272,6 +274,25 @@ static bool unfake(struct lade_sender *sender, struct lade_walk_item *item)
 	return true;
 }
 
+/* --copy-devices: let item be a regular file, if it is a device. False: that cannot be opened, and is left out. */
+static bool open_device(struct lade_sender *sender, struct lade_walk_item *item)
+{
+	int fd;
+
+	item->is_device = (sender->session.settings->options & LADE_OPTION_COPY_DEVICES) && !item->faked &&
+		(S_ISBLK(item->st.st_mode) || S_ISCHR(item->st.st_mode));
+	if (!item->is_device)
+		return true;
+	fd = lade_read_open(item->parent_fd, item->name, wants_noatime(sender));
+	if (fd < 0) {
+		failed_at(sender, "open", item->path);
+		return false;
+	}
+	lade_device_as_file(fd, &item->st);
+	close(fd);
+	return true;
+}
+
 /*
  * Say an entry. Something that cannot be read is left out, unless it is a directory: that is entered by the walk
  * whatever happens, so its entry must be said.
@@ -279,7 +300,7 @@ static bool unfake(struct lade_sender *sender, struct lade_walk_item *item)
 static int say_entry(struct lade_sender *sender, struct lade_walk_item *item, struct lade_fault *fault)
 {
 	const struct stat *st = &item->st;
-	bool usable = unfake(sender, item);
+	bool usable = unfake(sender, item) && open_device(sender, item);
 	struct lade_msg_entry entry = {
 		.name = lade_slice(item->name, item->name_len),
 		.mode = st->st_mode,

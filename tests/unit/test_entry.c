@@ -195,7 +195,9 @@ static void test_bits_are_fixed(void **state)
 	assert_int_equal(LADE_OPTION_SUPER, 0x40000000000000);
 	assert_int_equal(LADE_OPTION_NO_SUPER, 0x80000000000000);
 	assert_int_equal(LADE_OPTION_FAKE_SUPER, 0x20000000000000);
-	assert_int_equal(LADE_OPTIONS_KNOWN, 0xff000000ffffff);
+	assert_int_equal(LADE_OPTION_COPY_DEVICES, 0x100000000000000);
+	assert_int_equal(LADE_OPTION_WRITE_DEVICES, 0x200000000000000);
+	assert_int_equal(LADE_OPTIONS_KNOWN, 0x3ff000000ffffff);
 	assert_int_equal(LADE_ITEM_NEW, 0x1);
 	assert_int_equal(LADE_ITEM_CHECKSUM, 0x20);
 	assert_int_equal(LADE_ITEM_XATTR, 0x2000);

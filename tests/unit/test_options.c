@@ -119,6 +119,8 @@ static void test_switches(void **state)
 		{ "-aO --no-O a b", ARCHIVE },
 		{ "-U a b", LADE_OPTION_ATIMES },
 		{ "--super a b", LADE_OPTION_SUPER },
+		{ "--copy-devices a b", LADE_OPTION_COPY_DEVICES },
+		{ "--write-devices a b", LADE_OPTION_WRITE_DEVICES | LADE_OPTION_INPLACE },
 		{ "--super --no-super a b", LADE_OPTION_NO_SUPER },
 		{ "--no-super --super a b", LADE_OPTION_SUPER },
 		{ "-UU a b", LADE_OPTION_ATIMES | LADE_OPTION_OPEN_NOATIME },
@@ -246,6 +248,9 @@ static void test_fake_super(void **state)
 		assert_int_equal(options.settings.far_super, cases[i].far);
 	}
 	bad("-M--bwlimit=1 a host:b", "'-M'", "'--bwlimit=1'");
+	bad("--write-devices -S a b", "--write-devices", "--sparse");
+	bad("--write-devices --index a b", "--write-devices", "--index");
+	bad("--write-devices --link-dest=c a b", "--write-devices", "--link-dest");
 	bad("-A --fake-super a b", "--acls", "--fake-super");
 	bad("-A -M--fake-super a host:b", "--acls", "--fake-super");
 }
