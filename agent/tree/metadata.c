@@ -88,6 +88,29 @@ static mode_t executable_as(mode_t existing, mode_t wanted)
 	return existing & EXECUTE_BITS ? existing : existing | (existing & 0444) >> 2;
 }
 
+bool lade_keep_time_equal(const struct lade_keep *keep, const struct timespec *destination, const struct timespec *wanted)
+{
+	uint64_t apart;
+
+	if (keep->modify_window == LADE_WINDOW_DEFAULT)
+		return lade_time_equal(destination, wanted);
+	if (keep->modify_window == LADE_WINDOW_NANOSECONDS)
+		return destination->tv_sec == wanted->tv_sec && destination->tv_nsec == wanted->tv_nsec;
+	/* Unsigned: a peer's time may be as far away as numbers go. */
+	apart = destination->tv_sec < wanted->tv_sec ? (uint64_t)wanted->tv_sec - (uint64_t)destination->tv_sec :
+		(uint64_t)destination->tv_sec - (uint64_t)wanted->tv_sec;
+	return apart <= keep->modify_window - LADE_WINDOW_SECONDS;
+}
+
+bool lade_keep_time_newer(const struct lade_keep *keep, const struct timespec *destination, const struct timespec *wanted)
+{
+	if (destination->tv_sec > wanted->tv_sec)
+		return true;
+	if (keep->modify_window >= LADE_WINDOW_SECONDS)
+		return (uint64_t)wanted->tv_sec - (uint64_t)destination->tv_sec < keep->modify_window - LADE_WINDOW_SECONDS;
+	return destination->tv_sec == wanted->tv_sec && destination->tv_nsec > wanted->tv_nsec;
+}
+
 mode_t lade_metadata_mode(const struct lade_keep *keep, const struct lade_metadata *wanted, const struct stat *existing)
 {
 	if (keep->options & LADE_OPTION_PERMS)
@@ -152,7 +175,7 @@ uint32_t lade_metadata_compare(const struct lade_keep *keep, const struct lade_m
 {
 	uint32_t differs = 0;
 
-	if (lade_metadata_keeps_mtime(keep, wanted->mode) && !lade_time_equal(&existing->st_mtim, &wanted->mtime))
+	if (lade_metadata_keeps_mtime(keep, wanted->mode) && !lade_keep_time_equal(keep, &existing->st_mtim, &wanted->mtime))
 		differs |= LADE_ITEM_TIME;
 	if (compares_atime(keep, wanted->mode) && !lade_time_equal(&existing->st_atim, &wanted->atime))
 		differs |= LADE_ITEM_ATIME;
@@ -181,17 +204,25 @@ static int change_mode(const struct lade_metadata_place *place, mode_t mode)
 		fchmodat(place->directory_fd, place->name, mode, AT_SYMLINK_NOFOLLOW);
 }
 
+/* True if a place gets the wanted time. The window is about what stays; what is new has the very time. */
+static bool new_time(const struct lade_keep *keep, const struct lade_metadata *wanted, const struct stat *now, const struct stat *existing)
+{
+	if (!lade_metadata_keeps_mtime(keep, wanted->mode))
+		return false;
+	return now == existing ? !lade_keep_time_equal(keep, &now->st_mtim, &wanted->mtime) : !lade_time_equal(&now->st_mtim, &wanted->mtime);
+}
+
 /* Set the times that differ; an access time is set with the other one, since comparing may have changed it. */
 static int change_times(const struct lade_keep *keep, const struct lade_metadata *wanted, const struct lade_metadata_place *place,
-			uint32_t differs)
+			bool modified)
 {
 	bool accessed = keeps_times(keep, wanted->mode, LADE_OPTION_ATIMES) && !S_ISDIR(wanted->mode);
 	const struct timespec omitted = { .tv_nsec = UTIME_OMIT };
 	const struct timespec times[2] = {
-		accessed ? wanted->atime : omitted, differs & LADE_ITEM_TIME ? wanted->mtime : omitted,
+		accessed ? wanted->atime : omitted, modified ? wanted->mtime : omitted,
 	};
 
-	if (!accessed && !(differs & LADE_ITEM_TIME))
+	if (!accessed && !modified)
 		return 0;
 	return place->fd >= 0 ? futimens(place->fd, times) :
 		utimensat(place->directory_fd, place->name, times, AT_SYMLINK_NOFOLLOW);
@@ -264,7 +295,7 @@ int lade_metadata_apply(const struct lade_keep *keep, const struct lade_metadata
 {
 	int result = apply_rights(keep, wanted, place, now, existing, identities, fault);
 
-	if (change_times(keep, wanted, place, lade_metadata_compare(keep, wanted, now)))
+	if (change_times(keep, wanted, place, new_time(keep, wanted, now, existing)))
 		note(&result, "set times of", fault);
 	return result;
 }

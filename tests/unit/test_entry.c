@@ -187,6 +187,18 @@ static void test_bits_are_fixed(void **state)
 	assert_int_equal(LADE_OPTION_INPLACE, 0x200000);
 	assert_int_equal(LADE_OPTION_SPARSE, 0x400000);
 	assert_int_equal(LADE_OPTION_INDEX, 0x800000);
+	assert_int_equal(LADE_OPTION_EXISTING, 0x2000000000);
+	assert_int_equal(LADE_OPTION_IGNORE_EXISTING, 0x4000000000);
+	assert_int_equal(LADE_OPTION_UPDATE, 0x8000000000);
+	assert_int_equal(LADE_OPTION_IGNORE_TIMES, 0x10000000000);
+	assert_int_equal(LADE_OPTION_SIZE_ONLY, 0x20000000000);
+	assert_int_equal(LADE_OPTION_PRUNE_EMPTY_DIRS, 0x40000000000);
+	assert_int_equal(LADE_OPTION_KEEP_DIRLINKS, 0x80000000000);
+	assert_int_equal(LADE_OPTION_MKPATH, 0x100000000000);
+	assert_int_equal(LADE_OPTION_PREALLOCATE, 0x200000000000);
+	assert_int_equal(LADE_OPTION_APPEND, 0x400000000000);
+	assert_int_equal(LADE_OPTION_APPEND_VERIFY, 0x800000000000);
+	assert_int_equal(LADE_OPTION_DELETE_EXCLUDED, 0x1000000);
 	assert_int_equal(LADE_OPTION_EXECUTABILITY, 0x1000000000000);
 	assert_int_equal(LADE_OPTION_OMIT_DIR_TIMES, 0x2000000000000);
 	assert_int_equal(LADE_OPTION_OMIT_LINK_TIMES, 0x4000000000000);
@@ -197,7 +209,7 @@ static void test_bits_are_fixed(void **state)
 	assert_int_equal(LADE_OPTION_FAKE_SUPER, 0x20000000000000);
 	assert_int_equal(LADE_OPTION_COPY_DEVICES, 0x100000000000000);
 	assert_int_equal(LADE_OPTION_WRITE_DEVICES, 0x200000000000000);
-	assert_int_equal(LADE_OPTIONS_KNOWN, 0x3ff000000ffffff);
+	assert_int_equal(LADE_OPTIONS_KNOWN, 0x3ffffe001ffffff);
 	assert_int_equal(LADE_ITEM_NEW, 0x1);
 	assert_int_equal(LADE_ITEM_CHECKSUM, 0x20);
 	assert_int_equal(LADE_ITEM_XATTR, 0x2000);

@@ -172,7 +172,6 @@ static void test_user_map(void **state)
 {
 	struct lade_identities *identities = *state;
 	struct lade_id_map *map;
-	const char *name;
 
 	assert_int_equal(lade_id_map_new("root:7,tim:0,:8,20-29:9", resolve_nobody, NULL, &map), 0);
 	lade_identities_use_map(identities, LADE_IDENTITY_USER, map);
