@@ -206,10 +206,30 @@ fakes() {
 	says "and is reported" '"file"'
 }
 
+# Devices that are files to one side: one that swallows everything, and is empty.
+devices() {
+	remove_trees "$T/src" "$T/dst"
+	mkdir "$T/src" "$T/dst"
+	mknod "$T/src/from" c 1 3
+	echo content >"$T/src/to"
+	mknod "$T/dst/to" c 1 3
+	lade sync -rt --copy-devices --write-devices "${connection[@]}" "$from$T/src/" "$to$T/dst/"
+	check "$label: a device of the source is a file" test -f "$T/dst/from"
+	check "$label: a device of the destination is written to, and stays" test -c "$T/dst/to"
+	check "$label: without complaint" test "$status" = 0
+	lade sync -rt "${connection[@]}" "$from$T/src/" "$to$T/dst/"
+	check "$label: without --write-devices a file takes its place" test "$(cat "$T/dst/to")" = content
+}
+
 if ! is_root; then
 	skip "owners" "only root gives files away"
 else
 	each_connection owner_maps
+	if mknod "$T/null" c 1 3 2>/dev/null && : 2>/dev/null >"$T/null"; then
+		each_connection devices
+	else
+		skip "devices as files" "no devices here"
+	fi
 	label=local from="" to="" connection=()
 	if have getfattr && have setpriv && touch "$T/probe" && setfattr -n user.lade -v 1 "$T/probe" 2>/dev/null &&
 		setfattr -n trusted.lade -v 1 "$T/probe" 2>/dev/null && mknod "$T/device" b 7 200 2>/dev/null; then
