@@ -6,14 +6,13 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "agent/filter_option.h"
 #include "agent/option_table.h"
 #include "agent/options_limit.h"
+#include "agent/options_rights.h"
 #include "agent/quantity.h"
 #include "agent/sync/sync.h"
-#include "agent/tree/id_map.h"
 #include "agent/tree/metadata.h"
 #include "chunker/codec.h"
 #include "chunker/digest.h"
@@ -82,40 +81,6 @@ static int apply_quantity(uint64_t *field, const struct lade_option_use *use, st
 		return 0;
 	return lade_complain(complaint, LADE_EXIT_USAGE, "option '%s': '%s' is no %s; " HINT, use->spelled, use->value,
 			     use->row->id == LADE_SYNC_SIZE ? "size (like 700, 10K or 1.5GB)" : "number that it takes");
-}
-
-/* -M: what is one side's alone. */
-static int apply_remote_option(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
-{
-	static const struct {
-		const char *text;
-		uint64_t bit;
-	} known[] = {
-		{ "--fake-super", LADE_OPTION_FAKE_SUPER }, { "--super", LADE_OPTION_SUPER }, { "--no-super", LADE_OPTION_NO_SUPER },
-	};
-
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (strcmp(use->value, known[i].text) == 0) {
-			options->far_super = known[i].bit;
-			return 0;
-		}
-	}
-	return lade_complain(complaint, LADE_EXIT_USAGE, "option '%s': '%s' is none of --fake-super, --super, --no-super; others go to both sides; " HINT,
-			     use->spelled, use->value);
-}
-
-static int apply_chmod(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
-{
-	mode_t mask = umask(0);
-	int error;
-
-	(void)umask(mask);
-	error = lade_mode_changes_add(&options->chmod, use->value, mask);
-	options->settings.chmod = &options->chmod;
-	if (!error)
-		return 0;
-	return lade_complain(complaint, error == LADE_E_MEMORY ? LADE_EXIT_MEMORY : LADE_EXIT_USAGE,
-			     "option '%s': '%s' is no change of permissions (like D755,F644 or u+w,go-w); " HINT, use->spelled, use->value);
 }
 
 static int apply_compress_choice(struct lade_options *options, const struct lade_option_use *use,
@@ -270,13 +235,9 @@ static int apply_option(struct lade_options *options, const struct lade_option_u
 	case LADE_SYNC_GIT:
 		return lade_filter_option_apply(&options->rules, options->settings.filter, use, complaint);
 	case LADE_SYNC_REMOTE_OPTION:
-		return apply_remote_option(options, use, complaint);
 	case LADE_SYNC_SUPER:
-		options->settings.options &= ~(LADE_OPTION_SUPER | LADE_OPTION_NO_SUPER);
-		options->settings.options |= use->on ? LADE_OPTION_SUPER : LADE_OPTION_NO_SUPER;
-		return 0;
 	case LADE_SYNC_CHMOD:
-		return apply_chmod(options, use, complaint);
+		return lade_options_apply_rights(options, use, complaint);
 	case LADE_SYNC_PATH:
 		return apply_path(options, use, complaint);
 	case LADE_SYNC_CHECKSUM_CHOICE:
@@ -416,104 +377,6 @@ static int take_arguments(struct parse *parse, struct lade_complaint *complaint)
 	return error ? error : set_destination(options, parse->arguments[count - 1], complaint);
 }
 
-/* A rule for all of them: "*:" and name. Nothing, if that is empty. */
-static int map_all(char **map_out, const char *name, size_t len, struct lade_complaint *complaint)
-{
-	if (!len)
-		return 0;
-	*map_out = malloc(len + 3);
-	if (!*map_out)
-		return no_memory(complaint);
-	memcpy(*map_out, "*:", 2);
-	memcpy(*map_out + 2, name, len);
-	(*map_out)[len + 2] = '\0';
-	return 0;
-}
-
-/* --chown is both maps at once. */
-static int apply_chown(struct lade_options *options, struct lade_complaint *complaint)
-{
-	const char *colon = strchr(options->chown, ':');
-	size_t user_len = colon ? (size_t)(colon - options->chown) : strlen(options->chown);
-	const char *group = colon ? colon + 1 : "";
-
-	if ((options->settings.usermap && user_len) || (options->settings.groupmap && *group))
-		return lade_complain(complaint, LADE_EXIT_USAGE, "--chown and --%s do not go together; " HINT,
-				     options->settings.usermap && user_len ? "usermap" : "groupmap");
-	if (map_all(&options->chown_user, options->chown, user_len, complaint) ||
-	    map_all(&options->chown_group, group, strlen(group), complaint))
-		return LADE_E_MEMORY;
-	if (options->chown_user)
-		options->settings.usermap = options->chown_user;
-	if (options->chown_group)
-		options->settings.groupmap = options->chown_group;
-	return 0;
-}
-
-/* Names are looked up by whoever receives; whether it is a map can be told here. */
-static int check_map(const char *name, const char *text, struct lade_complaint *complaint)
-{
-	struct lade_id_map *map;
-
-	if (!text)
-		return 0;
-	switch (lade_id_map_new(text, NULL, NULL, &map)) {
-	case 0:
-		lade_id_map_free(map);
-		return 0;
-	case LADE_E_MEMORY:
-		return no_memory(complaint);
-	default:
-		return lade_complain(complaint, LADE_EXIT_USAGE, "--%s: '%s' is no list of FROM:TO; " HINT, name, text);
-	}
-}
-
-/* --chown, --usermap and --groupmap, which imply -o and -g. */
-static int check_maps(struct lade_options *options, struct lade_complaint *complaint)
-{
-	struct lade_settings *settings = &options->settings;
-	int error = options->chown ? apply_chown(options, complaint) : 0;
-
-	if (!error)
-		error = check_map(options->chown_user ? "chown" : "usermap", settings->usermap, complaint);
-	if (!error)
-		error = check_map(options->chown_group ? "chown" : "groupmap", settings->groupmap, complaint);
-	if (settings->usermap)
-		settings->options |= LADE_OPTION_OWNER;
-	if (settings->groupmap)
-		settings->options |= LADE_OPTION_GROUP;
-	return error;
-}
-
-/* --fake-super is about this side, which on one host is both; --super and --no-super go before it. */
-static int check_super(struct lade_options *options, struct lade_complaint *complaint)
-{
-	struct lade_settings *settings = &options->settings;
-	uint64_t given = settings->options & LADE_OPTIONS_SUPER;
-
-	if (options->fake_super && !given)
-		settings->options |= LADE_OPTION_FAKE_SUPER;
-	settings->far_super = options->remote.kind == LADE_ENDPOINT_LOCAL ? settings->options & LADE_OPTIONS_SUPER : given;
-	if (options->far_super)
-		settings->far_super = options->far_super;
-	if (((settings->options | settings->far_super) & LADE_OPTION_FAKE_SUPER) && (settings->options & LADE_OPTION_ACLS))
-		return lade_complain(complaint, LADE_EXIT_USAGE, "--acls does not work with --fake-super; " HINT);
-	return 0;
-}
-
-/* --write-devices writes each file from its beginning to its end, into what is there. */
-static int check_write_devices(struct lade_options *options, struct lade_complaint *complaint)
-{
-	struct lade_settings *settings = &options->settings;
-	const char *other = settings->options & LADE_OPTION_SPARSE ? "--sparse" : settings->options & LADE_OPTION_INDEX ? "--index" :
-		settings->alternative_count ? "--compare-dest, --copy-dest and --link-dest" : NULL;
-
-	if (!(settings->options & LADE_OPTION_WRITE_DEVICES))
-		return 0;
-	settings->options |= LADE_OPTION_INPLACE;
-	return other ? lade_complain(complaint, LADE_EXIT_USAGE, "--write-devices does not work with %s; " HINT, other) : 0;
-}
-
 /* As in rsync they imply --inplace; --append-verify is the stronger one. */
 static int check_append(struct lade_options *options, struct lade_complaint *complaint)
 {
@@ -530,6 +393,8 @@ static int check_append(struct lade_options *options, struct lade_complaint *com
 /* What one option needs of others. */
 static int check(struct lade_options *options, struct lade_complaint *complaint)
 {
+	int error;
+
 	if ((options->settings.options & LADE_OPTION_DELETE) && !(options->settings.options & LADE_OPTION_RECURSIVE))
 		return lade_complain(complaint, LADE_EXIT_USAGE,
 				     "--delete does not work without --recursive (-r); " HINT);
@@ -540,10 +405,9 @@ static int check(struct lade_options *options, struct lade_complaint *complaint)
 	if (options->remote.kind == LADE_ENDPOINT_TCP && !options->token_file)
 		return lade_complain(complaint, LADE_EXIT_USAGE,
 				     "lade+tcp:// needs --token-file=FILE; " HINT);
-	if (check_super(options, complaint) || check_write_devices(options, complaint))
-		return LADE_E_USAGE;
-	if (check_maps(options, complaint))
-		return complaint->exit_status == LADE_EXIT_MEMORY ? LADE_E_MEMORY : LADE_E_USAGE;
+	error = lade_options_check_rights(options, complaint);
+	if (error)
+		return error;
 	if (lade_options_check_limits(options, complaint))
 		return LADE_E_USAGE;
 	if (options->human > 3)
@@ -609,9 +473,7 @@ out:
 void lade_options_fini(struct lade_options *options)
 {
 	lade_filter_free(options->settings.filter);
-	lade_mode_changes_fini(&options->chmod);
-	free(options->chown_user);
-	free(options->chown_group);
+	lade_options_fini_rights(options);
 	lade_endpoint_fini(&options->remote);
 	for (unsigned i = 0; i < options->source_count; i++)
 		free(options->sources[i]);

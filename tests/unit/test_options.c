@@ -378,6 +378,8 @@ static void test_fake_super(void **state)
 	bad("--iconv=utf8,latin1 a b", "'--iconv'", "not available yet");
 	bad("-M--bwlimit=1 a host:b", "'-M'", "'--bwlimit=1'");
 	bad("--write-devices -S a b", "--write-devices", "--sparse");
+	bad("--write-devices --append a b", "--write-devices", "--append");
+	bad("--write-devices --preallocate a b", "--write-devices", "--preallocate");
 	bad("--write-devices --index a b", "--write-devices", "--index");
 	bad("--write-devices --link-dest=c a b", "--write-devices", "--link-dest");
 	bad("-A --fake-super a b", "--acls", "--fake-super");
