@@ -53,7 +53,7 @@ static void put_columns(struct lade_writer *writer, const struct lade_msg_item *
 		{ LADE_ITEM_PERMS, 'p' },
 		{ LADE_ITEM_OWNER, 'o' },
 		{ LADE_ITEM_GROUP, 'g' },
-		{ 0, 'u' },
+		{ LADE_ITEM_ATIME, 'u' },
 		{ LADE_ITEM_ACL, 'a' },
 		{ LADE_ITEM_XATTR, 'x' },
 	};

@@ -10,6 +10,7 @@
 #include "agent/filter_option.h"
 #include "agent/option_table.h"
 #include "agent/options_limit.h"
+#include "agent/options_rights.h"
 #include "agent/quantity.h"
 #include "agent/sync/sync.h"
 #include "agent/tree/metadata.h"
@@ -233,6 +234,10 @@ static int apply_option(struct lade_options *options, const struct lade_option_u
 	case LADE_SYNC_CVS:
 	case LADE_SYNC_GIT:
 		return lade_filter_option_apply(&options->rules, options->settings.filter, use, complaint);
+	case LADE_SYNC_REMOTE_OPTION:
+	case LADE_SYNC_SUPER:
+	case LADE_SYNC_CHMOD:
+		return lade_options_apply_rights(options, use, complaint);
 	case LADE_SYNC_PATH:
 		return apply_path(options, use, complaint);
 	case LADE_SYNC_CHECKSUM_CHOICE:
@@ -388,6 +393,8 @@ static int check_append(struct lade_options *options, struct lade_complaint *com
 /* What one option needs of others. */
 static int check(struct lade_options *options, struct lade_complaint *complaint)
 {
+	int error;
+
 	if ((options->settings.options & LADE_OPTION_DELETE) && !(options->settings.options & LADE_OPTION_RECURSIVE))
 		return lade_complain(complaint, LADE_EXIT_USAGE,
 				     "--delete does not work without --recursive (-r); " HINT);
@@ -398,12 +405,19 @@ static int check(struct lade_options *options, struct lade_complaint *complaint)
 	if (options->remote.kind == LADE_ENDPOINT_TCP && !options->token_file)
 		return lade_complain(complaint, LADE_EXIT_USAGE,
 				     "lade+tcp:// needs --token-file=FILE; " HINT);
+	error = lade_options_check_rights(options, complaint);
+	if (error)
+		return error;
 	if (lade_options_check_limits(options, complaint))
 		return LADE_E_USAGE;
 	if (options->human > 3)
 		options->human = 3;
 	if ((options->settings.options & LADE_OPTION_INDEX) && options->whole_file > 0)
 		return lade_complain(complaint, LADE_EXIT_USAGE, "--index does nothing for whole files (-W); " HINT);
+	if (options->atimes)
+		options->settings.options |= LADE_OPTION_ATIMES;
+	if (options->atimes > 1)
+		options->settings.options |= LADE_OPTION_OPEN_NOATIME;
 	if (options->fuzzy)
 		options->settings.options |= LADE_OPTION_FUZZY;
 	options->settings.fuzzy_alternatives = options->fuzzy > 1;
@@ -459,6 +473,7 @@ out:
 void lade_options_fini(struct lade_options *options)
 {
 	lade_filter_free(options->settings.filter);
+	lade_options_fini_rights(options);
 	lade_endpoint_fini(&options->remote);
 	for (unsigned i = 0; i < options->source_count; i++)
 		free(options->sources[i]);

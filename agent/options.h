@@ -19,6 +19,12 @@
 struct lade_options {
 	struct lade_settings settings; /* ITEMIZE is set if -i or -v needs it; the filter is owned, the alternatives are the next field */
 	const char *alternatives[LADE_ALTERNATIVES_MAX]; /* values of --compare-dest, --copy-dest or --link-dest */
+	struct lade_mode_changes chmod; /* --chmod; owned */
+	bool fake_super;
+	uint64_t far_super;         /* -M: LADE_OPTIONS_SUPER of the other side, 0: none was given */
+	const char *chown;          /* --chown, or NULL; then these two are what it says: */
+	char *chown_user, *chown_group; /* owned */
+	unsigned atimes;            /* how often -U was given */
 	struct lade_filter_options rules;
 	unsigned fuzzy;             /* how often -y was given */
 	int whole_file;             /* -W: 1, --no-whole-file: -1, neither: 0 */

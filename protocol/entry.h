@@ -57,7 +57,18 @@
 #define LADE_OPTION_APPEND LADE_OPTION(46) /* files grow at their end; what they have is taken as right */
 #define LADE_OPTION_APPEND_VERIFY LADE_OPTION(47) /* the same, but what they have is compared */
 #define LADE_OPTION_DELETE_EXCLUDED LADE_OPTION(24) /* rules that name no side protect nothing */
-#define LADE_OPTIONS_KNOWN ((LADE_OPTION(25) - 1) | (LADE_OPTION(48) - LADE_OPTION(37)))
+#define LADE_OPTION_EXECUTABILITY LADE_OPTION(48) /* without -p: whether a file may be executed is kept */
+#define LADE_OPTION_OMIT_DIR_TIMES LADE_OPTION(49)
+#define LADE_OPTION_OMIT_LINK_TIMES LADE_OPTION(50)
+#define LADE_OPTION_ATIMES LADE_OPTION(51)
+#define LADE_OPTION_OPEN_NOATIME LADE_OPTION(52) /* reading leaves no trace in access times */
+#define LADE_OPTION_FAKE_SUPER LADE_OPTION(53) /* what only root can give a file is kept in attributes: of this side's files */
+#define LADE_OPTION_SUPER LADE_OPTION(54)    /* try what root may do, whoever this is */
+#define LADE_OPTION_NO_SUPER LADE_OPTION(55) /* do not, though this be root */
+#define LADE_OPTIONS_SUPER (LADE_OPTION_FAKE_SUPER | LADE_OPTION_SUPER | LADE_OPTION_NO_SUPER)
+#define LADE_OPTION_COPY_DEVICES LADE_OPTION(56) /* the sender takes devices for regular files */
+#define LADE_OPTION_WRITE_DEVICES LADE_OPTION(57) /* the receiver does */
+#define LADE_OPTIONS_KNOWN ((LADE_OPTION(25) - 1) | (LADE_OPTION(58) - LADE_OPTION(37)))
 
 /* What becomes of a file that is in an alternative directory already: the values of OPEN's alternative (see [open]). */
 enum lade_alternative {
@@ -84,6 +95,7 @@ enum lade_item {
 	LADE_ITEM_GROUP = 1u << 11,
 	LADE_ITEM_ACL = 1u << 12,
 	LADE_ITEM_XATTR = 1u << 13,
+	LADE_ITEM_ATIME = 1u << 14,
 };
 
 /* Severities of a REPORT (see [report]). */

@@ -400,14 +400,18 @@ static int set_directory(struct lade_receiver *receiver, struct lade_slice bytes
 
 	memcpy(&record, bytes.data, sizeof(record));
 	*path_out = (const char *)bytes.data + sizeof(record);
-	wanted = (struct lade_metadata){ record.mode, record.uid, record.gid, record.mtime, { NULL, 0 } };
-	wanted.xattrs = lade_slice(*path_out + record.path_len + 1,
-				   bytes.len - sizeof(record) - record.path_len - 1);
+	wanted = (struct lade_metadata){
+		.mode = record.mode, .uid = record.uid, .gid = record.gid, .mtime = record.mtime,
+		.xattrs = lade_slice(*path_out + record.path_len + 1, bytes.len - sizeof(record) - record.path_len - 1),
+	};
 	error = lade_directories_resolve(receiver->tree, *path_out, record.path_len, &place.fd, fault);
 	if (error)
 		return error;
-	error = fstat(place.fd, &st) ? lade_fault_set(fault, LADE_E_SYSTEM, "stat", *path_out) :
-		lade_metadata_apply(&receiver->keep, &wanted, &place, &st, record.existed ? &st : NULL, receiver->identities, fault);
+	error = fstat(place.fd, &st) ? lade_fault_set(fault, LADE_E_SYSTEM, "stat", *path_out) : 0;
+	if (!error)
+		lade_metadata_unfake(&receiver->keep, &(struct lade_attributes_place){ place.fd, -1, "." }, &st);
+	if (!error)
+		error = lade_metadata_apply(&receiver->keep, &wanted, &place, &st, record.existed ? &st : NULL, receiver->identities, fault);
 	if (record.opened && !(receiver->keep.options & LADE_OPTION_PERMS) && fchmod(place.fd, record.own_mode) && !error)
 		error = lade_fault_set(fault, LADE_E_SYSTEM, "change mode of", *path_out);
 	close(place.fd);

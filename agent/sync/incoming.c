@@ -87,10 +87,10 @@ static const struct stat *replaced(const struct incoming *file)
 static mode_t working_mode(const struct lade_receiver *receiver, const struct incoming *file)
 {
 	mode_t mode = lade_metadata_mode(&receiver->keep, &file->metadata, replaced(file));
-	bool ours = !(receiver->keep.options & LADE_OPTION_OWNER) || receiver->keep.euid ||
+	bool ours = receiver->keep.fake || !(receiver->keep.options & LADE_OPTION_OWNER) || receiver->keep.euid ||
 		file->metadata.uid == receiver->keep.euid;
 
-	return file->size <= LADE_SMALL_MAX && ours && !(mode & (S_ISUID | S_ISGID | S_ISVTX)) ? mode : 0600;
+	return file->size <= LADE_SMALL_MAX && ours && !(mode & (S_ISUID | S_ISGID | S_ISVTX)) ? mode | (receiver->keep.fake ? 0600 : 0) : 0600;
 }
 
 /* Two threads may both try: they find the same. */
@@ -108,8 +108,8 @@ static bool unnamed_works(struct lade_receiver *receiver, int directory_fd, cons
 /* --inplace. What it is given is checked before anything is done to it, its length included. */
 static int open_itself(struct lade_receiver *receiver, struct incoming *file, int directory_fd, struct lade_fault *fault)
 {
-	int error = lade_temporary_open_itself(directory_fd, file->name, working_mode(receiver, file), &file->temporary,
-					       fault);
+	int error = file->is_device ? lade_temporary_open_device(directory_fd, file->name, file->size, &file->temporary, fault) :
+		lade_temporary_open_itself(directory_fd, file->name, working_mode(receiver, file), &file->temporary, fault);
 	struct stat st;
 
 	if (!error && file->appends && !file->begun && fstat(file->temporary.fd, &st) == 0 && st.st_size != file->existing.st_size)
@@ -254,7 +254,7 @@ static int commit(struct lade_receiver *receiver, struct incoming *file, struct 
 	if (file->appends && file->size < (uint64_t)file->existing.st_size)
 		return lade_fault_set(fault, LADE_E_CHANGED, "append to (the source became shorter)", file->name);
 	/* Shorter: it ends in a hole. */
-	if ((uint64_t)st.st_size != file->size && ftruncate(place.fd, (off_t)file->size))
+	if (!file->is_device && (uint64_t)st.st_size != file->size && ftruncate(place.fd, (off_t)file->size))
 		return lade_fault_set(fault, LADE_E_SYSTEM, "set length of", file->name);
 	if (lade_metadata_apply(&receiver->keep, &file->metadata, &place, &st, replaced(file), receiver->identities,
 				&problem))
@@ -369,6 +369,8 @@ static int mend(struct lade_receiver *receiver, struct incoming *file, struct la
 		return error;
 	place.directory_fd = fd;
 	error = have_in_place(receiver, file, fd, &st, fault);
+	if (!error)
+		lade_metadata_unfake(&receiver->keep, &(struct lade_attributes_place){ -1, fd, file->name }, &st);
 	if (!error && lade_metadata_apply(&receiver->keep, &file->metadata, &place, &st, file->moved_from ? NULL : &st,
 					  receiver->identities, &problem))
 		lade_receiver_problem(receiver, file->directory, file->name, &problem);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/tree/id_map.h"
 #include "agent/tree/metadata.h"
 #include "chunker/codec.h"
 #include "chunker/digest.h"
@@ -36,6 +37,8 @@ static const struct row rows[] = {
 	NUMBER(CHECKSUM, BOTH, checksum, LADE_DIGEST_KIND_COUNT - 1),
 	NUMBER(FILE_CHECKSUM, BOTH, file_checksum, LADE_DIGEST_KIND_COUNT - 1),
 	NUMBER(MODIFY_WINDOW, RECEIVER, modify_window, LADE_WINDOW_MAX),
+	TEXT(USERMAP, BOTH, usermap, LADE_ID_MAP_TEXT_MAX),
+	TEXT(GROUPMAP, BOTH, groupmap, LADE_ID_MAP_TEXT_MAX),
 	NUMBER(BWLIMIT, BOTH, bwlimit, INT64_MAX),
 	NUMBER(TIMEOUT, BOTH, timeout, LADE_TIMEOUT_MAX),
 };

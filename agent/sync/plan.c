@@ -312,7 +312,7 @@ static int learn(struct lade_receiver *receiver, const struct lade_msg_identity 
 {
 	int error;
 
-	if (!receiver->identities)
+	if (!receiver->identities || (receiver->keep.options & LADE_OPTION_NUMERIC_IDS))
 		return lade_fault_set(fault, LADE_E_PROTOCOL, "take names, as numbers were asked for, from",
 				      receiver->session.connection->peer);
 	error = lade_identities_learn(receiver->identities, (enum lade_identity_kind)said->kind, said->id,

@@ -270,8 +270,7 @@ static void look(struct planner *planner, const struct place *place, struct lade
 	if (!directory || lade_directory_pin(directory, &aside->place.fd, NULL))
 		return;
 	aside->directory = directory;
-	aside->place.exists = fstatat(aside->place.fd, place->name, &aside->place.st, AT_SYMLINK_NOFOLLOW) == 0;
-	if (aside->place.exists)
+	if (lade_plan_stat(planner, &aside->place))
 		aside->fit = fit_of(planner, &aside->place);
 }
 

@@ -14,6 +14,10 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "agent/tree/device_file.h"
+#include "agent/tree/fake_super.h"
+#include "agent/tree/read_open.h"
+
 void lade_plan_item(struct planner *planner, const struct place *place, uint32_t changes)
 {
 	char target[LADE_TARGET_MAX + 1] = "";
@@ -63,6 +67,14 @@ uint32_t lade_plan_metadata_changes(struct planner *planner, const struct place 
 	return changes | (xattrs ? LADE_ITEM_XATTR : 0) | (acls ? LADE_ITEM_ACL : 0);
 }
 
+uint32_t lade_plan_time_now(const struct planner *planner, const struct place *place)
+{
+	const struct lade_keep *keep = &planner->receiver->keep;
+
+	return lade_metadata_keeps_mtime(keep, place->wanted.mode) ? 0 :
+		keep->options & LADE_OPTION_TIMES ? LADE_ITEM_TIME : LADE_ITEM_TIME_NOW;
+}
+
 void lade_plan_mend(struct planner *planner, struct place *place, uint32_t changes)
 {
 	const struct lade_metadata_place at = { -1, place->level->fd, place->name };
@@ -93,17 +105,20 @@ static void furnish(struct planner *planner, const struct place *place, const ch
 
 /* ---- symlinks, devices, FIFOs, sockets ---- */
 
-static int make(const struct place *place, const char *name)
+static int make(const struct planner *planner, const struct place *place, const char *name)
 {
+	bool fake = planner->receiver->keep.fake;
 	char target[LADE_TARGET_MAX + 1];
 	mode_t mode = place->wanted.mode;
 
+	if (!S_ISLNK(mode) && fake)
+		return lade_fake_super_make(place->level->fd, name, NULL);
 	if (!S_ISLNK(mode))
 		return mknodat(place->level->fd, name, (mode & S_IFMT) | 0600,
 			       makedev(place->entry->rdev_major, place->entry->rdev_minor));
 	memcpy(target, place->entry->target.data, place->entry->target.len);
 	target[place->entry->target.len] = '\0';
-	return symlinkat(target, place->level->fd, name);
+	return fake ? lade_fake_super_make(place->level->fd, name, target) : symlinkat(target, place->level->fd, name);
 }
 
 /* Make it under a temporary name, furnish it, and let it take the place of what is there. */
@@ -119,7 +134,7 @@ static int replace(struct planner *planner, struct place *place)
 	}
 	lade_temporary_name(place->name, 0, temporary);
 	(void)unlinkat(place->level->fd, temporary, 0);
-	if (make(place, temporary))
+	if (make(planner, place, temporary))
 		return -1;
 	furnish(planner, place, temporary);
 	if (renameat(place->level->fd, temporary, place->level->fd, place->name) == 0)
@@ -133,7 +148,8 @@ static int replace(struct planner *planner, struct place *place)
 static bool same_target(const struct place *place)
 {
 	char target[LADE_TARGET_MAX];
-	ssize_t len = readlinkat(place->fd, place->name, target, sizeof(target));
+	ssize_t len = place->faked ? lade_fake_super_readlink(place->fd, place->name, target, sizeof(target)) :
+		readlinkat(place->fd, place->name, target, sizeof(target));
 
 	return len >= 0 && lade_slice_equal(lade_slice(target, (size_t)len), place->entry->target);
 }
@@ -162,17 +178,17 @@ static void special(struct planner *planner, struct place *place)
 		return;
 	}
 	/* Who may not make devices is not told of each: as with rsync, they need root. */
-	if ((S_ISBLK(place->wanted.mode) || S_ISCHR(place->wanted.mode)) && planner->receiver->keep.euid)
+	if ((S_ISBLK(place->wanted.mode) || S_ISCHR(place->wanted.mode)) && !planner->receiver->keep.super)
 		return;
 	if (!place->exists && lade_plan_special_aside(planner, place, &changes))
 		return;
 	if (same_type)
 		changes = LADE_ITEM_LOCAL | LADE_ITEM_CHECKSUM | lade_plan_metadata_changes(planner, place) |
-			(planner->receiver->keep.options & LADE_OPTION_TIMES ? 0 : LADE_ITEM_TIME_NOW);
+			lade_plan_time_now(planner, place);
 	if (!planner->dry_run) {
 		lade_plan_change(place->level);
 		errno = 0;
-		result = place->exists ? replace(planner, place) : make(place, place->name);
+		result = place->exists ? replace(planner, place) : make(planner, place, place->name);
 		if (result && errno)
 			lade_plan_failed(planner, S_ISLNK(place->wanted.mode) ? "create symlink" : "create special file");
 		if (!result && !place->exists)
@@ -196,7 +212,7 @@ static void open_up(struct planner *planner, struct place *place, struct target 
 {
 	const struct lade_keep *keep = &planner->receiver->keep;
 
-	if (planner->dry_run || keep->euid == 0 || place->st.st_uid != keep->euid || (place->st.st_mode & 0700) == 0700)
+	if (planner->dry_run || keep->fake || keep->euid == 0 || place->st.st_uid != keep->euid || (place->st.st_mode & 0700) == 0700)
 		return;
 	target->own_mode = place->st.st_mode & 07777;
 	if ((target->own_mode & 0500) == 0500)
@@ -328,15 +344,44 @@ static int root(struct planner *planner, struct place *place, struct lade_fault 
 
 /* ---- what is there, and its other names ---- */
 
+/* --write-devices: a file may be written over a device. One that cannot be opened will not be written to either. */
+static void take_device(const struct planner *planner, struct place *place)
+{
+	int fd;
+
+	place->is_device = (planner->receiver->keep.options & LADE_OPTION_WRITE_DEVICES) && S_ISREG(place->wanted.mode) &&
+		(S_ISBLK(place->st.st_mode) || S_ISCHR(place->st.st_mode));
+	if (!place->is_device)
+		return;
+	fd = lade_read_open(place->fd, place->name, false);
+	lade_device_as_file(fd, &place->st);
+	if (fd >= 0)
+		close(fd);
+}
+
+bool lade_plan_stat(const struct planner *planner, struct place *place)
+{
+	const struct lade_attributes_place at = { -1, place->fd, place->name };
+	mode_t type;
+
+	place->exists = fstatat(place->fd, place->name, &place->st, AT_SYMLINK_NOFOLLOW) == 0;
+	if (!place->exists)
+		return false;
+	type = place->st.st_mode & S_IFMT;
+	lade_metadata_unfake(&planner->receiver->keep, &at, &place->st);
+	place->faked = (place->st.st_mode & S_IFMT) != type;
+	if (!place->faked)
+		take_device(planner, place);
+	return true;
+}
+
 /* What is there under the entry's name. False if that cannot be told (and was reported). */
 static bool look(struct planner *planner, struct place *place)
 {
 	if (place->level->fd < 0 || place->level->target->empty)
 		return true;
-	if (fstatat(place->level->fd, place->name, &place->st, AT_SYMLINK_NOFOLLOW) == 0) {
-		place->exists = true;
+	if (lade_plan_stat(planner, place))
 		return true;
-	}
 	if (errno == ENOENT)
 		return true;
 	lade_plan_failed(planner, "stat");
@@ -545,9 +590,15 @@ int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry,
 	if (lade_attributes_check(entry->xattrs))
 		return lade_fault_set(fault, LADE_E_PROTOCOL, "understand the attributes of", planner->path);
 	lade_metadata_from_entry(&place.wanted, entry, receiver->identities);
+	if (planner->session->settings->chmod)
+		place.wanted.mode = lade_mode_changes_apply(planner->session->settings->chmod, place.wanted.mode);
 	if (strcmp(name, ".") == 0) {
+		const struct lade_attributes_place at = { place.level->fd, -1, name };
+
 		if (place.level->fd >= 0 && fstat(place.level->fd, &place.st) == 0)
 			place.exists = true;
+		if (place.exists)
+			lade_metadata_unfake(&receiver->keep, &at, &place.st);
 		return root(planner, &place, fault);
 	}
 	if (!look(planner, &place))

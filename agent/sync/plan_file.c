@@ -11,13 +11,14 @@
 
 #include "agent/sync/cut_stream.h"
 #include "agent/sync/file_digest.h"
+#include "agent/tree/read_open.h"
 
 /* -c: the digest decides, whatever the times say. */
 static bool same_digest(struct planner *planner, const struct place *place)
 {
 	uint8_t digest[LADE_DIGEST_LEN];
 	bool same;
-	int fd = openat(place->fd, place->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int fd = lade_read_open(place->fd, place->name, planner->receiver->keep.options & LADE_OPTION_OPEN_NOATIME);
 
 	if (fd < 0)
 		return false;
@@ -51,9 +52,7 @@ static uint32_t file_changes(struct planner *planner, const struct place *place)
 		changes |= LADE_ITEM_SIZE;
 	if (keep->options & LADE_OPTION_CHECKSUM)
 		changes |= LADE_ITEM_CHECKSUM;
-	if (!(keep->options & LADE_OPTION_TIMES))
-		changes |= LADE_ITEM_TIME_NOW;
-	return changes;
+	return changes | lade_plan_time_now(planner, place);
 }
 
 bool lade_plan_basis_pays(const struct planner *planner, uint64_t size, uint64_t old_size)
@@ -118,6 +117,7 @@ struct incoming *lade_plan_new_incoming(struct planner *planner, const struct pl
 	file->size = place->entry->size;
 	file->changes = file_changes(planner, place);
 	file->existed = place->exists;
+	file->is_device = place->is_device;
 	file->existing = place->st;
 	file->in_new = place->level->target->empty;
 	file->leader = place->entry->link == LADE_LINK_LEADER ? place->index + 1 : 0;
@@ -131,6 +131,10 @@ static int choose_basis(struct planner *planner, const struct place *place, cons
 {
 	bool described = pays(planner, place);
 
+	if (place->is_device) {
+		file->overwrite = true;
+		return 0;
+	}
 	file->left = was_left(planner, place);
 	file->appends = grows(planner, place);
 	if (file->appends) {

@@ -86,7 +86,9 @@ struct place {
 	const char *name; /* NUL-terminated component */
 	struct lade_metadata wanted;
 	bool exists;
-	struct stat st;   /* if it exists */
+	struct stat st;   /* if it exists; what it passes for, if that is faked */
+	bool is_device;   /* --write-devices: st is that of a file, which is a device */
+	bool faked;       /* it passes for what it is not */
 	int linked_fd;    /* -K: the directory that a symlink of the name leads to, of which st is; else -1. Owned by lade_plan_entry() */
 };
 
@@ -112,11 +114,17 @@ int lade_plan_root(struct planner *planner, bool single, struct lade_fault *faul
 int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry, const struct lade_recv_event *event,
 		    struct lade_fault *fault);
 
+/* What stands under name in the directory fd: false with errno. */
+bool lade_plan_stat(const struct planner *planner, struct place *place);
+
 /* Tell the user of changes (enum lade_item) at an entry, if he wants to know. */
 void lade_plan_item(struct planner *planner, const struct place *place, uint32_t changes);
 
 /* How mode, owner, group, time, ACL and extended attributes of what exists differ (enum lade_item). */
 uint32_t lade_plan_metadata_changes(struct planner *planner, const struct place *place);
+
+/* How the time of what is made anew in place of another is told, if it is not kept: LADE_ITEM_TIME_NOW, or, as rsync has it, _TIME with -J. */
+uint32_t lade_plan_time_now(const struct planner *planner, const struct place *place);
 
 /* Mend the metadata of what exists, in place, where changes says so. */
 void lade_plan_mend(struct planner *planner, struct place *place, uint32_t changes);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/sync/receiver_internal.h"
 #include "transport/frame.h"
@@ -17,24 +18,32 @@ static const enum lade_path land_paths[] = { LADE_PATH_COPY, LADE_PATH_SPLICE };
 
 /* ---- reports ---- */
 
+/* What a file system, or who we are, does not allow, is said of the first file. True: it was said before. */
+static bool was_said(struct lade_receiver *receiver, const struct lade_fault *fault)
+{
+	static const char *const kinds[] = { "set the ACL of", "set attributes of", "read attributes of" };
+
+	for (unsigned i = 0; fault->code == LADE_E_UNSUPPORTED && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcmp(fault->operation, kinds[i]) == 0)
+			return atomic_fetch_or_explicit(&receiver->said, 1u << i, memory_order_relaxed) & 1u << i;
+	return false;
+}
+
 void lade_receiver_problem(struct lade_receiver *receiver, const struct lade_directory *directory, const char *name,
 			   const struct lade_fault *fault)
 {
 	char *path = lade_directory_path(directory, name);
-	struct lade_fault named = *fault;
 
-	errno = fault->sys_errno;
-	if (path && *path)
-		lade_fault_set(&named, fault->code, fault->operation, path);
-	named.sys_errno = fault->sys_errno;
+	lade_receiver_metadata_problem(receiver, path && *path ? path : fault->subject, fault);
 	free(path);
-	lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &named);
 }
 
 void lade_receiver_metadata_problem(struct lade_receiver *receiver, const char *path, const struct lade_fault *fault)
 {
 	struct lade_fault named = *fault;
 
+	if (was_said(receiver, fault))
+		return;
 	lade_fault_set(&named, fault->code, fault->operation, path);
 	named.sys_errno = fault->sys_errno;
 	lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &named);
@@ -286,6 +295,56 @@ static void *write_messages(void *argument)
 	return NULL;
 }
 
+/* ---- whose things become ---- */
+
+/* As with rsync, a rule that leads to a name which nobody has here is none. */
+static bool resolve(struct lade_receiver *receiver, enum lade_identity_kind kind, const char *name, uint32_t *id_out)
+{
+	if (lade_identity_number(kind, name, id_out) == 1)
+		return true;
+	lade_session_tell(&receiver->session, LADE_REPORT_WARNING, 0,
+			  kind == LADE_IDENTITY_USER ? "no such user on the receiving side:" : "no such group on the receiving side:", name, NULL);
+	return false;
+}
+
+static bool resolve_user(void *receiver, const char *name, uint32_t *id_out)
+{
+	return resolve(receiver, LADE_IDENTITY_USER, name, id_out);
+}
+
+static bool resolve_group(void *receiver, const char *name, uint32_t *id_out)
+{
+	return resolve(receiver, LADE_IDENTITY_GROUP, name, id_out);
+}
+
+static int make_map(struct lade_receiver *receiver, enum lade_identity_kind kind, const char *text, struct lade_fault *fault)
+{
+	static lade_id_map_resolve *const resolvers[] = { [LADE_IDENTITY_USER] = resolve_user, [LADE_IDENTITY_GROUP] = resolve_group };
+	int error;
+
+	if (!text)
+		return 0;
+	error = lade_id_map_new(text, resolvers[kind], receiver, &receiver->maps[kind]);
+	if (error)
+		return lade_fault_set(fault, error == LADE_E_USAGE ? LADE_E_PROTOCOL : error, "use the map of owners", text);
+	lade_identities_use_map(receiver->identities, kind, receiver->maps[kind]);
+	return 0;
+}
+
+/* Without names there is nothing to map but by a map. */
+static int start_identities(struct lade_receiver *receiver, struct lade_fault *fault)
+{
+	const struct lade_settings *settings = receiver->session.settings;
+	int error;
+
+	if ((settings->options & LADE_OPTION_NUMERIC_IDS) && !settings->usermap && !settings->groupmap)
+		return 0;
+	if (lade_identities_new(&receiver->identities))
+		return lade_fault_set(fault, LADE_E_MEMORY, "start the receiver", NULL);
+	error = make_map(receiver, LADE_IDENTITY_USER, settings->usermap, fault);
+	return error ? error : make_map(receiver, LADE_IDENTITY_GROUP, settings->groupmap, fault);
+}
+
 /* ---- from beginning to end ---- */
 
 static int start(struct lade_receiver *receiver, struct lade_fault *fault)
@@ -295,15 +354,13 @@ static int start(struct lade_receiver *receiver, struct lade_fault *fault)
 		.slots = limits->slots, .described = limits->described, .want_runs = limits->want_runs,
 		.want_gaps = limits->want_gaps, .entry_credit = limits->entry_credit,
 	};
-	bool numeric = receiver->keep.options & LADE_OPTION_NUMERIC_IDS;
 
 	if (lade_session_recv_new(&receiver->machine) ||
-	    (!numeric && lade_identities_new(&receiver->identities)) ||
 	    lade_spool_new(&receiver->directories) || lade_spool_new(&receiver->deletions) ||
 	    lade_spool_new(&receiver->links))
 		return lade_fault_set(fault, LADE_E_MEMORY, "start the receiver", NULL);
 	lade_session_recv_limit(receiver->machine, &bounds);
-	return 0;
+	return start_identities(receiver, fault);
 }
 
 static void stop(struct lade_receiver *receiver)
@@ -319,6 +376,8 @@ static void stop(struct lade_receiver *receiver)
 		lade_directories_close(receiver->alternatives[i]);
 	free(receiver->kept);
 	lade_identities_free(receiver->identities);
+	lade_id_map_free(receiver->maps[LADE_IDENTITY_USER]);
+	lade_id_map_free(receiver->maps[LADE_IDENTITY_GROUP]);
 	lade_spool_free(receiver->directories);
 	lade_spool_free(receiver->deletions);
 	lade_spool_free(receiver->links);

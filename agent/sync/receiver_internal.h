@@ -53,6 +53,7 @@ struct incoming {
 	char *basis_name;                 /* owned: its name there */
 	bool left;                        /* an earlier session seems to have left part of it */
 	bool overwrite;                   /* --inplace: temporary is the file itself; kept is not used */
+	bool is_device;                   /* --write-devices: so is what is written over */
 	bool begun;                       /* that was opened for writing */
 	bool appends;                     /* it only grows (--append, --append-verify); overwrite and delta are set as well */
 	uint64_t grown_to;                /* so much of it is as it should be */
@@ -127,8 +128,10 @@ struct lade_receiver {
 	struct leader *leaders;            /* rising index */
 	size_t leader_count, leader_capacity;
 	struct lade_identities *identities; /* NULL: ids are kept as numbers */
+	struct lade_id_map *maps[2];       /* by enum lade_identity_kind, NULL: there is none */
 	pthread_mutex_t opening;           /* a described file's temporary may be wanted by the reader and by a worker */
 	atomic_size_t kept_old;            /* bytes that described files keep of what is written over */
+	atomic_uint said;                  /* what was reported once and is not again */
 	atomic_int unnamed;                /* whether temporaries without a name work: 1, -1; 0: not tried yet */
 
 	struct indexed *indexed;           /* with --index, from lade_indexed_begin() on; else NULL */

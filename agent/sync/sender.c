@@ -392,6 +392,10 @@ static int start(struct lade_sender *sender, struct lade_fault *fault)
 	if (lade_session_send_new(&sender->machine) || lade_identities_new(&sender->identities) ||
 	    lade_inode_map_new(&sender->inodes))
 		return lade_fault_set(fault, LADE_E_MEMORY, "start the sender", NULL);
+	if (sender->session.settings->usermap)
+		lade_identities_announce_zero(sender->identities, LADE_IDENTITY_USER);
+	if (sender->session.settings->groupmap)
+		lade_identities_announce_zero(sender->identities, LADE_IDENTITY_GROUP);
 	if (!lade_filter_empty(settings->filter) && lade_filter_scope_new(settings->filter, &use, &sender->scope))
 		return lade_fault_set(fault, LADE_E_MEMORY, "start the sender", NULL);
 	lade_session_send_limit(sender->machine, sender->session.limits.entry_credit);

@@ -29,7 +29,7 @@ static int read_small(const struct source *source, uint8_t *data, struct stat *s
 		len += (uint64_t)got;
 	}
 	/* Cut short after the fstat: the next one tells. */
-	if (!error && (len < source->size) && fstat(fd, st))
+	if (!error && (len < source->size) && lade_feed_stat_source(source, fd, st))
 		error = errno;
 	close(fd);
 	return error;

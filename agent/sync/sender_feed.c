@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/tree/device_file.h"
+#include "agent/tree/read_open.h"
 #include "transport/frame.h"
 
 /* How runs may leave, for --path=auto. */
@@ -37,6 +39,15 @@ int lade_feed_write_control(struct feeder *feeder, uint32_t payload_len, struct 
 	return error;
 }
 
+int lade_feed_stat_source(const struct source *source, int fd, struct stat *st)
+{
+	if (fstat(fd, st))
+		return -1;
+	if (source->is_device)
+		lade_device_as_file(fd, st);
+	return 0;
+}
+
 int lade_feed_open_source(const struct source *source, struct stat *st)
 {
 	struct lade_fault fault;
@@ -46,12 +57,11 @@ int lade_feed_open_source(const struct source *source, struct stat *st)
 		errno = fault.sys_errno ? fault.sys_errno : ENOENT;
 		return -1;
 	}
-	/* O_NONBLOCK: the name may be a FIFO by now. */
-	fd = openat(directory_fd, source->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	fd = lade_read_open(directory_fd, source->name, source->noatime);
 	/* A symlink or a socket by now: what was announced is no longer there. */
 	saved = errno == ELOOP || errno == ENXIO ? ENOENT : errno;
 	lade_directory_unpin(source->directory);
-	if (fd >= 0 && fstat(fd, st)) {
+	if (fd >= 0 && lade_feed_stat_source(source, fd, st)) {
 		saved = errno;
 		close(fd);
 		fd = -1;

@@ -83,6 +83,9 @@ int lade_feed_write_control(struct feeder *feeder, uint32_t payload_len, struct 
 /* Open a source where it was found, and see what it is now. -1 and errno if it cannot be opened; the caller closes it. */
 int lade_feed_open_source(const struct source *source, struct stat *st);
 
+/* fstat(2) of source, which is open as fd. */
+int lade_feed_stat_source(const struct source *source, int fd, struct stat *st);
+
 /* [file-end] Lock held. Another attempt, if one is wanted, sends what st names. */
 void lade_feed_say_file_end(struct feeder *feeder, uint32_t slot, struct source *source, const struct stat *st);
 

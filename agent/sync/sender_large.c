@@ -23,7 +23,7 @@ static int end_large(struct feeder *feeder, struct lade_fault *fault)
 	struct large *large = &feeder->large;
 	struct stat st;
 
-	if (fstat(large->fd, &st))
+	if (lade_feed_stat_source(large->source, large->fd, &st))
 		return lade_fault_set(fault, LADE_E_SYSTEM, "stat", large->source->name);
 	/* Unreadable although it stands still: say so, or the receiver would wait for the rest. */
 	if (large->off < large->source->size && lade_source_same(large->source, &st)) {
@@ -80,7 +80,7 @@ static int begin_large(struct feeder *feeder, struct lade_fault *fault)
 	large->open = true;
 	if (!lade_source_same(large->source, &st))
 		return end_large(feeder, fault);
-	if (feeder->session->connection->kind == LADE_CONNECTION_PAIR && !large->source->cut_class)
+	if (feeder->session->connection->kind == LADE_CONNECTION_PAIR && !large->source->cut_class && !large->source->is_device)
 		return send_descriptor(feeder, fault);
 	if (large->source->cut_class)
 		lade_feed_find_kept(feeder, &st);
@@ -103,7 +103,7 @@ static void find_extent(struct feeder *feeder)
 
 	data_off = found < 0 ? (errno == ENXIO ? size : large->off) : (uint64_t)found;
 	/* No data up to the end is a hole only if the end is where it was. */
-	if (data_off >= size && (fstat(large->fd, &st) || (uint64_t)st.st_size < size)) {
+	if (data_off >= size && (lade_feed_stat_source(large->source, large->fd, &st) || (uint64_t)st.st_size < size)) {
 		large->cut_short = true;
 		return;
 	}

@@ -40,7 +40,7 @@ static int open_asked(struct feeder *feeder, const struct wanted_range *wanted, 
 	bool same;
 
 	if (asked->fd >= 0 && asked->slot == wanted->slot && asked->turn == wanted->turn) {
-		same = fstat(asked->fd, &st) == 0 && lade_source_same(source, &st);
+		same = lade_feed_stat_source(source, asked->fd, &st) == 0 && lade_source_same(source, &st);
 	} else {
 		lade_feed_close_asked(feeder);
 		asked->fd = lade_feed_open_source(source, &st);

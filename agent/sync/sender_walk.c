@@ -15,6 +15,9 @@
 #include "agent/sync/file_digest.h"
 #include "agent/sync/grow.h"
 #include "agent/tree/attributes.h"
+#include "agent/tree/device_file.h"
+#include "agent/tree/fake_super.h"
+#include "agent/tree/read_open.h"
 
 /* Try to say something; where the credit does not suffice, send what is queued and wait for more. Lock held. */
 #define SAY(sender, call) \
@@ -113,7 +116,8 @@ struct parts {
 static bool add_target(struct lade_sender *sender, const struct lade_walk_item *item, struct lade_msg_entry *entry,
 		       struct parts *parts)
 {
-	ssize_t len = readlinkat(item->parent_fd, item->name, parts->target, sizeof(parts->target));
+	ssize_t len = item->faked ? lade_fake_super_readlink(item->parent_fd, item->name, parts->target, sizeof(parts->target)) :
+		readlinkat(item->parent_fd, item->name, parts->target, sizeof(parts->target));
 
 	if (len < 0 || (size_t)len == sizeof(parts->target)) {
 		if (len >= 0)
@@ -125,10 +129,9 @@ static bool add_target(struct lade_sender *sender, const struct lade_walk_item *
 	return true;
 }
 
-/* Open a file or directory of the walk for its attributes or digest: never through a symlink, never waiting for a FIFO's writer. */
-static int open_item(const struct lade_walk_item *item)
+static bool wants_noatime(const struct lade_sender *sender)
 {
-	return openat(item->parent_fd, item->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	return sender->session.settings->options & LADE_OPTION_OPEN_NOATIME;
 }
 
 static bool add_xattrs(struct lade_sender *sender, const struct lade_walk_item *item, struct lade_msg_entry *entry)
@@ -137,6 +140,8 @@ static bool add_xattrs(struct lade_sender *sender, const struct lade_walk_item *
 		.xattrs = sender->session.settings->options & LADE_OPTION_XATTRS,
 		.acls = sender->session.settings->options & LADE_OPTION_ACLS,
 		.filter = sender->session.settings->filter,
+		.fake = sender->session.settings->options & LADE_OPTION_FAKE_SUPER,
+		.super = true, /* what may be read is said, and it is the receiver who chooses */
 	};
 	struct lade_attributes_place place = { -1, item->parent_fd, item->name };
 	struct lade_fault fault;
@@ -165,7 +170,7 @@ static bool add_digest(struct lade_sender *sender, const struct lade_walk_item *
 
 	if (!S_ISREG(item->st.st_mode) || !(sender->session.settings->options & LADE_OPTION_CHECKSUM))
 		return true;
-	fd = open_item(item);
+	fd = lade_read_open(item->parent_fd, item->name, wants_noatime(sender));
 	if (fd < 0) {
 		failed_at(sender, "open", item->path);
 		return false;
@@ -195,7 +200,16 @@ static void add_link(struct lade_sender *sender, const struct stat *st, struct l
 		entry->link = LADE_LINK_FOLLOWS + leader;
 }
 
-static struct source *new_source(const struct lade_walk_item *item)
+/* That of a directory changes whenever it is read. */
+static void add_atime(const struct lade_sender *sender, const struct stat *st, struct lade_msg_entry *entry)
+{
+	if (!(sender->session.settings->options & LADE_OPTION_ATIMES) || S_ISDIR(st->st_mode))
+		return;
+	entry->atime_s = st->st_atim.tv_sec;
+	entry->atime_ns = (uint32_t)st->st_atim.tv_nsec;
+}
+
+static struct source *new_source(const struct lade_sender *sender, const struct lade_walk_item *item)
 {
 	struct source *source = calloc(1, sizeof(*source) + item->name_len + 1);
 
@@ -204,6 +218,8 @@ static struct source *new_source(const struct lade_walk_item *item)
 	source->directory = lade_directory_ref(item->parent);
 	source->device = item->st.st_dev;
 	source->inode = item->st.st_ino;
+	source->is_device = item->is_device;
+	source->noatime = wants_noatime(sender);
 	lade_source_update(source, &item->st);
 	memcpy(source->name, item->name, item->name_len);
 	return source;
@@ -223,7 +239,7 @@ static int say(struct lade_sender *sender, const struct lade_walk_item *item, co
 	int error;
 
 	if (S_ISREG(item->st.st_mode) && entry->size && entry->link < LADE_LINK_FOLLOWS) {
-		source = new_source(item);
+		source = new_source(sender, item);
 		if (!source)
 			return out_of_memory(fault);
 	}
@@ -237,6 +253,46 @@ static int say(struct lade_sender *sender, const struct lade_walk_item *item, co
 	    lade_inode_map_put(sender->inodes, item->st.st_dev, item->st.st_ino, index))
 		return out_of_memory(fault);
 	return error == LADE_E_MEMORY ? out_of_memory(fault) : 0;
+}
+
+/* --fake-super: let item be what it passes for. False: that cannot be told of it, and it is left out; a directory is not. */
+static bool unfake(struct lade_sender *sender, struct lade_walk_item *item)
+{
+	struct lade_attributes_place place = { -1, item->parent_fd, item->name };
+	mode_t type = item->st.st_mode & S_IFMT;
+	struct lade_fault fault;
+
+	item->faked = false;
+	if (!(sender->session.settings->options & LADE_OPTION_FAKE_SUPER))
+		return true;
+	if (item->path[0] == '\0')
+		place.fd = item->parent_fd;
+	if (lade_fake_super_read(&place, &item->st, &fault) < 0) {
+		lade_fault_set(&fault, fault.code, fault.operation, item->path);
+		problem(sender, &fault, false);
+		return S_ISDIR(item->st.st_mode);
+	}
+	item->faked = (item->st.st_mode & S_IFMT) != type;
+	return true;
+}
+
+/* --copy-devices: let item be a regular file, if it is a device. False: that cannot be opened, and is left out. */
+static bool open_device(struct lade_sender *sender, struct lade_walk_item *item)
+{
+	int fd;
+
+	item->is_device = (sender->session.settings->options & LADE_OPTION_COPY_DEVICES) && !item->faked &&
+		(S_ISBLK(item->st.st_mode) || S_ISCHR(item->st.st_mode));
+	if (!item->is_device)
+		return true;
+	fd = lade_read_open(item->parent_fd, item->name, wants_noatime(sender));
+	if (fd < 0) {
+		failed_at(sender, "open", item->path);
+		return false;
+	}
+	lade_device_as_file(fd, &item->st);
+	close(fd);
+	return true;
 }
 
 /* ---- directories that may stay empty (-m) ---- */
@@ -299,9 +355,10 @@ static int say_or_hold(struct lade_sender *sender, const struct lade_walk_item *
  * Say an entry. Something that cannot be read is left out, unless it is a directory: that is entered by the walk
  * whatever happens, so its entry must be said.
  */
-static int say_entry(struct lade_sender *sender, const struct lade_walk_item *item, struct lade_fault *fault)
+static int say_entry(struct lade_sender *sender, struct lade_walk_item *item, struct lade_fault *fault)
 {
 	const struct stat *st = &item->st;
+	bool usable = unfake(sender, item) && open_device(sender, item);
 	struct lade_msg_entry entry = {
 		.name = lade_slice(item->name, item->name_len),
 		.mode = st->st_mode,
@@ -313,8 +370,11 @@ static int say_entry(struct lade_sender *sender, const struct lade_walk_item *it
 	struct parts parts;
 
 	/* To -m it is there all the same, as in rsync. */
-	if (left_out(sender, item))
+	if (!usable || left_out(sender, item))
 		return say_held(sender, fault);
+	if (sender->session.settings->chmod)
+		entry.mode = lade_mode_changes_apply(sender->session.settings->chmod, entry.mode);
+	add_atime(sender, st, &entry);
 	if (S_ISREG(st->st_mode))
 		entry.size = (uint64_t)st->st_size;
 	if (S_ISBLK(st->st_mode) || S_ISCHR(st->st_mode)) {

@@ -10,6 +10,7 @@
 #include "agent/sync/effort.h"
 #include "agent/sync/session_limits.h"
 #include "agent/tree/filter.h"
+#include "agent/tree/mode_change.h"
 #include "protocol/entry.h"
 #include "transport/mover.h"
 
@@ -35,6 +36,9 @@ struct lade_settings {
 	const char *const *alternatives;   /* directories as the user wrote them, alternative_count; relative ones to the destination */
 	unsigned alternative_count;        /* up to LADE_ALTERNATIVES_MAX */
 	bool fuzzy_alternatives;    /* LADE_OPTION_FUZZY looks into them too */
+	const char *usermap, *groupmap; /* --usermap, --groupmap, as agent/tree/id_map.h has them: the receiver's; a sender wants to know of them */
+	uint64_t far_super;         /* LADE_OPTIONS_SUPER of the other side, which has others than this one; a client's */
+	const struct lade_mode_changes *chmod; /* --chmod, or NULL: the client's own business, whichever side that is */
 	const struct lade_session_limits *limits; /* NULL: the program's own */
 	const struct lade_mover_calls *calls; /* NULL: the kernel's; others are for tests */
 };

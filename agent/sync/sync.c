@@ -17,6 +17,7 @@
 #include "agent/sync/receiver.h"
 #include "agent/sync/sender.h"
 #include "agent/sync/session.h"
+#include "agent/tree/id_map.h"
 #include "chunker/codec.h"
 #include "protocol/entry.h"
 #include "transport/frame.h"
@@ -89,7 +90,7 @@ static int open_session(const struct lade_sync_job *job, struct lade_fault *faul
 	struct lade_writer paths, rules, alternatives, parameters;
 	struct lade_msg_open open = {
 		.role = job->push ? ROLE_RECEIVE : ROLE_SEND,
-		.options = job->settings->options,
+		.options = (settings->options & ~LADE_OPTIONS_SUPER) | settings->far_super,
 		.path = job->settings->path,
 	};
 	int error;
@@ -226,6 +227,16 @@ static int decode_alternatives(const struct lade_msg_open *open, struct path_lis
 	return open->fuzzy_alternatives && !list->count ? LADE_E_PROTOCOL : 0;
 }
 
+/* Both sides get the maps of owners, and only one uses them: 0, or why text is none. */
+static int check_map(const char *text)
+{
+	struct lade_id_map *map = NULL;
+	int error = text ? lade_id_map_new(text, NULL, NULL, &map) : 0;
+
+	lade_id_map_free(map);
+	return error == LADE_E_USAGE ? LADE_E_PROTOCOL : error;
+}
+
 static int check_open(const struct lade_msg_open *open, struct path_list *list, struct path_list *alternatives,
 		      struct lade_settings *settings, struct lade_fault *fault)
 {
@@ -238,6 +249,10 @@ static int check_open(const struct lade_msg_open *open, struct path_list *list, 
 		return error;
 	if (settings->compression == LADE_COMPRESSION_ZSTD && !settings->level)
 		error = LADE_E_PROTOCOL;
+	if (!error)
+		error = check_map(settings->usermap);
+	if (!error)
+		error = check_map(settings->groupmap);
 	if (!error)
 		error = decode_paths(open->paths, LADE_SOURCES_MAX, list);
 	if (!error && (!list->count || (open->role == ROLE_RECEIVE && list->count != 1)))

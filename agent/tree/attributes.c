@@ -29,11 +29,14 @@
 
 #define SMALL_LEN 1024u
 #define RACE_TRIES 5u
+#define FAKE_PREFIX "user.rsync."
+#define STORED_NAME_SIZE (sizeof(FAKE_PREFIX) + LADE_XATTR_NAME_MAX)
 #define PROC_DIRECTORY_LEN (sizeof("/proc/self/fd/") + 11u)
 
 /* A place, ready for system calls. */
 struct target {
-	int fd; /* or -1: path */
+	bool fake; /* as the wish has it */
+	int fd;    /* or -1: path */
 	char path[PROC_DIRECTORY_LEN + 1 + LADE_NAME_MAX + 1];
 	size_t directory_len; /* bytes of path before the slash and the name */
 	const char *subject;  /* for faults */
@@ -54,11 +57,12 @@ struct item {
 /* Places. */
 
 static int target_init(struct target *target, const struct lade_attributes_place *place,
-		       struct lade_fault *fault)
+		       bool fake, struct lade_fault *fault)
 {
 	const char *name = place->name;
 	int len;
 
+	target->fake = fake;
 	target->fd = place->fd;
 	target->subject = name;
 	if (place->fd >= 0)
@@ -178,12 +182,39 @@ static bool is_of_side(const struct lade_attributes_wish *wish, enum lade_filter
 
 	if (lade_attributes_acl_is_name(name))
 		return wish->acls;
-	if (!wish->xattrs || has_prefix(name, "system."))
+	if (!wish->xattrs || has_prefix(name, "system.") || has_prefix(name, FAKE_PREFIX "%"))
 		return false;
 	verdict = ask_filter(wish, side, name);
 	if (verdict != LADE_FILTER_UNRULED)
 		return verdict == LADE_FILTER_INCLUDED;
-	return has_prefix(name, "user.") || geteuid() == 0;
+	return wish->super || has_prefix(name, "user.");
+}
+
+/* --fake-super: what a name of the file system stands for; NULL for one that stands for nothing. */
+static const char *spoken_name(bool fake, const char *stored)
+{
+	struct lade_slice name = lade_slice(stored, strlen(stored));
+
+	if (!fake || lade_attributes_acl_is_name(name))
+		return stored;
+	if (!has_prefix(name, "user."))
+		return NULL;
+	if (!has_prefix(name, FAKE_PREFIX) || has_prefix(name, FAKE_PREFIX "%"))
+		return stored;
+	/* What needs no faking has one name only. */
+	stored += strlen(FAKE_PREFIX);
+	return strncmp(stored, "user.", strlen("user.")) == 0 ? NULL : stored;
+}
+
+/* The name under which the file system has it, in stored_out where it is another. */
+static const char *stored_name(bool fake, const char *spoken, char stored_out[STORED_NAME_SIZE])
+{
+	struct lade_slice name = lade_slice(spoken, strlen(spoken));
+
+	if (!fake || has_prefix(name, "user.") || lade_attributes_acl_is_name(name))
+		return spoken;
+	(void)snprintf(stored_out, STORED_NAME_SIZE, FAKE_PREFIX "%s", spoken);
+	return stored_out;
 }
 
 /* True if it is to be read here, and where it is to become equal to another side's: to be changed. */
@@ -267,16 +298,18 @@ static int select_names(const struct lade_attributes_wish *wish, const struct by
 			const char *names_out[LADE_XATTR_COUNT_MAX])
 {
 	size_t count = 0, len;
+	const char *name;
 
 	for (size_t off = 0; off < list->len; off += len + 1) {
 		len = strnlen(list->data + off, list->len - off);
 		if (off + len == list->len)
 			break; /* no NUL: not a name */
-		if (len == 0 || !is_wished(wish, lade_slice(list->data + off, len)))
+		name = len ? spoken_name(wish->fake, list->data + off) : NULL;
+		if (!name || !is_wished(wish, lade_slice(name, strlen(name))))
 			continue;
 		if (count == LADE_XATTR_COUNT_MAX)
 			return -1;
-		names_out[count++] = list->data + off;
+		names_out[count++] = name;
 	}
 	qsort(names_out, count, sizeof(names_out[0]), name_compare);
 	return (int)count;
@@ -287,14 +320,17 @@ static int read_one(const struct target *target, const char *name, struct lade_w
 		    struct lade_fault *fault)
 {
 	struct lade_slice name_slice = lade_slice(name, strlen(name)), value;
+	char stored[STORED_NAME_SIZE];
 	struct bytes bytes;
 	int code = 1;
 
 	bytes_init(&bytes);
-	if (fetch(target, name, &bytes) != 0) {
-		/* ENODATA: gone. EOPNOTSUPP: listed, but of a module that is not loaded here. */
+	if (fetch(target, stored_name(target->fake, name, stored), &bytes) != 0) {
+		bool guarded = (errno == EPERM || errno == EACCES) && !has_prefix(name_slice, "user.");
+
+		/* ENODATA: gone. EOPNOTSUPP: listed, but of a module that is not loaded here. A label that is guarded is none of ours. */
 		code = 0;
-		if (errno != ENODATA && errno != EOPNOTSUPP)
+		if (errno != ENODATA && errno != EOPNOTSUPP && !guarded)
 			code = fail(target, "read attributes of", name, fault);
 		goto out;
 	}
@@ -374,7 +410,7 @@ int lade_attributes_read(const struct lade_attributes_wish *wish,
 
 	if (!wish->xattrs && !wish->acls)
 		return 0;
-	code = target_init(&target, place, fault);
+	code = target_init(&target, place, wish->fake, fault);
 	return code ? code : read_target(wish, &target, out, fault);
 }
 
@@ -473,11 +509,13 @@ static void settle(struct merge *merge, struct lade_slice name, const struct lad
 {
 	bool is_acl = lade_attributes_acl_is_name(name);
 	const struct target *target = &merge->target;
-	char text[LADE_XATTR_NAME_MAX + 1];
+	char spoken[LADE_XATTR_NAME_MAX + 1], stored[STORED_NAME_SIZE];
+	const char *text;
 	int result;
 
-	memcpy(text, name.data, name.len);
-	text[name.len] = '\0';
+	memcpy(spoken, name.data, name.len);
+	spoken[name.len] = '\0';
+	text = stored_name(target->fake, spoken, stored);
 	if (!value && is_label(text))
 		return;
 	*(is_acl ? &merge->acls_differ : &merge->xattrs_differ) = true;
@@ -573,7 +611,7 @@ static int merge_run(struct merge *merge, const struct lade_attributes_place *pl
 
 	if (!merge->wish->xattrs && !merge->wish->acls)
 		return 0;
-	code = target_init(&merge->target, place, merge->fault);
+	code = target_init(&merge->target, place, merge->wish->fake, merge->fault);
 	if (code)
 		return code;
 	lade_writer_init(&ours, LADE_XATTRS_MAX);

@@ -21,11 +21,13 @@
 
 /* What is wanted. Without either nothing is read or written. */
 struct lade_attributes_wish {
-	bool xattrs; /* -X: user.* as a user; all but system.* as root */
+	bool xattrs; /* -X: user.*, and with super all but system.* */
 	bool acls;   /* -A */
 	const struct lade_filter *filter; /* its rules about attributes, if it has any, say which, but for system.*. Borrowed; may be NULL */
 	bool receives;        /* these are to become equal to another side's */
 	bool delete_excluded; /* then: rules that name no side leave nothing as it is */
+	bool super;
+	bool fake;   /* those that are not of user.* are user.rsync.NAME here (--fake-super) */
 };
 
 /*
@@ -38,6 +40,10 @@ struct lade_attributes_place {
 	int directory_fd;
 	const char *name;
 };
+
+/*
+ * Attributes whose names begin with user.rsync.% are rsync's own notes about a file (agent/tree/fake_super.h): they are never read or written here.
+ */
 
 /*
  * Read the wished attributes and append the encoded list to out (nothing is appended

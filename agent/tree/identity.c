@@ -42,6 +42,8 @@ struct identity_table {
 
 struct lade_identities {
 	struct identity_table tables[2]; /* by kind */
+	const struct lade_id_map *maps[2]; /* receiver, by kind: NULL: there is none */
+	bool zero[2];                      /* sender, by kind: it is announced */
 	uint64_t seed;
 	pthread_mutex_t lock; /* of the tables on a receiver, where several threads map */
 };
@@ -218,6 +220,30 @@ static int ask(const struct question *question, struct answer *answer_out, char 
 	return 0;
 }
 
+int lade_identity_number(enum lade_identity_kind kind, const char *name, uint32_t *id_out)
+{
+	struct question question = { kind, name, 0 };
+	struct answer answer;
+	char *buffer = NULL;
+	int code = ask(&question, &answer, &buffer);
+
+	free(buffer);
+	if (code)
+		return code;
+	*id_out = answer.id;
+	return answer.found && answer.id != UINT32_MAX;
+}
+
+void lade_identities_use_map(struct lade_identities *identities, enum lade_identity_kind kind, const struct lade_id_map *map)
+{
+	identities->maps[kind] = map;
+}
+
+void lade_identities_announce_zero(struct lade_identities *identities, enum lade_identity_kind kind)
+{
+	identities->zero[kind] = true;
+}
+
 int lade_identities_announce(struct lade_identities *identities, enum lade_identity_kind kind,
 			     uint32_t id, const char **name_out)
 {
@@ -227,7 +253,7 @@ int lade_identities_announce(struct lade_identities *identities, enum lade_ident
 	char *buffer = NULL;
 	int code;
 
-	if (id == 0 || find(identities, kind, id))
+	if ((id == 0 && !identities->zero[kind]) || find(identities, kind, id))
 		return 0;
 	/* Anybody's ACL may name numbers without end: they must not end the session, nor hide an owner. */
 	if (identities->tables[kind].count == LADE_IDENTITIES_ANNOUNCED_MAX)
@@ -245,32 +271,42 @@ int lade_identities_announce(struct lade_identities *identities, enum lade_ident
 	return code;
 }
 
+/* The number here of what is called name, and is id there; id where nothing better is known. 0 or LADE_E_MEMORY. */
+static int called(enum lade_identity_kind kind, const char *name, uint32_t id, uint32_t *local_out)
+{
+	uint32_t found;
+	int known;
+
+	*local_out = id;
+	if (id == 0)
+		return 0;
+	known = lade_identity_number(kind, name, &found);
+	/* Never to root, whatever the peer calls its user 1000. */
+	if (known == 1 && found != 0)
+		*local_out = found;
+	return known < 0 ? known : 0;
+}
+
 int lade_identities_learn(struct lade_identities *identities, enum lade_identity_kind kind,
 			  uint32_t id, const char *name, size_t name_len)
 {
+	const struct lade_id_map *map = identities->maps[kind];
 	char text[LADE_NAME_MAX + 1];
-	struct question question = { kind, text, 0 };
 	struct identity *entry;
-	struct answer answer;
-	char *buffer = NULL;
 	uint32_t local = id;
 	int code = 0;
 
 	if (name_len == 0 || name_len > LADE_NAME_MAX || memchr(name, '\0', name_len))
 		return LADE_E_PROTOCOL;
-	if (id == 0)
-		return 0;
 	memcpy(text, name, name_len);
 	text[name_len] = '\0';
-	if (ask(&question, &answer, &buffer) != 0)
-		return LADE_E_MEMORY;
-	/* Never to root, whatever the peer calls its user 1000; -1 is "leave alone" to chown. */
-	if (answer.found && answer.id != 0 && answer.id != UINT32_MAX)
-		local = answer.id;
-	free(buffer);
+	if (!map || !lade_id_map_find(map, id, text, &local))
+		code = called(kind, text, id, &local);
+	if (code)
+		return code;
 	pthread_mutex_lock(&identities->lock);
-	/* The same number is nothing that map() would not say anyway. */
-	if (local != id || find(identities, kind, id)) {
+	/* The same number is nothing that map() would not say anyway, but for rules about numbers without names. */
+	if (local != id || map || find(identities, kind, id)) {
 		entry = put(identities, kind, id);
 		code = entry ? 0 : LADE_E_MEMORY;
 		if (entry)
@@ -290,5 +326,7 @@ uint32_t lade_identities_map(struct lade_identities *identities, enum lade_ident
 	entry = find(identities, kind, id);
 	local = entry ? entry->local : id;
 	pthread_mutex_unlock(&identities->lock);
+	if (!entry && identities->maps[kind])
+		(void)lade_id_map_find(identities->maps[kind], id, NULL, &local);
 	return local;
 }

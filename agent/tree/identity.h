@@ -2,8 +2,8 @@
  * Owners and groups by name: numbers of one host to numbers of another.
  *
  * The sender tells each number's name once; the receiver looks the name up in its
- * own database and remembers. 0 is neither announced, mapped, nor mapped to; an
- * unknown name keeps its number. See getpwnam_r(3). One table serves one session;
+ * own database and remembers. 0 is neither announced, mapped, nor mapped to, unless the
+ * user has a map that says so; an unknown name keeps its number. See getpwnam_r(3). One table serves one session;
  * the receiver's calls lock by themselves, the sender is one thread.
  */
 #ifndef LADE_AGENT_TREE_IDENTITY_H
@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "agent/tree/id_map.h"
 #include "protocol/error.h"
 
 /* Most numbers of each kind that one receiver remembers. */
@@ -30,6 +31,15 @@ struct lade_identities;
 int lade_identities_new(struct lade_identities **identities_out);
 void lade_identities_free(struct lade_identities *identities);
 
+/* Of a user or group of this host: 1 and its number, 0 if nothing is called so, LADE_E_MEMORY. Any thread. */
+int lade_identity_number(enum lade_identity_kind kind, const char *name, uint32_t *id_out);
+
+/* Receiver: ids of kind become what map (borrowed) says, 0 too; it is asked before names are. Before anything is learnt or mapped. */
+void lade_identities_use_map(struct lade_identities *identities, enum lade_identity_kind kind, const struct lade_id_map *map);
+
+/* Sender: announce 0 of kind as any other number: the receiver has a map. */
+void lade_identities_announce_zero(struct lade_identities *identities, enum lade_identity_kind kind);
+
 /*
  * Sender: the first time that id of kind is seen, returns 1 and puts its name
  * (NUL-terminated, borrowed until the next call) in *name_out; returns 0 if it was
@@ -42,7 +52,7 @@ int lade_identities_announce(struct lade_identities *identities, enum lade_ident
 
 /*
  * Receiver: the peer's id of kind is called name (name_len bytes; the last word
- * counts). Looks the name up at once. Returns 0, also where the name is unknown
+ * counts). Asks the map, or looks the name up at once. Returns 0, also where the name is unknown
  * here; LADE_E_PROTOCOL for an empty name, one above 255 bytes or with a NUL inside;
  * LADE_E_MEMORY (also: over LADE_IDENTITIES_MAX).
  */

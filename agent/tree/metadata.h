@@ -19,6 +19,8 @@ struct lade_keep {
 	uint64_t options; /* LADE_OPTION_ bits */
 	mode_t umask;     /* that of the process at its start */
 	uid_t euid;
+	bool fake;        /* --fake-super: it is kept in attributes, agent/tree/fake_super.h; super is set too */
+	bool super;       /* what only root may do is tried: giving files away, making devices, attributes other than user.* */
 	gid_t *groups;    /* supplementary groups, group_count; owned */
 	size_t group_count;
 	gid_t egid;
@@ -39,6 +41,8 @@ struct lade_metadata {
 	gid_t gid;
 	struct timespec mtime;
 	struct lade_slice xattrs;
+	dev_t rdev;            /* of a device */
+	struct timespec atime; /* with -U; of a directory it means nothing */
 };
 
 /* Fill keep for this process. umask: what umask(2) was. The caller frees what it holds with lade_keep_fini(). */
@@ -61,12 +65,21 @@ bool lade_keep_time_equal(const struct lade_keep *keep, const struct timespec *d
 /* True if the destination's time is the later one: with a window of seconds, if the wanted one is not later by as much. */
 bool lade_keep_time_newer(const struct lade_keep *keep, const struct timespec *destination, const struct timespec *wanted);
 
-/* Permission bits that a place gets: with -p those of the entry; else st's (existing), or the entry's under the umask. */
+/*
+ * Permission bits that a place gets: with -p those of the entry; else those of existing, with -E executable as the entry is; or the entry's
+ * under the umask.
+ */
 mode_t lade_metadata_mode(const struct lade_keep *keep, const struct lade_metadata *wanted, const struct stat *existing);
 
-/* How existing differs from what is wanted: LADE_ITEM_TIME, _PERMS, _OWNER, _GROUP as far as they are kept. */
+/* True if a thing of this mode gets the wanted modification time: -t, without -O for a directory, without -J for a symlink. */
+bool lade_metadata_keeps_mtime(const struct lade_keep *keep, mode_t mode);
+
+/* How existing differs from what is wanted: LADE_ITEM_TIME, _ATIME, _PERMS, _OWNER, _GROUP as far as they are kept. */
 uint32_t lade_metadata_compare(const struct lade_keep *keep, const struct lade_metadata *wanted,
 			       const struct stat *existing);
+
+/* Put into st, which is what stat(2) said of place, what is faked there. Nothing, unless this session fakes. */
+void lade_metadata_unfake(const struct lade_keep *keep, const struct lade_attributes_place *place, struct stat *st);
 
 /* Where metadata goes: an open descriptor, or one component of a held directory (fd -1). As lade_attributes_place. */
 struct lade_metadata_place {

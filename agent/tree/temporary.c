@@ -236,6 +236,34 @@ int lade_temporary_open_itself(int directory_fd, const char *name, mode_t mode, 
 	return error;
 }
 
+/* True if size bytes find no room on the device; one without a size takes what it takes. */
+static bool too_small(int fd, const struct stat *st, uint64_t size)
+{
+	off_t end = S_ISBLK(st->st_mode) ? lseek(fd, 0, SEEK_END) : -1;
+
+	errno = ENOSPC;
+	return end >= 0 && (uint64_t)end < size;
+}
+
+int lade_temporary_open_device(int directory_fd, const char *name, uint64_t size, struct lade_temporary *temporary_out, struct lade_fault *fault)
+{
+	int fd = openat(directory_fd, name, ITSELF_FLAGS), error = 0;
+	struct stat st;
+
+	*temporary_out = (struct lade_temporary){ .fd = -1, .itself = true };
+	if (fd < 0)
+		return lade_fault_set(fault, LADE_E_SYSTEM, "open for writing", name);
+	if (fstat(fd, &st) || (!S_ISBLK(st.st_mode) && !S_ISCHR(st.st_mode)))
+		error = lade_fault_set(fault, LADE_E_CHANGED, "write over", name);
+	else if (too_small(fd, &st, size))
+		error = lade_fault_set(fault, LADE_E_SYSTEM, "write over", name);
+	if (error)
+		close(fd);
+	else
+		temporary_out->fd = fd;
+	return error;
+}
+
 /* AT_EMPTY_PATH: the same user may since Linux 6.10, root always; others would need /proc. */
 static int give_name(int fd, int directory_fd, const char *name)
 {

@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "protocol/error.h"
@@ -77,6 +78,9 @@ bool lade_temporary_unnamed_works(int directory_fd, const char *name);
  */
 int lade_temporary_open_itself(int directory_fd, const char *name, mode_t mode, struct lade_temporary *temporary_out,
 			       struct lade_fault *fault);
+
+/* The same for a device, which must be there and have room for size bytes; nobody else is kept from writing to it. */
+int lade_temporary_open_device(int directory_fd, const char *name, uint64_t size, struct lade_temporary *temporary_out, struct lade_fault *fault);
 
 /* Give it its name, in the place of what is there, and close it. Returns 0 or LADE_E_SYSTEM (then it is discarded). */
 int lade_temporary_commit(struct lade_temporary *temporary, int directory_fd, const char *name,

@@ -33,6 +33,8 @@ struct lade_walk_item {
 	size_t name_len;
 	const char *path;              /* relative to the root of the transfer; "" for "." */
 	struct stat st;
+	bool is_device;                /* these two are not the walk's: st is that of a file, which is a device (--copy-devices) */
+	bool faked;                    /* st is what it passes for (--fake-super) */
 	struct lade_directory *left;   /* LEAVE: the directory */
 	bool incomplete;               /* LEAVE: not all of the directory could be read */
 	bool vanished;                 /* PROBLEM: it was there a moment ago */

@@ -50,10 +50,10 @@ static const uint8_t acl_mode[] = {
 };
 /* clang-format on */
 
-static const struct lade_attributes_wish both = { .xattrs = true, .acls = true };
-static const struct lade_attributes_wish only_xattrs = { .xattrs = true };
-static const struct lade_attributes_wish only_acls = { .acls = true };
-static const struct lade_attributes_wish neither = { .xattrs = false };
+static struct lade_attributes_wish both = { .xattrs = true, .acls = true };
+static struct lade_attributes_wish only_xattrs = { .xattrs = true };
+static struct lade_attributes_wish only_acls = { .acls = true };
+static struct lade_attributes_wish neither = { .xattrs = false };
 
 struct fixture {
 	char base[PATH_MAX];
@@ -591,6 +591,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_special, setup, teardown),
 	};
 
+	both.super = only_xattrs.super = geteuid() == 0;
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("attributes", tests, NULL, NULL);
 }

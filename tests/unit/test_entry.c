@@ -199,9 +199,21 @@ static void test_bits_are_fixed(void **state)
 	assert_int_equal(LADE_OPTION_APPEND, 0x400000000000);
 	assert_int_equal(LADE_OPTION_APPEND_VERIFY, 0x800000000000);
 	assert_int_equal(LADE_OPTION_DELETE_EXCLUDED, 0x1000000);
+	assert_int_equal(LADE_OPTION_EXECUTABILITY, 0x1000000000000);
+	assert_int_equal(LADE_OPTION_OMIT_DIR_TIMES, 0x2000000000000);
+	assert_int_equal(LADE_OPTION_OMIT_LINK_TIMES, 0x4000000000000);
+	assert_int_equal(LADE_OPTION_ATIMES, 0x8000000000000);
+	assert_int_equal(LADE_OPTION_OPEN_NOATIME, 0x10000000000000);
+	assert_int_equal(LADE_OPTION_SUPER, 0x40000000000000);
+	assert_int_equal(LADE_OPTION_NO_SUPER, 0x80000000000000);
+	assert_int_equal(LADE_OPTION_FAKE_SUPER, 0x20000000000000);
+	assert_int_equal(LADE_OPTION_COPY_DEVICES, 0x100000000000000);
+	assert_int_equal(LADE_OPTION_WRITE_DEVICES, 0x200000000000000);
+	assert_int_equal(LADE_OPTIONS_KNOWN, 0x3ffffe001ffffff);
 	assert_int_equal(LADE_ITEM_NEW, 0x1);
 	assert_int_equal(LADE_ITEM_CHECKSUM, 0x20);
 	assert_int_equal(LADE_ITEM_XATTR, 0x2000);
+	assert_int_equal(LADE_ITEM_ATIME, 0x4000);
 	assert_int_equal(LADE_REPORT_FATAL, 3);
 }
 

@@ -159,6 +159,49 @@ static void test_root(void **state)
 	assert_int_equal(lade_identities_map(identities, LADE_IDENTITY_USER, 0), 0);
 }
 
+static bool resolve_nobody(void *context, const char *name, uint32_t *id_out)
+{
+	(void)context;
+	(void)name;
+	(void)id_out;
+	return false;
+}
+
+/* A map is asked before names are, and may have root in it. */
+static void test_user_map(void **state)
+{
+	struct lade_identities *identities = *state;
+	struct lade_id_map *map;
+
+	assert_int_equal(lade_id_map_new("root:7,tim:0,:8,20-29:9", resolve_nobody, NULL, &map), 0);
+	lade_identities_use_map(identities, LADE_IDENTITY_USER, map);
+	assert_int_equal(lade_identities_map(identities, LADE_IDENTITY_USER, 20), 8);
+	assert_int_equal(lade_identities_learn(identities, LADE_IDENTITY_USER, 0, "root", 4), 0);
+	assert_int_equal(lade_identities_learn(identities, LADE_IDENTITY_USER, 20, "no such name", 12), 0);
+	assert_int_equal(lade_identities_learn(identities, LADE_IDENTITY_USER, 30, "tim", 3), 0);
+	assert_int_equal(lade_identities_learn(identities, LADE_IDENTITY_USER, 40, "no such name", 12), 0);
+	assert_int_equal(lade_identities_map(identities, LADE_IDENTITY_USER, 0), 7);
+	assert_int_equal(lade_identities_map(identities, LADE_IDENTITY_USER, 20), 9);
+	assert_int_equal(lade_identities_map(identities, LADE_IDENTITY_USER, 30), 0);
+	assert_int_equal(lade_identities_map(identities, LADE_IDENTITY_USER, 40), 40);
+	assert_int_equal(lade_identities_map(identities, LADE_IDENTITY_USER, 50), 8);
+	assert_int_equal(lade_identities_map(identities, LADE_IDENTITY_GROUP, 50), 50);
+	lade_id_map_free(map);
+}
+
+/* Root is announced to a receiver that has a map, and to no other. */
+static void test_announce_zero(void **state)
+{
+	struct lade_identities *identities = *state;
+	const char *name;
+
+	assert_int_equal(lade_identities_announce(identities, LADE_IDENTITY_USER, 0, &name), 0);
+	lade_identities_announce_zero(identities, LADE_IDENTITY_USER);
+	assert_int_equal(lade_identities_announce(identities, LADE_IDENTITY_USER, 0, &name), getpwuid(0) ? 1 : 0);
+	assert_int_equal(lade_identities_announce(identities, LADE_IDENTITY_USER, 0, &name), 0);
+	assert_int_equal(lade_identities_announce(identities, LADE_IDENTITY_GROUP, 0, &name), 0);
+}
+
 static void test_bad_names(void **state)
 {
 	struct lade_identities *identities = *state;
@@ -206,6 +249,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_announce_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_map, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_root, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_user_map, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_announce_zero, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 	};

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -116,6 +117,16 @@ static void test_switches(void **state)
 		{ "--inplace --sparse a b", LADE_OPTION_INPLACE | LADE_OPTION_SPARSE },
 		{ "--inplace --no-inplace -S --no-S a b", 0 },
 		{ "--no-inplace --no-z --no-R a b", 0 },
+		{ "-EOJ a b", LADE_OPTION_EXECUTABILITY | LADE_OPTION_OMIT_DIR_TIMES | LADE_OPTION_OMIT_LINK_TIMES },
+		{ "-aO --no-O a b", ARCHIVE },
+		{ "-U a b", LADE_OPTION_ATIMES },
+		{ "--super a b", LADE_OPTION_SUPER },
+		{ "--copy-devices a b", LADE_OPTION_COPY_DEVICES },
+		{ "--write-devices a b", LADE_OPTION_WRITE_DEVICES | LADE_OPTION_INPLACE },
+		{ "--super --no-super a b", LADE_OPTION_NO_SUPER },
+		{ "--no-super --super a b", LADE_OPTION_SUPER },
+		{ "-UU a b", LADE_OPTION_ATIMES | LADE_OPTION_OPEN_NOATIME },
+		{ "-UU --no-U --open-noatime a b", LADE_OPTION_OPEN_NOATIME },
 	};
 
 	(void)state;
@@ -250,7 +261,6 @@ static void test_errors_name_what_is_wrong(void **state)
 	bad("-s a b", "'-s'", "remote shell");
 	bad("--no-i-r a b", "'--no-i-r'", "always");
 	bad("--no-motd a b", "'--no-motd'", "daemon");
-	bad("-M--fake-super a b", "'-M'", "same options");
 	bad("--checksum-seed=1 a b", "'--checksum-seed'", "key of its own");
 	bad("-P a b", "'-P'", "not available yet");
 }
@@ -326,6 +336,79 @@ static void test_what_is_updated(void **state)
 			 LADE_OPTION_PREALLOCATE);
 	good("--ignore-non-existing --no-existing -u --no-u --no-W a b");
 	assert_int_equal(options.settings.options, 0);
+}
+
+static void test_chmod(void **state)
+{
+	(void)state;
+	good("a b");
+	assert_null(options.settings.chmod);
+	good("--chmod=F600 --chmod=Fg+r,D700 a b");
+	assert_int_equal(lade_mode_changes_apply(options.settings.chmod, S_IFREG | 0777), S_IFREG | 0640);
+	assert_int_equal(lade_mode_changes_apply(options.settings.chmod, S_IFDIR | 0777), S_IFDIR | 0700);
+	bad("--chmod=rw a b", "'--chmod'", "'rw'");
+	bad("--chmod= a b", "'--chmod'", "''");
+}
+
+/* Which side fakes: this one and, on one host, the other; or the other alone. */
+static void test_fake_super(void **state)
+{
+	static const struct {
+		const char *line;
+		uint64_t near, far;
+	} cases[] = {
+		{ "a b", 0, 0 },
+		{ "--fake-super a b", LADE_OPTION_FAKE_SUPER, LADE_OPTION_FAKE_SUPER },
+		{ "--fake-super a host:b", LADE_OPTION_FAKE_SUPER, 0 },
+		{ "-M--fake-super a host:b", 0, LADE_OPTION_FAKE_SUPER },
+		{ "-M--fake-super a b", 0, LADE_OPTION_FAKE_SUPER },
+		{ "--fake-super -M --super a b", LADE_OPTION_FAKE_SUPER, LADE_OPTION_SUPER },
+		{ "--fake-super --super a b", LADE_OPTION_SUPER, LADE_OPTION_SUPER },
+		{ "--fake-super --no-super a host:b", LADE_OPTION_NO_SUPER, LADE_OPTION_NO_SUPER },
+		{ "--fake-super --no-fake-super a b", 0, 0 },
+		{ "--super --remote-option=--no-super host:a b", LADE_OPTION_SUPER, LADE_OPTION_NO_SUPER },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		good(cases[i].line);
+		assert_int_equal(options.settings.options & LADE_OPTIONS_SUPER, cases[i].near);
+		assert_int_equal(options.settings.far_super, cases[i].far);
+	}
+	bad("--iconv=utf8,latin1 a b", "'--iconv'", "not available yet");
+	bad("-M--bwlimit=1 a host:b", "'-M'", "'--bwlimit=1'");
+	bad("--write-devices -S a b", "--write-devices", "--sparse");
+	bad("--write-devices --append a b", "--write-devices", "--append");
+	bad("--write-devices --preallocate a b", "--write-devices", "--preallocate");
+	bad("--write-devices --index a b", "--write-devices", "--index");
+	bad("--write-devices --link-dest=c a b", "--write-devices", "--link-dest");
+	bad("-A --fake-super a b", "--acls", "--fake-super");
+	bad("-A -M--fake-super a host:b", "--acls", "--fake-super");
+}
+
+static void test_maps_of_owners(void **state)
+{
+	(void)state;
+	good("--chown=bob:staff a b");
+	assert_string_equal(options.settings.usermap, "*:bob");
+	assert_string_equal(options.settings.groupmap, "*:staff");
+	assert_int_equal(options.settings.options & (LADE_OPTION_OWNER | LADE_OPTION_GROUP), LADE_OPTION_OWNER | LADE_OPTION_GROUP);
+	good("--chown=bob a b");
+	assert_string_equal(options.settings.usermap, "*:bob");
+	assert_null(options.settings.groupmap);
+	good("--chown=:9 --usermap=0:1 a b");
+	assert_string_equal(options.settings.usermap, "0:1");
+	assert_string_equal(options.settings.groupmap, "*:9");
+	good("--usermap=root:1,*:2 --no-usermap a b");
+	assert_null(options.settings.usermap);
+	assert_int_equal(options.settings.options & LADE_OPTION_OWNER, 0);
+	good("--groupmap=root:1,*:2 a b");
+	assert_int_equal(options.settings.options & (LADE_OPTION_OWNER | LADE_OPTION_GROUP), LADE_OPTION_GROUP);
+	bad("--chown=bob --usermap=0:1 a b", "--chown", "--usermap");
+	bad("--groupmap=0:1 --chown=:bob a b", "--chown", "--groupmap");
+	bad("--chown=a,b a b", "--chown", "FROM:TO");
+	bad("--usermap=bob a b", "--usermap", "'bob'");
+	bad("--groupmap=1-:2 a b", "--groupmap", "'1-:2'");
 }
 
 static void test_compression(void **state)
@@ -712,6 +795,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_switches),
 		cmocka_unit_test(test_what_is_printed),
+		cmocka_unit_test(test_chmod),
+		cmocka_unit_test(test_maps_of_owners),
+		cmocka_unit_test(test_fake_super),
 		cmocka_unit_test(test_compression),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_bwlimit),

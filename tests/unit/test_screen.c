@@ -230,6 +230,7 @@ static const struct {
 	{ LADE_ITEM_GROUP, FILE_MODE, "b", "", ".f.....g... b", "" },
 	{ LADE_ITEM_ACL, FILE_MODE, "b", "", ".f.......a. b", "" },
 	{ LADE_ITEM_XATTR, FILE_MODE, "b", "", ".f........x b", "" },
+	{ LADE_ITEM_ATIME, FILE_MODE, "b", "", ".f......u.. b", "" },
 	{ LADE_ITEM_TIME, S_IFIFO, "ff", "", ".S..t...... ff", "" },
 	{ LADE_ITEM_PERMS, DIR_MODE, "dp", "", ".d...p..... dp/", "dp/" },
 	{ LADE_ITEM_TIME, DIR_MODE, "dt/", "", ".d..t...... dt/", "dt/" },
