@@ -10,6 +10,7 @@
 #include "agent/complaint.h"
 #include "agent/endpoint.h"
 #include "agent/sync/settings.h"
+#include "agent/verbosity.h"
 
 /* The caller's storage; texts are borrowed from argv unless they say otherwise. */
 struct lade_options {
@@ -21,8 +22,15 @@ struct lade_options {
 	unsigned itemize;
 	unsigned human; /* 0: plain digits, 1: 1,234,567, 2: 1.23M, 3: in units of 1024 */
 	bool quiet;
-	bool stats;
+	bool stats;                 /* these two are part of verbosity as well */
 	bool progress;
+	bool eight_bit;
+	bool json;
+	struct lade_verbosity verbosity; /* help: print that; nothing else is set */
+	const char *out_format;     /* or NULL, as the next ones */
+	const char *log_file;
+	const char *log_format;
+	int outbuf;                 /* for setvbuf(3), or -1 */
 	bool help;                  /* print the help; nothing below is set */
 	bool version;               /* print the version; nothing below is set */
 

@@ -13,6 +13,8 @@
 enum lade_parameter {
 	LADE_PARAMETER_COMPRESSION = 1,
 	LADE_PARAMETER_LEVEL = 2,
+	LADE_PARAMETER_ITEMS = 70,
+	LADE_PARAMETER_NOTES = 71,
 };
 
 /* Append one parameter; they must be appended in the order of their keys. A failure is the writer's. */

@@ -31,6 +31,8 @@ struct row {
 static const struct row rows[] = {
 	NUMBER(COMPRESSION, SENDER, compression, LADE_COMPRESSION_COUNT - 1),
 	NUMBER(LEVEL, SENDER, level, LADE_CODEC_LEVEL_MAX),
+	NUMBER(ITEMS, RECEIVER, items, LADE_ITEMS_KNOWN),
+	NUMBER(NOTES, BOTH, notes, (UINT64_C(1) << LADE_TOPIC_COUNT) - 1),
 };
 
 static const void *field_of(const struct lade_settings *settings, const struct row *row)

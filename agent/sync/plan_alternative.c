@@ -18,6 +18,7 @@
 
 #include "agent/sync/grow.h"
 #include "agent/sync/sync.h"
+#include "agent/sync/totals.h"
 
 /* Descriptors that each of them holds: there may be twenty. */
 #define HELD 8u
@@ -346,7 +347,11 @@ static bool link_aside(struct planner *planner, const struct place *place, const
 		if (place->exists ? !link_over(planner, place, aside) : !link_as(place, aside, place->name))
 			return false;
 	}
-	planner->counted.created += !place->exists;
+	if (!place->exists)
+		lade_totals_created(&planner->counted, place->wanted.mode);
+	/* It is as it should be: no change. */
+	if (lade_session_itemizes(planner->session, 0))
+		lade_plan_item(planner, place, S_ISREG(place->wanted.mode) ? LADE_ITEM_HARD_LINK : 0);
 	return true;
 }
 
@@ -430,6 +435,7 @@ static int make_from(struct planner *planner, const struct place *place, const s
 		return 0;
 	if (aside->fit == FIT_EXACT && kind == LADE_ALTERNATIVE_COMPARE && place->entry->link == LADE_LINK_NONE) {
 		leave_out(planner, place);
+		lade_plan_item(planner, place, 0);
 		return 1;
 	}
 	if (aside->fit == FIT_EXACT && kind == LADE_ALTERNATIVE_LINK && link_aside(planner, place, aside))
@@ -465,6 +471,8 @@ bool lade_plan_special_aside(struct planner *planner, const struct place *place,
 	lade_plan_look_aside(planner, place, &aside);
 	if (aside.fit == FIT_EXACT) {
 		done = kind == LADE_ALTERNATIVE_COMPARE && place->entry->link == LADE_LINK_NONE;
+		if (done)
+			lade_plan_item(planner, place, 0);
 		if (kind == LADE_ALTERNATIVE_LINK)
 			done = link_aside(planner, place, &aside);
 		*changes = 0;

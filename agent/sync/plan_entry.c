@@ -14,15 +14,25 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "agent/sync/totals.h"
+
 void lade_plan_item(struct planner *planner, const struct place *place, uint32_t changes)
 {
-	char target[LADE_TARGET_MAX + 1] = "";
+	const struct lade_msg_entry *entry = place->entry;
+	const struct lade_msg_item item = {
+		.changes = changes,
+		.mode = (uint32_t)place->wanted.mode,
+		.path = lade_slice(planner->path, strlen(planner->path)),
+		.target = entry->target,
+		.size = entry->size + entry->target.len,
+		.mtime_s = entry->mtime_s,
+		.mtime_ns = entry->mtime_ns,
+		.uid = entry->uid,
+		.gid = entry->gid,
+	};
 
-	if (!(planner->session->settings->options & LADE_OPTION_ITEMIZE) || !changes)
-		return;
-	if (S_ISLNK(place->wanted.mode))
-		memcpy(target, place->entry->target.data, place->entry->target.len);
-	lade_session_item(planner->session, changes, (uint32_t)place->wanted.mode, planner->path, target);
+	if (lade_session_itemizes(planner->session, changes))
+		lade_session_item(planner->session, &item);
 }
 
 int lade_plan_own_xattrs(struct lade_metadata *metadata, struct lade_fault *fault)
@@ -66,9 +76,7 @@ void lade_plan_mend(struct planner *planner, struct place *place, uint32_t chang
 	const struct lade_metadata_place at = { -1, place->level->fd, place->name };
 	struct lade_fault fault;
 
-	if (!changes)
-		return;
-	if (!planner->dry_run &&
+	if (changes && !planner->dry_run &&
 	    lade_metadata_apply(&planner->receiver->keep, &place->wanted, &at, &place->st, &place->st,
 				planner->receiver->identities, &fault))
 		lade_plan_problem(planner, &fault);
@@ -178,7 +186,7 @@ static void special(struct planner *planner, struct place *place)
 	if (result)
 		return;
 	if (!place->exists)
-		planner->counted.created++;
+		lade_totals_created(&planner->counted, place->wanted.mode);
 	lade_plan_item(planner, place, changes);
 }
 
@@ -230,7 +238,6 @@ static bool make_directory(struct planner *planner, struct place *place)
 		lade_plan_failed(planner, "create directory");
 		return false;
 	}
-	planner->counted.created++;
 	return true;
 }
 
@@ -291,6 +298,8 @@ static int directory(struct planner *planner, struct place *place, struct lade_f
 		if (!planner->dry_run && place->level->fd >= 0)
 			present = make_directory(planner, place);
 	}
+	if (!target->existed && (present || planner->dry_run))
+		lade_totals_created(&planner->counted, S_IFDIR);
 	if (present || planner->dry_run)
 		lade_plan_item(planner, place, changes);
 	return enter(planner, place, target, present, fault);
@@ -350,10 +359,6 @@ static int link_entry(struct planner *planner, const struct place *place, struct
 	}
 	/* Whether it is linked already is seen at the end only, when its leader is in place. */
 	lade_plan_change(place->level);
-	if (S_ISREG(place->wanted.mode)) {
-		planner->counted.files++;
-		planner->counted.total_bytes += place->entry->size;
-	}
 	return lade_receiver_add_link(receiver, place->entry->link - LADE_LINK_FOLLOWS, place->wanted.mode,
 				      planner->path, fault) ? fault->code : 1;
 }
@@ -402,6 +407,13 @@ static bool asked_for(const struct planner *planner, const struct lade_msg_entry
 		!lade_filter_excludes(filter, planner->path, S_ISDIR(mode));
 }
 
+static void count(struct planner *planner, const struct lade_msg_entry *entry)
+{
+	lade_totals_entry(&planner->counted, (mode_t)entry->mode);
+	/* A symlink is as long as its target. */
+	planner->counted.total_bytes += entry->size + entry->target.len;
+}
+
 int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry, const struct lade_recv_event *event,
 		    struct lade_fault *fault)
 {
@@ -413,7 +425,7 @@ int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry,
 	};
 	int result;
 
-	planner->counted.entries++;
+	count(planner, entry);
 	memcpy(name, entry->name.data, entry->name.len);
 	name[entry->name.len] = '\0';
 	if (receiver->only_name && event->depth == 0)

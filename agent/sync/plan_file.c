@@ -204,8 +204,6 @@ int lade_plan_file(struct planner *planner, struct place *place, struct lade_fau
 	struct aside aside;
 	int result;
 
-	planner->counted.files++;
-	planner->counted.total_bytes += place->entry->size;
 	result = lade_plan_file_aside(planner, place, &aside, fault);
 	if (result)
 		return result < 0 ? result : 0;
@@ -213,6 +211,7 @@ int lade_plan_file(struct planner *planner, struct place *place, struct lade_fau
 		lade_plan_mend(planner, place, lade_plan_metadata_changes(planner, place));
 	} else if (planner->dry_run) {
 		planner->counted.transferred++;
+		planner->counted.transferred_size += place->entry->size;
 		planner->counted.created += !place->exists;
 		lade_plan_item(planner, place, file_changes(planner, aside.fit ? &aside.place : place));
 	} else if (place->level->fd >= 0) {

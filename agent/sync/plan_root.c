@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/sync/totals.h"
+
 /* The destination is a file: its directory is the root, its last component the name. */
 static int as_file(struct planner *planner, const char *path, struct lade_fault *fault)
 {
@@ -28,17 +30,33 @@ static int as_file(struct planner *planner, const char *path, struct lade_fault 
 	return error;
 }
 
+/* As in rsync, without the slash that the user may have written. */
+static void told_created(struct lade_receiver *receiver, const char *path)
+{
+	size_t len = strlen(path);
+	char *name;
+
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	name = strndup(path, len);
+	lade_session_note(&receiver->session, LADE_TOPIC_NAME, "created directory ", name ? name : path, NULL);
+	free(name);
+}
+
 static int as_new_directory(struct planner *planner, const char *path, struct lade_fault *fault)
 {
 	struct lade_receiver *receiver = planner->receiver;
 	bool dry_run = planner->dry_run;
 
 	receiver->root.empty = true;
-	if (dry_run)
+	lade_totals_created(&planner->counted, S_IFDIR);
+	if (dry_run) {
+		told_created(receiver, path);
 		return 0;
+	}
 	if (mkdir(path, 0700 | (0777 & ~receiver->keep.umask)))
 		return lade_fault_set(fault, LADE_E_SYSTEM, "create destination", path);
-	receiver->session.totals.created++;
+	told_created(receiver, path);
 	return lade_directories_open(path, 0, &receiver->tree, fault);
 }
 

@@ -155,21 +155,36 @@ int lade_filter_add_file(struct lade_filter *filter, bool include, const char *f
 	return code;
 }
 
-bool lade_filter_excludes(const struct lade_filter *filter, const char *path, bool is_directory)
+/* The rule that decides about path, or NULL. */
+static const struct rule *find_rule(const struct lade_filter *filter, const char *path, bool is_directory)
 {
 	const char *slash;
 	size_t len, name_off;
 
 	if (filter->count == 0)
-		return false;
+		return NULL;
 	slash = strrchr(path, '/');
 	len = strlen(path);
 	name_off = slash ? (size_t)(slash + 1 - path) : 0;
 	for (size_t i = 0; i < filter->count; i++)
 		if (lade_filter_pattern_matches(filter->rules[i].pattern, path, len, name_off,
 						is_directory))
-			return !filter->rules[i].include;
-	return false;
+			return &filter->rules[i];
+	return NULL;
+}
+
+bool lade_filter_excludes(const struct lade_filter *filter, const char *path, bool is_directory)
+{
+	const struct rule *rule = find_rule(filter, path, is_directory);
+
+	return rule && !rule->include;
+}
+
+const char *lade_filter_hides(const struct lade_filter *filter, const char *path, bool is_directory)
+{
+	const struct rule *rule = find_rule(filter, path, is_directory);
+
+	return rule && !rule->include ? rule->text : NULL;
 }
 
 bool lade_filter_empty(const struct lade_filter *filter)

@@ -56,6 +56,9 @@ int lade_filter_add_file(struct lade_filter *filter, bool include, const char *f
  */
 bool lade_filter_excludes(const struct lade_filter *filter, const char *path, bool is_directory);
 
+/* The same, for who tells of it: the pattern that excludes path, which is the filter's; NULL: none does. */
+const char *lade_filter_hides(const struct lade_filter *filter, const char *path, bool is_directory);
+
 /* True if there are no rules: then nothing need be asked. */
 bool lade_filter_empty(const struct lade_filter *filter);
 

@@ -186,7 +186,6 @@ static void test_errors_name_what_is_wrong(void **state)
 	bad("--path=teleport a b", "'teleport'", "try 'lade help sync'");
 	bad("--exclude= a b", "'--exclude'", "empty");
 	bad("--delete a b", "--delete", "--recursive");
-	bad("-aii a b", "-ii", "not available yet");
 	bad("", "no source", "try 'lade help sync'");
 	bad("-a a", "'a'", "destination");
 	bad("--compress-level=0 a b", "'--compress-level'", "from 1 to 19");
@@ -195,7 +194,6 @@ static void test_errors_name_what_is_wrong(void **state)
 	bad("--zc=lz4 a b", "'--zc'", "none of zstd, auto, none");
 	bad("-u a b", "'-u'", "not available yet");
 	bad("--update a b", "'--update'", "not available yet");
-	bad("-P a b", "'-P'", "not available yet");
 	bad("--bwlimit=1m a b", "'--bwlimit'", "not available yet");
 }
 
