@@ -104,7 +104,8 @@ void lade_itemize_target(struct lade_writer *writer, const struct lade_item_styl
 {
 	if (item->target.len == 0 || (item->changes & LADE_ITEM_DELETED))
 		return;
-	if (item->changes & LADE_ITEM_HARD_LINK)
+	/* With LOCAL the link is to a file of another tree, which is not named. */
+	if ((item->changes & LADE_ITEM_HARD_LINK) && !(item->changes & LADE_ITEM_LOCAL))
 		lade_writer_put_bytes(writer, " => ", 4);
 	else if (S_ISLNK(item->mode))
 		lade_writer_put_bytes(writer, " -> ", 4);

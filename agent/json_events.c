@@ -46,7 +46,8 @@ static void put_present(struct lade_writer *writer, const struct lade_item_style
 	lade_json_bytes(writer, "changes", lade_slice(columns.data, columns.len));
 	lade_writer_fini(&columns);
 	if (item->target.len)
-		lade_json_bytes(writer, item->changes & LADE_ITEM_HARD_LINK ? "linked_to" : "target", item->target);
+		lade_json_bytes(writer, item->changes & LADE_ITEM_HARD_LINK && !(item->changes & LADE_ITEM_LOCAL) ? "linked_to" :
+				"target", item->target);
 	lade_json_number(writer, "permissions", item->mode & 07777);
 	/* Of a further name of a file its first one tells. */
 	if (item->changes & LADE_ITEM_HARD_LINK)

@@ -183,10 +183,12 @@ void lade_screen_error(struct lade_screen *screen, const char *text)
 
 /* ---- items ---- */
 
-/* True for what stays as it is: nothing differs, or it is a name of the right file already. */
+/* True for what is as it should be: nothing differs, or it was made so from what is elsewhere. */
 static bool is_unchanged(const struct lade_msg_item *item)
 {
-	return item->changes == 0 || (item->changes == LADE_ITEM_HARD_LINK && item->target.len == 0);
+	uint32_t changes = item->changes;
+
+	return changes == 0 || ((changes & LADE_ITEM_LOCAL) && !(changes & ~(uint32_t)(LADE_ITEM_LOCAL | LADE_ITEM_HARD_LINK)));
 }
 
 /* True if a format prints the item: one with columns all changes, one without what -v names. */

@@ -32,6 +32,9 @@ struct lade_run_key {
 void lade_run_key_derive(struct lade_run_key *key_out, const uint8_t dialler[LADE_SECRET_LEN],
 			 const uint8_t answerer[LADE_SECRET_LEN]);
 
+/* The key under which digests are XXH3-128 as everybody knows it, unseeded: for people to compare. */
+void lade_run_key_plain(struct lade_run_key *key_out);
+
 /*
  * Derive what recipes are made with from a recipe key: names_out for cut points and the names of chunks, which are fast,
  * and pieces_out for the digests that decide whether a piece is right, which are strong.

@@ -177,7 +177,7 @@ static int link_one(struct lade_receiver *receiver, const char *leader, const ch
 		return error;
 	if (linked) {
 		if (lade_session_itemizes(&receiver->session, 0))
-			tell_linked(receiver, LADE_ITEM_HARD_LINK, mode, path, "");
+			tell_linked(receiver, LADE_ITEM_LOCAL | LADE_ITEM_HARD_LINK, mode, path, "");
 		return 0;
 	}
 	lade_session_lock(&receiver->session);

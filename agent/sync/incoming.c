@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent/sync/content.h"
+#include "agent/sync/file_digest.h"
 #include "agent/sync/totals.h"
 
 /* The next run must not take what was left half-written for the file, whatever the clock says. Only the owner may do that. */
@@ -252,9 +253,28 @@ static void add_to_index(struct lade_receiver *receiver, const struct incoming *
 	lade_directory_unpin(file->directory);
 }
 
+/* Digest the file, which is in place, if the user wants to know that. False: he does not, or it is gone again. */
+static bool digest_wanted(struct lade_receiver *receiver, const struct incoming *file, uint8_t out[LADE_DIGEST_LEN])
+{
+	struct lade_run_key plain;
+	int directory_fd, fd, error;
+
+	if (!(receiver->session.settings->items & LADE_ITEMS_DIGEST) || lade_directory_pin(file->directory, &directory_fd, NULL))
+		return false;
+	fd = openat(directory_fd, file->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	lade_directory_unpin(file->directory);
+	if (fd < 0)
+		return false;
+	lade_run_key_plain(&plain);
+	error = lade_file_digest(fd, file->size, &plain, out, NULL);
+	close(fd);
+	return !error;
+}
+
 static void tell(struct lade_receiver *receiver, const struct incoming *file)
 {
 	char *path = lade_directory_path(file->directory, file->name);
+	uint8_t digest[LADE_DIGEST_LEN];
 	struct lade_msg_item item = {
 		.changes = file->changes,
 		.mode = (uint32_t)file->metadata.mode,
@@ -268,6 +288,8 @@ static void tell(struct lade_receiver *receiver, const struct incoming *file)
 	};
 
 	if (path) {
+		if (digest_wanted(receiver, file, digest))
+			item.digest = lade_slice(digest, sizeof(digest));
 		item.path = lade_slice(path, strlen(path));
 		lade_session_item(&receiver->session, &item);
 	}

@@ -351,7 +351,7 @@ static bool link_aside(struct planner *planner, const struct place *place, const
 		lade_totals_created(&planner->counted, place->wanted.mode);
 	/* It is as it should be: no change. */
 	if (lade_session_itemizes(planner->session, 0))
-		lade_plan_item(planner, place, S_ISREG(place->wanted.mode) ? LADE_ITEM_HARD_LINK : 0);
+		lade_plan_item(planner, place, LADE_ITEM_LOCAL | LADE_ITEM_HARD_LINK);
 	return true;
 }
 
@@ -388,7 +388,8 @@ static int copy_aside(struct planner *planner, const struct place *place, const 
 	struct incoming *file = NULL;
 	uint32_t changes = lade_plan_metadata_changes(planner, &aside->place);
 
-	changes |= changes ? LADE_ITEM_LOCAL : 0;
+	if (changes || lade_session_itemizes(planner->session, 0))
+		changes |= LADE_ITEM_LOCAL;
 	if (planner->dry_run) {
 		planner->counted.created += !place->exists;
 		lade_plan_item(planner, place, changes);
@@ -475,7 +476,7 @@ bool lade_plan_special_aside(struct planner *planner, const struct place *place,
 			lade_plan_item(planner, place, 0);
 		if (kind == LADE_ALTERNATIVE_LINK)
 			done = link_aside(planner, place, &aside);
-		*changes = 0;
+		*changes = lade_session_itemizes(planner->session, 0) ? LADE_ITEM_LOCAL : 0;
 	} else if (aside.fit) {
 		*changes = LADE_ITEM_LOCAL | LADE_ITEM_CHECKSUM | lade_plan_metadata_changes(planner, &aside.place);
 	}
@@ -491,7 +492,8 @@ uint32_t lade_plan_directory_aside(struct planner *planner, const struct place *
 	lade_plan_look_aside(planner, place, &aside);
 	if (aside.fit) {
 		changes = lade_plan_metadata_changes(planner, &aside.place);
-		changes |= changes ? LADE_ITEM_LOCAL : 0;
+		if (changes || lade_session_itemizes(planner->session, 0))
+			changes |= LADE_ITEM_LOCAL;
 	}
 	lade_plan_aside_fini(&aside);
 	return changes;

@@ -370,12 +370,12 @@ static bool is_single_file(const struct source_set *set)
 }
 
 /* In the words of rsync(1): a directory that is not entered is one more thing that is hidden. */
-static void tell_hidden(void *context, const char *path, bool is_directory, const char *pattern)
+static void tell_hidden(void *context, const char *path, bool is_directory, struct lade_slice pattern)
 {
 	struct lade_sender *sender = context;
 	char reason[LADE_TEXT_MAX];
 
-	snprintf(reason, sizeof(reason), " because of pattern %s", pattern);
+	snprintf(reason, sizeof(reason), " because of pattern %.*s", (int)pattern.len, (const char *)pattern.data);
 	lade_session_note(&sender->session, LADE_TOPIC_FILTER,
 			  is_directory ? "[sender] hiding directory " : "[sender] hiding file ", path, reason);
 }

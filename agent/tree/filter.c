@@ -180,11 +180,14 @@ bool lade_filter_excludes(const struct lade_filter *filter, const char *path, bo
 	return rule && !rule->include;
 }
 
-const char *lade_filter_hides(const struct lade_filter *filter, const char *path, bool is_directory)
+bool lade_filter_hides(const struct lade_filter *filter, const char *path, bool is_directory, struct lade_slice *pattern_out)
 {
 	const struct rule *rule = find_rule(filter, path, is_directory);
 
-	return rule && !rule->include ? rule->text : NULL;
+	if (!rule || rule->include)
+		return false;
+	*pattern_out = lade_slice(rule->text, rule->len);
+	return true;
 }
 
 bool lade_filter_empty(const struct lade_filter *filter)

@@ -56,8 +56,8 @@ int lade_filter_add_file(struct lade_filter *filter, bool include, const char *f
  */
 bool lade_filter_excludes(const struct lade_filter *filter, const char *path, bool is_directory);
 
-/* The same, for who tells of it: the pattern that excludes path, which is the filter's; NULL: none does. */
-const char *lade_filter_hides(const struct lade_filter *filter, const char *path, bool is_directory);
+/* The same, for who tells of it: *pattern_out is the pattern that excludes path, which is the filter's and has no NUL behind it. */
+bool lade_filter_hides(const struct lade_filter *filter, const char *path, bool is_directory, struct lade_slice *pattern_out);
 
 /* True if there are no rules: then nothing need be asked. */
 bool lade_filter_empty(const struct lade_filter *filter);

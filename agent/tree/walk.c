@@ -275,14 +275,13 @@ static bool is_avoided(struct lade_walk *walk, const struct stat *st)
 static bool is_hidden(struct lade_walk *walk, bool as_directory)
 {
 	const struct lade_walk_options *options = &walk->options;
-	const char *pattern;
+	struct lade_slice pattern;
 
-	if (!options->filter)
+	if (!options->filter || !lade_filter_hides(options->filter, walk->path, as_directory, &pattern))
 		return false;
-	pattern = lade_filter_hides(options->filter, walk->path, as_directory);
-	if (pattern && options->hidden)
+	if (options->hidden)
 		options->hidden(options->context, walk->path, as_directory, pattern);
-	return pattern;
+	return true;
 }
 
 /* Look at name in the directory fd; walk->path is its path. Returns ENTRY, PROBLEM, or 0 to leave it out. */

@@ -51,7 +51,7 @@ struct lade_walk_options {
 	const char *avoid;               /* path of a directory (not a source itself) that is left out: the destination, which
 	                                    may be made while the walk is under way; borrowed, may be NULL */
 	/* What the filter leaves out, and the pattern of it; NULL: nobody wants to know. */
-	void (*hidden)(void *context, const char *path, bool is_directory, const char *pattern);
+	void (*hidden)(void *context, const char *path, bool is_directory, struct lade_slice pattern);
 	void *context;
 };
 
