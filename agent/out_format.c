@@ -51,6 +51,9 @@ static struct escape take_escape(const char *at)
 	escape.human += take_apostrophes(&at);
 	escape.letter = *at;
 	escape.len = (size_t)(at - start) + (*at != '\0');
+	/* What the format breaks off in is text. */
+	if (!escape.letter)
+		escape.width = 0;
 	return escape;
 }
 

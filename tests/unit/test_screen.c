@@ -307,6 +307,178 @@ static void test_what_items_print(void **state)
 	stop(&fixture);
 }
 
+/* Send an item with a size and a target. */
+static void send_whole_item(struct fixture *fixture, uint32_t changes, uint32_t mode, const char *path, uint64_t size)
+{
+	const struct lade_msg_item item = {
+		.changes = changes, .mode = mode, .path = lade_slice(path, strlen(path)), .size = size,
+	};
+
+	fixture->events->item(fixture->events->context, &item);
+}
+
+static void test_what_is_up_to_date(void **state)
+{
+	static const struct lade_verbosity names2 = { .info[LADE_INFO_NAME] = { 2, true } };
+	struct fixture fixture;
+
+	(void)state;
+	start(&fixture, (struct lade_screen_settings){ .verbosity = names2 });
+	send_item(&fixture, 0, FILE_MODE, "same");
+	send_item(&fixture, 0, DIR_MODE, "dir");
+	send_item(&fixture, LADE_ITEM_PERMS, FILE_MODE, "mode");
+	send_item(&fixture, LADE_ITEM_LOCAL | LADE_ITEM_HARD_LINK, FILE_MODE, "linked");
+	send_item(&fixture, LADE_ITEM_LOCAL, DIR_MODE, "made");
+	send_item(&fixture, LADE_ITEM_DELETED, FILE_MODE, "gone");
+	out_is(&fixture, "same is uptodate\nmode\nlinked is uptodate\nmade/ is uptodate\n");
+	stop(&fixture);
+	start(&fixture, (struct lade_screen_settings){ .itemize = 2 });
+	send_item(&fixture, 0, FILE_MODE, "same");
+	send_item(&fixture, LADE_ITEM_LOCAL | LADE_ITEM_HARD_LINK, FILE_MODE, "linked");
+	send_item(&fixture, LADE_ITEM_LOCAL, DIR_MODE, "made");
+	out_is(&fixture, ".f          same\nhf          linked\ncd          made/\n");
+	stop(&fixture);
+	/* A peer that tells more than it was asked for changes nothing. */
+	start(&fixture, (struct lade_screen_settings){ .itemize = 1 });
+	send_item(&fixture, 0, FILE_MODE, "same");
+	out_is(&fixture, "");
+	stop(&fixture);
+}
+
+static void test_formats(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	start(&fixture, (struct lade_screen_settings){ .format = "%o:%n" });
+	send_item(&fixture, LADE_ITEM_DATA, FILE_MODE, "f");
+	send_item(&fixture, LADE_ITEM_PERMS, FILE_MODE, "not named");
+	send_item(&fixture, LADE_ITEM_DELETED, FILE_MODE, "gone");
+	out_is(&fixture, "recv:f\ndel.:gone\n");
+	stop(&fixture);
+	start(&fixture, (struct lade_screen_settings){ .format = "%n" });
+	send_item(&fixture, LADE_ITEM_DELETED, FILE_MODE, "gone");
+	out_is(&fixture, "deleting gone\n");
+	stop(&fixture);
+	start(&fixture, (struct lade_screen_settings){ .format = "%n %i" });
+	send_item(&fixture, LADE_ITEM_DELETED, FILE_MODE, "gone");
+	send_item(&fixture, LADE_ITEM_PERMS, FILE_MODE, "mode");
+	out_is(&fixture, "gone *deleting  \nmode .f...p.....\n");
+	stop(&fixture);
+}
+
+static void test_notes(void **state)
+{
+	struct lade_msg_report note = {
+		.severity = LADE_REPORT_NOTE, .topic = LADE_TOPIC_NONREG, .operation = lade_slice("skipping \"", 10),
+		.subject = lade_slice("a\n", 2), .reason = lade_slice("\"", 1),
+	};
+	struct fixture fixture;
+
+	(void)state;
+	start(&fixture, (struct lade_screen_settings){ .itemize = 1 });
+	fixture.events->report(fixture.events->context, &note);
+	/* One that a newer peer might know. */
+	note.topic = LADE_TOPIC_MAX;
+	fixture.events->report(fixture.events->context, &note);
+	out_is(&fixture, "skipping \"a\\#012\"\nskipping \"a\\#012\"\n");
+	/* An error is one, whatever it is about. */
+	note.severity = LADE_REPORT_ERROR;
+	fixture.events->report(fixture.events->context, &note);
+	err_is(&fixture, "lade: skipping \" \"a\\#012\": \"\n");
+	stop(&fixture);
+	note.severity = LADE_REPORT_NOTE;
+	start(&fixture, (struct lade_screen_settings){ .quiet = true });
+	fixture.events->report(fixture.events->context, &note);
+	out_is(&fixture, "");
+	err_is(&fixture, "");
+	stop(&fixture);
+}
+
+static void test_the_beginning(void **state)
+{
+	static const struct lade_verbosity loud = { .info[LADE_INFO_FLIST] = { 1, true }, .debug[LADE_DEBUG_DELTASUM] = { 1, true } };
+	struct fixture fixture;
+
+	(void)state;
+	start(&fixture, (struct lade_screen_settings){ .verbosity = loud, .lists = true, .session.push = true, .itemize = 1 });
+	lade_screen_begin(fixture.screen);
+	send_item(&fixture, LADE_ITEM_DATA, FILE_MODE, "f");
+	send_item(&fixture, LADE_ITEM_DATA, FILE_MODE, "f");
+	out_is(&fixture, "sending incremental file list\n"
+	       "delta-transmission disabled for local transfer or --whole-file\n>f......... f\n>f......... f\n");
+	stop(&fixture);
+	start(&fixture, (struct lade_screen_settings){ .verbosity = loud, .lists = true, .describes = true });
+	lade_screen_begin(fixture.screen);
+	send_item(&fixture, LADE_ITEM_DATA, FILE_MODE, "f");
+	out_is(&fixture, "receiving incremental file list\ndelta-transmission enabled\n");
+	stop(&fixture);
+	start(&fixture, (struct lade_screen_settings){ .verbosity = loud });
+	lade_screen_begin(fixture.screen);
+	out_is(&fixture, "");
+	stop(&fixture);
+}
+
+/* As in rsync, but that the name and the line come when the file is done. */
+static void test_progress_of_files(void **state)
+{
+	static const struct lade_verbosity progress = { .info[LADE_INFO_PROGRESS] = { 1, true }, .info[LADE_INFO_NAME] = { 1, true } };
+	struct lade_progress stands = { .entries = 4, .files = 2 };
+	struct fixture fixture;
+
+	(void)state;
+	start(&fixture, (struct lade_screen_settings){ .verbosity = progress, .human = 1 });
+	fixture.events->stands(fixture.events->context, &stands);
+	clock_ns += S;
+	send_whole_item(&fixture, LADE_ITEM_DATA, FILE_MODE, "f", 102400);
+	send_whole_item(&fixture, LADE_ITEM_LOCAL | LADE_ITEM_NEW, DIR_MODE, "d", 0);
+	stands.entries = 5;
+	stands.scanned = true;
+	fixture.events->stands(fixture.events->context, &stands);
+	clock_ns += 3661 * S;
+	send_whole_item(&fixture, LADE_ITEM_DATA | LADE_ITEM_NEW, FILE_MODE, "empty", 0);
+	send_whole_item(&fixture, LADE_ITEM_DATA | LADE_ITEM_NEW, FILE_MODE, "last", 1048576);
+	out_is(&fixture, "f\n"
+	       "        102,400 100%  100.00kB/s    0:00:01 (xfr#1, ir-chk=1/4)\n"
+	       "d/\n"
+	       "empty\n"
+	       "              0 100%    0.00kB/s    1:01:01 (xfr#2, to-chk=1/5)\n"
+	       "last\n"
+	       "      1,048,576 100%    0.00kB/s    0:00:00 (xfr#3, to-chk=0/5)\n");
+	err_is(&fixture, "");
+	stop(&fixture);
+	/* Nobody is asked where it stands who does not show it. */
+	start(&fixture, (struct lade_screen_settings){ .itemize = 1 });
+	assert_null(fixture.events->stands);
+	stop(&fixture);
+}
+
+static void test_json(void **state)
+{
+	static const struct lade_verbosity progress = { .info[LADE_INFO_PROGRESS] = { 1, true } };
+	struct fixture fixture;
+
+	(void)state;
+	start(&fixture, (struct lade_screen_settings){ .verbosity = progress, .json = true });
+	lade_screen_begin(fixture.screen);
+	send_item(&fixture, 0, FILE_MODE, "same");
+	send_item(&fixture, LADE_ITEM_DELETED, FILE_MODE, "gone");
+	send_report(&fixture, LADE_REPORT_ERROR, "x", "why");
+	send_report(&fixture, LADE_REPORT_NOTE, "x", "why");
+	send_progress(&fixture, 10, 100, false, false);
+	send_progress(&fixture, 100, 100, true, true);
+	assert_int_equal(lade_screen_finish(fixture.screen, LADE_EXIT_STREAM, &(struct lade_summary){ .seconds = 0 }), LADE_EXIT_STREAM);
+	out_is(&fixture, "{\"v\":1,\"event\":\"start\",\"direction\":\"receive\",\"dry_run\":false}\n"
+	       "{\"v\":1,\"event\":\"delete\",\"path\":\"gone\",\"type\":\"file\"}\n"
+	       "{\"v\":1,\"event\":\"error\",\"operation\":\"open\",\"subject\":\"x\",\"reason\":\"why\",\"errno\":13,\"exit\":0}\n"
+	       "{\"v\":1,\"event\":\"note\",\"operation\":\"open\",\"subject\":\"x\",\"reason\":\"why\",\"errno\":13,\"exit\":0}\n"
+	       "{\"v\":1,\"event\":\"progress\",\"entries\":0,\"scanned\":true,\"files\":10,\"files_total\":10,\"bytes\":100,"
+	       "\"bytes_total\":100,\"percent\":100}\n"
+	       "{\"v\":1,\"event\":\"end\",\"exit\":12,\"errors\":1}\n");
+	err_is(&fixture, "lade: open \"x\": why\n");
+	stop(&fixture);
+}
+
 static void test_sums(void **state)
 {
 	const struct lade_summary sums = {
@@ -654,6 +826,12 @@ int main(void)
 		cmocka_unit_test(test_figures),
 		cmocka_unit_test(test_items),
 		cmocka_unit_test(test_what_items_print),
+		cmocka_unit_test(test_what_is_up_to_date),
+		cmocka_unit_test(test_formats),
+		cmocka_unit_test(test_notes),
+		cmocka_unit_test(test_the_beginning),
+		cmocka_unit_test(test_progress_of_files),
+		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_sums),
 		cmocka_unit_test(test_reports),
 		cmocka_unit_test(test_what_the_status_means),
