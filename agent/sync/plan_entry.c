@@ -423,6 +423,21 @@ static bool is_passed(const struct planner *planner, const struct place *place)
 		lade_keep_time_newer(keep, &place->st.st_mtim, &place->wanted.mtime);
 }
 
+/* Tell of what is passed over, in the words of rsync(1); not of what is below a directory that is. */
+static void tell_passed(struct planner *planner, const struct place *place)
+{
+	bool existing = planner->receiver->keep.options & LADE_OPTION_IGNORE_EXISTING;
+
+	if (place->level->passed)
+		return;
+	if (place->exists)
+		lade_session_note(planner->session, LADE_TOPIC_SKIP, NULL, planner->path, existing ? " exists" : " is newer");
+	else
+		lade_session_note(planner->session, LADE_TOPIC_SKIP,
+				  S_ISDIR(place->wanted.mode) ? "not creating new directory \"" : "not creating new file \"",
+				  planner->path, "\"");
+}
+
 /* [defer] The first name of an inode is passed over: another one may want its content. */
 static int pass_leader(struct planner *planner, const struct place *place, struct lade_fault *fault)
 {
@@ -522,7 +537,11 @@ static int act(struct planner *planner, struct place *place, struct lade_fault *
 		result = lade_plan_follow(planner, place, fault);
 	if (result < 0)
 		return result;
-	if (result || is_passed(planner, place))
+	if (!result && is_passed(planner, place)) {
+		tell_passed(planner, place);
+		result = 1;
+	}
+	if (result)
 		return pass(planner, place, fault);
 	result = link_entry(planner, place, &leading, fault);
 	if (result)

@@ -287,6 +287,26 @@ syncs "--info=name" -a --info=name "$T/src/" "$T/dst"
 prints "names without sums" '^d/e/g$'
 check "and nothing else" bash -c '! grep -q total "$1"' - "$out"
 
+# What an option leaves as it is.
+fresh
+mkdir "$T/dst"
+touch "$T/dst/a"
+syncs "--info=skip with -u" -rtu --info=skip,nonreg0 --exclude=d "${remote[@]}" "$T/src/" "x:$T/dst"
+prints_sorted "what is newer" <<'END'
+a is newer
+END
+syncs "--info=skip with --ignore-existing" -rt --ignore-existing --info=skip,nonreg0 --exclude=d "$T/src/" "$T/dst"
+prints_sorted "what is there" <<'END'
+a exists
+b exists
+END
+rm "$T/dst/b"
+syncs "--info=skip with --existing" -rt --existing --info=skip,nonreg0 "${remote[@]}" "x:$T/src/" "$T/dst"
+prints_sorted "what is not made" <<'END'
+not creating new directory "d"
+not creating new file "b"
+END
+
 # Bytes of other locales.
 mkdir "$T/eight"
 printf x >"$T/eight/"$'\xfcber\001'
