@@ -44,6 +44,7 @@ struct run {
 	struct lade_connection connection;
 	bool connected;
 	pid_t child;                /* the other side of a local session, or -1 */
+	struct lade_log_file *log;  /* or NULL */
 	struct lade_screen *screen; /* NULL until the session begins */
 	struct lade_complaint complaint;
 };
@@ -176,6 +177,16 @@ static int reach(struct run *run)
 	return error ? error : limit_rate(run);
 }
 
+static int open_log(struct run *run)
+{
+	const char *path = run->options.log_file;
+	struct lade_fault fault;
+
+	if (path && lade_log_file_open(path, &run->log, &fault))
+		return lade_complain_fault(&run->complaint, LADE_EXIT_FILE, &fault);
+	return 0;
+}
+
 static int make_screen(struct run *run)
 {
 	const struct lade_options *options = &run->options;
@@ -184,16 +195,31 @@ static int make_screen(struct run *run)
 		.err = stderr,
 		.out_terminal = isatty(STDOUT_FILENO),
 		.err_terminal = isatty(STDERR_FILENO),
-		.verbose = options->verbose,
+		.verbosity = options->verbosity,
 		.human = options->human,
 		.quiet = options->quiet,
 		.itemize = options->itemize,
-		.stats = options->stats,
-		.progress = options->progress,
+		.format = options->out_format,
+		.log = run->log,
+		.log_format = options->log_format,
+		.json = options->json,
 		.dry_run = options->settings.options & LADE_OPTION_DRY_RUN,
-		.outgoing = options->push && options->remote.kind != LADE_ENDPOINT_LOCAL,
+		.lists = options->settings.options & LADE_OPTION_RECURSIVE,
+		.describes = !(options->settings.options & LADE_OPTION_WHOLE_FILE),
+		.session = {
+			.style = {
+				.outgoing = options->push && options->remote.kind != LADE_ENDPOINT_LOCAL,
+				.eight_bit = options->eight_bit,
+			},
+			.push = options->push,
+			.sources = (const char *const *)options->sources,
+			.source_count = options->source_count,
+			.pid = (long)getpid(),
+		},
 	};
 
+	if (options->outbuf >= 0)
+		(void)setvbuf(stdout, NULL, options->outbuf, BUFSIZ);
 	if (lade_screen_new(&settings, &run->screen))
 		return lade_complain(&run->complaint, LADE_EXIT_MEMORY, "out of memory");
 	return 0;
@@ -276,16 +302,20 @@ static int run_session(struct run *run)
 		.source_count = run->options.source_count,
 		.destination = run->options.destination,
 	};
-	struct lade_msg_end totals = { 0 };
-	int status = lade_sync_client(&job, &totals);
+	struct lade_summary sums = { .seconds = 0 };
+	int status;
 
+	lade_screen_begin(run->screen);
+	status = lade_sync_client(&job, &sums.totals);
+	sums.sent_len = run->connection.sent_len;
+	sums.received_len = run->connection.received_len;
 	lade_connection_close(&run->connection);
 	if (run->child > 0)
 		status = end_local(run, status);
 	else if (run->connection.child > 0)
 		status = end_shell(run, status);
 	run->connected = false;
-	return lade_screen_finish(run->screen, status, &totals);
+	return lade_screen_finish(run->screen, status, &sums);
 }
 
 /* Leave nothing behind, however far it came. */
@@ -302,6 +332,7 @@ static void end(struct run *run)
 		}
 	}
 	lade_screen_free(run->screen);
+	lade_log_file_close(run->log);
 	lade_remote_shell_fini(&run->shell);
 	lade_token_wipe(&run->token);
 	lade_options_fini(&run->options);
@@ -316,22 +347,36 @@ static int setup(struct run *run)
 	return 0;
 }
 
+/* Print what was asked for instead of a session. False: nothing was. */
+static bool print_help(const struct lade_options *options)
+{
+	if (options->help)
+		(void)lade_help_print(stdout, "sync");
+	else if (options->version)
+		lade_help_print_version(stdout);
+	else if (options->verbosity.info_help)
+		lade_verbosity_print_info(stdout);
+	else if (options->verbosity.debug_help)
+		lade_verbosity_print_debug(stdout);
+	else
+		return false;
+	return true;
+}
+
 int lade_command_sync(int argc, char **argv)
 {
 	struct run run = { .child = -1 };
 	int status, error;
 
 	error = lade_options_parse(&run.options, argc - 1, argv + 1, &run.complaint);
-	if (!error && (run.options.help || run.options.version)) {
-		if (run.options.help)
-			(void)lade_help_print(stdout, "sync");
-		else
-			lade_help_print_version(stdout);
+	if (!error && print_help(&run.options)) {
 		lade_options_fini(&run.options);
 		return LADE_EXIT_OK;
 	}
 	if (!error)
 		error = setup(&run);
+	if (!error)
+		error = open_log(&run);
 	if (!error)
 		error = reach(&run);
 	if (!error)

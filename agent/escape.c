@@ -47,13 +47,22 @@ static size_t printable_len(const uint8_t *data, size_t len)
 	return used;
 }
 
-void lade_escape_put(struct lade_writer *writer, struct lade_slice bytes)
+/* A function like printable_len(). */
+typedef size_t plain_len(const uint8_t *data, size_t len);
+
+static size_t eight_bit_len(const uint8_t *data, size_t len)
+{
+	(void)len;
+	return data[0] == '\t' || (data[0] >= 0x20 && data[0] != 0x7f);
+}
+
+static void put(struct lade_writer *writer, struct lade_slice bytes, plain_len *is_plain)
 {
 	size_t plain = 0, at = 0;
 
 	while (at < bytes.len) {
 		size_t used = looks_escaped(bytes.data + at, bytes.len - at) ? 0 :
-			printable_len(bytes.data + at, bytes.len - at);
+			is_plain(bytes.data + at, bytes.len - at);
 
 		if (used) {
 			at += used;
@@ -65,6 +74,16 @@ void lade_escape_put(struct lade_writer *writer, struct lade_slice bytes)
 	}
 	if (at > plain)
 		lade_writer_put_bytes(writer, bytes.data + plain, at - plain);
+}
+
+void lade_escape_put(struct lade_writer *writer, struct lade_slice bytes)
+{
+	put(writer, bytes, printable_len);
+}
+
+void lade_escape_put_8_bit(struct lade_writer *writer, struct lade_slice bytes)
+{
+	put(writer, bytes, eight_bit_len);
 }
 
 void lade_escape_put_text(struct lade_writer *writer, const char *text)

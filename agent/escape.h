@@ -13,7 +13,10 @@
  */
 void lade_escape_put(struct lade_writer *writer, struct lade_slice bytes);
 
-/* The same for a NUL-terminated text. */
+/* The same, but with every byte from 0x80 on as it is: --8-bit-output. */
+void lade_escape_put_8_bit(struct lade_writer *writer, struct lade_slice bytes);
+
+/* As lade_escape_put(), for a NUL-terminated text. */
 void lade_escape_put_text(struct lade_writer *writer, const char *text);
 
 #endif

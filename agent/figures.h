@@ -20,6 +20,9 @@ enum lade_human {
 /* Write value into out, which is also returned. human above the last value counts as the last. */
 const char *lade_figure(char out[LADE_FIGURE_SIZE], uint64_t value, unsigned human);
 
+/* The same with two places behind the point, also where it is not scaled. value is not negative. */
+const char *lade_figure_real(char out[LADE_FIGURE_SIZE], double value, unsigned human);
+
 /* Write a time in whole seconds as H:MM:SS. */
 const char *lade_figure_seconds(char out[LADE_FIGURE_SIZE], uint64_t seconds);
 

@@ -44,7 +44,7 @@ static const char sync_end[] =
 	"Exit status: 0 all is well, 1 usage, 2 no common protocol, 3 sources and destination do\n"
 	"not fit, 5 authentication, 10 connection, 11 file input or output, 12 protocol stream,\n"
 	"14 a process failed, 20 interrupted, 22 memory, 23 some files failed, 24 some vanished.\n"
-	"127 and 255 are those of the remote shell.\n";
+	"30 silence or time over, 35 no answer. 127 and 255 are those of the remote shell.\n";
 
 static const char serve[] =
 	"usage: lade serve --stdio\n"

@@ -39,7 +39,15 @@ static char file_type(uint32_t mode)
 	}
 }
 
-static void put_columns(struct lade_writer *writer, const struct lade_msg_item *item, bool outgoing)
+void lade_itemize_escaped(struct lade_writer *writer, const struct lade_item_style *style, struct lade_slice name)
+{
+	if (style->eight_bit)
+		lade_escape_put_8_bit(writer, name);
+	else
+		lade_escape_put(writer, name);
+}
+
+static void put_change_columns(struct lade_writer *writer, const struct lade_msg_item *item, bool outgoing)
 {
 	/* Times that are not kept have a letter of their own. */
 	const struct {
@@ -73,54 +81,57 @@ static void put_columns(struct lade_writer *writer, const struct lade_msg_item *
 	lade_writer_put_bytes(writer, text, sizeof(text));
 }
 
-/* The name, of a directory with a slash behind it. */
-static void put_path(struct lade_writer *writer, const struct lade_msg_item *item)
+void lade_itemize_columns(struct lade_writer *writer, const struct lade_item_style *style, const struct lade_msg_item *item)
+{
+	if (item->changes & LADE_ITEM_DELETED)
+		lade_writer_put_bytes(writer, "*deleting  ", COLUMNS);
+	else
+		put_change_columns(writer, item, style->outgoing);
+}
+
+void lade_itemize_path(struct lade_writer *writer, const struct lade_item_style *style, const struct lade_msg_item *item)
 {
 	struct lade_slice path = item->path;
 
 	if (path.len == 0)
 		path = lade_slice(".", 1);
-	lade_escape_put(writer, path);
+	lade_itemize_escaped(writer, style, path);
 	if (S_ISDIR(item->mode) && path.data[path.len - 1] != '/')
 		lade_writer_put_u8(writer, '/');
 }
 
-static void put_path_and_target(struct lade_writer *writer, const struct lade_msg_item *item)
+void lade_itemize_target(struct lade_writer *writer, const struct lade_item_style *style, const struct lade_msg_item *item)
 {
-	put_path(writer, item);
-	if (item->target.len == 0)
+	if (item->target.len == 0 || (item->changes & LADE_ITEM_DELETED))
 		return;
-	if (item->changes & LADE_ITEM_HARD_LINK)
+	/* With LOCAL the link is to a file of another tree, which is not named. */
+	if ((item->changes & LADE_ITEM_HARD_LINK) && !(item->changes & LADE_ITEM_LOCAL))
 		lade_writer_put_bytes(writer, " => ", 4);
 	else if (S_ISLNK(item->mode))
 		lade_writer_put_bytes(writer, " -> ", 4);
 	else
 		return;
-	lade_escape_put(writer, item->target);
+	lade_itemize_escaped(writer, style, item->target);
 }
 
-void lade_itemize(struct lade_writer *writer, const struct lade_msg_item *item, bool outgoing)
+void lade_itemize(struct lade_writer *writer, const struct lade_item_style *style, const struct lade_msg_item *item)
 {
-	if (item->changes & LADE_ITEM_DELETED) {
-		lade_escape_put_text(writer, "*deleting   ");
-		put_path(writer, item);
-		return;
-	}
-	put_columns(writer, item, outgoing);
+	lade_itemize_columns(writer, style, item);
 	lade_writer_put_u8(writer, ' ');
-	put_path_and_target(writer, item);
+	lade_itemize_path(writer, style, item);
+	lade_itemize_target(writer, style, item);
 }
 
-void lade_itemize_name(struct lade_writer *writer, const struct lade_msg_item *item)
+bool lade_itemize_names(const struct lade_msg_item *item)
 {
-	if (item->changes & LADE_ITEM_DELETED) {
-		lade_escape_put_text(writer, "deleting ");
-		put_path(writer, item);
-	} else if ((item->changes & CONTENT_CHANGES) || (item->changes && S_ISDIR(item->mode))) {
-		/*
-		 * As in rsync, a directory is named for any change, other things only for their
-		 * content.
-		 */
-		put_path_and_target(writer, item);
-	}
+	/* As in rsync, a directory is named for any change, other things only for their content. */
+	return (item->changes & (LADE_ITEM_DELETED | CONTENT_CHANGES)) || (item->changes && S_ISDIR(item->mode));
+}
+
+void lade_itemize_name(struct lade_writer *writer, const struct lade_item_style *style, const struct lade_msg_item *item)
+{
+	if (item->changes & LADE_ITEM_DELETED)
+		lade_writer_put_bytes(writer, "deleting ", 9);
+	lade_itemize_path(writer, style, item);
+	lade_itemize_target(writer, style, item);
 }

@@ -4,13 +4,16 @@
  */
 #include "agent/options.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "agent/filter_option.h"
 #include "agent/option_table.h"
 #include "agent/options_limit.h"
 #include "agent/options_rights.h"
+#include "agent/out_format.h"
 #include "agent/quantity.h"
 #include "agent/sync/sync.h"
 #include "agent/tree/metadata.h"
@@ -204,6 +207,37 @@ static int apply_alternative(struct lade_options *options, enum lade_alternative
 	return apply_text(&options->alternatives[options->settings.alternative_count++], use, complaint);
 }
 
+/* --info, --debug. Whoever asks for their list wants nothing else. */
+static int apply_verbosity(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
+{
+	struct lade_verbosity *verbosity = &options->verbosity;
+	int error = use->row->id == LADE_SYNC_INFO ? lade_verbosity_info(verbosity, use->value, complaint) :
+		lade_verbosity_debug(verbosity, use->value, complaint);
+
+	if (error)
+		return error;
+	return verbosity->info_help || verbosity->debug_help ? ENOUGH : 0;
+}
+
+static int apply_outbuf(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
+{
+	static const struct {
+		const char *name;
+		int mode;
+	} modes[] = {
+		{ "N", _IONBF }, { "none", _IONBF }, { "unbuffered", _IONBF }, { "L", _IOLBF }, { "line", _IOLBF },
+		{ "B", _IOFBF }, { "block", _IOFBF }, { "full", _IOFBF },
+	};
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		if (strcasecmp(use->value, modes[i].name) == 0) {
+			options->outbuf = modes[i].mode;
+			return 0;
+		}
+	}
+	return lade_complain(complaint, LADE_EXIT_USAGE, "option '%s': '%s' is none of N, L, B; " HINT, use->spelled, use->value);
+}
+
 /* Long because there are many options; each is a line. */
 static int apply_option(struct lade_options *options, const struct lade_option_use *use,
 			struct lade_complaint *complaint)
@@ -257,6 +291,11 @@ static int apply_option(struct lade_options *options, const struct lade_option_u
 		return apply_compress_choice(options, use, complaint);
 	case LADE_SYNC_COMPRESS_LEVEL:
 		return apply_compress_level(options, use, complaint);
+	case LADE_SYNC_INFO:
+	case LADE_SYNC_DEBUG:
+		return apply_verbosity(options, use, complaint);
+	case LADE_SYNC_OUTBUF:
+		return apply_outbuf(options, use, complaint);
 	case LADE_SYNC_WHOLE_FILE:
 		options->whole_file = use->on ? 1 : -1;
 		return 0;
@@ -377,6 +416,52 @@ static int take_arguments(struct parse *parse, struct lade_complaint *complaint)
 	return error ? error : set_destination(options, parse->arguments[count - 1], complaint);
 }
 
+/* What items must say for what is printed of them. */
+static void ask_for_items(struct lade_options *options)
+{
+	const struct lade_level *info = options->verbosity.info;
+	struct lade_settings *settings = &options->settings;
+	bool printed = !options->quiet && (options->itemize || options->out_format || options->json || info[LADE_INFO_NAME].level ||
+					   info[LADE_INFO_DEL].level || info[LADE_INFO_PROGRESS].level == 1);
+
+	if (printed || options->log_file)
+		settings->options |= LADE_OPTION_ITEMIZE;
+	if (printed && (options->itemize > 1 || info[LADE_INFO_NAME].level > 1))
+		settings->items |= LADE_ITEMS_UNCHANGED;
+	if (printed && options->out_format)
+		settings->items |= lade_format_parts(options->out_format);
+	if (options->log_format)
+		settings->items |= lade_format_parts(options->log_format);
+	if (options->json)
+		settings->items |= LADE_ITEMS_SIZE | LADE_ITEMS_TIME | LADE_ITEMS_IDS | LADE_ITEMS_MOVED;
+	if (printed && info[LADE_INFO_PROGRESS].level == 1)
+		settings->items |= LADE_ITEMS_SIZE;
+}
+
+static int check_output(struct lade_options *options, struct lade_complaint *complaint)
+{
+	struct lade_verbosity *verbosity = &options->verbosity;
+	bool columns = options->itemize || (options->out_format && lade_format_has(options->out_format, 'i'));
+
+	if (options->log_format && !options->log_file)
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--log-file-format does nothing without --log-file; " HINT);
+	if (options->json && (options->quiet || options->out_format))
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--json and %s do not go together; " HINT,
+				     options->quiet ? "--quiet (-q)" : "--out-format");
+	if (options->progress) {
+		lade_verbosity_imply(verbosity, LADE_INFO_PROGRESS, 1);
+		lade_verbosity_imply(verbosity, LADE_INFO_NAME, 1);
+		lade_verbosity_imply(verbosity, LADE_INFO_FLIST, 1);
+	}
+	if (options->stats)
+		lade_verbosity_imply(verbosity, LADE_INFO_STATS, 2);
+	lade_verbosity_finish(verbosity, options->verbose);
+	if (!options->quiet || options->log_file)
+		options->settings.notes = lade_verbosity_notes(verbosity) | (columns ? UINT64_C(1) << LADE_TOPIC_NAME : 0);
+	ask_for_items(options);
+	return 0;
+}
+
 /* As in rsync they imply --inplace; --append-verify is the stronger one. */
 static int check_append(struct lade_options *options, struct lade_complaint *complaint)
 {
@@ -398,10 +483,6 @@ static int check(struct lade_options *options, struct lade_complaint *complaint)
 	if ((options->settings.options & LADE_OPTION_DELETE) && !(options->settings.options & LADE_OPTION_RECURSIVE))
 		return lade_complain(complaint, LADE_EXIT_USAGE,
 				     "--delete does not work without --recursive (-r); " HINT);
-	if (options->itemize > 1)
-		return lade_complain(
-			complaint, LADE_EXIT_USAGE,
-			"option '-ii' (unchanged files too) is not available yet; -i is; " HINT);
 	if (options->remote.kind == LADE_ENDPOINT_TCP && !options->token_file)
 		return lade_complain(complaint, LADE_EXIT_USAGE,
 				     "lade+tcp:// needs --token-file=FILE; " HINT);
@@ -427,9 +508,7 @@ static int check(struct lade_options *options, struct lade_complaint *complaint)
 	if (options->whole_file > 0 || (!options->whole_file && options->remote.kind == LADE_ENDPOINT_LOCAL &&
 					!(options->settings.options & (LADE_OPTION_INDEX | APPENDS))))
 		options->settings.options |= LADE_OPTION_WHOLE_FILE;
-	if ((options->itemize || options->verbose) && !options->quiet)
-		options->settings.options |= LADE_OPTION_ITEMIZE;
-	return 0;
+	return check_output(options, complaint);
 }
 
 int lade_options_parse(struct lade_options *options, int argc, char *const argv[],
@@ -443,6 +522,7 @@ int lade_options_parse(struct lade_options *options, int argc, char *const argv[
 	options->settings.path = LADE_PATH_AUTO;
 	options->settings.alternatives = options->alternatives;
 	options->human = 1;
+	options->outbuf = -1;
 	/* As in rsync: -h is --help only on its own. */
 	if (argc == 1 && strcmp(argv[0], "-h") == 0) {
 		options->help = true;

@@ -11,6 +11,7 @@
 #include "agent/endpoint.h"
 #include "agent/filter_option.h"
 #include "agent/sync/settings.h"
+#include "agent/verbosity.h"
 
 /* Most seconds of --contimeout: what poll(2) can wait. */
 #define LADE_CONTIMEOUT_MAX 2147483u
@@ -32,8 +33,15 @@ struct lade_options {
 	unsigned itemize;
 	unsigned human; /* 0: plain digits, 1: 1,234,567, 2: 1.23M, 3: in units of 1024 */
 	bool quiet;
-	bool stats;
+	bool stats;                 /* these two are part of verbosity as well */
 	bool progress;
+	bool eight_bit;
+	bool json;
+	struct lade_verbosity verbosity; /* help: print that; nothing else is set */
+	const char *out_format;     /* or NULL, as the next ones */
+	const char *log_file;
+	const char *log_format;
+	int outbuf;                 /* for setvbuf(3), or -1 */
 	bool help;                  /* print the help; nothing below is set */
 	bool version;               /* print the version; nothing below is set */
 

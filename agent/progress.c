@@ -4,6 +4,7 @@
  */
 #include "agent/progress.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -81,28 +82,67 @@ static uint64_t whole(double value)
 						__VA_ARGS__);                                      \
 	} while (0)
 
+/* What the lines have in common. */
+struct figures {
+	uint64_t bytes, seconds, index, left;
+	unsigned percent;
+	double rate;
+	bool timed;
+};
+
+static size_t put_figures(const struct lade_progress_meter *meter, const struct figures *figures, unsigned human,
+			  char out[LADE_PROGRESS_LINE_SIZE])
+{
+	static const char *const units[] = { "kB/s", "MB/s", "GB/s", "TB/s" };
+	const struct lade_progress *now = &meter->now;
+	char figure[LADE_FIGURE_SIZE];
+	double rate = figures->rate / 1024;
+	size_t len = 0, unit = 0;
+
+	for (; rate >= 1024 && unit < 3; unit++)
+		rate /= 1024;
+	PUT("%15s %3u%% %7.2f%s", lade_figure(figure, figures->bytes, human), figures->percent, rate < 1e9 ? rate : 1e9, units[unit]);
+	if (figures->timed)
+		PUT(" %10s", lade_figure_seconds(figure, figures->seconds));
+	else
+		PUT(" %10s", "??:??:??");
+	PUT(" (xfr#%" PRIu64 ", %s-chk=%" PRIu64 "/%" PRIu64 ")", figures->index, now->scanned ? "to" : "ir", figures->left,
+	    now->entries);
+	return len < LADE_PROGRESS_LINE_SIZE ? len : LADE_PROGRESS_LINE_SIZE - 1;
+}
+
+static uint64_t files_left(const struct lade_progress *now)
+{
+	return now->files > now->files_done ? now->files - now->files_done : 0;
+}
+
 size_t lade_progress_line(const struct lade_progress_meter *meter, unsigned human, bool last,
 			  char out[LADE_PROGRESS_LINE_SIZE])
 {
 	const struct lade_progress *now = &meter->now;
-	double rate = meter->weight > 0 ? meter->rate / meter->weight : 0;
-	char figure[LADE_FIGURE_SIZE];
-	size_t len = 0;
+	struct figures figures = {
+		.bytes = now->bytes_done, .percent = meter->percent, .index = now->files_done, .left = files_left(now),
+		.rate = meter->weight > 0 ? meter->rate / meter->weight : 0,
+	};
 
-	PUT("%14s  %3u%%%s", lade_figure(figure, now->bytes_done, human), meter->percent,
-	    now->scanned ? " " : "+");
-	PUT("  %8sB/s",
-	    lade_figure(figure, whole(rate),
-			human >= LADE_HUMAN_BINARY ? LADE_HUMAN_BINARY : LADE_HUMAN_DECIMAL));
-	PUT("  %s", lade_figure(figure, now->files_done, human));
-	PUT("/%s%s files", lade_figure(figure, now->files, human), now->scanned ? "" : "+");
-	if (last)
-		PUT("  %s",
-		    lade_figure_seconds(figure,
-					(uint64_t)(meter->last_ns - meter->start_ns) / NS_PER_S));
-	else if (now->scanned && rate >= 1 && now->bytes > now->bytes_done)
-		PUT("  %s left",
-		    lade_figure_seconds(figure,
-					whole((double)(now->bytes - now->bytes_done) / rate)));
-	return len < LADE_PROGRESS_LINE_SIZE ? len : LADE_PROGRESS_LINE_SIZE - 1;
+	if (last) {
+		figures.seconds = (uint64_t)(meter->last_ns - meter->start_ns) / NS_PER_S;
+		figures.timed = true;
+	} else if (now->scanned && figures.rate >= 1 && now->bytes >= now->bytes_done) {
+		figures.seconds = whole((double)(now->bytes - now->bytes_done) / figures.rate);
+		figures.timed = true;
+	}
+	return put_figures(meter, &figures, human, out);
+}
+
+size_t lade_progress_file(const struct lade_progress_meter *meter, unsigned human, uint64_t size, uint64_t index, int64_t ns,
+			  char out[LADE_PROGRESS_LINE_SIZE])
+{
+	const struct figures figures = {
+		.bytes = size, .percent = 100, .index = index, .left = files_left(&meter->now), .timed = true,
+		.seconds = ns > 0 ? (uint64_t)ns / NS_PER_S : 0,
+		.rate = ns > 0 ? (double)size * NS_PER_S / (double)ns : 0,
+	};
+
+	return put_figures(meter, &figures, human, out);
 }

@@ -1,5 +1,6 @@
 /*
- * The line that shows how far a session is. Pure: the clock is the caller's.
+ * The lines that show how far a session is, and each file. Pure: the clock is the caller's. Their form is that of rsync(1),
+ * --progress: scripts read it.
  */
 #ifndef LADE_AGENT_PROGRESS_H
 #define LADE_AGENT_PROGRESS_H
@@ -31,11 +32,15 @@ void lade_progress_update(struct lade_progress_meter *meter, const struct lade_p
 			  int64_t now_ns);
 
 /*
- * Write the line: bytes, percent (with `+` while the source is not wholly scanned), rate, files,
- * time left (of the last line, instead: time taken). human as for lade_figure(). Returns its
- * length.
+ * Write the line of the whole session: bytes, percent of what is to be transferred as far as the source is scanned, rate, time left (of the last
+ * line, instead: time taken), and files in brackets: how many were transferred, and how many of all entries are still under way
+ * (`ir-chk` while the source is not wholly scanned, so that more may come; then `to-chk`). human as for lade_figure(). Returns its length.
  */
 size_t lade_progress_line(const struct lade_progress_meter *meter, unsigned human, bool last,
+			  char out[LADE_PROGRESS_LINE_SIZE]);
+
+/* The same of a file of size bytes that is done: index is its number, and it took ns. */
+size_t lade_progress_file(const struct lade_progress_meter *meter, unsigned human, uint64_t size, uint64_t index, int64_t ns,
 			  char out[LADE_PROGRESS_LINE_SIZE]);
 
 #endif

@@ -56,6 +56,13 @@ void lade_run_key_derive(struct lade_run_key *key_out, const uint8_t dialler[LAD
 	}
 }
 
+void lade_run_key_plain(struct lade_run_key *key_out)
+{
+	memset(key_out, 0, sizeof(*key_out));
+	/* Of seed 0 it is the secret that is used without one. */
+	XXH3_generateSecret_fromSeed(key_out->bytes, 0);
+}
+
 void lade_run_key_choose(struct lade_run_key *key, enum lade_digest_kind kind)
 {
 	key->kind = kind;

@@ -42,6 +42,8 @@ struct lade_run_key {
 void lade_run_key_derive(struct lade_run_key *key_out, const uint8_t dialler[LADE_SECRET_LEN],
 			 const uint8_t answerer[LADE_SECRET_LEN]);
 
+/* The key under which digests are XXH3-128 as everybody knows it, unseeded: for people to compare. */
+void lade_run_key_plain(struct lade_run_key *key_out);
 /* Have digests under a derived run key be of kind, which the user chose. */
 void lade_run_key_choose(struct lade_run_key *key, enum lade_digest_kind kind);
 

@@ -98,6 +98,34 @@ enum lade_item {
 	LADE_ITEM_ATIME = 1u << 14,
 };
 
+/* What items say beside what changed, where the user asks for it: bits of the parameter ITEMS (see [item]). */
+enum lade_item_part {
+	LADE_ITEMS_UNCHANGED = 1u << 0, /* there is an item for each entry, also where nothing changes */
+	LADE_ITEMS_SIZE = 1u << 1,
+	LADE_ITEMS_TIME = 1u << 2,
+	LADE_ITEMS_IDS = 1u << 3,
+	LADE_ITEMS_MOVED = 1u << 4,     /* bytes of content that travelled, and of signatures */
+	LADE_ITEMS_DIGEST = 1u << 5,    /* of the content as it is then */
+	LADE_ITEMS_KNOWN = (1u << 6) - 1,
+};
+
+/* What a note is about (see [report]): those that the user wants are bits, 1 << topic, of the parameter NOTES. */
+enum lade_topic {
+	LADE_TOPIC_NONE,     /* a message for people: it has the form of an error */
+	LADE_TOPIC_ALWAYS,   /* this one and those below are one line of three texts; this one is always wanted */
+	LADE_TOPIC_NONREG,   /* what is neither file nor directory, and so left out */
+	LADE_TOPIC_NAME,     /* names of what is made beside the items: the destination */
+	LADE_TOPIC_SKIP,     /* files that an option leaves as they are */
+	LADE_TOPIC_BACKUP,
+	LADE_TOPIC_COPY,     /* files that are copied from elsewhere on the receiver's host */
+	LADE_TOPIC_MOUNT,    /* mount points that are left out */
+	LADE_TOPIC_REMOVE,   /* what is removed at the source */
+	LADE_TOPIC_SYMSAFE,  /* symlinks that are not safe */
+	LADE_TOPIC_MISC,
+	LADE_TOPIC_FILTER,   /* what the rules hide */
+	LADE_TOPIC_COUNT,
+};
+
 /* Severities of a REPORT (see [report]). */
 enum lade_severity {
 	LADE_REPORT_NOTE = 0,    /* worth knowing; the exit status stays */

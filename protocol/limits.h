@@ -27,6 +27,7 @@
 #define LADE_SOURCES_MAX 1024u          /* source paths of one session */
 #define LADE_ALTERNATIVES_MAX 20u        /* alternative directories of one session */
 #define LADE_TEXT_MAX 4096u             /* free text in a report */
+#define LADE_TOPIC_MAX 31u              /* what a note is about */
 #define LADE_DIGEST_LEN 16u             /* XXH3-128 */
 #define LADE_SECRET_LEN 32u             /* each side's share of the run key */
 #define LADE_PROOF_LEN 32u              /* proof of a token */

@@ -20,6 +20,8 @@ enum lade_parameter {
 	LADE_PARAMETER_GROUPMAP = 41,
 	LADE_PARAMETER_BWLIMIT = 60,
 	LADE_PARAMETER_TIMEOUT = 61,
+	LADE_PARAMETER_ITEMS = 70,
+	LADE_PARAMETER_NOTES = 71,
 };
 
 /* Append one parameter; they must be appended in the order of their keys. A failure is the writer's. */

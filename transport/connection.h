@@ -38,6 +38,7 @@ struct lade_connection {
 	unsigned descriptor_count;
 	uint8_t ahead[LADE_CONNECTION_AHEAD_MAX]; /* bytes that were read ahead: ahead_len from ahead_off are left */
 	unsigned ahead_off, ahead_len;
+	uint64_t sent_len, received_len; /* bytes of frames, payload included; the writer's, the reader's */
 	unsigned frame_ahead; /* frame.c's: the length of control that is expected of the next frame, or 0 */
 	int timeout_ms; /* how long the opening may wait for each of the peer's words; 0: as long as its kind allows */
 	char peer[256]; /* for messages: "127.0.0.1:873", "ssh host", "local" */

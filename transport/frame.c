@@ -47,6 +47,7 @@ int lade_frame_read(struct lade_connection *connection, struct lade_writer *cont
 	if (error)
 		return error;
 	lade_writer_commit(control, control_len);
+	connection->received_len += LADE_FRAME_HEADER_LEN + control_len + *payload_len_out;
 	if (*payload_len_out)
 		connection->frame_ahead = control_len <= AHEAD_MAX ? control_len : 0;
 	return 0;
@@ -59,11 +60,14 @@ int lade_frame_read_payload(struct lade_connection *connection, void *buf, size_
 	return lade_connection_read_ahead(connection, buf, len, ahead, fault);
 }
 
-static void put_header(uint8_t header[LADE_FRAME_HEADER_LEN], size_t control_len, size_t payload_len)
+/* The header of a frame that is about to be written, which is counted. */
+static void put_header(struct lade_connection *connection, uint8_t header[LADE_FRAME_HEADER_LEN], size_t control_len,
+		       size_t payload_len)
 {
 	assert(control_len && control_len <= LADE_CONTROL_MAX && payload_len <= LADE_PAYLOAD_MAX);
 	lade_put_le32(header, (uint32_t)control_len);
 	lade_put_le32(header + 4, (uint32_t)payload_len);
+	connection->sent_len += LADE_FRAME_HEADER_LEN + control_len + payload_len;
 }
 
 int lade_frame_write(struct lade_connection *connection, struct lade_slice control, uint32_t payload_len,
@@ -72,7 +76,7 @@ int lade_frame_write(struct lade_connection *connection, struct lade_slice contr
 	uint8_t header[LADE_FRAME_HEADER_LEN];
 	struct iovec vectors[] = { { header, sizeof(header) }, { (void *)control.data, control.len } };
 
-	put_header(header, control.len, payload_len);
+	put_header(connection, header, control.len, payload_len);
 	return lade_connection_write(connection, vectors, 2, payload_len > 0, fault);
 }
 
@@ -86,7 +90,7 @@ int lade_frame_write_payload(struct lade_connection *connection, struct lade_sli
 		{ (void *)payload.data, payload.len },
 	};
 
-	put_header(header, control.len, payload.len);
+	put_header(connection, header, control.len, payload.len);
 	return lade_connection_write(connection, vectors, payload.len ? 3 : 2, false, fault);
 }
 
@@ -96,6 +100,6 @@ int lade_frame_write_descriptor(struct lade_connection *connection, struct lade_
 	uint8_t header[LADE_FRAME_HEADER_LEN];
 	struct iovec vectors[] = { { header, sizeof(header) }, { (void *)control.data, control.len } };
 
-	put_header(header, control.len, 0);
+	put_header(connection, header, control.len, 0);
 	return lade_connection_write_with(connection, vectors, 2, descriptor, fault);
 }

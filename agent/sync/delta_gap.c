@@ -197,6 +197,8 @@ static int ask_gap(struct lade_receiver *receiver, struct delta *delta, struct l
 					    lade_session_queue(session));
 	if (result == LADE_E_AGAIN)
 		stall(receiver, delta);
+	else
+		delta->file->signed_len += len;
 	lade_session_queued(session, true);
 	lade_session_unlock(session);
 	return result;
@@ -303,6 +305,7 @@ int lade_delta_take_patch(struct lade_receiver *receiver, struct delta *delta, c
 	}
 	lade_session_lock(&receiver->session);
 	receiver->session.totals.transferred_bytes += news->len;
+	delta->file->moved += news->len;
 	lade_session_unlock(&receiver->session);
 	ops = ops_of(news, space, &error);
 	if (!error)

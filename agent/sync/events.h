@@ -30,6 +30,8 @@ struct lade_events {
 	void (*report)(void *context, const struct lade_msg_report *report);
 	/* A change made (or, with -n, that would be made), see enum lade_item; borrowed for the call. */
 	void (*item)(void *context, const struct lade_msg_item *item);
+	/* Where the session stands, before each item; for those who count beside them. May be NULL. */
+	void (*stands)(void *context, const struct lade_progress *progress);
 	/* About five times a second, from the thread that called lade_sync_*; last is true for the final call. May be NULL. */
 	void (*progress)(void *context, const struct lade_progress *progress, bool last);
 };

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "agent/sync/grow.h"
+#include "agent/sync/totals.h"
 #include "agent/tree/remove.h"
 
 /* ---- hard links ---- */
@@ -143,6 +144,16 @@ static bool is_linked(const struct link_ends *ends, bool *new_out)
 		leader.st_dev == follower.st_dev && leader.st_ino == follower.st_ino;
 }
 
+static void tell_linked(struct lade_receiver *receiver, uint32_t changes, mode_t mode, const char *path, const char *leader)
+{
+	lade_session_item(&receiver->session, &(struct lade_msg_item){
+		.changes = changes,
+		.mode = (uint32_t)mode,
+		.path = lade_slice(path, strlen(path)),
+		.target = lade_slice(leader, strlen(leader)),
+	});
+}
+
 static int link_one(struct lade_receiver *receiver, const char *leader, const char *path, mode_t mode,
 		    struct lade_fault *fault)
 {
@@ -162,10 +173,18 @@ static int link_one(struct lade_receiver *receiver, const char *leader, const ch
 		close(ends.leader_fd);
 	if (ends.follower_fd >= 0)
 		close(ends.follower_fd);
-	if (error || linked)
+	if (error)
 		return error;
-	receiver->session.totals.created += new_name;
-	lade_session_item(&receiver->session, LADE_ITEM_HARD_LINK | (new_name ? LADE_ITEM_NEW : 0), mode, path, leader);
+	if (linked) {
+		if (lade_session_itemizes(&receiver->session, 0))
+			tell_linked(receiver, LADE_ITEM_LOCAL | LADE_ITEM_HARD_LINK, mode, path, "");
+		return 0;
+	}
+	lade_session_lock(&receiver->session);
+	if (new_name)
+		lade_totals_created(&receiver->session.totals, mode);
+	lade_session_unlock(&receiver->session);
+	tell_linked(receiver, LADE_ITEM_HARD_LINK | (new_name ? LADE_ITEM_NEW : 0), mode, path, leader);
 	return 0;
 }
 
@@ -198,12 +217,21 @@ static void link_followers(struct lade_receiver *receiver)
 
 /* ---- deletions ---- */
 
+void lade_receiver_tell_deleted(struct lade_receiver *receiver, mode_t mode, const char *path)
+{
+	lade_session_item(&receiver->session, &(struct lade_msg_item){
+		.changes = LADE_ITEM_DELETED, .mode = (uint32_t)mode, .path = lade_slice(path, strlen(path)),
+	});
+}
+
 static void removed(void *context, const char *path, mode_t mode)
 {
 	struct lade_receiver *receiver = context;
 
-	receiver->session.totals.deleted++;
-	lade_session_item(&receiver->session, LADE_ITEM_DELETED, (uint32_t)mode, path, NULL);
+	lade_session_lock(&receiver->session);
+	lade_totals_deleted(&receiver->session.totals, mode);
+	lade_session_unlock(&receiver->session);
+	lade_receiver_tell_deleted(receiver, mode, path);
 }
 
 static void not_removed(void *context, const struct lade_fault *fault)
@@ -211,7 +239,7 @@ static void not_removed(void *context, const struct lade_fault *fault)
 	struct lade_receiver *receiver = context;
 
 	if (fault->sys_errno == ENOTEMPTY)
-		lade_session_tell(&receiver->session, LADE_REPORT_NOTE, 0, "cannot delete non-empty directory:",
+		lade_session_note(&receiver->session, LADE_TOPIC_ALWAYS, "cannot delete non-empty directory: ",
 				  fault->subject, NULL);
 	else
 		lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, fault);

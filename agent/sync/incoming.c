@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "agent/sync/content.h"
+#include "agent/sync/file_digest.h"
+#include "agent/sync/totals.h"
 
 /* The next run must not take what was left half-written for the file, whatever the clock says. Only the owner may do that. */
 static void make_different(const struct incoming *file)
@@ -285,25 +287,65 @@ static void add_to_index(struct lade_receiver *receiver, const struct incoming *
 	lade_directory_unpin(file->directory);
 }
 
+/* Digest the file, which is in place, if the user wants to know that. False: he does not, or it is gone again. */
+static bool digest_wanted(struct lade_receiver *receiver, const struct incoming *file, uint8_t out[LADE_DIGEST_LEN])
+{
+	struct lade_run_key plain;
+	int directory_fd, fd, error;
+
+	if (!(receiver->session.settings->items & LADE_ITEMS_DIGEST) || lade_directory_pin(file->directory, &directory_fd, NULL))
+		return false;
+	fd = openat(directory_fd, file->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	lade_directory_unpin(file->directory);
+	if (fd < 0)
+		return false;
+	lade_run_key_plain(&plain);
+	error = lade_file_digest(fd, file->size, &plain, out, NULL);
+	close(fd);
+	return !error;
+}
+
+static void tell(struct lade_receiver *receiver, const struct incoming *file)
+{
+	char *path = lade_directory_path(file->directory, file->name);
+	uint8_t digest[LADE_DIGEST_LEN];
+	struct lade_msg_item item = {
+		.changes = file->changes,
+		.mode = (uint32_t)file->metadata.mode,
+		.size = file->size,
+		.mtime_s = file->metadata.mtime.tv_sec,
+		.mtime_ns = (uint32_t)file->metadata.mtime.tv_nsec,
+		.uid = file->metadata.uid,
+		.gid = file->metadata.gid,
+		.moved = file->moved,
+		.signed_len = file->signed_len,
+	};
+
+	if (path) {
+		if (digest_wanted(receiver, file, digest))
+			item.digest = lade_slice(digest, sizeof(digest));
+		item.path = lade_slice(path, strlen(path));
+		lade_session_item(&receiver->session, &item);
+	}
+	free(path);
+}
+
 static void committed(struct lade_receiver *receiver, struct incoming *file)
 {
 	struct lade_session *session = &receiver->session;
-	char *path;
 
 	touch(file->directory, receiver);
 	add_to_index(receiver, file);
 	lade_session_lock(session);
-	if (file->changes & LADE_ITEM_DATA)
+	if (file->changes & LADE_ITEM_DATA) {
 		session->totals.transferred++;
+		session->totals.transferred_size += file->size;
+	}
 	if (!file->existed)
-		session->totals.created++;
+		lade_totals_created(&session->totals, S_IFREG);
 	lade_session_unlock(session);
-	if (!(receiver->keep.options & LADE_OPTION_ITEMIZE) || !file->changes)
-		return;
-	path = lade_directory_path(file->directory, file->name);
-	if (path)
-		lade_session_item(session, file->changes, (uint32_t)file->metadata.mode, path, NULL);
-	free(path);
+	if (lade_session_itemizes(session, file->changes))
+		tell(receiver, file);
 }
 
 /* Its old name is gone: to whoever reads the items that is a deletion, as in a dry run. */
@@ -312,9 +354,9 @@ static void left_old_name(struct lade_receiver *receiver, const struct incoming 
 	struct lade_session *session = &receiver->session;
 
 	lade_session_lock(session);
-	session->totals.deleted++;
+	lade_totals_deleted(&session->totals, S_IFREG);
 	lade_session_unlock(session);
-	lade_session_item(session, LADE_ITEM_DELETED, S_IFREG, file->moved_from, NULL);
+	lade_receiver_tell_deleted(receiver, S_IFREG, file->moved_from);
 }
 
 /* Let a file that is to be deleted go to its new name. False: it has to be copied. */

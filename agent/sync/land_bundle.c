@@ -29,6 +29,8 @@ static int open_records(struct lade_receiver *receiver, const struct job *job, s
 			error = LADE_E_PROTOCOL;
 		session->progress.bytes_done += record->said.data.len;
 		session->totals.transferred_bytes += record->said.data.len;
+		if (!error)
+			((struct incoming *)record->event.file)->moved = record->said.data.len;
 	}
 	lade_session_unlock(session);
 	return error ? error : lade_reader_finish(&reader);

@@ -189,6 +189,7 @@ void lade_receiver_copy(struct lade_receiver *receiver, const struct job *job)
 		lade_session_recv_fail(receiver->machine, job->event.slot);
 	session->progress.bytes_done += file->size;
 	session->totals.transferred_bytes += file->size;
+	file->moved += file->size;
 	lade_session_recv_copied(receiver->machine, job->event.slot, copy.whole, copy.changed, &source, &event);
 	lade_session_unlock(session);
 	lade_receiver_settled(receiver, &event);

@@ -249,6 +249,7 @@ int lade_receiver_land_run(struct lade_receiver *receiver, const struct lade_rec
 	if (!described)
 		session->progress.bytes_done += event->len;
 	session->totals.transferred_bytes += event->len;
+	((struct incoming *)event->file)->moved += event->len;
 	lade_session_unlock(session);
 	if (!run.discard && lade_incoming_open(receiver, run.file, run.attempt, fault)) {
 		lade_receiver_cannot_write(receiver, &run, fault);

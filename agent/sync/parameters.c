@@ -41,6 +41,8 @@ static const struct row rows[] = {
 	TEXT(GROUPMAP, BOTH, groupmap, LADE_ID_MAP_TEXT_MAX),
 	NUMBER(BWLIMIT, BOTH, bwlimit, INT64_MAX),
 	NUMBER(TIMEOUT, BOTH, timeout, LADE_TIMEOUT_MAX),
+	NUMBER(ITEMS, RECEIVER, items, LADE_ITEMS_KNOWN),
+	NUMBER(NOTES, BOTH, notes, (UINT64_C(1) << LADE_TOPIC_COUNT) - 1),
 };
 
 static const void *field_of(const struct lade_settings *settings, const struct row *row)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "agent/sync/grow.h"
+#include "agent/sync/totals.h"
 
 /* Bytes of entry stream between looks at what the others do. */
 #define STRETCH (8u << 10)
@@ -354,11 +355,8 @@ static void give_credit(struct planner *planner)
 	/* Entries may cost a report each and be granted at once: who does not read gets no further. */
 	lade_session_wait_room(session);
 	session->progress.entries += planner->counted.entries;
-	session->totals.entries += planner->counted.entries;
-	session->totals.files += planner->counted.files;
-	session->totals.total_bytes += planner->counted.total_bytes;
-	session->totals.created += planner->counted.created;
-	session->totals.transferred += planner->counted.transferred;
+	planner->counted.entry_bytes = planner->uncredited;
+	lade_totals_add(&session->totals, &planner->counted);
 	memset(&planner->counted, 0, sizeof(planner->counted));
 	lade_session_recv_planned(planner->receiver->machine, planner->planned, planner->uncredited,
 				  lade_session_queue(session));

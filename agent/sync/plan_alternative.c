@@ -18,6 +18,7 @@
 
 #include "agent/sync/grow.h"
 #include "agent/sync/sync.h"
+#include "agent/sync/totals.h"
 
 /* Descriptors that each of them holds: there may be twenty. */
 #define HELD 8u
@@ -341,7 +342,11 @@ static bool link_aside(struct planner *planner, const struct place *place, const
 		if (place->exists ? !link_over(planner, place, aside) : !link_as(place, aside, place->name))
 			return false;
 	}
-	planner->counted.created += !place->exists;
+	if (!place->exists)
+		lade_totals_created(&planner->counted, place->wanted.mode);
+	/* It is as it should be: no change. */
+	if (lade_session_itemizes(planner->session, 0))
+		lade_plan_item(planner, place, LADE_ITEM_LOCAL | LADE_ITEM_HARD_LINK);
 	return true;
 }
 
@@ -378,7 +383,8 @@ static int copy_aside(struct planner *planner, const struct place *place, const 
 	struct incoming *file = NULL;
 	uint32_t changes = lade_plan_metadata_changes(planner, &aside->place);
 
-	changes |= changes ? LADE_ITEM_LOCAL : 0;
+	if (changes || lade_session_itemizes(planner->session, 0))
+		changes |= LADE_ITEM_LOCAL;
 	if (planner->dry_run) {
 		planner->counted.created += !place->exists;
 		lade_plan_item(planner, place, changes);
@@ -425,6 +431,7 @@ static int make_from(struct planner *planner, const struct place *place, const s
 		return 0;
 	if (aside->fit == FIT_EXACT && kind == LADE_ALTERNATIVE_COMPARE && place->entry->link == LADE_LINK_NONE) {
 		leave_out(planner, place);
+		lade_plan_item(planner, place, 0);
 		return 1;
 	}
 	if (aside->fit == FIT_EXACT && kind == LADE_ALTERNATIVE_LINK && link_aside(planner, place, aside))
@@ -460,9 +467,11 @@ bool lade_plan_special_aside(struct planner *planner, const struct place *place,
 	lade_plan_look_aside(planner, place, &aside);
 	if (aside.fit == FIT_EXACT) {
 		done = kind == LADE_ALTERNATIVE_COMPARE && place->entry->link == LADE_LINK_NONE;
+		if (done)
+			lade_plan_item(planner, place, 0);
 		if (kind == LADE_ALTERNATIVE_LINK)
 			done = link_aside(planner, place, &aside);
-		*changes = 0;
+		*changes = lade_session_itemizes(planner->session, 0) ? LADE_ITEM_LOCAL : 0;
 	} else if (aside.fit) {
 		*changes = LADE_ITEM_LOCAL | LADE_ITEM_CHECKSUM | lade_plan_metadata_changes(planner, &aside.place);
 	}
@@ -478,7 +487,8 @@ uint32_t lade_plan_directory_aside(struct planner *planner, const struct place *
 	lade_plan_look_aside(planner, place, &aside);
 	if (aside.fit) {
 		changes = lade_plan_metadata_changes(planner, &aside.place);
-		changes |= changes ? LADE_ITEM_LOCAL : 0;
+		if (changes || lade_session_itemizes(planner->session, 0))
+			changes |= LADE_ITEM_LOCAL;
 	}
 	lade_plan_aside_fini(&aside);
 	return changes;

@@ -17,16 +17,25 @@
 #include "agent/tree/device_file.h"
 #include "agent/tree/fake_super.h"
 #include "agent/tree/read_open.h"
+#include "agent/sync/totals.h"
 
 void lade_plan_item(struct planner *planner, const struct place *place, uint32_t changes)
 {
-	char target[LADE_TARGET_MAX + 1] = "";
+	const struct lade_msg_entry *entry = place->entry;
+	const struct lade_msg_item item = {
+		.changes = changes,
+		.mode = (uint32_t)place->wanted.mode,
+		.path = lade_slice(planner->path, strlen(planner->path)),
+		.target = entry->target,
+		.size = entry->size + entry->target.len,
+		.mtime_s = entry->mtime_s,
+		.mtime_ns = entry->mtime_ns,
+		.uid = entry->uid,
+		.gid = entry->gid,
+	};
 
-	if (!(planner->session->settings->options & LADE_OPTION_ITEMIZE) || !changes)
-		return;
-	if (S_ISLNK(place->wanted.mode))
-		memcpy(target, place->entry->target.data, place->entry->target.len);
-	lade_session_item(planner->session, changes, (uint32_t)place->wanted.mode, planner->path, target);
+	if (lade_session_itemizes(planner->session, changes))
+		lade_session_item(planner->session, &item);
 }
 
 int lade_plan_own_xattrs(struct lade_metadata *metadata, struct lade_fault *fault)
@@ -80,9 +89,7 @@ void lade_plan_mend(struct planner *planner, struct place *place, uint32_t chang
 	const struct lade_metadata_place at = { -1, place->level->fd, place->name };
 	struct lade_fault fault;
 
-	if (!changes)
-		return;
-	if (!planner->dry_run &&
+	if (changes && !planner->dry_run &&
 	    lade_metadata_apply(&planner->receiver->keep, &place->wanted, &at, &place->st, &place->st,
 				planner->receiver->identities, &fault))
 		lade_plan_problem(planner, &fault);
@@ -197,7 +204,7 @@ static void special(struct planner *planner, struct place *place)
 	if (result)
 		return;
 	if (!place->exists)
-		planner->counted.created++;
+		lade_totals_created(&planner->counted, place->wanted.mode);
 	lade_plan_item(planner, place, changes);
 }
 
@@ -250,7 +257,6 @@ static bool make_directory(struct planner *planner, struct place *place)
 		lade_plan_failed(planner, "create directory");
 		return false;
 	}
-	planner->counted.created++;
 	return true;
 }
 
@@ -314,6 +320,8 @@ static int directory(struct planner *planner, struct place *place, struct lade_f
 		if (!planner->dry_run && place->level->fd >= 0)
 			present = make_directory(planner, place);
 	}
+	if (!target->existed && (present || planner->dry_run))
+		lade_totals_created(&planner->counted, S_IFDIR);
 	if (present || planner->dry_run)
 		lade_plan_item(planner, place, changes);
 	return enter(planner, place, target, present, fault);
@@ -459,6 +467,21 @@ static bool is_passed(const struct planner *planner, const struct place *place)
 		lade_keep_time_newer(keep, &place->st.st_mtim, &place->wanted.mtime);
 }
 
+/* Tell of what is passed over, in the words of rsync(1); not of what is below a directory that is. */
+static void tell_passed(struct planner *planner, const struct place *place)
+{
+	bool existing = planner->receiver->keep.options & LADE_OPTION_IGNORE_EXISTING;
+
+	if (place->level->passed)
+		return;
+	if (place->exists)
+		lade_session_note(planner->session, LADE_TOPIC_SKIP, NULL, planner->path, existing ? " exists" : " is newer");
+	else
+		lade_session_note(planner->session, LADE_TOPIC_SKIP,
+				  S_ISDIR(place->wanted.mode) ? "not creating new directory \"" : "not creating new file \"",
+				  planner->path, "\"");
+}
+
 /* [defer] The first name of an inode is passed over: another one may want its content. */
 static int pass_leader(struct planner *planner, const struct place *place, struct lade_fault *fault)
 {
@@ -541,6 +564,13 @@ static bool asked_for(const struct planner *planner, const struct lade_msg_entry
 		!lade_filter_excludes(filter, planner->path, S_ISDIR(mode));
 }
 
+static void count(struct planner *planner, const struct lade_msg_entry *entry)
+{
+	lade_totals_entry(&planner->counted, (mode_t)entry->mode);
+	/* A symlink is as long as its target. */
+	planner->counted.total_bytes += entry->size + entry->target.len;
+}
+
 /* What is there is known: do what is to be done about it. */
 static int act(struct planner *planner, struct place *place, struct lade_fault *fault)
 {
@@ -551,7 +581,11 @@ static int act(struct planner *planner, struct place *place, struct lade_fault *
 		result = lade_plan_follow(planner, place, fault);
 	if (result < 0)
 		return result;
-	if (result || is_passed(planner, place))
+	if (!result && is_passed(planner, place)) {
+		tell_passed(planner, place);
+		result = 1;
+	}
+	if (result)
 		return pass(planner, place, fault);
 	result = link_entry(planner, place, &leading, fault);
 	if (result)
@@ -576,11 +610,7 @@ int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry,
 	};
 	int result;
 
-	planner->counted.entries++;
-	if (S_ISREG((mode_t)entry->mode)) {
-		planner->counted.files++;
-		planner->counted.total_bytes += entry->size;
-	}
+	count(planner, entry);
 	memcpy(name, entry->name.data, entry->name.len);
 	name[entry->name.len] = '\0';
 	if (receiver->only_name && event->depth == 0)

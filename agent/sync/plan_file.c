@@ -232,6 +232,7 @@ int lade_plan_file(struct planner *planner, struct place *place, struct lade_fau
 		/* As in rsync it is left as it is, its metadata included. */
 	} else if (planner->dry_run) {
 		planner->counted.transferred++;
+		planner->counted.transferred_size += place->entry->size;
 		planner->counted.created += !place->exists;
 		lade_plan_item(planner, place, file_changes(planner, aside.fit ? &aside.place : place));
 	} else if (place->level->fd >= 0) {

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/sync/totals.h"
+
 /* Of directories that no entry is about. */
 static mode_t directory_mode(const struct lade_receiver *receiver)
 {
@@ -61,14 +63,30 @@ static int as_file(struct planner *planner, const char *path, struct lade_fault 
 	return error;
 }
 
+/* As in rsync, without the slash that the user may have written. */
+static void told_created(struct lade_receiver *receiver, const char *path)
+{
+	size_t len = strlen(path);
+	char *name;
+
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	name = strndup(path, len);
+	lade_session_note(&receiver->session, LADE_TOPIC_NAME, "created directory ", name ? name : path, NULL);
+	free(name);
+}
+
 static int as_new_directory(struct planner *planner, const char *path, struct lade_fault *fault)
 {
 	struct lade_receiver *receiver = planner->receiver;
 	bool dry_run = planner->dry_run;
 
 	receiver->root.empty = true;
-	if (dry_run)
+	lade_totals_created(&planner->counted, S_IFDIR);
+	if (dry_run) {
+		told_created(receiver, path);
 		return 0;
+	}
 	if (receiver->keep.options & LADE_OPTION_MKPATH) {
 		if (make_path(receiver, path, fault))
 			return fault->code;
@@ -77,7 +95,7 @@ static int as_new_directory(struct planner *planner, const char *path, struct la
 	} else if (mkdir(path, directory_mode(receiver))) {
 		return lade_fault_set(fault, LADE_E_SYSTEM, "create destination", path);
 	}
-	receiver->session.totals.created++;
+	told_created(receiver, path);
 	return lade_directories_open(path, 0, &receiver->tree, fault);
 }
 

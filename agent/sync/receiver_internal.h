@@ -42,6 +42,7 @@ struct incoming {
 	bool existed;
 	struct stat existing;             /* if it existed */
 	bool in_new;                      /* in a directory that this session made: nothing else stands there */
+	uint64_t moved, signed_len;       /* content that came for it so far, and signatures that were sent; lock held */
 	uint64_t leader;                  /* index + 1 if others link to it, else 0 */
 	struct lade_temporary temporary;  /* of this attempt */
 	struct lade_temporary kept;       /* a whole copy from an earlier attempt */
@@ -387,6 +388,9 @@ void lade_receiver_finish(struct lade_receiver *receiver);
  */
 int lade_receiver_make_way(struct lade_receiver *receiver, struct lade_directory *directory, int fd, const char *name,
 			   struct lade_fault *fault);
+
+/* Tell the user of something that was deleted, or would be. */
+void lade_receiver_tell_deleted(struct lade_receiver *receiver, mode_t mode, const char *path);
 
 /* on_free of destination directories: remember what is to be set at the end. */
 void lade_receiver_directory_done(struct lade_directory *directory, void *target);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -366,6 +367,17 @@ static bool is_single_file(const struct source_set *set)
 	return result;
 }
 
+/* In the words of rsync(1): a directory that is not entered is one more thing that is hidden. */
+static void tell_hidden(void *context, const char *path, bool is_directory, const char *pattern)
+{
+	struct lade_sender *sender = context;
+	char reason[LADE_TEXT_MAX];
+
+	snprintf(reason, sizeof(reason), " because of pattern %s", pattern);
+	lade_session_note(&sender->session, LADE_TOPIC_FILTER,
+			  is_directory ? "[sender] hiding directory " : "[sender] hiding file ", path, reason);
+}
+
 static int open_walk(struct lade_sender *sender, const struct lade_sender_job *job, struct source_set *set,
 		     struct lade_fault *fault)
 {
@@ -373,6 +385,8 @@ static int open_walk(struct lade_sender *sender, const struct lade_sender_job *j
 		.recursive = job->settings->options & LADE_OPTION_RECURSIVE,
 		.scope = sender->scope,
 		.avoid = job->avoid,
+		.hidden = lade_session_wants(&sender->session, LADE_TOPIC_FILTER) ? tell_hidden : NULL,
+		.context = sender,
 	};
 	int error = open_sources(sender, job, set, fault);
 

@@ -80,6 +80,7 @@ struct lade_sender {
 	struct lade_filter_scope *scope; /* NULL: there are no rules */
 	struct lade_identities *identities;
 	struct lade_inode_map *inodes;
+	int64_t started_ms; /* of the steady clock */
 	bool single;
 	bool incomplete;
 	struct lade_writer xattrs;

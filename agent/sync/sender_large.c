@@ -49,6 +49,8 @@ static int send_descriptor(struct feeder *feeder, struct lade_fault *fault)
 	feeder->sender->descriptors++;
 	large->source->lent = true;
 	feeder->session->progress.bytes_done += large->source->size;
+	/* As far as the user is concerned its content went over the connection. */
+	feeder->session->connection->sent_len += large->source->size;
 	lade_session_unlock(feeder->session);
 	error = feeder->control.error;
 	if (!error)

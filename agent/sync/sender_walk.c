@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/sync/file_digest.h"
@@ -94,17 +95,13 @@ static bool left_out(struct lade_sender *sender, const struct lade_walk_item *it
 {
 	uint64_t options = sender->session.settings->options;
 	mode_t mode = item->st.st_mode;
-	const char *what = NULL;
+	bool out = (S_ISLNK(mode) && !(options & LADE_OPTION_LINKS)) ||
+		((S_ISBLK(mode) || S_ISCHR(mode)) && !(options & LADE_OPTION_DEVICES)) ||
+		((S_ISFIFO(mode) || S_ISSOCK(mode)) && !(options & LADE_OPTION_SPECIALS));
 
-	if (S_ISLNK(mode) && !(options & LADE_OPTION_LINKS))
-		what = "skip symlink (no -l)";
-	else if ((S_ISBLK(mode) || S_ISCHR(mode)) && !(options & LADE_OPTION_DEVICES))
-		what = "skip device (no --devices)";
-	else if ((S_ISFIFO(mode) || S_ISSOCK(mode)) && !(options & LADE_OPTION_SPECIALS))
-		what = "skip special file (no --specials)";
-	if (what)
-		lade_session_tell(&sender->session, LADE_REPORT_NOTE, 0, what, item->path, NULL);
-	return what;
+	if (out)
+		lade_session_note(&sender->session, LADE_TOPIC_NONREG, "skipping non-regular file \"", item->path, "\"");
+	return out;
 }
 
 /* The parts of an entry that need memory of their own while it is said. */
@@ -416,6 +413,14 @@ static void say_begin(struct lade_sender *sender)
 	(void)error;
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static void say_end(struct lade_sender *sender)
 {
 	struct lade_session *session = &sender->session;
@@ -425,6 +430,7 @@ static void say_end(struct lade_sender *sender)
 	SAY(sender, lade_session_send_entries_end(sender->machine, sender->incomplete, lade_session_queue(session)));
 	lade_session_queued(session, true);
 	session->progress.scanned = true;
+	session->totals.scan_ms = (uint64_t)(now_ms() - sender->started_ms);
 	lade_session_unlock(session);
 	(void)error;
 }
@@ -436,6 +442,7 @@ void *lade_sender_walk(void *argument)
 	struct lade_fault fault = { 0 };
 	int event = 1, error = 0;
 
+	sender->started_ms = now_ms();
 	say_begin(sender);
 	while (sender->walk && event > 0 && !error && !lade_session_failed(&sender->session)) {
 		event = lade_walk_next(sender->walk, &item, &fault);

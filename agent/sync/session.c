@@ -315,27 +315,81 @@ void lade_session_report(struct lade_session *session, enum lade_severity severi
 	deliver(session, &report);
 }
 
-void lade_session_item(struct lade_session *session, uint32_t changes, uint32_t mode, const char *path,
-		       const char *target)
+bool lade_session_wants(const struct lade_session *session, enum lade_topic topic)
 {
-	struct lade_msg_item item = { changes, mode, text_slice(path), text_slice(target) };
+	return topic <= LADE_TOPIC_ALWAYS || (session->settings->notes & (UINT64_C(1) << topic));
+}
 
-	/* A path longer than the protocol carries is cut: it is for people to read. */
-	if (item.path.len > LADE_PATH_MAX / 8)
-		item.path.len = LADE_PATH_MAX / 8;
-	if (item.target.len > LADE_PATH_MAX / 16)
-		item.target.len = LADE_PATH_MAX / 16;
-	if (!(session->settings->options & LADE_OPTION_ITEMIZE))
+void lade_session_note(struct lade_session *session, enum lade_topic topic, const char *what, const char *name,
+		       const char *rest)
+{
+	struct lade_msg_report report;
+
+	if (!lade_session_wants(session, topic))
 		return;
+	fill(&report, LADE_REPORT_NOTE, 0, what, name, rest);
+	report.topic = topic;
+	deliver(session, &report);
+}
+
+bool lade_session_itemizes(const struct lade_session *session, uint32_t changes)
+{
+	const struct lade_settings *settings = session->settings;
+
+	return (settings->options & LADE_OPTION_ITEMIZE) && (changes || (settings->items & LADE_ITEMS_UNCHANGED));
+}
+
+/* Leave of an item what was asked for. A path longer than the protocol carries is cut: it is for people to read. */
+static void trim(struct lade_msg_item *item, uint64_t parts)
+{
+	if (item->path.len > LADE_PATH_MAX / 8)
+		item->path.len = LADE_PATH_MAX / 8;
+	if (item->target.len > LADE_PATH_MAX / 16)
+		item->target.len = LADE_PATH_MAX / 16;
+	if (!(parts & LADE_ITEMS_SIZE))
+		item->size = 0;
+	if (!(parts & LADE_ITEMS_TIME))
+		item->mtime_s = item->mtime_ns = 0;
+	if (!(parts & LADE_ITEMS_IDS))
+		item->uid = item->gid = 0;
+	if (!(parts & LADE_ITEMS_MOVED))
+		item->moved = item->signed_len = 0;
+	if (!(parts & LADE_ITEMS_DIGEST))
+		item->digest.len = 0;
+}
+
+/* Give an item to the user of this side, who may want to know where the session stands. */
+static void show_item(struct lade_session *session, const struct lade_msg_item *item)
+{
+	const struct lade_events *events = session->events;
+	struct lade_progress progress;
+
+	if (events->stands) {
+		lade_session_lock(session);
+		progress = session->progress;
+		lade_session_unlock(session);
+	}
+	pthread_mutex_lock(&session->event_lock);
+	if (events->stands)
+		events->stands(events->context, &progress);
+	events->item(events->context, item);
+	pthread_mutex_unlock(&session->event_lock);
+}
+
+void lade_session_item(struct lade_session *session, const struct lade_msg_item *item)
+{
+	struct lade_msg_item said = *item;
+
+	if (!lade_session_itemizes(session, item->changes))
+		return;
+	trim(&said, session->settings->items);
 	if (session->events) {
-		pthread_mutex_lock(&session->event_lock);
-		session->events->item(session->events->context, &item);
-		pthread_mutex_unlock(&session->event_lock);
+		show_item(session, &said);
 		return;
 	}
 	lade_session_lock(session);
 	lade_session_wait_room(session);
-	lade_put_item(lade_session_queue(session), &item);
+	lade_put_item(lade_session_queue(session), &said);
 	lade_session_queued(session, false);
 	lade_session_unlock(session);
 }
@@ -404,9 +458,7 @@ int lade_session_heard(struct lade_session *session, const struct lade_message *
 	/* Items are for the user; a server is told none. */
 	if (message->type != LADE_MSG_ITEM || !session->events)
 		return LADE_E_PROTOCOL;
-	pthread_mutex_lock(&session->event_lock);
-	session->events->item(session->events->context, &message->item);
-	pthread_mutex_unlock(&session->event_lock);
+	show_item(session, &message->item);
 	return 0;
 }
 

@@ -125,9 +125,21 @@ void lade_session_report(struct lade_session *session, enum lade_severity severi
 void lade_session_tell(struct lade_session *session, enum lade_severity severity, int exit, const char *operation,
 		       const char *subject, const char *reason);
 
-/* An itemized change, if the user wants them; lock not held. target NULL: none. */
-void lade_session_item(struct lade_session *session, uint32_t changes, uint32_t mode, const char *path,
-		       const char *target);
+/* True if the user wants notes about topic. */
+bool lade_session_wants(const struct lade_session *session, enum lade_topic topic);
+
+/*
+ * A line for the user, if he wants such: what, then name, then rest (NULL: nothing), one directly behind the other. The exit
+ * status stays. Lock not held.
+ */
+void lade_session_note(struct lade_session *session, enum lade_topic topic, const char *what, const char *name,
+		       const char *rest);
+
+/* True if an item with these changes is to be told: callers need not make one otherwise. */
+bool lade_session_itemizes(const struct lade_session *session, uint32_t changes);
+
+/* Tell of an item, if lade_session_itemizes() its changes; parts that the user did not ask for may be set or not. Lock not held. */
+void lade_session_item(struct lade_session *session, const struct lade_msg_item *item);
 
 /* True for messages that concern no role: lade_session_heard() takes them. */
 bool lade_session_hears(enum lade_message_type type);

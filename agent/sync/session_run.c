@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/sync/totals.h"
 #include "agent/sync/watch.h"
 #include "agent/tree/directory.h"
 #include "transport/frame.h"
@@ -293,16 +294,9 @@ static void add_totals(const struct lade_session *session, struct lade_msg_end *
 {
 	const struct lade_msg_end *ours = &session->totals, *theirs = &session->peer_totals;
 
-	*out = (struct lade_msg_end){
-		.entries = ours->entries + theirs->entries,
-		.files = ours->files + theirs->files,
-		.transferred = ours->transferred + theirs->transferred,
-		.created = ours->created + theirs->created,
-		.deleted = ours->deleted + theirs->deleted,
-		.total_bytes = ours->total_bytes + theirs->total_bytes,
-		.transferred_bytes = ours->transferred_bytes + theirs->transferred_bytes,
-		.exit = (uint32_t)session->exit,
-	};
+	*out = *ours;
+	lade_totals_add(out, theirs);
+	out->exit = (uint32_t)session->exit;
 }
 
 /*

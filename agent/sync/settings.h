@@ -31,6 +31,8 @@ struct lade_settings {
 	uint64_t modify_window;     /* --modify-window, as in struct lade_keep; the receiver's */
 	uint64_t bwlimit;           /* bytes a second that each side may write to the connection */
 	uint64_t timeout;           /* seconds of silence after which a side gives up, up to LADE_TIMEOUT_MAX */
+	uint64_t items;             /* LADE_ITEMS_ bits: what items say beside what changed; the receiver's */
+	uint64_t notes;             /* 1 << enum lade_topic: which notes the user wants */
 	struct lade_filter *filter; /* never NULL; owned by whoever made the settings */
 	enum lade_alternative alternative; /* the receiver acts on these; NONE: there are no directories */
 	const char *const *alternatives;   /* directories as the user wrote them, alternative_count; relative ones to the destination */

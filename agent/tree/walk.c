@@ -288,6 +288,19 @@ static bool is_avoided(struct lade_walk *walk, const struct stat *st)
 	return walk->avoid_known && walk->avoid.st_dev == st->st_dev && walk->avoid.st_ino == st->st_ino;
 }
 
+/* True if the filter leaves walk->path out. */
+static bool is_hidden(struct lade_walk *walk, bool as_directory)
+{
+	const struct lade_walk_options *options = &walk->options;
+	struct lade_filter_decision decision;
+
+	if (!options->scope || !lade_filter_scope_excludes(options->scope, walk->path, as_directory, &decision))
+		return false;
+	if (options->hidden)
+		options->hidden(options->context, walk->path, as_directory, decision.text);
+	return true;
+}
+
 /* Look at name in the directory fd; walk->path is its path. Returns ENTRY, PROBLEM, or 0 to leave it out. */
 static int look(struct lade_walk *walk, struct lade_directory *parent, int fd, const char *name, bool as_directory,
 		struct lade_walk_item *item, struct lade_fault *fault)
@@ -295,7 +308,7 @@ static int look(struct lade_walk *walk, struct lade_directory *parent, int fd, c
 	int error;
 
 	memset(item, 0, sizeof(*item));
-	if (walk->options.scope && lade_filter_scope_excludes(walk->options.scope, walk->path, as_directory, NULL))
+	if (is_hidden(walk, as_directory))
 		return 0;
 	if (fstatat(fd, name, &item->st, AT_SYMLINK_NOFOLLOW))
 		return problem(walk, item, LADE_E_SOURCE, "stat", fault);

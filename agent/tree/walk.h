@@ -52,6 +52,9 @@ struct lade_walk_options {
 	const char *prefix;              /* path of the sources' directory in the transfer, for names and filters; NULL: "" */
 	const char *avoid;               /* path of a directory (not a source itself) that is left out: the destination, which
 	                                    may be made while the walk is under way; borrowed, may be NULL */
+	/* What the filter leaves out, and the pattern of it; NULL: nobody wants to know. */
+	void (*hidden)(void *context, const char *path, bool is_directory, const char *pattern);
+	void *context;
 };
 
 /*

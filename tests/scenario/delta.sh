@@ -112,7 +112,7 @@ older() { touch -h -d @1000000000.5 "$@"; }
 newer() { touch -h -d @1100000000.25 "$@"; }
 
 # transferred: what the last run with --stats counted as bytes of files.
-transferred() { sed -n 's/^Total transferred file size: \([0-9,]*\).*/\1/p' "$out" | tr -d ,; }
+transferred() { sed -n 's/^Literal data: \([0-9,]*\).*/\1/p' "$out" | tr -d ,; }
 
 # costs NAME MIN MAX: the last run with --stats transferred that many bytes of files.
 costs() {

@@ -255,7 +255,7 @@ fi
 
 # ---- old content ----
 
-transferred() { sed -n 's/^Total transferred file size: \([0-9,]*\).*/\1/p' "$out" | tr -d ,; }
+transferred() { sed -n 's/^Literal data: \([0-9,]*\).*/\1/p' "$out" | tr -d ,; }
 
 # costs NAME MAX: the last run with --stats transferred no more bytes of files.
 costs() {

@@ -8,7 +8,7 @@ MIB=1048576
 # ---- what is counted ----
 
 # transferred: content that the last run (with --stats) sent, in bytes.
-transferred() { sed -n 's/^Total transferred file size: \([0-9,]*\) bytes.*/\1/p' "$out" | tr -d ,; }
+transferred() { sed -n 's/^Literal data: \([0-9,]*\) bytes.*/\1/p' "$out" | tr -d ,; }
 
 # at_most NAME NUMBER LIMIT, at_least NAME NUMBER LIMIT
 at_most() {

@@ -35,7 +35,7 @@ slice() { tail -c "+$(($1 + 1))" "$T/pool" | head -c "$2"; }
 older() { touch -h -d @1000000000.5 "$@"; }
 
 # transferred: what the last run with --stats counted as bytes of files.
-transferred() { sed -n 's/^Total transferred file size: \([0-9,]*\).*/\1/p' "$out" | tr -d ,; }
+transferred() { sed -n 's/^Literal data: \([0-9,]*\).*/\1/p' "$out" | tr -d ,; }
 
 # The functions below see label, from, to, options and state: FROM and TO are put before absolute paths.
 

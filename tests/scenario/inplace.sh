@@ -63,7 +63,7 @@ inode() { stat -c %i "$1"; }
 # blocks FILE: bytes on the disk.
 blocks() { sync "$1" && echo $(($(stat -c %b "$1") * 512)); }
 # transferred: what the last run with --stats counted as bytes of files.
-transferred() { sed -n 's/^Total transferred file size: \([0-9,]*\).*/\1/p' "$out" | tr -d ,; }
+transferred() { sed -n 's/^Literal data: \([0-9,]*\).*/\1/p' "$out" | tr -d ,; }
 
 # The functions below see label, from, to and options: FROM and TO are put before absolute paths.
 

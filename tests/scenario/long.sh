@@ -172,7 +172,7 @@ if [ "$(df -k --output=avail "$T" | tail -n 1)" -gt 5000000 ]; then
 	rm -f "$T/.server.err"
 	start_server || not_ok "the server starts" "$(cat "$T/.server.err")"
 	syncs "the last run completes" -a --stats --token-file "$token" "$T/two-gib" "$remote$T/resumed/"
-	sent=$(sed -n 's/^Total transferred file size: \([0-9,]*\).*/\1/p' "$out" | tr -d ,)
+	sent=$(sed -n 's/^Literal data: \([0-9,]*\).*/\1/p' "$out" | tr -d ,)
 	lost=$((sent - (2147483648 - ${before:-0} * 1024)))
 	check "it sends again no more than 4 MiB ($lost bytes)" test "$lost" -le 4194304
 	check "the file is whole" cmp "$T/two-gib" "$T/resumed/two-gib"

@@ -157,6 +157,70 @@ static void test_what_is_printed(void **state)
 	assert_true(options.quiet);
 }
 
+/* What items and notes are asked for: nothing that is not printed. */
+static void test_what_is_asked_for(void **state)
+{
+	static const struct {
+		const char *line;
+		bool items;
+		uint64_t parts;
+	} cases[] = {
+		{ "-a a b", false, 0 },
+		{ "-i a b", true, 0 },
+		{ "-ii a b", true, LADE_ITEMS_UNCHANGED },
+		{ "-v a b", true, 0 },
+		{ "-vv a b", true, LADE_ITEMS_UNCHANGED },
+		{ "-vv -q a b", false, 0 },
+		{ "--info=name2 a b", true, LADE_ITEMS_UNCHANGED },
+		{ "--info=del a b", true, 0 },
+		{ "-v --info=name0,del0 a b", false, 0 },
+		{ "--info=progress2 --stats a b", false, 0 },
+		{ "--progress a b", true, LADE_ITEMS_SIZE },
+		{ "-P a b", true, LADE_ITEMS_SIZE },
+		{ "-P --no-progress a b", false, 0 },
+		{ "--out-format=%n%C a b", true, LADE_ITEMS_DIGEST },
+		{ "--log-format=%l a b", true, LADE_ITEMS_SIZE },
+		{ "-q --out-format=%l a b", false, 0 },
+		{ "--log-file=x a b", true, 0 },
+		{ "-q --log-file=x --log-file-format=%M a b", true, LADE_ITEMS_TIME },
+		{ "--json a b", true, LADE_ITEMS_SIZE | LADE_ITEMS_TIME | LADE_ITEMS_IDS | LADE_ITEMS_MOVED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		good(cases[i].line);
+		if (!(options.settings.options & LADE_OPTION_ITEMIZE) != !cases[i].items || options.settings.items != cases[i].parts)
+			fail_msg("'%s': %llx", cases[i].line, (unsigned long long)options.settings.items);
+	}
+	good("a b");
+	assert_int_equal(options.settings.notes, 1 << LADE_TOPIC_NONREG);
+	good("-i a b");
+	assert_int_equal(options.settings.notes, 1 << LADE_TOPIC_NONREG | 1 << LADE_TOPIC_NAME);
+	good("-q -vv a b");
+	assert_int_equal(options.settings.notes, 0);
+	good("--debug=filter --info=nonreg0 a b");
+	assert_int_equal(options.settings.notes, 1 << LADE_TOPIC_FILTER);
+}
+
+static void test_options_of_output(void **state)
+{
+	(void)state;
+	good("--outbuf=n a b");
+	assert_int_equal(options.outbuf, _IONBF);
+	good("--outbuf=Line -8 a b");
+	assert_int_equal(options.outbuf, _IOLBF);
+	assert_true(options.eight_bit);
+	good("a b");
+	assert_int_equal(options.outbuf, -1);
+	bad("--outbuf=x a b", "'--outbuf'", "none of N, L, B");
+	bad("--info=frob a b", "--info", "'frob'");
+	bad("--debug=acl a b", "--debug", "'acl'");
+	bad("--log-file-format=%n a b", "--log-file-format", "--log-file");
+	bad("--json -q a b", "--json", "--quiet");
+	bad("--json --out-format=%n a b", "--json", "--out-format");
+	bad("--out-format= a b", "'--out-format'", "needs a value");
+}
+
 static void test_values(void **state)
 {
 	static const char *const forms[] = {
@@ -239,7 +303,6 @@ static void test_errors_name_what_is_wrong(void **state)
 	bad("--path=teleport a b", "'teleport'", "try 'lade help sync'");
 	bad("--exclude= a b", "'--exclude'", "empty");
 	bad("--delete a b", "--delete", "--recursive");
-	bad("-aii a b", "-ii", "not available yet");
 	bad("", "no source", "try 'lade help sync'");
 	bad("-a a", "'a'", "destination");
 	bad("--compress-level=0 a b", "'--compress-level'", "from 1 to 19");
@@ -262,7 +325,6 @@ static void test_errors_name_what_is_wrong(void **state)
 	bad("--no-i-r a b", "'--no-i-r'", "always");
 	bad("--no-motd a b", "'--no-motd'", "daemon");
 	bad("--checksum-seed=1 a b", "'--checksum-seed'", "key of its own");
-	bad("-P a b", "'-P'", "not available yet");
 }
 
 /* They stand for --inplace too, and against sending files whole where both sides are on one host. */
@@ -798,6 +860,8 @@ int main(void)
 		cmocka_unit_test(test_chmod),
 		cmocka_unit_test(test_maps_of_owners),
 		cmocka_unit_test(test_fake_super),
+		cmocka_unit_test(test_what_is_asked_for),
+		cmocka_unit_test(test_options_of_output),
 		cmocka_unit_test(test_compression),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_bwlimit),

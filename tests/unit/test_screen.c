@@ -28,6 +28,12 @@
 #define DIR_MODE (S_IFDIR | 0755)
 #define LINK_MODE (S_IFLNK | 0777)
 
+#define INFO(category, to) { .info[LADE_INFO_##category] = { to, true } }
+#define NAMES { .info[LADE_INFO_NAME] = { 1, true }, .info[LADE_INFO_DEL] = { 1, true }, .info[LADE_INFO_STATS] = { 1, true } }
+#define SHORT_SUMS INFO(STATS, 1)
+#define ALL_SUMS INFO(STATS, 2)
+#define WHOLE_PROGRESS INFO(PROGRESS, 2)
+
 static int64_t clock_ns;
 
 static int64_t fake_clock(void)
@@ -55,6 +61,7 @@ static void start(struct fixture *fixture, struct lade_screen_settings settings)
 	settings.err = fixture->err;
 	settings.now_ns = fake_clock;
 	clock_ns = 100 * S;
+	lade_verbosity_finish(&settings.verbosity, 0);
 	assert_int_equal(lade_screen_new(&settings, &fixture->screen), 0);
 	fixture->events = lade_screen_events(fixture->screen);
 }
@@ -261,15 +268,16 @@ static void test_items(void **state)
 		};
 
 		lade_writer_reset(&writer);
-		lade_itemize(&writer, &item, false);
+		lade_itemize(&writer, &(struct lade_item_style){ .outgoing = false }, &item);
 		lade_writer_put_u8(&writer, 0);
 		assert_string_equal((const char *)writer.data, items[i].itemized);
 		lade_writer_reset(&writer);
-		lade_itemize(&writer, &item, true);
+		lade_itemize(&writer, &(struct lade_item_style){ .outgoing = true }, &item);
 		assert_int_equal(writer.data[0],
 				 items[i].itemized[0] == '>' ? '<' : items[i].itemized[0]);
 		lade_writer_reset(&writer);
-		lade_itemize_name(&writer, &item);
+		if (lade_itemize_names(&item))
+			lade_itemize_name(&writer, &(struct lade_item_style){ .outgoing = false }, &item);
 		lade_writer_put_u8(&writer, 0);
 		assert_string_equal((const char *)writer.data, items[i].named);
 	}
@@ -282,52 +290,236 @@ static void test_what_items_print(void **state)
 
 	(void)state;
 	start(&fixture,
-	      (struct lade_screen_settings){ .itemize = true, .verbose = 1, .outgoing = true });
+	      (struct lade_screen_settings){ .itemize = 1, .verbosity = NAMES, .session.style.outgoing = true });
 	send_item(&fixture, LADE_ITEM_DATA | LADE_ITEM_NEW, FILE_MODE, "f");
 	out_is(&fixture, "<f+++++++++ f\n");
 	stop(&fixture);
-	start(&fixture, (struct lade_screen_settings){ .verbose = 1 });
+	start(&fixture, (struct lade_screen_settings){ .verbosity = NAMES });
 	send_item(&fixture, LADE_ITEM_DATA | LADE_ITEM_NEW, FILE_MODE, "f");
 	send_item(&fixture, LADE_ITEM_PERMS, FILE_MODE, "g");
 	out_is(&fixture, "f\n");
 	stop(&fixture);
 	start(&fixture, (struct lade_screen_settings){
-				.verbose = 1, .itemize = true, .stats = true, .quiet = true });
+				.verbosity = ALL_SUMS, .itemize = 1, .quiet = true });
 	send_item(&fixture, LADE_ITEM_DATA | LADE_ITEM_NEW, FILE_MODE, "f");
-	assert_int_equal(lade_screen_finish(fixture.screen, 0, &(struct lade_msg_end){ 0 }), 0);
+	assert_int_equal(lade_screen_finish(fixture.screen, 0, &(struct lade_summary){ .seconds = 0 }), 0);
 	out_is(&fixture, "");
 	err_is(&fixture, "");
 	stop(&fixture);
 }
 
-static void test_sums(void **state)
+/* Send an item with a size and a target. */
+static void send_whole_item(struct fixture *fixture, uint32_t changes, uint32_t mode, const char *path, uint64_t size)
 {
-	const struct lade_msg_end totals = {
-		.entries = 1234, .files = 1000, .transferred = 5, .created = 6, .deleted = 7,
-		.total_bytes = 7654321, .transferred_bytes = 1234567,
+	const struct lade_msg_item item = {
+		.changes = changes, .mode = mode, .path = lade_slice(path, strlen(path)), .size = size,
+	};
+
+	fixture->events->item(fixture->events->context, &item);
+}
+
+static void test_what_is_up_to_date(void **state)
+{
+	static const struct lade_verbosity names2 = { .info[LADE_INFO_NAME] = { 2, true } };
+	struct fixture fixture;
+
+	(void)state;
+	start(&fixture, (struct lade_screen_settings){ .verbosity = names2 });
+	send_item(&fixture, 0, FILE_MODE, "same");
+	send_item(&fixture, 0, DIR_MODE, "dir");
+	send_item(&fixture, LADE_ITEM_PERMS, FILE_MODE, "mode");
+	send_item(&fixture, LADE_ITEM_LOCAL | LADE_ITEM_HARD_LINK, FILE_MODE, "linked");
+	send_item(&fixture, LADE_ITEM_LOCAL, DIR_MODE, "made");
+	send_item(&fixture, LADE_ITEM_DELETED, FILE_MODE, "gone");
+	out_is(&fixture, "same is uptodate\nmode\nlinked is uptodate\nmade/ is uptodate\n");
+	stop(&fixture);
+	start(&fixture, (struct lade_screen_settings){ .itemize = 2 });
+	send_item(&fixture, 0, FILE_MODE, "same");
+	send_item(&fixture, LADE_ITEM_LOCAL | LADE_ITEM_HARD_LINK, FILE_MODE, "linked");
+	send_item(&fixture, LADE_ITEM_LOCAL, DIR_MODE, "made");
+	out_is(&fixture, ".f          same\nhf          linked\ncd          made/\n");
+	stop(&fixture);
+	/* A peer that tells more than it was asked for changes nothing. */
+	start(&fixture, (struct lade_screen_settings){ .itemize = 1 });
+	send_item(&fixture, 0, FILE_MODE, "same");
+	out_is(&fixture, "");
+	stop(&fixture);
+}
+
+static void test_formats(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	start(&fixture, (struct lade_screen_settings){ .format = "%o:%n" });
+	send_item(&fixture, LADE_ITEM_DATA, FILE_MODE, "f");
+	send_item(&fixture, LADE_ITEM_PERMS, FILE_MODE, "not named");
+	send_item(&fixture, LADE_ITEM_DELETED, FILE_MODE, "gone");
+	out_is(&fixture, "recv:f\ndel.:gone\n");
+	stop(&fixture);
+	start(&fixture, (struct lade_screen_settings){ .format = "%n" });
+	send_item(&fixture, LADE_ITEM_DELETED, FILE_MODE, "gone");
+	out_is(&fixture, "deleting gone\n");
+	stop(&fixture);
+	start(&fixture, (struct lade_screen_settings){ .format = "%n %i" });
+	send_item(&fixture, LADE_ITEM_DELETED, FILE_MODE, "gone");
+	send_item(&fixture, LADE_ITEM_PERMS, FILE_MODE, "mode");
+	out_is(&fixture, "gone *deleting  \nmode .f...p.....\n");
+	stop(&fixture);
+}
+
+static void test_notes(void **state)
+{
+	struct lade_msg_report note = {
+		.severity = LADE_REPORT_NOTE, .topic = LADE_TOPIC_NONREG, .operation = lade_slice("skipping \"", 10),
+		.subject = lade_slice("a\n", 2), .reason = lade_slice("\"", 1),
 	};
 	struct fixture fixture;
 
 	(void)state;
-	start(&fixture, (struct lade_screen_settings){ .stats = true, .human = 1 });
-	assert_int_equal(lade_screen_finish(fixture.screen, 0, &totals), 0);
+	start(&fixture, (struct lade_screen_settings){ .itemize = 1 });
+	fixture.events->report(fixture.events->context, &note);
+	/* One that a newer peer might know. */
+	note.topic = LADE_TOPIC_MAX;
+	fixture.events->report(fixture.events->context, &note);
+	out_is(&fixture, "skipping \"a\\#012\"\nskipping \"a\\#012\"\n");
+	/* An error is one, whatever it is about. */
+	note.severity = LADE_REPORT_ERROR;
+	fixture.events->report(fixture.events->context, &note);
+	err_is(&fixture, "lade: skipping \" \"a\\#012\": \"\n");
+	stop(&fixture);
+	note.severity = LADE_REPORT_NOTE;
+	start(&fixture, (struct lade_screen_settings){ .quiet = true });
+	fixture.events->report(fixture.events->context, &note);
+	out_is(&fixture, "");
+	err_is(&fixture, "");
+	stop(&fixture);
+}
+
+static void test_the_beginning(void **state)
+{
+	static const struct lade_verbosity loud = { .info[LADE_INFO_FLIST] = { 1, true }, .debug[LADE_DEBUG_DELTASUM] = { 1, true } };
+	struct fixture fixture;
+
+	(void)state;
+	start(&fixture, (struct lade_screen_settings){ .verbosity = loud, .lists = true, .session.push = true, .itemize = 1 });
+	lade_screen_begin(fixture.screen);
+	send_item(&fixture, LADE_ITEM_DATA, FILE_MODE, "f");
+	send_item(&fixture, LADE_ITEM_DATA, FILE_MODE, "f");
+	out_is(&fixture, "sending incremental file list\n"
+	       "delta-transmission disabled for local transfer or --whole-file\n>f......... f\n>f......... f\n");
+	stop(&fixture);
+	start(&fixture, (struct lade_screen_settings){ .verbosity = loud, .lists = true, .describes = true });
+	lade_screen_begin(fixture.screen);
+	send_item(&fixture, LADE_ITEM_DATA, FILE_MODE, "f");
+	out_is(&fixture, "receiving incremental file list\ndelta-transmission enabled\n");
+	stop(&fixture);
+	start(&fixture, (struct lade_screen_settings){ .verbosity = loud });
+	lade_screen_begin(fixture.screen);
+	out_is(&fixture, "");
+	stop(&fixture);
+}
+
+/* As in rsync, but that the name and the line come when the file is done. */
+static void test_progress_of_files(void **state)
+{
+	static const struct lade_verbosity progress = { .info[LADE_INFO_PROGRESS] = { 1, true }, .info[LADE_INFO_NAME] = { 1, true } };
+	struct lade_progress stands = { .entries = 4, .files = 2 };
+	struct fixture fixture;
+
+	(void)state;
+	start(&fixture, (struct lade_screen_settings){ .verbosity = progress, .human = 1 });
+	fixture.events->stands(fixture.events->context, &stands);
+	clock_ns += S;
+	send_whole_item(&fixture, LADE_ITEM_DATA, FILE_MODE, "f", 102400);
+	send_whole_item(&fixture, LADE_ITEM_LOCAL | LADE_ITEM_NEW, DIR_MODE, "d", 0);
+	stands.entries = 5;
+	stands.scanned = true;
+	fixture.events->stands(fixture.events->context, &stands);
+	clock_ns += 3661 * S;
+	send_whole_item(&fixture, LADE_ITEM_DATA | LADE_ITEM_NEW, FILE_MODE, "empty", 0);
+	send_whole_item(&fixture, LADE_ITEM_DATA | LADE_ITEM_NEW, FILE_MODE, "last", 1048576);
+	out_is(&fixture, "f\n"
+	       "        102,400 100%  100.00kB/s    0:00:01 (xfr#1, ir-chk=1/4)\n"
+	       "d/\n"
+	       "empty\n"
+	       "              0 100%    0.00kB/s    1:01:01 (xfr#2, to-chk=1/5)\n"
+	       "last\n"
+	       "      1,048,576 100%    0.00kB/s    0:00:00 (xfr#3, to-chk=0/5)\n");
+	err_is(&fixture, "");
+	stop(&fixture);
+	/* Nobody is asked where it stands who does not show it. */
+	start(&fixture, (struct lade_screen_settings){ .itemize = 1 });
+	assert_null(fixture.events->stands);
+	stop(&fixture);
+}
+
+static void test_json(void **state)
+{
+	static const struct lade_verbosity progress = { .info[LADE_INFO_PROGRESS] = { 1, true } };
+	struct fixture fixture;
+
+	(void)state;
+	start(&fixture, (struct lade_screen_settings){ .verbosity = progress, .json = true });
+	lade_screen_begin(fixture.screen);
+	send_item(&fixture, 0, FILE_MODE, "same");
+	send_item(&fixture, LADE_ITEM_DELETED, FILE_MODE, "gone");
+	send_report(&fixture, LADE_REPORT_ERROR, "x", "why");
+	send_report(&fixture, LADE_REPORT_NOTE, "x", "why");
+	send_progress(&fixture, 10, 100, false, false);
+	send_progress(&fixture, 100, 100, true, true);
+	assert_int_equal(lade_screen_finish(fixture.screen, LADE_EXIT_STREAM, &(struct lade_summary){ .seconds = 0 }), LADE_EXIT_STREAM);
+	out_is(&fixture, "{\"v\":1,\"event\":\"start\",\"direction\":\"receive\",\"dry_run\":false}\n"
+	       "{\"v\":1,\"event\":\"delete\",\"path\":\"gone\",\"type\":\"file\"}\n"
+	       "{\"v\":1,\"event\":\"error\",\"operation\":\"open\",\"subject\":\"x\",\"reason\":\"why\",\"errno\":13,\"exit\":0}\n"
+	       "{\"v\":1,\"event\":\"note\",\"operation\":\"open\",\"subject\":\"x\",\"reason\":\"why\",\"errno\":13,\"exit\":0}\n"
+	       "{\"v\":1,\"event\":\"progress\",\"entries\":0,\"scanned\":true,\"files\":10,\"files_total\":10,\"bytes\":100,"
+	       "\"bytes_total\":100,\"percent\":100}\n"
+	       "{\"v\":1,\"event\":\"end\",\"exit\":12,\"errors\":1}\n");
+	err_is(&fixture, "lade: open \"x\": why\n");
+	stop(&fixture);
+}
+
+static void test_sums(void **state)
+{
+	const struct lade_summary sums = {
+		.totals = {
+			.entries = 1234, .files = 1000, .dirs = 230, .links = 4, .transferred = 5, .created = 6, .created_dirs = 2,
+			.deleted = 7, .deleted_specials = 7, .total_bytes = 7654321, .transferred_bytes = 1234567,
+			.transferred_size = 2234567, .entry_bytes = 4321, .scan_ms = 1042,
+		},
+		.sent_len = 1300000, .received_len = 2000,
+	};
+	struct fixture fixture;
+
+	(void)state;
+	start(&fixture, (struct lade_screen_settings){ .verbosity = ALL_SUMS, .human = 1 });
+	clock_ns += 2 * S;
+	assert_int_equal(lade_screen_finish(fixture.screen, 0, &sums), 0);
 	out_is(&fixture, "\n"
-	       "Number of files: 1,234\n"
-	       "Number of created files: 6\n"
-	       "Number of deleted files: 7\n"
+	       "Number of files: 1,234 (reg: 1,000, dir: 230, link: 4)\n"
+	       "Number of created files: 6 (reg: 4, dir: 2)\n"
+	       "Number of deleted files: 7 (special: 7)\n"
 	       "Number of regular files transferred: 5\n"
 	       "Total file size: 7,654,321 bytes\n"
-	       "Total transferred file size: 1,234,567 bytes\n"
+	       "Total transferred file size: 2,234,567 bytes\n"
+	       "Literal data: 1,234,567 bytes\n"
+	       "Matched data: 1,000,000 bytes\n"
+	       "File list size: 4,321\n"
+	       "File list generation time: 1.042 seconds\n"
+	       "File list transfer time: 0.000 seconds\n"
+	       "Total bytes sent: 1,300,000\n"
+	       "Total bytes received: 2,000\n"
 	       "\n"
-	       "total size is 7,654,321\n");
+	       "sent 1,300,000 bytes  received 2,000 bytes  651,000.00 bytes/sec\n"
+	       "total size is 7,654,321  speedup is 5.88\n");
 	stop(&fixture);
-	start(&fixture, (struct lade_screen_settings){ .verbose = 1, .human = 2, .dry_run = true });
-	assert_int_equal(lade_screen_finish(fixture.screen, LADE_EXIT_PARTIAL, &totals),
-			 LADE_EXIT_PARTIAL);
-	out_is(&fixture, "\ntotal size is 7.65M (DRY RUN)\n");
+	start(&fixture, (struct lade_screen_settings){ .verbosity = SHORT_SUMS, .human = 2, .dry_run = true });
+	assert_int_equal(lade_screen_finish(fixture.screen, LADE_EXIT_PARTIAL, &sums), LADE_EXIT_PARTIAL);
+	out_is(&fixture, "\nsent 1.30M bytes  received 2.00K bytes  0.00 bytes/sec\ntotal size is 7.65M  speedup is 5.88 (DRY RUN)\n");
 	stop(&fixture);
-	start(&fixture, (struct lade_screen_settings){ .verbose = 1, .stats = true });
-	assert_int_equal(lade_screen_finish(fixture.screen, LADE_EXIT_STREAM, &totals),
+	start(&fixture, (struct lade_screen_settings){ .verbosity = ALL_SUMS });
+	assert_int_equal(lade_screen_finish(fixture.screen, LADE_EXIT_STREAM, &sums),
 			 LADE_EXIT_STREAM);
 	out_is(&fixture, "");
 	err_is(&fixture, "lade: the transfer failed\n");
@@ -341,7 +533,7 @@ static void test_reports(void **state)
 					      .operation = lade_slice("give up", 7) };
 
 	(void)state;
-	start(&fixture, (struct lade_screen_settings){ .verbose = 0 });
+	start(&fixture, (struct lade_screen_settings){ .quiet = false });
 	send_report(&fixture, LADE_REPORT_NOTE, "a", "why");
 	send_report(&fixture, LADE_REPORT_WARNING, "b", "why");
 	send_report(&fixture, LADE_REPORT_ERROR, "c\n\033", "why\r");
@@ -384,11 +576,11 @@ static void test_what_the_status_means(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		start(&fixture, (struct lade_screen_settings){ .verbose = 0 });
+		start(&fixture, (struct lade_screen_settings){ .quiet = false });
 		if (cases[i].error)
 			send_report(&fixture, LADE_REPORT_ERROR, "x", "why");
 		assert_int_equal(lade_screen_finish(fixture.screen, cases[i].status,
-						    &(struct lade_msg_end){ 0 }),
+						    &(struct lade_summary){ .seconds = 0 }),
 				 cases[i].status);
 		err_is(&fixture, cases[i].text);
 		stop(&fixture);
@@ -410,12 +602,12 @@ static void errors_between(unsigned errors, unsigned lines, unsigned expected_ea
 {
 	struct fixture fixture;
 
-	start(&fixture, (struct lade_screen_settings){ .verbose = 1 });
+	start(&fixture, (struct lade_screen_settings){ .verbosity = NAMES });
 	for (unsigned i = 0; i < errors; i++)
 		send_report(&fixture, LADE_REPORT_ERROR, "x", "why");
 	for (unsigned i = 0; i < lines; i++)
 		send_item(&fixture, LADE_ITEM_DATA, FILE_MODE, "f");
-	lade_screen_finish(fixture.screen, LADE_EXIT_PARTIAL, &(struct lade_msg_end){ 0 });
+	lade_screen_finish(fixture.screen, LADE_EXIT_PARTIAL, &(struct lade_summary){ .seconds = 0 });
 	fflush(fixture.err);
 	assert_int_equal(count_of(fixture.err_text, "lade: open \"x\": why\n"), expected_each);
 	if (title)
@@ -426,9 +618,9 @@ static void errors_between(unsigned errors, unsigned lines, unsigned expected_ea
 static void test_errors_that_scrolled_away_come_again(void **state)
 {
 	(void)state;
-	/* The two lines of the sum at the end count too. */
-	errors_between(2, 18, 2, NULL);
-	errors_between(2, 19, 4, "lade: 2 errors:\n");
+	/* The three lines of the sum at the end count too. */
+	errors_between(2, 17, 2, NULL);
+	errors_between(2, 18, 4, "lade: 2 errors:\n");
 	errors_between(1, 100, 1, NULL);
 	errors_between(100, 100, 200, "lade: 100 errors:\n");
 	errors_between(150, 100, 250, "lade: and 50 more\n");
@@ -440,12 +632,12 @@ static void test_lines_are_counted_from_the_first_error(void **state)
 	struct fixture fixture;
 
 	(void)state;
-	start(&fixture, (struct lade_screen_settings){ .itemize = true });
+	start(&fixture, (struct lade_screen_settings){ .itemize = 1 });
 	send_report(&fixture, LADE_REPORT_ERROR, "first", "why");
 	for (unsigned i = 0; i < 21; i++)
 		send_item(&fixture, LADE_ITEM_DATA, FILE_MODE, "f");
 	send_report(&fixture, LADE_REPORT_ERROR, "last", "why");
-	lade_screen_finish(fixture.screen, LADE_EXIT_PARTIAL, &(struct lade_msg_end){ 0 });
+	lade_screen_finish(fixture.screen, LADE_EXIT_PARTIAL, &(struct lade_summary){ .seconds = 0 });
 	fflush(fixture.err);
 	assert_int_equal(count_of(fixture.err_text, "first"), 2);
 	assert_int_equal(count_of(fixture.err_text, "last"), 2);
@@ -462,10 +654,10 @@ static void test_a_full_disk_is_told(void **state)
 		print_message("no /dev/full\n");
 		skip();
 	}
-	start(&fixture, (struct lade_screen_settings){ .itemize = true, .out = full });
+	start(&fixture, (struct lade_screen_settings){ .itemize = 1, .out = full });
 	for (int i = 0; i < 10000; i++)
 		send_item(&fixture, LADE_ITEM_DATA, FILE_MODE, "f");
-	assert_int_equal(lade_screen_finish(fixture.screen, 0, &(struct lade_msg_end){ 0 }),
+	assert_int_equal(lade_screen_finish(fixture.screen, 0, &(struct lade_summary){ .seconds = 0 }),
 			 LADE_EXIT_FILE);
 	err_is(&fixture, "lade: write standard output: No space left on device\n");
 	stop(&fixture);
@@ -485,7 +677,7 @@ static void test_progress_on_a_terminal(void **state)
 	send_progress(&fixture, 20, 100, false, false);
 	fflush(fixture.err);
 	assert_int_equal(fixture.err_text[0], '\r');
-	assert_non_null(strstr(fixture.err_text, " 20%+"));
+	assert_non_null(strstr(fixture.err_text, " 20% "));
 	assert_null(strchr(fixture.err_text, '\n'));
 	/* A message takes its place and starts at the left. */
 	send_report(&fixture, LADE_REPORT_ERROR, "x", "why");
@@ -495,7 +687,7 @@ static void test_progress_on_a_terminal(void **state)
 	assert_int_equal(last[-1], ' ');
 	clock_ns += S;
 	send_progress(&fixture, 100, 100, true, true);
-	assert_int_equal(lade_screen_finish(fixture.screen, 0, &(struct lade_msg_end){ 0 }), 0);
+	assert_int_equal(lade_screen_finish(fixture.screen, 0, &(struct lade_summary){ .seconds = 0 }), 0);
 	fflush(fixture.err);
 	assert_int_equal(strlen(last), strlen("\rlade: open \"x\": why\n"));
 	stop(&fixture);
@@ -506,10 +698,10 @@ static void test_progress_is_not_shown(void **state)
 	static const struct lade_screen_settings cases[] = {
 		{ .err_terminal = false },
 		{ .err_terminal = true, .quiet = true },
-		{ .err_terminal = true, .quiet = true, .progress = true },
-		{ .progress = true, .quiet = true },
-		{ .err_terminal = true, .out_terminal = true, .verbose = 1 },
-		{ .err_terminal = true, .out_terminal = true, .itemize = true },
+		{ .err_terminal = true, .quiet = true, .verbosity = WHOLE_PROGRESS },
+		{ .verbosity = WHOLE_PROGRESS, .quiet = true },
+		{ .err_terminal = true, .out_terminal = true, .verbosity = NAMES },
+		{ .err_terminal = true, .out_terminal = true, .itemize = 1 },
 	};
 	struct fixture fixture;
 
@@ -529,19 +721,19 @@ static void test_progress_without_a_terminal_is_a_line_a_second(void **state)
 	struct fixture fixture;
 
 	(void)state;
-	start(&fixture, (struct lade_screen_settings){ .progress = true });
+	start(&fixture, (struct lade_screen_settings){ .verbosity = WHOLE_PROGRESS });
 	for (unsigned i = 1; i <= 15; i++) {
 		clock_ns += S / 5;
 		send_progress(&fixture, i, 100, true, false);
 	}
-	fflush(fixture.err);
-	assert_int_equal(count_of(fixture.err_text, "\n"), 3);
-	assert_null(strchr(fixture.err_text, '\r'));
+	fflush(fixture.out);
+	assert_int_equal(count_of(fixture.out_text, "\n"), 3);
+	assert_null(strchr(fixture.out_text, '\r'));
 	send_progress(&fixture, 100, 100, true, true);
-	fflush(fixture.err);
-	assert_int_equal(count_of(fixture.err_text, "\n"), 4);
-	assert_non_null(strstr(fixture.err_text, "100%"));
-	assert_non_null(strstr(fixture.err_text, "10/10 files"));
+	fflush(fixture.out);
+	assert_int_equal(count_of(fixture.out_text, "\n"), 4);
+	assert_non_null(strstr(fixture.out_text, "100%"));
+	assert_non_null(strstr(fixture.out_text, "(xfr#10, to-chk=0/0)"));
 	stop(&fixture);
 }
 
@@ -566,7 +758,7 @@ static void test_the_meter_never_runs_backwards(void **state)
 	lade_progress_update(&meter, &progress, 4 * S);
 	assert_int_equal(meter.percent, 99);
 	lade_progress_line(&meter, 1, false, line);
-	assert_non_null(strstr(line, "99%+"));
+	assert_non_null(strstr(line, " 99% "));
 	progress.scanned = true;
 	progress.files_done = 10;
 	lade_progress_update(&meter, &progress, 5 * S);
@@ -591,8 +783,8 @@ static void test_the_rate_is_smoothed(void **state)
 	}
 	lade_progress_line(&meter, 2, false, line);
 	assert_non_null(strstr(line, "200.00M "));
-	assert_non_null(strstr(line, "100.00MB/s"));
-	assert_non_null(strstr(line, "0:16:38 left"));
+	assert_non_null(strstr(line, " 95.37MB/s"));
+	assert_non_null(strstr(line, "0:16:38 (xfr#0, to-chk=10/0)"));
 	/* A pause of a second is seen, but is no standstill. */
 	lade_progress_update(&meter, &progress, now += S);
 	assert_in_range(meter.rate / meter.weight, 50000000, 95000000);
@@ -635,6 +827,12 @@ int main(void)
 		cmocka_unit_test(test_figures),
 		cmocka_unit_test(test_items),
 		cmocka_unit_test(test_what_items_print),
+		cmocka_unit_test(test_what_is_up_to_date),
+		cmocka_unit_test(test_formats),
+		cmocka_unit_test(test_notes),
+		cmocka_unit_test(test_the_beginning),
+		cmocka_unit_test(test_progress_of_files),
+		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_sums),
 		cmocka_unit_test(test_reports),
 		cmocka_unit_test(test_what_the_status_means),

@@ -1,0 +1,31 @@
+/*
+ * JSON objects on one line each (RFC 8259): what --json prints is made of these.
+ *
+ * Bytes that are UTF-8 are a string under their key. Others cannot be one: then the key has "_hex" behind it and its value is all
+ * bytes, two hexadecimal digits each. So every name is told from every other.
+ */
+#ifndef LADE_AGENT_JSON_H
+#define LADE_AGENT_JSON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "protocol/bytes.h"
+
+/* Begin an object of ours: version and name of the event. Failures are in writer->error, as everywhere here. */
+void lade_json_begin(struct lade_writer *writer, const char *event);
+
+/* Add a member. Keys are plain ASCII. */
+void lade_json_bytes(struct lade_writer *writer, const char *key, struct lade_slice bytes);
+void lade_json_text(struct lade_writer *writer, const char *key, const char *text);
+void lade_json_number(struct lade_writer *writer, const char *key, uint64_t value);
+void lade_json_signed(struct lade_writer *writer, const char *key, int64_t value);
+void lade_json_bool(struct lade_writer *writer, const char *key, bool value);
+
+/* Add a number with places digits behind the point. */
+void lade_json_real(struct lade_writer *writer, const char *key, double value, int places);
+
+/* End it; no newline. */
+void lade_json_end(struct lade_writer *writer);
+
+#endif
