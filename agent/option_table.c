@@ -34,6 +34,8 @@
 	{ name, alias, letter, true, LADE_SYNC_SIZE, 0, FIELD(field), value, LADE_GROUP_##group, text, NULL }
 #define VALUE(name, alias, letter, id, value, group, text) \
 	{ name, alias, letter, false, LADE_SYNC_##id, 0, 0, value, LADE_GROUP_##group, text, NULL }
+#define LIMIT(name, id, value, text) \
+	{ name, NULL, 0, true, LADE_SYNC_##id, 0, 0, value, LADE_GROUP_LIMIT, text, NULL }
 /* Refused; the --no- form of what is merely missing asks for what happens anyhow, and is fine. */
 #define REFUSED(name, alias, letter, text) \
 	{ name, alias, letter, false, LADE_SYNC_REFUSED, 0, 0, NULL, LADE_GROUP_NONE, NULL, text }
@@ -86,9 +88,16 @@ static const struct lade_option_row rows[] = {
 	      "times up to N seconds apart are the same; -1: not a nanosecond"),
 	BITS("keep-dirlinks", 'K', LADE_OPTION_KEEP_DIRLINKS, UPDATE, "go through the destination's symlinks to directories"),
 	BITS("mkpath", 0, LADE_OPTION_MKPATH, UPDATE, "make what the path of the destination lacks"),
+	VALUE("filter", NULL, 'f', FILTER, "RULE", CHOOSE, "a rule as in FILTER RULES of rsync(1)"),
+	ON(NULL, NULL, 'F', FILTER_FILES, CHOOSE,
+	   "rules from each .rsync-filter; twice: leave these files out"),
+	ON("cvs-exclude", NULL, 'C', CVS, CHOOSE, "leave out what CVS ignores"),
+	ON("gitignore", NULL, 0, GIT, CHOOSE, "leave out what .gitignore files name"),
 
 	{ "delete", "del", 0, true, LADE_SYNC_BITS, LADE_OPTION_DELETE, 0, NULL, LADE_GROUP_DELETE,
 	  "delete what the sources do not have (needs -r)", NULL },
+	{ "delete-excluded", NULL, 0, false, LADE_SYNC_BITS, LADE_OPTION_DELETE | LADE_OPTION_DELETE_EXCLUDED, 0, NULL,
+	  LADE_GROUP_DELETE, "--delete, and what is excluded as well", NULL },
 
 	COUNT("verbose", 'v', verbose, PRINT, "name what is transferred"),
 	COUNT("itemize-changes", 'i', itemize, PRINT,
@@ -99,6 +108,10 @@ static const struct lade_option_row rows[] = {
 	FLAG("quiet", 'q', quiet, PRINT, "nothing but warnings and errors"),
 	ON("help", NULL, 0, HELP, PRINT, "this text; also -h on its own"),
 	ON("version", NULL, 'V', VERSION, PRINT, "the version"),
+
+	NUMBER("timeout", NULL, 0, settings.timeout, LADE_TIMEOUT_MAX, "SECONDS", LIMIT, "give up when nothing was heard for so long"),
+	NUMBER("contimeout", NULL, 0, contimeout, LADE_CONTIMEOUT_MAX, "SECONDS", LIMIT, "give up when nobody answers a lade+tcp:// call for so long"),
+	LIMIT("bwlimit", BWLIMIT, "RATE", "send at most so much a second: in KiB, or as 1.5M, 10MB"),
 
 	TEXT("rsh", NULL, 'e', rsh, "COMMAND", CONNECT,
 	      "remote shell for HOST:PATH; else $LADE_RSH, $RSYNC_RSH, ssh"),
@@ -137,9 +150,6 @@ static const struct lade_option_row rows[] = {
 		"an interrupted file never stands under its real name, and is always continued by the next run"),
 	REFUSED(NULL, NULL, 'P', "not available yet; --progress is"),
 	REFUSED("partial-dir", NULL, 0, "not available yet"),
-	REFUSED("filter", NULL, 'f', "not available yet; --exclude and --include are"),
-	REFUSED(NULL, NULL, 'F', "not available yet; --exclude and --include are"),
-	REFUSED("cvs-exclude", NULL, 'C', "not available yet; --exclude and --include are"),
 	REFUSED("info", NULL, 0, "not available yet; --progress and --stats are"),
 	REFUSED("password-file", NULL, 0, "not available; lade+tcp:// takes --token-file"),
 	REFUSED("port", NULL, 0, "not available; write lade+tcp://HOST:PORT/path"),
@@ -177,7 +187,6 @@ static const struct lade_option_row rows[] = {
 	REFUSED("daemon", NULL, 0, "not available yet; 'lade serve --listen' is"),
 	REFUSED("server", NULL, 0,
 		"lade does not speak rsync's protocol; the far command is 'lade serve --stdio'"),
-	LATER("bwlimit", NULL, 0),
 	LATER("relative", NULL, 'R'),
 	LATER("one-file-system", NULL, 'x'),
 	LATER("files-from", NULL, 0),
@@ -198,12 +207,11 @@ static const struct lade_option_row rows[] = {
 	LATER("super", "fake-super", 0),
 	LATER("max-size", "min-size", 0),
 	LATER("remove-source-files", NULL, 0),
-	LATER("delete-excluded", "max-delete", 0),
+	LATER("max-delete", NULL, 0),
 	LATER("force", "ignore-errors", 0),
 	LATER("ignore-missing-args", "delete-missing-args", 0),
 	LATER("temp-dir", NULL, 'T'),
 	LATER("delay-updates", NULL, 0),
-	LATER("timeout", "contimeout", 0),
 	LATER("out-format", "list-only", 0),
 	LATER("log-file", "log-file-format", 0),
 	LATER("8-bit-output", NULL, '8'),

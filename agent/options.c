@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/filter_option.h"
 #include "agent/option_table.h"
+#include "agent/options_limit.h"
 #include "agent/quantity.h"
 #include "agent/sync/sync.h"
 #include "agent/tree/metadata.h"
@@ -42,27 +44,6 @@ static int apply_bits(struct lade_options *options, const struct lade_option_use
 	if (use->on && use->row->bits == LADE_OPTION_ACLS)
 		options->settings.options |= LADE_OPTION_PERMS;
 	return 0;
-}
-
-static int apply_rule(struct lade_options *options, const struct lade_option_use *use,
-		      struct lade_complaint *complaint)
-{
-	int id = use->row->id;
-	bool include = id == LADE_SYNC_INCLUDE || id == LADE_SYNC_INCLUDE_FROM;
-	struct lade_fault fault = { .operation = "use pattern" };
-	int error;
-
-	if (id == LADE_SYNC_EXCLUDE_FROM || id == LADE_SYNC_INCLUDE_FROM) {
-		error = lade_filter_add_file(options->settings.filter, include, use->value, &fault);
-		return error ? lade_complain_fault(complaint, LADE_EXIT_FILE, &fault) : 0;
-	}
-	error = lade_filter_add(options->settings.filter, include, use->value, &fault);
-	if (!error)
-		return 0;
-	return lade_complain(complaint, error == LADE_E_MEMORY ? LADE_EXIT_MEMORY : LADE_EXIT_USAGE,
-			     "option '%s': the pattern '%s' is not possible: %s; " HINT,
-			     use->spelled, use->value,
-			     use->value[0] ? lade_error_text(error) : "it is empty");
 }
 
 static int apply_path(struct lade_options *options, const struct lade_option_use *use,
@@ -247,7 +228,11 @@ static int apply_option(struct lade_options *options, const struct lade_option_u
 	case LADE_SYNC_INCLUDE:
 	case LADE_SYNC_EXCLUDE_FROM:
 	case LADE_SYNC_INCLUDE_FROM:
-		return apply_rule(options, use, complaint);
+	case LADE_SYNC_FILTER:
+	case LADE_SYNC_FILTER_FILES:
+	case LADE_SYNC_CVS:
+	case LADE_SYNC_GIT:
+		return lade_filter_option_apply(&options->rules, options->settings.filter, use, complaint);
 	case LADE_SYNC_PATH:
 		return apply_path(options, use, complaint);
 	case LADE_SYNC_CHECKSUM_CHOICE:
@@ -270,6 +255,8 @@ static int apply_option(struct lade_options *options, const struct lade_option_u
 	case LADE_SYNC_WHOLE_FILE:
 		options->whole_file = use->on ? 1 : -1;
 		return 0;
+	case LADE_SYNC_BWLIMIT:
+		return lade_options_apply_limit(options, use, complaint);
 	case LADE_SYNC_HELP:
 		options->help = true;
 		return ENOUGH;
@@ -411,6 +398,8 @@ static int check(struct lade_options *options, struct lade_complaint *complaint)
 	if (options->remote.kind == LADE_ENDPOINT_TCP && !options->token_file)
 		return lade_complain(complaint, LADE_EXIT_USAGE,
 				     "lade+tcp:// needs --token-file=FILE; " HINT);
+	if (lade_options_check_limits(options, complaint))
+		return LADE_E_USAGE;
 	if (options->human > 3)
 		options->human = 3;
 	if ((options->settings.options & LADE_OPTION_INDEX) && options->whole_file > 0)
@@ -456,6 +445,8 @@ int lade_options_parse(struct lade_options *options, int argc, char *const argv[
 		error = 0;
 		goto out;
 	}
+	if (!error)
+		error = lade_filter_option_finish(&options->rules, options->settings.filter, complaint);
 	if (!error)
 		error = take_arguments(&parse, complaint);
 	if (!error)

@@ -56,7 +56,8 @@
 #define LADE_OPTION_PREALLOCATE LADE_OPTION(45) /* files have their blocks before their content */
 #define LADE_OPTION_APPEND LADE_OPTION(46) /* files grow at their end; what they have is taken as right */
 #define LADE_OPTION_APPEND_VERIFY LADE_OPTION(47) /* the same, but what they have is compared */
-#define LADE_OPTIONS_KNOWN ((LADE_OPTION(24) - 1) | (LADE_OPTION(48) - LADE_OPTION(37)))
+#define LADE_OPTION_DELETE_EXCLUDED LADE_OPTION(24) /* rules that name no side protect nothing */
+#define LADE_OPTIONS_KNOWN ((LADE_OPTION(25) - 1) | (LADE_OPTION(48) - LADE_OPTION(37)))
 
 /* What becomes of a file that is in an alternative directory already: the values of OPEN's alternative (see [open]). */
 enum lade_alternative {

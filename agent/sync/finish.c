@@ -217,18 +217,30 @@ static void not_removed(void *context, const struct lade_fault *fault)
 		lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, fault);
 }
 
-static struct lade_removal removal_of(struct lade_receiver *receiver, const char *prefix)
+/* Remove name in directory, with all that is in it but for what is protected. 0 or the fault. */
+static int remove_tree(struct lade_receiver *receiver, struct lade_directory *directory, const char *name,
+		       struct lade_fault *fault)
 {
-	const struct lade_filter *filter = receiver->session.settings->filter;
-
-	return (struct lade_removal){
-		.filter = lade_filter_empty(filter) ? NULL : filter,
-		.prefix = prefix,
+	struct lade_removal removal = {
 		.dry_run = receiver->keep.options & LADE_OPTION_DRY_RUN,
 		.context = receiver,
 		.removed = removed,
 		.failed = not_removed,
 	};
+	char *prefix = lade_directory_path(directory, NULL);
+	int error;
+
+	if (!prefix)
+		return lade_fault_set(fault, LADE_E_MEMORY, "remove", name);
+	error = lade_receiver_protection(receiver, directory, true, &removal.scope, fault);
+	removal.prefix = prefix;
+	if (!error)
+		error = lade_remove_tree(directory, name, &removal, fault);
+	else
+		lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, fault);
+	lade_filter_scope_free(removal.scope);
+	free(prefix);
+	return error;
 }
 
 struct lade_directory *lade_receiver_handle_of(struct lade_receiver *receiver, char *path, char **name_out)
@@ -277,18 +289,12 @@ static void delete_one(struct lade_receiver *receiver, const char *path)
 {
 	char *copy = strdup(path), *name;
 	struct lade_directory *directory = copy ? lade_receiver_handle_of(receiver, copy, &name) : NULL;
-	struct lade_removal removal;
 	struct lade_fault fault;
 
-	if (directory && lade_temporary_is(name)) {
+	if (directory && lade_temporary_is(name))
 		delete_temporary(directory, name);
-	} else if (directory && !is_kept(receiver, directory, name)) {
-		char *prefix = lade_directory_path(directory, NULL);
-
-		removal = removal_of(receiver, prefix);
-		(void)lade_remove_tree(directory, name, &removal, &fault);
-		free(prefix);
-	}
+	else if (directory && !is_kept(receiver, directory, name))
+		(void)remove_tree(receiver, directory, name, &fault);
 	lade_directory_unref(directory);
 	free(copy);
 }
@@ -315,10 +321,6 @@ static void delete_planned(struct lade_receiver *receiver)
 int lade_receiver_make_way(struct lade_receiver *receiver, struct lade_directory *directory, int fd, const char *name,
 			   struct lade_fault *fault)
 {
-	struct lade_removal removal;
-	char *prefix;
-	int error;
-
 	if (unlinkat(fd, name, 0) == 0 || errno == ENOENT)
 		return 0;
 	/* Linux says EISDIR for a directory, POSIX EPERM. */
@@ -326,13 +328,7 @@ int lade_receiver_make_way(struct lade_receiver *receiver, struct lade_directory
 		return 0;
 	if (errno != ENOTEMPTY || !(receiver->keep.options & LADE_OPTION_DELETE) || lade_receiver_keeps(receiver, fd, name))
 		return lade_fault_set(fault, LADE_E_SYSTEM, "make way for", name);
-	prefix = lade_directory_path(directory, NULL);
-	if (!prefix)
-		return lade_fault_set(fault, LADE_E_MEMORY, "make way for", name);
-	removal = removal_of(receiver, prefix);
-	error = lade_remove_tree(directory, name, &removal, fault);
-	free(prefix);
-	return error;
+	return remove_tree(receiver, directory, name, fault);
 }
 
 /* ---- directories ---- */

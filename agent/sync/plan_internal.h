@@ -71,6 +71,7 @@ struct planner {
 	struct moved moved;
 	size_t deferred_count; /* so far, see [defer] */
 	struct neighbours neighbours;
+	struct lade_filter_scope *protection; /* what is not to be deleted, where deletion is on; NULL: there are no rules */
 	bool rooted;          /* the destination is open: level 0 */
 	bool dry_run, deletes;
 	bool enters_link;     /* the directory that is entered next is behind a symlink (-K) */

@@ -141,10 +141,7 @@ static void consider(struct moved *moved, const struct lade_walk_item *item)
 /* Look at everything under a name that is to be deleted, but for what the filter protects. */
 static void look_into(struct planner *planner, const char *path)
 {
-	const struct lade_filter *filter = planner->session->settings->filter;
-	struct lade_walk_options options = {
-		.recursive = true, .filter = lade_filter_empty(filter) ? NULL : filter,
-	};
+	struct lade_walk_options options = { .recursive = true };
 	struct lade_walk_source source = { 0 };
 	struct lade_walk *walk = NULL;
 	struct lade_walk_item item;
@@ -156,11 +153,14 @@ static void look_into(struct planner *planner, const char *path)
 	if (source.directory)
 		prefix = lade_directory_path(source.directory, NULL);
 	options.prefix = prefix;
-	if (prefix && lade_walk_new(&source, 1, &options, &walk, NULL) == 0)
+	/* Where it is not known what is protected nothing is deleted, so nothing there was moved. */
+	if (prefix && lade_receiver_protection(planner->receiver, source.directory, true, &options.scope, NULL) == 0 &&
+	    lade_walk_new(&source, 1, &options, &walk, NULL) == 0)
 		while ((event = lade_walk_next(walk, &item, NULL)) > 0)
 			if (event == LADE_WALK_ENTRY && S_ISREG(item.st.st_mode) && item.st.st_size)
 				consider(&planner->moved, &item);
 	lade_walk_free(walk);
+	lade_filter_scope_free(options.scope);
 	lade_directory_unref(source.directory);
 	free(prefix);
 	free(copy);

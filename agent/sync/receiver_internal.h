@@ -19,6 +19,7 @@
 #include "agent/sync/receiver.h"
 #include "agent/sync/session.h"
 #include "agent/tree/directory.h"
+#include "agent/tree/filter_scope.h"
 #include "agent/tree/identity.h"
 #include "agent/tree/metadata.h"
 #include "agent/tree/spool.h"
@@ -362,6 +363,15 @@ void lade_receiver_problem(struct lade_receiver *receiver, const struct lade_dir
 
 /* What apply says when something could not be set: reported for the place, once per kind where the file system cannot. */
 void lade_receiver_metadata_problem(struct lade_receiver *receiver, const char *path, const struct lade_fault *fault);
+
+/* ---- protect.c ---- */
+
+/*
+ * What is not to be deleted: the rules that hold in the directory, as they are now, or in a directory below it that goes (removing). NULL in
+ * *scope_out: there are no rules. The caller frees it. 0, or the fault: then they are not known, and nothing may be deleted there.
+ */
+int lade_receiver_protection(struct lade_receiver *receiver, struct lade_directory *directory, bool removing,
+			     struct lade_filter_scope **scope_out, struct lade_fault *fault);
 
 /* ---- finish.c ---- */
 

@@ -75,6 +75,7 @@ struct lade_sender {
 
 	/* the walker's own */
 	struct lade_walk *walk;
+	struct lade_filter_scope *scope; /* NULL: there are no rules */
 	struct lade_identities *identities;
 	struct lade_inode_map *inodes;
 	bool single;
