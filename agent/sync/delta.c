@@ -333,7 +333,7 @@ struct todo {
 /* True if another piece may be looked at: all that is asked for because of it may be kept, and it is known how to ask. */
 static bool may_go_on(const struct delta *delta)
 {
-	return !delta->ask_count && delta->piece_count < (delta->file->appends ? 1 : DELTA_PIECES_MAX) && lade_worth_known(&delta->worth);
+	return !delta->ask_count && delta->piece_count < lade_delta_pieces_max(delta) && lade_worth_known(&delta->worth);
 }
 
 /* False if there is nothing to do; then it is idle. */

@@ -22,6 +22,11 @@ bool lade_delta_appends(const struct lade_receiver *receiver, const struct delta
 	return delta->file->appends && (!verifies(receiver) || off + len > old_size(delta));
 }
 
+size_t lade_delta_pieces_max(const struct delta *delta)
+{
+	return delta->file->appends ? 1 : DELTA_PIECES_MAX;
+}
+
 bool lade_delta_is_trusted(const struct lade_receiver *receiver, const struct delta *delta, uint64_t off)
 {
 	return delta->file->appends && !verifies(receiver) && off < old_size(delta);

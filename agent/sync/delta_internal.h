@@ -157,6 +157,9 @@ bool lade_delta_keep_piece(struct delta *delta, const struct news *news, uint32_
 /* True if len bytes at off are not to be looked for in old content: those of a file that grows, behind what it has or all of them. */
 bool lade_delta_appends(const struct lade_receiver *receiver, const struct delta *delta, uint64_t off, uint64_t len);
 
+/* So many pieces may lack something at a time: of a file that grows one, so that it grows from its end on. */
+size_t lade_delta_pieces_max(const struct delta *delta);
+
 /* True if a piece at off begins with what is taken as right (--append): its digest says nothing. */
 bool lade_delta_is_trusted(const struct lade_receiver *receiver, const struct delta *delta, uint64_t off);
 

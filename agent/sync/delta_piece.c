@@ -373,7 +373,7 @@ bool lade_delta_keep_piece(struct delta *delta, const struct news *news, uint32_
 	*piece = (struct piece){ news->event.off, (uint32_t)news->event.len, missing, { 0 } };
 	memcpy(piece->digest, news->digest, LADE_DIGEST_LEN);
 	/* No more are taken before one of them is filled: nothing that is to fill them may wait for what comes next. */
-	if (delta->piece_count < DELTA_PIECES_MAX || lade_delta_close_gap(delta, LADE_DELTA_UNKNOWN))
+	if (delta->piece_count < lade_delta_pieces_max(delta) || lade_delta_close_gap(delta, LADE_DELTA_UNKNOWN))
 		return true;
 	delta->piece_count--;
 	return false;

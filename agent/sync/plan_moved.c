@@ -48,6 +48,7 @@ int lade_plan_defer(struct planner *planner, uint64_t index, struct incoming *fi
 	struct moved *moved = &planner->moved;
 	struct deferred_file *files = lade_grown(moved->deferred, moved->deferred_count, &moved->deferred_capacity,
 						 sizeof(*files));
+	const struct leader *leader;
 
 	if (!files) {
 		lade_incoming_free(file);
@@ -55,7 +56,9 @@ int lade_plan_defer(struct planner *planner, uint64_t index, struct incoming *fi
 	}
 	moved->deferred = files;
 	files[moved->deferred_count++] = (struct deferred_file){ index, file, NULL, 0 };
-	lade_plan_say_defer(planner, index);
+	leader = lade_receiver_find_leader(planner->receiver, index);
+	if (!leader || !leader->deferred)
+		lade_plan_say_defer(planner, index);
 	return 0;
 }
 

@@ -250,6 +250,28 @@ static void directory_over_link(struct peer *peer, const struct attack *attack)
 	(void)peer_finish_session(peer);
 }
 
+/* -K: `a` is a symlink to a directory of the destination, and as soon as it is there a directory with something in it. */
+static void link_within_then_directory(struct peer *peer, const struct attack *attack)
+{
+	(void)attack;
+	if (mkdir(scene_path(attack_scene(), "target"), 0755))
+		abort();
+	attack_root(peer);
+	attack_symlink(peer, "a", "target");
+	attack_directory(peer, "a");
+	attack_file(peer, "planted", 0);
+	attack_leave(peer);
+	attack_entries_end(peer);
+	(void)peer_finish_session(peer);
+}
+
+/* It went into the directory that it came with. */
+static void nothing_in_target(const struct scene *scene)
+{
+	assert_int_equal(access(scene_path(scene, "target/planted"), F_OK), -1);
+	assert_int_equal(access(scene_path(scene, "a/planted"), F_OK), 0);
+}
+
 /* Something of a kind that the options leave out (A14). attack->data is the entry. */
 static void not_asked_for(struct peer *peer, const struct attack *attack)
 {
@@ -379,6 +401,14 @@ static const struct attack attacks[] = {
 	{ "a symlink that becomes a directory", link_then_directory, .status = LADE_EXIT_OK },
 	{ "a directory where the destination has a symlink", directory_over_link,
 	  .status = LADE_EXIT_OK },
+	{ "a symlink that becomes a directory (-K)", link_then_directory, .status = LADE_EXIT_OK,
+	  .options = ATTACK_OPTIONS | LADE_OPTION_KEEP_DIRLINKS },
+	{ "a symlink within the destination that becomes a directory (-K)", link_within_then_directory,
+	  .status = LADE_EXIT_OK, .options = ATTACK_OPTIONS | LADE_OPTION_KEEP_DIRLINKS, .after = nothing_in_target },
+	{ "a directory where the destination has a symlink that leads out (-K)", directory_over_link,
+	  .status = LADE_EXIT_PARTIAL, .options = ATTACK_OPTIONS | LADE_OPTION_KEEP_DIRLINKS },
+	{ "the same with --delete", directory_over_link, .status = LADE_EXIT_PARTIAL,
+	  .options = ATTACK_OPTIONS | LADE_OPTION_KEEP_DIRLINKS | LADE_OPTION_DELETE },
 	{ "a symlink nobody asked for", not_asked_for, .status = STREAM,
 	  .options = LADE_OPTION_RECURSIVE, .after = nothing_second,
 	  .data = ENTRY(.mode = S_IFLNK | 0777, .target = SLICE("t")) },

@@ -84,6 +84,40 @@ static void honest(struct peer *peer, const struct attack *attack)
 	finish_well(peer, &describer);
 }
 
+/* ---- files that grow (--append) ---- */
+
+#define APPENDS (ATTACK_OPTIONS | LADE_OPTION_APPEND | LADE_OPTION_INPLACE)
+
+/* What is added never comes as its digest says. */
+static void append_wrong(struct peer *peer, const struct attack *attack)
+{
+	struct describer describer;
+	struct lade_message message;
+	bool acknowledged = false;
+
+	(void)attack;
+	begin(peer, &describer);
+	describer_say_rest(&describer, PIECE);
+	while (!acknowledged && peer_hear(peer, &message) == PEER_MESSAGE) {
+		if (message.type == LADE_MSG_WANT_RUN)
+			peer_say_run(peer, describer.slot, message.want_run.off, new_content + message.want_run.off,
+				     message.want_run.len, true);
+		acknowledged = message.type == LADE_MSG_ACK;
+	}
+	assert_true(acknowledged);
+	finish(peer);
+}
+
+/* What stood there was not looked at. */
+static void old_has_grown(const struct scene *scene)
+{
+	static uint8_t grown[NEW_LEN];
+
+	memcpy(grown, new_content, NEW_LEN);
+	memcpy(grown, old_content, OLD_LEN);
+	scene_check_file(scene, "old", grown, NEW_LEN);
+}
+
 /* ---- recipes that do not add up ---- */
 
 /* A piece as attack->data has it, after attack->len honest ones. off is from where the next one begins. */
@@ -820,6 +854,12 @@ static void second_is_there(const struct scene *scene)
 #define TCP .kind = LADE_CONNECTION_TCP
 
 static const struct attack attacks[] = {
+	{ "a file that grows", honest, .status = LADE_EXIT_OK, .options = APPENDS, .flags = ATTACK_CHANGES_OLD,
+	  .after = old_has_grown },
+	{ "a file that grows and is compared", honest, .status = LADE_EXIT_OK, .flags = ATTACK_CHANGES_OLD,
+	  .options = ATTACK_OPTIONS | LADE_OPTION_APPEND_VERIFY | LADE_OPTION_INPLACE, .after = new_is_there },
+	{ "a file that grows by what is damaged each time", append_wrong, .status = LADE_EXIT_PARTIAL, .options = APPENDS,
+	  .flags = ATTACK_CHANGES_OLD, .after = old_is_there },
 	ROW("an honest sender", honest, LADE_EXIT_OK, new_is_there, .len = 0),
 	ROW("an honest sender over pipes", honest, LADE_EXIT_OK, new_is_there, PIPES),
 	ROW("an honest sender over TCP", honest, LADE_EXIT_OK, new_is_there, TCP),

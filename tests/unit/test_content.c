@@ -108,7 +108,7 @@ static void test_whatever_stood_there(void **state)
 		bool sparse = round & 1, over = round & 2;
 		/* Over something shorter, or something else, or something that is mostly the same. */
 		size_t old_len = over ? (round % 3 ? SIZE : below(SIZE)) : 0;
-		struct lade_content content = { -1, sparse, over };
+		struct lade_content content = { -1, sparse, over, false };
 
 		fill(old, SIZE);
 		if (round & 4)
@@ -128,7 +128,7 @@ static void test_whatever_stood_there(void **state)
 static void test_holes(void **state)
 {
 	for (int over = 0; over < 2; over++) {
-		struct lade_content content = { -1, true, over };
+		struct lade_content content = { -1, true, over, false };
 
 		(void)state;
 		memset(old, 0x55, SIZE);
@@ -153,7 +153,7 @@ static void test_holes(void **state)
 static void test_equal(void **state)
 {
 	const struct timespec times[2] = { { .tv_sec = 1000000000 }, { .tv_sec = 1000000000 } };
-	struct lade_content content = { -1, false, true };
+	struct lade_content content = { -1, false, true, false };
 	struct stat st;
 
 	(void)state;
@@ -191,7 +191,7 @@ static void test_punch(void **state)
 
 static void test_a_file_that_cannot_be_written(void **state)
 {
-	struct lade_content content = { open("/dev/full", O_RDWR | O_CLOEXEC), false, false };
+	struct lade_content content = { open("/dev/full", O_RDWR | O_CLOEXEC), false, false, false };
 
 	(void)state;
 	memset(new, 1, SIZE);
