@@ -15,6 +15,7 @@ enum lade_parameter {
 	LADE_PARAMETER_LEVEL = 2,
 	LADE_PARAMETER_BWLIMIT = 60,
 	LADE_PARAMETER_TIMEOUT = 61,
+	LADE_PARAMETER_MAX_ALLOC = 62,
 };
 
 /* Append one parameter; they must be appended in the order of their keys. A failure is the writer's. */

@@ -33,6 +33,7 @@ static const struct row rows[] = {
 	NUMBER(LEVEL, SENDER, level, LADE_CODEC_LEVEL_MAX),
 	NUMBER(BWLIMIT, BOTH, bwlimit, INT64_MAX),
 	NUMBER(TIMEOUT, BOTH, timeout, LADE_TIMEOUT_MAX),
+	NUMBER(MAX_ALLOC, BOTH, max_alloc, INT64_MAX),
 };
 
 static const void *field_of(const struct lade_settings *settings, const struct row *row)

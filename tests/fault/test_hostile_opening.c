@@ -222,6 +222,8 @@ static const struct attack attacks[] = {
 	    OPEN(.role = 1, .paths = SLICE("\1/"), NO_RULES, .parameters = SLICE("\1\10\1\0\0\0\0\0\0\0"))),
 	ROW("a time-out beyond all time", bad_open, LADE_EXIT_VERSION,
 	    OPEN(.paths = SLICE("\1/"), NO_RULES, .parameters = SLICE("\75\10\0\0\0\200\0\0\0\0"))),
+	ROW("less memory than anything takes", bad_open, STREAM,
+	    OPEN(.paths = SLICE("\1/"), NO_RULES, .parameters = SLICE("\76\10\377\377\377\7\0\0\0\0"))),
 	ROW("a rate beyond all numbers", bad_open, LADE_EXIT_VERSION,
 	    OPEN(.paths = SLICE("\1/"), NO_RULES, .parameters = SLICE("\74\10\0\0\0\0\0\0\0\200"))),
 	ROW("alternatives of no kind", bad_open, STREAM, OPEN(.paths = SLICE("\1/"), NO_RULES,
