@@ -28,6 +28,9 @@ struct lade_settings {
 	enum lade_path path;        /* --path= of this side */
 	uint64_t compression;       /* enum lade_compression; these two are the sender's */
 	uint64_t level;             /* of LADE_COMPRESSION_ZSTD */
+	uint64_t checksum;          /* enum lade_digest_kind, of what travels */
+	uint64_t file_checksum;     /* the same, of whole files (-c) */
+	uint64_t modify_window;     /* --modify-window, as in struct lade_keep; the receiver's */
 	uint64_t bwlimit;           /* bytes a second that each side may write to the connection */
 	uint64_t timeout;           /* seconds of silence after which a side gives up, up to LADE_TIMEOUT_MAX */
 	uint64_t max_alloc;         /* bytes of memory that a side may have, from LADE_MEMORY_MIN */
