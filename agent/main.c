@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/command_completion.h"
 #include "agent/command_paths.h"
 #include "agent/command_serve.h"
 #include "agent/command_sync.h"
@@ -48,6 +49,7 @@ static const struct {
 	{ "sync", lade_command_sync },
 	{ "serve", lade_command_serve },
 	{ "paths", lade_command_paths },
+	{ "completion", lade_command_completion },
 	{ "help", command_help },
 	{ "--help", command_help },
 	{ "-h", command_help },
