@@ -325,6 +325,10 @@ int lade_command_sync(int argc, char **argv)
 	struct run run = { .child = -1 };
 	int status, error;
 
+	if (argc < 2) {
+		lade_help_print_usage(stderr);
+		return LADE_EXIT_USAGE;
+	}
 	error = lade_options_parse(&run.options, argc - 1, argv + 1, &run.complaint);
 	if (!error && (run.options.help || run.options.version)) {
 		if (run.options.help)
