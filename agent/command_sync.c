@@ -120,12 +120,12 @@ static int connect_local(struct run *run)
 static int connect_shell(struct run *run)
 {
 	const struct lade_options *options = &run->options;
+	const struct lade_remote_shell_request request = { options->rsh, &options->remote, options->lade_path, options->family };
 	struct lade_fault fault;
 	char name[256];
 	int error;
 
-	error = lade_remote_shell_build(&run->shell, options->rsh, &options->remote,
-					options->lade_path, &run->complaint);
+	error = lade_remote_shell_build(&run->shell, &request, &run->complaint);
 	if (error)
 		return error;
 	snprintf(name, sizeof(name), "%.200s", options->remote.host);
@@ -140,7 +140,11 @@ static int connect_tcp(struct run *run)
 	const struct lade_dial dial = {
 		.host = options->remote.host,
 		.port = options->remote.port,
+		.address = options->address,
+		.family = options->family,
 		.timeout_ms = (int)options->contimeout * 1000,
+		.options = options->socket_options,
+		.option_count = options->socket_option_count,
 	};
 	struct lade_fault fault;
 	int error;
@@ -342,7 +346,7 @@ static int setup(struct run *run)
 {
 	struct lade_fault fault;
 
-	if (lade_sync_setup(&fault))
+	if (lade_sync_setup(&fault) || lade_sync_limit_memory(&run->options.settings, &fault))
 		return lade_complain_fault(&run->complaint, LADE_EXIT_IPC, &fault);
 	return 0;
 }
@@ -368,6 +372,10 @@ int lade_command_sync(int argc, char **argv)
 	struct run run = { .child = -1 };
 	int status, error;
 
+	if (argc < 2) {
+		lade_help_print_usage(stderr);
+		return LADE_EXIT_USAGE;
+	}
 	error = lade_options_parse(&run.options, argc - 1, argv + 1, &run.complaint);
 	if (!error && print_help(&run.options)) {
 		lade_options_fini(&run.options);

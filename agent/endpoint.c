@@ -82,11 +82,11 @@ static int parse_tcp(struct lade_endpoint *endpoint, const char *argument,
 	size_t host_len, port_len;
 
 	end = take_host(argument + strlen(TCP_SCHEME), ":/", &host, &host_len);
-	if (!end || *end != ':' || !host_len || host[0] == '-' || memchr(host, '@', host_len))
+	if (!end || !host_len || host[0] == '-' || memchr(host, '@', host_len))
 		return wrong(complaint, argument, "must be lade+tcp://HOST:PORT/path");
-	port_len = strspn(end + 1, "0123456789");
-	path = end + 1 + port_len;
-	if (!port_len || port_len > 5 || strtoul(end + 1, NULL, 10) > 65535)
+	port_len = *end == ':' ? strspn(end + 1, "0123456789") : 0;
+	path = *end == ':' ? end + 1 + port_len : end;
+	if (*end == ':' && (!port_len || port_len > 5 || strtoul(end + 1, NULL, 10) > 65535))
 		return wrong(complaint, argument, "the port must be a number up to 65535");
 	if (*path != '/')
 		return wrong(complaint, argument, "has no path; must be lade+tcp://HOST:PORT/path");
@@ -95,9 +95,9 @@ static int parse_tcp(struct lade_endpoint *endpoint, const char *argument,
 			     "the path must be absolute: home directories have no short form here");
 	endpoint->kind = LADE_ENDPOINT_TCP;
 	endpoint->host = strndup(host, host_len);
-	endpoint->port = strndup(end + 1, port_len);
+	endpoint->port = port_len ? strndup(end + 1, port_len) : NULL;
 	endpoint->path = strdup(path);
-	return endpoint->host && endpoint->port && endpoint->path ? 0 : no_memory(complaint);
+	return endpoint->host && (endpoint->port || !port_len) && endpoint->path ? 0 : no_memory(complaint);
 }
 
 /* What has a colon before any slash: [user@]host:path. */

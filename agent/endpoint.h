@@ -24,7 +24,7 @@ struct lade_endpoint {
 	enum lade_endpoint_kind kind;
 	char *user; /* SSH: NULL if none was named */
 	char *host; /* SSH, TCP: without brackets; "" for `:path` */
-	char *port; /* TCP */
+	char *port; /* TCP: NULL if none was named */
 	char *path; /* never empty; "./" (the home directory) for `host:` */
 };
 

@@ -25,8 +25,19 @@ static const char general[] =
 	"  help     this text, or that of a command: lade help sync\n"
 	"  version  the version\n";
 
+#define SYNC_SHORT "usage: lade sync [OPTION]... SRC... DST\n"
+
+static const char sync_short[] =
+	SYNC_SHORT
+	"\n"
+	"  lade sync -a src/ dst/                make dst equal to src\n"
+	"  lade sync -ai --delete src/ host:dst/ on another host, show changes, delete what src lacks\n"
+	"  lade sync -ain ...                    show what it would do\n"
+	"\n"
+	"'lade help sync' lists all options, 'man lade' explains them.\n";
+
 static const char sync_usage[] =
-	"usage: lade sync [OPTION]... SRC... DST\n"
+	SYNC_SHORT
 	"\n"
 	"Makes DST hold what the sources hold; only what differs is transferred. SRC is the\n"
 	"file or directory itself, SRC/ is what the directory holds.\n"
@@ -43,8 +54,9 @@ static const char sync_end[] =
 	"\n"
 	"Exit status: 0 all is well, 1 usage, 2 no common protocol, 3 sources and destination do\n"
 	"not fit, 5 authentication, 10 connection, 11 file input or output, 12 protocol stream,\n"
-	"14 a process failed, 20 interrupted, 22 memory, 23 some files failed, 24 some vanished.\n"
-	"30 silence or time over, 35 no answer. 127 and 255 are those of the remote shell.\n";
+	"14 a process failed, 20 interrupted, 22 memory, 23 some files failed, 24 some vanished,\n"
+	"30 silence or the end of the time that was given, 35 nobody answered.\n"
+	"127 and 255 are those of the remote shell.\n";
 
 static const char serve[] =
 	"usage: lade serve --stdio\n"
@@ -156,6 +168,11 @@ int lade_help_print(FILE *file, const char *command)
 		}
 	}
 	return LADE_E_ABSENT;
+}
+
+void lade_help_print_usage(FILE *file)
+{
+	fputs(sync_short, file);
 }
 
 void lade_help_print_version(FILE *file)

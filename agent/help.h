@@ -12,6 +12,9 @@
  */
 int lade_help_print(FILE *file, const char *command);
 
+/* Write how sync is called, in a few lines. */
+void lade_help_print_usage(FILE *file);
+
 /* Write "lade VERSION" and what it speaks to file. */
 void lade_help_print_version(FILE *file);
 

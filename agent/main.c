@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent/command_filter.h"
+#include "agent/command_completion.h"
 #include "agent/command_paths.h"
 #include "agent/command_serve.h"
 #include "agent/command_sync.h"
@@ -50,6 +51,7 @@ static const struct {
 	{ "serve", lade_command_serve },
 	{ "filter", lade_command_filter },
 	{ "paths", lade_command_paths },
+	{ "completion", lade_command_completion },
 	{ "help", command_help },
 	{ "--help", command_help },
 	{ "-h", command_help },

@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "agent/filter_option.h"
 #include "agent/option_table.h"
+#include "agent/options_connect.h"
 #include "agent/options_limit.h"
 #include "agent/options_rights.h"
 #include "agent/out_format.h"
@@ -299,7 +301,20 @@ static int apply_option(struct lade_options *options, const struct lade_option_u
 	case LADE_SYNC_WHOLE_FILE:
 		options->whole_file = use->on ? 1 : -1;
 		return 0;
+	case LADE_SYNC_ALWAYS:
+		return 0;
+	case LADE_SYNC_IPV4:
+		options->family = use->on ? AF_INET : AF_UNSPEC;
+		return 0;
+	case LADE_SYNC_IPV6:
+		options->family = use->on ? AF_INET6 : AF_UNSPEC;
+		return 0;
+	case LADE_SYNC_SOCKOPTS:
+		return lade_options_apply_sockopts(options, use, complaint);
 	case LADE_SYNC_BWLIMIT:
+	case LADE_SYNC_STOP_AFTER:
+	case LADE_SYNC_STOP_AT:
+	case LADE_SYNC_MAX_ALLOC:
 		return lade_options_apply_limit(options, use, complaint);
 	case LADE_SYNC_HELP:
 		options->help = true;
@@ -483,13 +498,10 @@ static int check(struct lade_options *options, struct lade_complaint *complaint)
 	if ((options->settings.options & LADE_OPTION_DELETE) && !(options->settings.options & LADE_OPTION_RECURSIVE))
 		return lade_complain(complaint, LADE_EXIT_USAGE,
 				     "--delete does not work without --recursive (-r); " HINT);
-	if (options->remote.kind == LADE_ENDPOINT_TCP && !options->token_file)
-		return lade_complain(complaint, LADE_EXIT_USAGE,
-				     "lade+tcp:// needs --token-file=FILE; " HINT);
 	error = lade_options_check_rights(options, complaint);
 	if (error)
 		return error;
-	if (lade_options_check_limits(options, complaint))
+	if (lade_options_check_connection(options, complaint))
 		return LADE_E_USAGE;
 	if (options->human > 3)
 		options->human = 3;

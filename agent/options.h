@@ -12,6 +12,7 @@
 #include "agent/filter_option.h"
 #include "agent/sync/settings.h"
 #include "agent/verbosity.h"
+#include "transport/dial.h"
 
 /* Most seconds of --contimeout: what poll(2) can wait. */
 #define LADE_CONTIMEOUT_MAX 2147483u
@@ -49,6 +50,11 @@ struct lade_options {
 	const char *lade_path;      /* --lade-path, or NULL */
 	const char *token_file;     /* --token-file, or NULL */
 	uint64_t contimeout;        /* seconds, or 0 */
+	const char *address;        /* --address, or NULL */
+	const char *port;           /* --port, or NULL; remote.port is what counts */
+	int family;                 /* AF_INET for -4, AF_INET6 for -6, else AF_UNSPEC */
+	struct lade_socket_option socket_options[LADE_SOCKET_OPTIONS_MAX];
+	unsigned socket_option_count;
 
 	struct lade_endpoint remote; /* LOCAL: both sides are here. Owned; its path is not used */
 	bool push;                  /* the sources are here */

@@ -19,7 +19,7 @@ static bool take_digits(const char **text, uint64_t max, uint64_t *number_out)
 	for (; isdigit((unsigned char)**text); (*text)++) {
 		unsigned digit = (unsigned)(**text - '0');
 
-		if (number > (max - digit) / 10)
+		if (digit > max || number > (max - digit) / 10)
 			return false;
 		number = number * 10 + digit;
 	}

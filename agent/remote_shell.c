@@ -7,11 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "agent/sync/sync.h"
 
-/* -l, user, host, command, NULL */
-#define MORE_WORDS 5u
+/* -4, -l, user, host, command, NULL */
+#define MORE_WORDS 6u
 
 static int no_memory(struct lade_complaint *complaint)
 {
@@ -76,19 +77,26 @@ static int split(struct lade_remote_shell *shell, const char *rsh, size_t *count
 	return count && shell->argv[0][0] ? 0 : LADE_E_USAGE;
 }
 
-int lade_remote_shell_build(struct lade_remote_shell *shell, const char *rsh,
-			    const struct lade_endpoint *remote, const char *program,
+/* -4 or -6 behind the first word, if that is ssh. False if it is not. */
+static bool add_family(struct lade_remote_shell *shell, int family, size_t *count)
+{
+	const char *slash = strrchr(shell->argv[0], '/');
+
+	if (strcmp(slash ? slash + 1 : shell->argv[0], "ssh") != 0)
+		return false;
+	memmove(shell->argv + 2, shell->argv + 1, (*count - 1) * sizeof(*shell->argv));
+	shell->argv[1] = (char *)(family == AF_INET ? "-4" : "-6");
+	++*count;
+	return true;
+}
+
+int lade_remote_shell_build(struct lade_remote_shell *shell, const struct lade_remote_shell_request *request,
 			    struct lade_complaint *complaint)
 {
 	static const char serve[] = " serve --stdio";
-	size_t rsh_len, program_len, count;
+	const char *rsh = request->rsh ? request->rsh : default_rsh(), *program = request->program ? request->program : "lade";
+	size_t rsh_len = strlen(rsh), program_len = strlen(program), count;
 
-	if (!rsh)
-		rsh = default_rsh();
-	if (!program)
-		program = "lade";
-	rsh_len = strlen(rsh);
-	program_len = strlen(program);
 	/* Each word takes a byte and its end or a space: never more words than half the bytes. */
 	shell->argv = calloc(rsh_len / 2 + 1 + MORE_WORDS, sizeof(*shell->argv));
 	shell->words = malloc(rsh_len + 2);
@@ -100,13 +108,16 @@ int lade_remote_shell_build(struct lade_remote_shell *shell, const char *rsh,
 			complaint, LADE_EXIT_USAGE,
 			"the remote shell '%s' is no command (a quote is not closed, or it is empty)",
 			rsh);
+	if (request->family && !add_family(shell, request->family, &count))
+		return lade_complain(complaint, LADE_EXIT_USAGE,
+				     "--ipv4 and --ipv6 are passed to ssh alone, not to '%s': write what it takes into -e", shell->argv[0]);
 	memcpy(shell->command, program, program_len);
 	memcpy(shell->command + program_len, serve, sizeof(serve));
-	if (remote->user) {
+	if (request->remote->user) {
 		shell->argv[count++] = (char *)"-l";
-		shell->argv[count++] = remote->user;
+		shell->argv[count++] = request->remote->user;
 	}
-	shell->argv[count++] = remote->host;
+	shell->argv[count++] = request->remote->host;
 	shell->argv[count++] = shell->command;
 	return 0;
 }

@@ -14,15 +14,21 @@ struct lade_remote_shell {
 	char *command; /* what the far side runs: one argument, read by the far shell */
 };
 
+/* What is to be started. All is borrowed. */
+struct lade_remote_shell_request {
+	const char *rsh;     /* -e; NULL: $LADE_RSH, $RSYNC_RSH, "ssh" */
+	const struct lade_endpoint *remote;
+	const char *program; /* NULL: "lade" */
+	int family;          /* AF_INET, AF_INET6 or AF_UNSPEC */
+};
+
 /*
- * Build the argv: the words of rsh (NULL: $LADE_RSH, $RSYNC_RSH, "ssh"; see rsync(1), --rsh:
- * quotes are honoured, two of a kind inside their own stand for one, no shell reads it), `-l user`
- * if remote has one, its host, and "PROGRAM serve --stdio" as one argument (program NULL: "lade").
- * Paths are not in it: they travel inside the protocol. Returns 0, or LADE_E_USAGE or
- * LADE_E_MEMORY with the complaint filled.
+ * Build the argv: the words of rsh (see rsync(1), --rsh: quotes are honoured, two of a kind inside their own stand for one, no
+ * shell reads it), -4 or -6 for a family if the first of them is ssh, `-l user` if remote has one, its host, and "PROGRAM serve --stdio" as
+ * one argument. Paths are not in it: they travel inside the protocol. Returns 0, or LADE_E_USAGE (a family for a shell that is not
+ * ssh, too) or LADE_E_MEMORY with the complaint filled.
  */
-int lade_remote_shell_build(struct lade_remote_shell *shell, const char *rsh,
-			    const struct lade_endpoint *remote, const char *program,
+int lade_remote_shell_build(struct lade_remote_shell *shell, const struct lade_remote_shell_request *request,
 			    struct lade_complaint *complaint);
 
 /* Free what the shell owns; it is zeros again. */

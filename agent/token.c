@@ -73,6 +73,7 @@ static int make_key(struct lade_token *token_out, struct lade_slice text, const 
 
 int lade_token_load(struct lade_token *token_out, const char *file, struct lade_fault *fault)
 {
+	bool standard_input = strcmp(file, "-") == 0;
 	uint8_t buf[TOKEN_MAX + 1];
 	struct stat status;
 	size_t len = 0;
@@ -80,12 +81,12 @@ int lade_token_load(struct lade_token *token_out, const char *file, struct lade_
 
 	if (sodium_init() < 0)
 		return lade_fault_set(fault, LADE_E_MEMORY, "start libsodium", NULL);
-	fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	fd = standard_input ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) : open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return lade_fault_set(fault, LADE_E_SYSTEM, "open token file", file);
 	if (fstat(fd, &status)) {
 		result = lade_fault_set(fault, LADE_E_SYSTEM, "stat token file", file);
-	} else if (status.st_mode & (S_IRWXG | S_IRWXO)) {
+	} else if (!standard_input && status.st_mode & (S_IRWXG | S_IRWXO)) {
 		/* The mode of an ACL's mask shows here too, so an ACL for others is seen. */
 		result = lade_fault_set(
 			fault, LADE_E_REFUSED,

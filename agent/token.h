@@ -21,7 +21,7 @@ struct lade_token {
 };
 
 /*
- * Read the token in file. Refused: an empty one, one over 4 KiB, a file that group or others may
+ * Read the token in file, or, if that is "-", on standard input. Refused: an empty one, one over 4 KiB, a file that group or others may
  * read or write. Returns 0, LADE_E_SYSTEM (open, read), LADE_E_REFUSED (loose mode; too short:
  * fewer than 16 bytes), LADE_E_MEMORY.
  */

@@ -9,6 +9,9 @@
 
 #include "transport/frame.h"
 
+/* Runs are not cut shorter for a low rate: each has a digest and some calls of its own. */
+#define RUN_MIN (64u << 10)
+
 void lade_feed_close_large(struct feeder *feeder)
 {
 	lade_feed_close_window(feeder);
@@ -125,6 +128,19 @@ static void find_extent(struct feeder *feeder)
 	large->extent_end = found < 0 || (uint64_t)found > size ? size : (uint64_t)found;
 }
 
+/*
+ * How long runs are. Under --bwlimit one is what passes in a second: control waits for no more than that, nor is more lost where the
+ * session ends in it.
+ */
+static uint32_t run_len(const struct feeder *feeder)
+{
+	uint64_t rate = feeder->session->settings->bwlimit / RUN_MIN * RUN_MIN;
+
+	if (!feeder->session->settings->bwlimit || rate > LADE_RUN_DEFAULT)
+		return LADE_RUN_DEFAULT;
+	return rate > RUN_MIN ? (uint32_t)rate : RUN_MIN;
+}
+
 /* The next run of the open file, or what stands in its place. */
 static int go_on_large(struct feeder *feeder, struct lade_fault *fault)
 {
@@ -145,7 +161,7 @@ static int go_on_large(struct feeder *feeder, struct lade_fault *fault)
 	} else {
 		len = large->extent_end - large->off;
 		run.off = large->off;
-		run.len = len < LADE_RUN_DEFAULT ? (uint32_t)len : LADE_RUN_DEFAULT;
+		run.len = len < run_len(feeder) ? (uint32_t)len : run_len(feeder);
 		result = lade_feed_send_run(feeder, large->fd, large->source->size, &run, fault);
 		if (!result)
 			large->off += run.len;

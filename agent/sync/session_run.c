@@ -194,6 +194,8 @@ static void wait_for_end(struct lade_session *session)
 		if (signal_seen)
 			fail_with(session, LADE_E_CANCELLED, "sync", NULL);
 		watch_peer(session, &watch);
+		if (session->settings->stop_at && time(NULL) >= session->settings->stop_at)
+			fail_with(session, LADE_E_STOPPED, "sync", NULL);
 		if (ticks * PROGRESS_PERIOD_MS >= GRACE_MS)
 			fail_with(session, LADE_E_CLOSED, "send to", session->connection->peer);
 		lade_session_lock(session);

@@ -17,6 +17,9 @@
 /* Most seconds of --timeout, that is for ever. */
 #define LADE_TIMEOUT_MAX 2147483647u
 
+/* Least bytes of --max-alloc: the stacks of the threads are among them. */
+#define LADE_MEMORY_MIN (128u << 20)
+
 /*
  * The settings of one side. Borrowed by the session until it has ended. What is a uint64_t or a text, but for the options, travels as
  * parameter (agent/sync/parameters.h); 0 or NULL: not asked for.
@@ -33,6 +36,8 @@ struct lade_settings {
 	uint64_t timeout;           /* seconds of silence after which a side gives up, up to LADE_TIMEOUT_MAX */
 	uint64_t items;             /* LADE_ITEMS_ bits: what items say beside what changed; the receiver's */
 	uint64_t notes;             /* 1 << enum lade_topic: which notes the user wants */
+	uint64_t max_alloc;         /* bytes of memory that a side may have, from LADE_MEMORY_MIN */
+	int64_t stop_at;            /* when this side stops, in seconds since 1970; 0: never */
 	struct lade_filter *filter; /* never NULL; owned by whoever made the settings */
 	enum lade_alternative alternative; /* the receiver acts on these; NONE: there are no directories */
 	const char *const *alternatives;   /* directories as the user wrote them, alternative_count; relative ones to the destination */

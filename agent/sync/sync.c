@@ -74,6 +74,23 @@ static int receive_into(struct lade_receiver_job *job, struct lade_msg_end *tota
 	return status;
 }
 
+int lade_sync_limit_memory(const struct lade_settings *settings, struct lade_fault *fault)
+{
+	struct rlimit limit;
+
+	if (!settings->max_alloc)
+		return 0;
+	if (settings->max_alloc < LADE_MEMORY_MIN)
+		return lade_fault_set(fault, LADE_E_PROTOCOL, "understand the client's request", NULL);
+	/* Memory that can be written to; mapped files are not counted (setrlimit(2), RLIMIT_DATA). */
+	if (getrlimit(RLIMIT_DATA, &limit) == 0 && (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > settings->max_alloc)) {
+		limit.rlim_cur = settings->max_alloc;
+		if (setrlimit(RLIMIT_DATA, &limit))
+			return lade_fault_set(fault, LADE_E_SYSTEM, "limit memory", NULL);
+	}
+	return 0;
+}
+
 int lade_sync_limit(struct lade_connection *connection, const struct lade_settings *settings, struct lade_fault *fault)
 {
 	if (!settings->bwlimit || connection->throttle || !lade_throttle_new(settings->bwlimit, &connection->throttle))
@@ -278,7 +295,8 @@ static int serve_open(struct lade_connection *connection, const struct lade_run_
 	struct lade_fault fault;
 	int status;
 
-	if (check_open(open, &list, &alternatives, &settings, &fault) || lade_sync_limit(connection, &settings, &fault)) {
+	if (check_open(open, &list, &alternatives, &settings, &fault) || lade_sync_limit_memory(&settings, &fault) ||
+	    lade_sync_limit(connection, &settings, &fault)) {
 		refuse(connection, &fault);
 		status = lade_exit_of(&fault);
 	} else if (open->role == ROLE_RECEIVE) {

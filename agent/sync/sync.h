@@ -52,6 +52,12 @@ struct lade_sync_job {
 int lade_sync_client(const struct lade_sync_job *job, struct lade_msg_end *totals_out);
 
 /*
+ * Have the process get no more than settings->max_alloc bytes of memory, if that is set. Returns 0, LADE_E_PROTOCOL for less than
+ * LADE_MEMORY_MIN, LADE_E_SYSTEM.
+ */
+int lade_sync_limit_memory(const struct lade_settings *settings, struct lade_fault *fault);
+
+/*
  * Have what is written to the connection wait for settings->bwlimit, if there is one and nothing waits yet. Both ends of a local
  * session share one limit: it is set before the fork. Whoever made connection frees its throttle. Returns 0, or LADE_E_MEMORY with the fault.
  */

@@ -6,8 +6,8 @@
 
 /* Signs of life in a time-out. */
 #define SIGNS 4
-/* A look that comes so much later than the last one tells that we were asleep, not the other side. */
-#define ASLEEP_MS 1000
+/* A look that comes so much later than the last one, twice its time, tells that we were asleep, not the other side. */
+#define ASLEEP_MS 400
 
 void lade_watch_init(struct lade_watch *watch, uint64_t timeout_s, int64_t now_ms)
 {

@@ -112,7 +112,7 @@ static void open_and_be_silent(struct peer *peer, const struct attack *attack)
 	peer_say(peer);
 	lade_writer_fini(&paths);
 	/* As long as we speak it does not give up, though there is nothing to do, and speaks too. */
-	for (unsigned i = 1; i <= 8; i++) {
+	for (unsigned i = 1; i <= 4; i++) {
 		const struct lade_msg_keepalive alive = { i };
 
 		assert_true(peer_hear_type(peer, LADE_MSG_KEEPALIVE, &message));
@@ -242,6 +242,8 @@ static const struct attack attacks[] = {
 	    OPEN(.role = 1, .paths = SLICE("\1/"), NO_RULES, .parameters = SLICE("\1\10\1\0\0\0\0\0\0\0"))),
 	ROW("a time-out beyond all time", bad_open, LADE_EXIT_VERSION,
 	    OPEN(.paths = SLICE("\1/"), NO_RULES, .parameters = SLICE("\75\10\0\0\0\200\0\0\0\0"))),
+	ROW("less memory than anything takes", bad_open, STREAM,
+	    OPEN(.paths = SLICE("\1/"), NO_RULES, .parameters = SLICE("\76\10\377\377\377\7\0\0\0\0"))),
 	ROW("a rate beyond all numbers", bad_open, LADE_EXIT_VERSION,
 	    OPEN(.paths = SLICE("\1/"), NO_RULES, .parameters = SLICE("\74\10\0\0\0\0\0\0\0\200"))),
 	ROW("alternatives of no kind", bad_open, STREAM, OPEN(.paths = SLICE("\1/"), NO_RULES,
@@ -261,7 +263,7 @@ static const struct attack attacks[] = {
 	ROW("no alternatives to look into", bad_open, STREAM, OPEN(.paths = SLICE("\1/"), NO_RULES, .fuzzy_alternatives = 1)),
 	ROW("alternatives for a sender", bad_open, STREAM, OPEN(.role = 1, .paths = SLICE("\1/"), NO_RULES, .alternative = 3,
 								.alternatives = SLICE("\1x"))),
-	ROW("a client that falls silent", open_and_be_silent, LADE_EXIT_TIMEOUT, TCP, .data = "\75\10\1\0\0\0\0\0\0", .len = 10),
+	ROW("a client that falls silent", open_and_be_silent, LADE_EXIT_TIMEOUT, TCP, .data = "\75\10\2\0\0\0\0\0\0", .len = 10),
 	ROW("two requests", open_twice, STREAM),
 	ROW("a destination without a parent", bad_destination, LADE_EXIT_FILE,
 	    .data = "/nonexistent/lade/fault"),

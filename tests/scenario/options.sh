@@ -52,6 +52,8 @@ check "both are the same" cmp "$T/help" "$out"
 exits "no command is a usage error" 1 lade
 exits "an unknown command is a usage error" 1 lade frobnicate
 says "it is named" 'frobnicate'
+exits "sync without arguments is a usage error" 1 lade sync
+says "it is told how it is called" '^usage: lade sync'
 exits "an unknown option is a usage error" 1 lade sync -a --frobnicate "$T/src/" "$T/dst/"
 says "it is named" '--frobnicate'
 exits "an unknown short option is a usage error" 1 lade sync -a%  "$T/src/" "$T/dst/"

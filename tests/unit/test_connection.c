@@ -428,6 +428,65 @@ static void test_nobody_listens(void **state)
 	assert_string_equal(fault.subject, peer);
 }
 
+/* A listener whose queue is full answers nobody: who dials waits. */
+static void test_nobody_answers(void **state)
+{
+	struct sockaddr_in address;
+	socklen_t len = sizeof(address);
+	struct lade_connection connection;
+	struct lade_fault fault;
+	char port[8];
+	int listener = listen_anywhere(port), waiting[8];
+
+	(void)state;
+	assert_int_equal(listen(listener, 0), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &len), 0);
+	for (int i = 0; i < 8; i++) {
+		waiting[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		(void)connect(waiting[i], (struct sockaddr *)&address, len);
+	}
+	assert_int_equal(lade_connection_dial(&connection, &(struct lade_dial){ .host = "127.0.0.1", .port = port, .timeout_ms = 50 }, &fault),
+			 LADE_E_TIMEOUT);
+	for (int i = 0; i < 8; i++)
+		close(waiting[i]);
+	close(listener);
+}
+
+/* A time-out that is not needed, an address and options of our own. */
+static void test_dialling_with_everything(void **state)
+{
+	const struct lade_socket_option options[] = { { "SO_KEEPALIVE", SOL_SOCKET, SO_KEEPALIVE, 1 } };
+	struct lade_dial dial = { .host = "127.0.0.1", .address = "127.0.0.2", .family = AF_INET, .timeout_ms = 60000,
+				  .options = options, .option_count = 1 };
+	struct lade_connection connection;
+	struct sockaddr_in own;
+	struct lade_fault fault;
+	socklen_t len = sizeof(own);
+	int value = 0, listener;
+	char port[8];
+
+	(void)state;
+	listener = listen_anywhere(port);
+	dial.port = port;
+	assert_int_equal(lade_connection_dial(&connection, &dial, &fault), 0);
+	assert_int_equal(getsockname(connection.out_fd, (struct sockaddr *)&own, &len), 0);
+	assert_int_equal(own.sin_addr.s_addr, htonl(0x7f000002));
+	len = sizeof(value);
+	assert_int_equal(getsockopt(connection.out_fd, SOL_SOCKET, SO_KEEPALIVE, &value, &len), 0);
+	assert_int_equal(value, 1);
+	/* Reads and writes wait again. */
+	assert_int_equal(fcntl(connection.out_fd, F_GETFL) & O_NONBLOCK, 0);
+	lade_connection_close(&connection);
+	/* Nobody's address. */
+	dial.address = "192.0.2.1";
+	assert_int_equal(lade_connection_dial(&connection, &dial, &fault), LADE_E_SYSTEM);
+	assert_string_equal(fault.subject, "192.0.2.1");
+	dial.address = NULL;
+	dial.family = AF_INET6;
+	assert_int_equal(lade_connection_dial(&connection, &dial, &fault), LADE_E_ABSENT);
+	close(listener);
+}
+
 /* ---- children ---- */
 
 static void spawn(struct lade_connection *connection, const char *script)
@@ -537,6 +596,8 @@ int main(void)
 		cmocka_unit_test(test_tcp),
 		cmocka_unit_test(test_a_reset_is_an_end),
 		cmocka_unit_test(test_nobody_listens),
+		cmocka_unit_test(test_nobody_answers),
+		cmocka_unit_test(test_dialling_with_everything),
 		cmocka_unit_test(test_a_child),
 		cmocka_unit_test(test_statuses_of_children),
 		cmocka_unit_test(test_no_such_program),

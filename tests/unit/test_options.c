@@ -10,6 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -234,7 +238,7 @@ static void test_values(void **state)
 		assert_string_equal(options.rsh, "ssh");
 		assert_int_equal(options.source_count, 1);
 	}
-	good("--lade-path=x --token-file y --path=splice a b");
+	good("--lade-path=x --token-file y --path=splice a lade+tcp://h:1/b");
 	assert_string_equal(options.lade_path, "x");
 	assert_string_equal(options.token_file, "y");
 	assert_int_equal(options.settings.path, LADE_PATH_SPLICE);
@@ -285,6 +289,80 @@ static void test_timeouts(void **state)
 	bad("-a --contimeout=7 a h:b", "--contimeout", "ConnectTimeout");
 }
 
+static void test_limits_of_time_and_memory(void **state)
+{
+	int64_t now = (int64_t)time(NULL);
+
+	(void)state;
+	good("-a --stop-after=10 a b");
+	assert_in_range(options.settings.stop_at, now + 600, now + 1000);
+	good("-a --stop-at=2999-1-1 a b");
+	assert_true(options.settings.stop_at > now + 1000);
+	good("-a --stop-at=2999-1-1 --no-stop-at a b");
+	assert_int_equal(options.settings.stop_at, 0);
+	bad("-a --stop-after=0 a b", "--stop-after", "'0'");
+	bad("-a --stop-after=1.5 a b", "--stop-after", "'1.5'");
+	bad("-a --stop-at=25:00 a b", "--stop-at", "25:00");
+	bad("-a --stop-at=2001-1-1 a b", "--stop-at", "not in the future");
+	good("-a --max-alloc=1g a b");
+	assert_int_equal(options.settings.max_alloc, 1 << 30);
+	good("-a --max-alloc=1g --max-alloc=0 a b");
+	assert_int_equal(options.settings.max_alloc, 0);
+	bad("-a --max-alloc=127M a b", "--max-alloc", "'127M'");
+}
+
+#define TCP " --token-file=t a lade+tcp://h"
+
+static void test_connections(void **state)
+{
+	(void)state;
+	good("--port=7" TCP "/b");
+	assert_string_equal(options.remote.port, "7");
+	good(TCP "/b --password-file=x --port=7" + 1);
+	assert_string_equal(options.token_file, "x");
+	bad("--port=7" TCP ":8/b", "--port=7", "8");
+	bad("--port=0" TCP "/b", "--port", "'0'");
+	bad("--port=70000" TCP "/b", "--port", "'70000'");
+	bad(TCP "/b" + 1, "names no port", "--port");
+	bad("--port=7 a h:b", "--port", "ssh -p");
+	bad("--address=::1 a h:b", "--address", "ssh -b");
+	bad("--address=::1 a b", "--address", "lade+tcp");
+	bad("--token-file=t a h:b", "--password-file", "ssh");
+	bad("-4 a b", "--ipv4", "this host");
+	good("-4 a h:b");
+	assert_int_equal(options.family, AF_INET);
+	good("-4 --ipv6 a h:b");
+	assert_int_equal(options.family, AF_INET6);
+	good("-4 --no-ipv4 a b");
+	good("--sockopts=SO_SNDBUF=4096,TCP_NODELAY=0,SO_KEEPALIVE,IPTOS_THROUGHPUT" TCP ":1/b");
+	assert_int_equal(options.socket_option_count, 4);
+	assert_int_equal(options.socket_options[0].option, SO_SNDBUF);
+	assert_int_equal(options.socket_options[0].value, 4096);
+	assert_int_equal(options.socket_options[1].level, IPPROTO_TCP);
+	assert_int_equal(options.socket_options[1].value, 0);
+	assert_int_equal(options.socket_options[2].value, 1);
+	bad("--sockopts=SO_RCVLOWAT=9" TCP ":1/b", "'SO_RCVLOWAT=9'", "SO_SNDBUF");
+	bad("--sockopts=SO_SNDBUF" TCP ":1/b", "'SO_SNDBUF'", "--sockopts");
+	bad("--sockopts=SO_SNDBUF=x" TCP ":1/b", "'SO_SNDBUF=x'", "--sockopts");
+	bad("--sockopts=SO_KEEPALIVE=2" TCP ":1/b", "'SO_KEEPALIVE=2'", "--sockopts");
+	bad("--sockopts=IPTOS_LOWDELAY=1" TCP ":1/b", "'IPTOS_LOWDELAY=1'", "--sockopts");
+	bad("--sockopts=SO_KEEPALIVE a b", "--sockopts", "lade+tcp");
+}
+
+static void test_legacy(void **state)
+{
+	(void)state;
+	good("-as --secluded-args --protect-args --blocking-io --no-motd --no-old-args a b");
+	bad("--old-args a b", "--old-args", "HOST:a HOST:b");
+	bad("--protocol=30 a b", "--protocol", "by themselves");
+	bad("--copy-as=joe a b", "--copy-as", "sudo -u");
+	bad("--early-input=x a b", "--early-input", "no commands");
+	bad("--motd a b", "--motd", "nothing of their own");
+	bad("--rsync-path=/usr/bin/rsync a h:b", "runs rsync", "--lade-path");
+	good("--rsync-path=/opt/rsync/bin/lade a h:b");
+	good("--rsync-path=/opt/my-rsync a h:b");
+}
+
 static void test_errors_name_what_is_wrong(void **state)
 {
 	(void)state;
@@ -321,9 +399,7 @@ static void test_errors_name_what_is_wrong(void **state)
 	bad("--cc=none a b", "'none'", "always checked");
 	bad("--cc=sha256, a b", "'sha256,'", "none of");
 	bad("--cc= a b", "'--cc'", "none of");
-	bad("-s a b", "'-s'", "remote shell");
 	bad("--no-i-r a b", "'--no-i-r'", "always");
-	bad("--no-motd a b", "'--no-motd'", "daemon");
 	bad("--checksum-seed=1 a b", "'--checksum-seed'", "key of its own");
 }
 
@@ -576,6 +652,7 @@ static void test_endpoints(void **state)
 		{ "u@[fe80::1%eth0]:p",
 		  { LADE_ENDPOINT_SSH, (char *)"u", (char *)"fe80::1%eth0", NULL, (char *)"p" } },
 		{ ":p", { LADE_ENDPOINT_SSH, NULL, (char *)"", NULL, (char *)"p" } },
+		{ "lade+tcp://h/p", { LADE_ENDPOINT_TCP, NULL, (char *)"h", NULL, (char *)"/p" } },
 		{ "lade+tcp://h:1/p q",
 		  { LADE_ENDPOINT_TCP, NULL, (char *)"h", (char *)"1", (char *)"/p q" } },
 		{ "lade+tcp://[::1]:65535/",
@@ -617,7 +694,6 @@ static void test_endpoints_that_are_refused(void **state)
 		{ "rsync://h/m", "rsync's protocol" },
 		{ "lade://h/m", "comes later" },
 		{ "https://h/m", "unknown kind" },
-		{ "lade+tcp://h/p", "HOST:PORT" },
 		{ "lade+tcp://:1/p", "HOST:PORT" },
 		{ "lade+tcp://[::1/p", "HOST:PORT" },
 		{ "lade+tcp://-h:1/p", "HOST:PORT" },
@@ -742,18 +818,40 @@ static void test_fuzzy(void **state)
 	assert_int_equal(options.settings.options & LADE_OPTION_FUZZY, 0);
 }
 
-static void shell_is(const char *rsh, const struct lade_endpoint *remote, const char *program,
-		     const char *expected)
+static void request_is(const struct lade_remote_shell_request *request, const char *expected)
 {
 	struct lade_remote_shell shell = { NULL, NULL, NULL };
 	char text[512] = "";
 
-	assert_int_equal(lade_remote_shell_build(&shell, rsh, remote, program, &complaint), 0);
+	assert_int_equal(lade_remote_shell_build(&shell, request, &complaint), 0);
 	for (char **word = shell.argv; *word; word++) {
 		strcat(text, *word);
 		strcat(text, "|");
 	}
 	assert_string_equal(text, expected);
+	lade_remote_shell_fini(&shell);
+}
+
+static void shell_is(const char *rsh, const struct lade_endpoint *remote, const char *program,
+		     const char *expected)
+{
+	request_is(&(struct lade_remote_shell_request){ .rsh = rsh, .remote = remote, .program = program }, expected);
+}
+
+static void test_addresses_for_ssh(void **state)
+{
+	struct lade_endpoint host = { .kind = LADE_ENDPOINT_SSH, .host = (char *)"h" };
+	struct lade_remote_shell_request request = { .rsh = "/usr/bin/ssh -p 1", .remote = &host, .family = AF_INET6 };
+	struct lade_remote_shell shell = { NULL, NULL, NULL };
+
+	(void)state;
+	request_is(&request, "/usr/bin/ssh|-6|-p|1|h|lade serve --stdio|");
+	request.rsh = "ssh";
+	request.family = AF_INET;
+	request_is(&request, "ssh|-4|h|lade serve --stdio|");
+	request.rsh = "rsh -x";
+	assert_int_equal(lade_remote_shell_build(&shell, &request, &complaint), LADE_E_USAGE);
+	assert_non_null(strstr(complaint.text, "'rsh'"));
 	lade_remote_shell_fini(&shell);
 }
 
@@ -784,10 +882,9 @@ static void test_remote_shell(void **state)
 	unsetenv("RSYNC_RSH");
 	for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
 		struct lade_remote_shell shell = { NULL, NULL, NULL };
+		const struct lade_remote_shell_request request = { .rsh = broken[i], .remote = &host };
 
-		assert_int_equal(
-			lade_remote_shell_build(&shell, broken[i], &host, NULL, &complaint),
-			LADE_E_USAGE);
+		assert_int_equal(lade_remote_shell_build(&shell, &request, &complaint), LADE_E_USAGE);
 		lade_remote_shell_fini(&shell);
 	}
 }
@@ -881,6 +978,10 @@ int main(void)
 		cmocka_unit_test(test_alternatives),
 		cmocka_unit_test(test_fuzzy),
 		cmocka_unit_test(test_remote_shell),
+		cmocka_unit_test(test_addresses_for_ssh),
+		cmocka_unit_test(test_limits_of_time_and_memory),
+		cmocka_unit_test(test_connections),
+		cmocka_unit_test(test_legacy),
 		cmocka_unit_test(test_no_name_stands_twice),
 		cmocka_unit_test(test_help_lists_what_there_is),
 	};

@@ -114,7 +114,7 @@ static void test_asleep(void **state)
 	begin(10);
 	now += 3600000;
 	assert_int_not_equal(tick(), LADE_WATCH_OVER);
-	assert_int_equal(ms_until(LADE_WATCH_OVER), 9000);
+	assert_int_equal(ms_until(LADE_WATCH_OVER), 9600);
 }
 
 int main(void)

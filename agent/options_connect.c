@@ -1,0 +1,167 @@
+/*
+ * Reaching the other side. What an option cannot do for the kind of connection at hand is said, with what does it there.
+ */
+#include "agent/options_connect.h"
+
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "agent/quantity.h"
+#include "agent/remote_shell.h"
+#include "agent/sync/sync.h"
+
+#define HINT "try 'lade help sync'"
+
+/* Values of a socket option: 0 or 1, which may be left out; a number; or one that its name stands for. */
+enum kind { SWITCH, NUMBER, FIXED };
+
+/*
+ * Those of rsync(1) that a client may set. The low-water marks and time-outs of sockets are not among them: connections here rely on their
+ * own, and --timeout is an option.
+ */
+static const struct {
+	const char *name;
+	int level, option;
+	enum kind kind;
+	int value; /* FIXED */
+} socket_options[] = {
+	{ "SO_KEEPALIVE", SOL_SOCKET, SO_KEEPALIVE, SWITCH, 0 },
+	{ "SO_REUSEADDR", SOL_SOCKET, SO_REUSEADDR, SWITCH, 0 },
+	{ "SO_SNDBUF", SOL_SOCKET, SO_SNDBUF, NUMBER, 0 },
+	{ "SO_RCVBUF", SOL_SOCKET, SO_RCVBUF, NUMBER, 0 },
+	{ "TCP_NODELAY", IPPROTO_TCP, TCP_NODELAY, SWITCH, 0 },
+	{ "IPTOS_LOWDELAY", IPPROTO_IP, IP_TOS, FIXED, IPTOS_LOWDELAY },
+	{ "IPTOS_THROUGHPUT", IPPROTO_IP, IP_TOS, FIXED, IPTOS_THROUGHPUT },
+};
+
+#define SOCKET_OPTION_COUNT (sizeof(socket_options) / sizeof(socket_options[0]))
+
+/* The row whose name is the first len bytes of text; SOCKET_OPTION_COUNT if there is none. */
+static size_t find_socket_option(const char *text, size_t len)
+{
+	size_t i = 0;
+
+	while (i < SOCKET_OPTION_COUNT &&
+	       (strlen(socket_options[i].name) != len || memcmp(socket_options[i].name, text, len) != 0))
+		i++;
+	return i;
+}
+
+/* Add one, text being NAME or NAME=VALUE. False if it is none. */
+static bool add_socket_option(struct lade_options *options, const char *text)
+{
+	const char *equals = strchr(text, '=');
+	size_t found = find_socket_option(text, equals ? (size_t)(equals - text) : strlen(text));
+	struct lade_socket_option *to = &options->socket_options[options->socket_option_count];
+	uint64_t value = 1;
+
+	if (found == SOCKET_OPTION_COUNT || options->socket_option_count == LADE_SOCKET_OPTIONS_MAX)
+		return false;
+	if (equals ? socket_options[found].kind == FIXED : socket_options[found].kind == NUMBER)
+		return false;
+	if (equals && lade_quantity_number(equals + 1, socket_options[found].kind == SWITCH ? 1 : INT32_MAX, &value))
+		return false;
+	to->name = socket_options[found].name;
+	to->level = socket_options[found].level;
+	to->option = socket_options[found].option;
+	to->value = socket_options[found].kind == FIXED ? socket_options[found].value : (int)value;
+	options->socket_option_count++;
+	return true;
+}
+
+int lade_options_apply_sockopts(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
+{
+	char *list = strdup(use->value), *save = NULL;
+	int error = 0;
+
+	if (!list)
+		return lade_complain(complaint, LADE_EXIT_MEMORY, "out of memory");
+	options->socket_option_count = 0;
+	for (char *text = strtok_r(list, ", \t", &save); text && !error; text = strtok_r(NULL, ", \t", &save))
+		if (!add_socket_option(options, text))
+			error = lade_complain(complaint, LADE_EXIT_USAGE,
+					      "option '%s': '%s' is no socket option of SO_KEEPALIVE, SO_REUSEADDR, SO_SNDBUF=BYTES, "
+					      "SO_RCVBUF=BYTES, TCP_NODELAY, IPTOS_LOWDELAY, IPTOS_THROUGHPUT; " HINT, use->spelled, text);
+	free(list);
+	return error;
+}
+
+static int misplaced(struct lade_complaint *complaint, const char *option, const char *instead)
+{
+	return lade_complain(complaint, LADE_EXIT_USAGE, "%s is for lade+tcp://%s; " HINT, option, instead);
+}
+
+/* Options of sockets that lade makes itself. */
+static int check_tcp_only(const struct lade_options *options, struct lade_complaint *complaint)
+{
+	bool ssh = options->remote.kind == LADE_ENDPOINT_SSH;
+
+	if (options->contimeout)
+		return misplaced(complaint, "--contimeout", ssh ? "; for ssh write -e 'ssh -o ConnectTimeout=SECONDS'" : "");
+	if (options->address)
+		return misplaced(complaint, "--address", ssh ? "; for ssh write -e 'ssh -b ADDRESS'" : "");
+	if (options->port)
+		return misplaced(complaint, "--port", ssh ? "; for ssh write -e 'ssh -p PORT'" : "");
+	if (options->socket_option_count)
+		return misplaced(complaint, "--sockopts", "");
+	if (options->token_file)
+		return misplaced(complaint, "--token-file (--password-file)", ssh ? "; what ssh asks for is ssh's business" : "");
+	return 0;
+}
+
+static int check_tcp(struct lade_options *options, struct lade_complaint *complaint)
+{
+	uint64_t port;
+
+	if (options->port && (lade_quantity_number(options->port, 65535, &port) || !port))
+		return lade_complain(complaint, LADE_EXIT_USAGE, "option '--port': '%s' is no port from 1 to 65535; " HINT, options->port);
+	if (options->port && options->remote.port)
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--port=%s: the address names a port already, %s; " HINT, options->port,
+				     options->remote.port);
+	if (!options->port && !options->remote.port)
+		return lade_complain(complaint, LADE_EXIT_USAGE, "lade+tcp://%s/ names no port: write lade+tcp://HOST:PORT/path or --port=PORT; " HINT,
+				     options->remote.host);
+	if (options->port && !(options->remote.port = strdup(options->port)))
+		return lade_complain(complaint, LADE_EXIT_MEMORY, "out of memory");
+	if (!options->token_file)
+		return lade_complain(complaint, LADE_EXIT_USAGE, "lade+tcp:// needs --token-file=FILE; " HINT);
+	return 0;
+}
+
+/* True if a word of the command is a program of that name, with or without its directory. */
+static bool runs(const char *command, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *at = strstr(command, name); at; at = strstr(at + 1, name))
+		if ((at == command || strchr(" \t/", at[-1])) && (!at[len] || strchr(" \t", at[len])))
+			return true;
+	return false;
+}
+
+static int check_shell(const struct lade_options *options, struct lade_complaint *complaint)
+{
+	if (options->lade_path && runs(options->lade_path, "rsync"))
+		return lade_complain(complaint, LADE_EXIT_USAGE,
+				     "'%s' runs rsync: the far side of lade is lade, --lade-path (--rsync-path) says where it is; " HINT,
+				     options->lade_path);
+	return 0;
+}
+
+int lade_options_check_connection(struct lade_options *options, struct lade_complaint *complaint)
+{
+	int error;
+
+	if (options->remote.kind == LADE_ENDPOINT_TCP)
+		return check_tcp(options, complaint);
+	error = check_tcp_only(options, complaint);
+	if (!error && options->remote.kind == LADE_ENDPOINT_SSH)
+		return check_shell(options, complaint);
+	if (!error && options->family)
+		error = lade_complain(complaint, LADE_EXIT_USAGE, "--ipv4 and --ipv6 do nothing where both sides are on this host; " HINT);
+	return error;
+}
