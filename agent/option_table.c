@@ -34,6 +34,8 @@
 	{ name, alias, letter, true, LADE_SYNC_SIZE, 0, FIELD(field), value, LADE_GROUP_##group, text, NULL }
 #define VALUE(name, alias, letter, id, value, group, text) \
 	{ name, alias, letter, false, LADE_SYNC_##id, 0, 0, value, LADE_GROUP_##group, text, NULL }
+#define DELETE_WHEN(name, when, text) \
+	{ name, NULL, 0, false, LADE_SYNC_DELETE_WHEN, LADE_DELETE_##when, 0, NULL, LADE_GROUP_DELETE, text, NULL }
 /* Refused; the --no- form of what is merely missing asks for what happens anyhow, and is fine. */
 #define REFUSED(name, alias, letter, text) \
 	{ name, alias, letter, false, LADE_SYNC_REFUSED, 0, 0, NULL, LADE_GROUP_NONE, NULL, text }
@@ -77,6 +79,19 @@ static const struct lade_option_row rows[] = {
 
 	{ "delete", "del", 0, true, LADE_SYNC_BITS, LADE_OPTION_DELETE, 0, NULL, LADE_GROUP_DELETE,
 	  "delete what the sources do not have (needs -r)", NULL },
+	DELETE_WHEN("delete-before", BEFORE, "the same, and content comes only when it is done"),
+	DELETE_WHEN("delete-during", DURING, "the same"),
+	DELETE_WHEN("delete-delay", DELAY, "the same"),
+	DELETE_WHEN("delete-after", AFTER, "the same"),
+	VALUE("max-delete", NULL, 0, MAX_DELETE, "N", DELETE, "delete N names at most; exit status 25 if there are more"),
+	BITS("ignore-errors", 0, LADE_OPTION_IGNORE_ERRORS, DELETE,
+	     "delete even if not all of the source could be read"),
+	BITS("force", 0, LADE_OPTION_FORCE, DELETE,
+	     "a directory with content may give way, without --delete too"),
+
+	SWITCH("partial", 0, PARTIAL, SAFETY,
+	       "keep interrupted files aside (the rule); or --no-partial"),
+	SWITCH(NULL, 'P', PARTIAL_PROGRESS, SAFETY, "the same as --partial --progress"),
 
 	COUNT("verbose", 'v', verbose, PRINT, "name what is transferred"),
 	COUNT("itemize-changes", 'i', itemize, PRINT,
@@ -116,9 +131,6 @@ static const struct lade_option_row rows[] = {
 	VALUE("path", NULL, 0, PATH, "NAME", BYTES,
 	      "how bytes move: auto, sendfile, ...; see 'lade paths'"),
 
-	REFUSED("partial", NULL, 0,
-		"an interrupted file never stands under its real name, and is always continued by the next run"),
-	REFUSED(NULL, NULL, 'P', "not available yet; --progress is"),
 	REFUSED("partial-dir", NULL, 0, "not available yet"),
 	REFUSED("filter", NULL, 'f', "not available yet; --exclude and --include are"),
 	REFUSED(NULL, NULL, 'F', "not available yet; --exclude and --include are"),
@@ -131,10 +143,6 @@ static const struct lade_option_row rows[] = {
 	REFUSED("write-batch", NULL, 0, "there is no batch mode"),
 	REFUSED("only-write-batch", NULL, 0, "there is no batch mode"),
 	REFUSED("read-batch", NULL, 0, "there is no batch mode"),
-	REFUSED("delete-during", NULL, 0, "deletion comes after the scan; use --delete"),
-	REFUSED("delete-delay", NULL, 0, "deletion comes after the scan; use --delete"),
-	REFUSED("delete-before", NULL, 0, "deletion comes after the scan; use --delete"),
-	REFUSED("delete-after", NULL, 0, "deletion comes after the scan; use --delete"),
 	REFUSED("daemon", NULL, 0, "not available yet; 'lade serve --listen' is"),
 	REFUSED("server", NULL, 0,
 		"lade does not speak rsync's protocol; the far command is 'lade serve --stdio'"),
@@ -169,8 +177,7 @@ static const struct lade_option_row rows[] = {
 	LATER("max-size", "min-size", 0),
 	LATER("prune-empty-dirs", NULL, 'm'),
 	LATER("remove-source-files", NULL, 0),
-	LATER("delete-excluded", "max-delete", 0),
-	LATER("force", "ignore-errors", 0),
+	LATER("delete-excluded", NULL, 0),
 	LATER("ignore-missing-args", "delete-missing-args", 0),
 	LATER("temp-dir", NULL, 'T'),
 	LATER("delay-updates", "preallocate", 0),

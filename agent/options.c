@@ -7,11 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/option_safety.h"
 #include "agent/option_table.h"
 #include "agent/quantity.h"
 #include "agent/sync/sync.h"
 #include "chunker/codec.h"
 #include "protocol/entry.h"
+
 
 #define HINT "try 'lade help sync'"
 
@@ -192,6 +194,11 @@ static int apply_option(struct lade_options *options, const struct lade_option_u
 	case LADE_SYNC_WHOLE_FILE:
 		options->whole_file = use->on ? 1 : -1;
 		return 0;
+	case LADE_SYNC_DELETE_WHEN:
+	case LADE_SYNC_MAX_DELETE:
+	case LADE_SYNC_PARTIAL:
+	case LADE_SYNC_PARTIAL_PROGRESS:
+		return lade_option_safety_apply(options, use, complaint);
 	case LADE_SYNC_HELP:
 		options->help = true;
 		return ENOUGH;
@@ -313,6 +320,8 @@ static int check(struct lade_options *options, struct lade_complaint *complaint)
 	if ((options->settings.options & LADE_OPTION_DELETE) && !(options->settings.options & LADE_OPTION_RECURSIVE))
 		return lade_complain(complaint, LADE_EXIT_USAGE,
 				     "--delete does not work without --recursive (-r); " HINT);
+	if (lade_option_safety_check(options, complaint))
+		return LADE_E_USAGE;
 	if (options->itemize > 1)
 		return lade_complain(
 			complaint, LADE_EXIT_USAGE,

@@ -11,12 +11,23 @@
 #include "agent/endpoint.h"
 #include "agent/sync/settings.h"
 
+/* The forms of --delete. All delete after the scan; only one may be given. */
+enum lade_delete_when {
+	LADE_DELETE_ANY,
+	LADE_DELETE_BEFORE,
+	LADE_DELETE_DURING,
+	LADE_DELETE_DELAY,
+	LADE_DELETE_AFTER,
+};
+
 /* The caller's storage; texts are borrowed from argv unless they say otherwise. */
 struct lade_options {
 	struct lade_settings settings; /* ITEMIZE is set if -i or -v needs it; the filter is owned, the alternatives are the next field */
 	const char *alternatives[LADE_ALTERNATIVES_MAX]; /* values of --compare-dest, --copy-dest or --link-dest */
 	unsigned fuzzy;             /* how often -y was given */
 	int whole_file;             /* -W: 1, --no-whole-file: -1, neither: 0 */
+	unsigned delete_when;       /* enum lade_delete_when: when --delete was asked to delete */
+	bool partial;               /* --partial */
 	unsigned verbose;
 	unsigned itemize;
 	unsigned human; /* 0: plain digits, 1: 1,234,567, 2: 1.23M, 3: in units of 1024 */

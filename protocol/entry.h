@@ -45,7 +45,9 @@
 #define LADE_OPTION_INPLACE LADE_OPTION(21) /* files that are there are written over */
 #define LADE_OPTION_SPARSE LADE_OPTION(22) /* zeros become holes */
 #define LADE_OPTION_INDEX LADE_OPTION(23) /* the receiver knows the chunks of all files that it has */
-#define LADE_OPTIONS_KNOWN (LADE_OPTION(24) - 1)
+#define LADE_OPTION_IGNORE_ERRORS LADE_OPTION(58) /* deletion does not need a complete scan */
+#define LADE_OPTION_FORCE LADE_OPTION(59) /* directories with content give way to what is none */
+#define LADE_OPTIONS_KNOWN (LADE_OPTION(24) - 1 + LADE_OPTION_IGNORE_ERRORS + LADE_OPTION_FORCE)
 
 /* What becomes of a file that is in an alternative directory already: the values of OPEN's alternative (see [open]). */
 enum lade_alternative {

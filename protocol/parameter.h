@@ -13,6 +13,9 @@
 enum lade_parameter {
 	LADE_PARAMETER_COMPRESSION = 1,
 	LADE_PARAMETER_LEVEL = 2,
+	LADE_PARAMETER_DELETE_BEFORE = 50,
+	LADE_PARAMETER_MAX_DELETE = 51,
+	LADE_PARAMETER_NO_PARTIAL = 56,
 };
 
 /* Append one parameter; they must be appended in the order of their keys. A failure is the writer's. */

@@ -8,6 +8,7 @@
  */
 #include "agent/sync/receiver_internal.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -202,7 +203,9 @@ static void removed(void *context, const char *path, mode_t mode)
 {
 	struct lade_receiver *receiver = context;
 
+	lade_session_lock(&receiver->session);
 	receiver->session.totals.deleted++;
+	lade_session_unlock(&receiver->session);
 	lade_session_item(&receiver->session, LADE_ITEM_DELETED, (uint32_t)mode, path, NULL);
 }
 
@@ -217,6 +220,31 @@ static void not_removed(void *context, const struct lade_fault *fault)
 		lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, fault);
 }
 
+bool lade_receiver_may_delete(void *argument)
+{
+	struct lade_receiver *receiver = argument;
+	uint64_t most = receiver->session.settings->max_delete;
+	bool may;
+
+	lade_session_lock(&receiver->session);
+	may = !most || receiver->session.totals.deleted < most - 1;
+	receiver->undeleted += !may;
+	lade_session_unlock(&receiver->session);
+	return may;
+}
+
+/* --max-delete: say what stayed. */
+static void tell_undeleted(struct lade_receiver *receiver)
+{
+	char text[80];
+
+	if (!receiver->undeleted)
+		return;
+	snprintf(text, sizeof(text), "Deletions stopped due to --max-delete limit (%llu skipped)",
+		 (unsigned long long)receiver->undeleted);
+	lade_session_tell(&receiver->session, LADE_REPORT_WARNING, LADE_EXIT_DELETE_LIMIT, text, NULL, NULL);
+}
+
 static struct lade_removal removal_of(struct lade_receiver *receiver, const char *prefix)
 {
 	const struct lade_filter *filter = receiver->session.settings->filter;
@@ -226,6 +254,7 @@ static struct lade_removal removal_of(struct lade_receiver *receiver, const char
 		.prefix = prefix,
 		.dry_run = receiver->keep.options & LADE_OPTION_DRY_RUN,
 		.context = receiver,
+		.may = lade_receiver_may_delete,
 		.removed = removed,
 		.failed = not_removed,
 	};
@@ -280,15 +309,16 @@ static void delete_one(struct lade_receiver *receiver, const char *path)
 	free(copy);
 }
 
-static void delete_planned(struct lade_receiver *receiver)
+void lade_receiver_delete(struct lade_receiver *receiver)
 {
 	struct lade_slice path;
 	struct lade_fault fault;
 	int got;
 
-	if (!lade_spool_count(receiver->deletions))
+	if (!lade_spool_count(receiver->deletions) || receiver->deleted || !receiver->tree)
 		return;
-	if (receiver->incomplete) {
+	receiver->deleted = true;
+	if (receiver->incomplete && !(receiver->keep.options & LADE_OPTION_IGNORE_ERRORS)) {
 		lade_session_tell(&receiver->session, LADE_REPORT_WARNING, 0,
 				  "not all of the source could be read: nothing is deleted", NULL, NULL);
 		return;
@@ -299,27 +329,65 @@ static void delete_planned(struct lade_receiver *receiver)
 		lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &fault);
 }
 
-int lade_receiver_make_way(struct lade_receiver *receiver, struct lade_directory *directory, int fd, const char *name,
+/* True if the directory is empty, so that a run that is no dry one would remove it. */
+static bool is_empty(int directory_fd, const char *name)
+{
+	int fd = openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	bool empty = directory;
+
+	if (!directory && fd >= 0)
+		close(fd);
+	while (empty && (entry = readdir(directory)))
+		empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+	if (directory)
+		closedir(directory);
+	return empty;
+}
+
+/* Remove a directory with content that is in the way, if that is asked for. */
+static int remove_from_way(struct lade_receiver *receiver, struct lade_directory *directory, int fd, const char *name,
 			   struct lade_fault *fault)
 {
 	struct lade_removal removal;
 	char *prefix;
 	int error;
 
-	if (unlinkat(fd, name, 0) == 0 || errno == ENOENT)
-		return 0;
-	/* Linux says EISDIR for a directory, POSIX EPERM. */
-	if ((errno == EISDIR || errno == EPERM) && unlinkat(fd, name, AT_REMOVEDIR) == 0)
-		return 0;
-	if (errno != ENOTEMPTY || !(receiver->keep.options & LADE_OPTION_DELETE) || lade_receiver_keeps(receiver, fd, name))
+	if (!(receiver->keep.options & (LADE_OPTION_DELETE | LADE_OPTION_FORCE)) || lade_receiver_keeps(receiver, fd, name)) {
+		errno = ENOTEMPTY;
 		return lade_fault_set(fault, LADE_E_SYSTEM, "make way for", name);
+	}
 	prefix = lade_directory_path(directory, NULL);
 	if (!prefix)
 		return lade_fault_set(fault, LADE_E_MEMORY, "make way for", name);
 	removal = removal_of(receiver, prefix);
+	removal.makes_way = true;
 	error = lade_remove_tree(directory, name, &removal, fault);
 	free(prefix);
-	return error;
+	/* What is in it was told of. */
+	errno = ENOTEMPTY;
+	return error == LADE_E_REFUSED ? lade_fault_set(fault, LADE_E_SYSTEM, "make way for", name) : error;
+}
+
+int lade_receiver_make_way(struct lade_receiver *receiver, struct lade_directory *directory, int fd, const char *name,
+			   struct lade_fault *fault)
+{
+	bool dry_run = receiver->keep.options & LADE_OPTION_DRY_RUN;
+	struct stat st;
+
+	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW))
+		return errno == ENOENT ? 0 : lade_fault_set(fault, LADE_E_SYSTEM, "make way for", name);
+	if (!S_ISDIR(st.st_mode)) {
+		if (dry_run || unlinkat(fd, name, 0) == 0 || errno == ENOENT)
+			return 0;
+		return lade_fault_set(fault, LADE_E_SYSTEM, "make way for", name);
+	}
+	if (dry_run ? is_empty(fd, name) : unlinkat(fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return 0;
+	if (!dry_run && errno != ENOTEMPTY)
+		return lade_fault_set(fault, LADE_E_SYSTEM, "make way for", name);
+	return remove_from_way(receiver, directory, fd, name, fault);
 }
 
 /* ---- directories ---- */
@@ -425,8 +493,8 @@ static void set_directories(struct lade_receiver *receiver)
 void lade_receiver_finish(struct lade_receiver *receiver)
 {
 	link_followers(receiver);
-	if (receiver->tree)
-		delete_planned(receiver);
+	lade_receiver_delete(receiver);
+	tell_undeleted(receiver);
 	if (receiver->tree && !(receiver->keep.options & LADE_OPTION_DRY_RUN))
 		set_directories(receiver);
 }

@@ -60,7 +60,7 @@ void lade_incoming_leave(struct incoming *file)
 
 	/* The next session looks under the name of a first attempt only. */
 	lade_temporary_name(file->name, 0, first);
-	if (file->size > LADE_SMALL_MAX && !file->temporary.unnamed && strcmp(file->temporary.name, first) == 0)
+	if (!file->no_partial && file->size > LADE_SMALL_MAX && !file->temporary.unnamed && strcmp(file->temporary.name, first) == 0)
 		lade_temporary_leave(&file->temporary);
 	lade_incoming_free(file);
 }
@@ -293,6 +293,10 @@ static bool move_here(struct lade_receiver *receiver, const struct incoming *fil
 
 	if (!file->may_move || lade_receiver_open_parent(receiver, file->moved_from, &fd, &name, NULL))
 		return false;
+	if (!lade_receiver_may_delete(receiver)) {
+		close(fd);
+		return false;
+	}
 	moved = fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_nlink == 1 &&
 		lade_delta_is_of(file->delta, &st) &&
 		renameat2(fd, name, directory_fd, file->name, RENAME_NOREPLACE) == 0;

@@ -31,6 +31,9 @@ struct row {
 static const struct row rows[] = {
 	NUMBER(COMPRESSION, SENDER, compression, LADE_COMPRESSION_COUNT - 1),
 	NUMBER(LEVEL, SENDER, level, LADE_CODEC_LEVEL_MAX),
+	NUMBER(DELETE_BEFORE, RECEIVER, delete_before, 1),
+	NUMBER(MAX_DELETE, RECEIVER, max_delete, LADE_MAX_DELETE_MAX + 1),
+	NUMBER(NO_PARTIAL, RECEIVER, no_partial, 1),
 };
 
 static const void *field_of(const struct lade_settings *settings, const struct row *row)

@@ -241,7 +241,7 @@ static int leave(struct planner *planner, bool incomplete, struct lade_fault *fa
 
 	assert(planner->levels && planner->depth);
 	planner->path[level->path_len] = '\0';
-	if (level->names && !incomplete && level_pin(level, fault) == 0)
+	if (level->names && (!incomplete || planner->ignores_errors) && level_pin(level, fault) == 0)
 		error = plan_deletions(planner, level, fault);
 	planner->path[level->path_len] = '\0';
 	level_fini(planner, level);
@@ -422,6 +422,8 @@ void *lade_receiver_plan(void *argument)
 		.session = &receiver->session,
 		.dry_run = receiver->keep.options & LADE_OPTION_DRY_RUN,
 		.deletes = receiver->keep.options & LADE_OPTION_DELETE,
+		.deletes_first = receiver->session.settings->delete_before && !(receiver->keep.options & LADE_OPTION_DRY_RUN),
+		.ignores_errors = receiver->keep.options & LADE_OPTION_IGNORE_ERRORS,
 	};
 	struct lade_writer bytes;
 	struct lade_fault fault;
@@ -430,6 +432,8 @@ void *lade_receiver_plan(void *argument)
 	lade_writer_init(&bytes, LADE_ENTRY_CREDIT);
 	while (result == 0 && take_entries(&planner, &bytes))
 		result = plan_bytes(&planner, lade_slice(bytes.data, bytes.len), &fault);
+	if (result == 1 && planner.deletes_first)
+		lade_receiver_delete(receiver);
 	if (result == 1 && lade_plan_ask_deferred(&planner, &fault))
 		result = -1;
 	if (result < 0) {

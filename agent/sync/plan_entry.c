@@ -104,17 +104,25 @@ static int make(const struct place *place, const char *name)
 	return symlinkat(target, place->level->fd, name);
 }
 
+int lade_plan_make_way(struct planner *planner, const struct place *place)
+{
+	struct lade_fault fault;
+
+	if (!place->exists || !S_ISDIR(place->st.st_mode) ||
+	    lade_receiver_make_way(planner->receiver, place->level->directory, place->level->fd, place->name, &fault) == 0)
+		return 0;
+	lade_plan_problem(planner, &fault);
+	errno = 0;
+	return -1;
+}
+
 /* Make it under a temporary name, furnish it, and let it take the place of what is there. */
 static int replace(struct planner *planner, struct place *place)
 {
 	char temporary[LADE_TEMPORARY_NAME_SIZE];
-	struct lade_fault fault;
 
-	if (S_ISDIR(place->st.st_mode) &&
-	    lade_receiver_make_way(planner->receiver, place->level->directory, place->level->fd, place->name, &fault)) {
-		lade_plan_problem(planner, &fault);
+	if (lade_plan_make_way(planner, place))
 		return -1;
-	}
 	lade_temporary_name(place->name, 0, temporary);
 	(void)unlinkat(place->level->fd, temporary, 0);
 	if (make(place, temporary))
@@ -166,7 +174,9 @@ static void special(struct planner *planner, struct place *place)
 		return;
 	if (same_type)
 		changes = LADE_ITEM_LOCAL | LADE_ITEM_CHECKSUM | lade_plan_metadata_changes(planner, place);
-	if (!planner->dry_run) {
+	if (planner->dry_run) {
+		result = lade_plan_make_way(planner, place);
+	} else {
 		lade_plan_change(place->level);
 		errno = 0;
 		result = place->exists ? replace(planner, place) : make(place, place->name);

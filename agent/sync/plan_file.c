@@ -109,6 +109,7 @@ struct incoming *lade_plan_new_incoming(struct planner *planner, const struct pl
 	file->changes = file_changes(planner, place);
 	file->existed = place->exists;
 	file->existing = place->st;
+	file->no_partial = planner->session->settings->no_partial;
 	file->in_new = place->level->target->empty;
 	file->leader = place->entry->link == LADE_LINK_LEADER ? place->index + 1 : 0;
 	memcpy(file->name, place->name, name_len);
@@ -191,7 +192,7 @@ static int ask(struct planner *planner, struct place *place, const struct aside 
 		return fault->code;
 	}
 	lade_plan_change(place->level);
-	if (lade_plan_may_be_moved(planner, file))
+	if (lade_plan_may_be_moved(planner, file) || (file->size && lade_plan_waits(planner)))
 		return lade_plan_defer(planner, place->index, file, fault);
 	if (file->size)
 		return lade_plan_want(planner, place->index, file, fault);
@@ -211,11 +212,11 @@ int lade_plan_file(struct planner *planner, struct place *place, struct lade_fau
 		return result < 0 ? result : 0;
 	if (lade_plan_same_file(planner, place)) {
 		lade_plan_mend(planner, place, lade_plan_metadata_changes(planner, place));
-	} else if (planner->dry_run) {
+	} else if (planner->dry_run && lade_plan_make_way(planner, place) == 0) {
 		planner->counted.transferred++;
 		planner->counted.created += !place->exists;
 		lade_plan_item(planner, place, file_changes(planner, aside.fit ? &aside.place : place));
-	} else if (place->level->fd >= 0) {
+	} else if (!planner->dry_run && place->level->fd >= 0) {
 		result = ask(planner, place, &aside, fault);
 	}
 	lade_plan_aside_fini(&aside);

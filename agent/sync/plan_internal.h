@@ -1,6 +1,6 @@
 /*
  * The planner's state, for plan.c (the entry stream), plan_root.c (the destination itself) and
- * plan_entry.c (one entry against what is there), plan_file.c (one file), plan_moved.c (files under new names),
+ * plan_entry.c (one entry against what is there), plan_file.c (one file), plan_moved.c (files that are asked for later: those under new names),
  * plan_alternative.c (alternative directories) and plan_fuzzy.c (files with similar names).
  */
 #ifndef LADE_AGENT_SYNC_PLAN_INTERNAL_H
@@ -67,7 +67,8 @@ struct planner {
 	struct moved moved;
 	struct neighbours neighbours;
 	bool rooted;          /* the destination is open: level 0 */
-	bool dry_run, deletes;
+	bool dry_run, deletes, ignores_errors;
+	bool deletes_first; /* --delete-before: nothing is asked for until all that is to be deleted is */
 };
 
 /* One entry and what the destination has in its place. */
@@ -154,6 +155,9 @@ bool lade_plan_may_be_moved(const struct planner *planner, const struct incoming
 /* [defer] Decide about file (consumed) later. 0, or the fault that ends the session. */
 int lade_plan_defer(struct planner *planner, uint64_t index, struct incoming *file, struct lade_fault *fault);
 
+/* True if a file that is to be asked for is deferred until the deletions are done. */
+bool lade_plan_waits(struct planner *planner);
+
 /* path is to be deleted, with all that is in it. */
 void lade_plan_removed(struct planner *planner, const char *path);
 
@@ -164,6 +168,9 @@ int lade_plan_ask_deferred(struct planner *planner, struct lade_fault *fault);
 void lade_plan_moved_fini(struct moved *moved);
 
 /* ---- plan_entry.c ---- */
+
+/* A directory that is where something else is to be goes, or would (a dry run). Returns 0, or -1 if it stays, which was reported. */
+int lade_plan_make_way(struct planner *planner, const struct place *place);
 
 /* True if what is at place is the same symlink, device, FIFO or socket but for its metadata. */
 bool lade_plan_same_special(const struct place *place);

@@ -52,6 +52,7 @@ struct incoming {
 	char *basis_name;                 /* owned: its name there */
 	bool left;                        /* an earlier session seems to have left part of it */
 	bool overwrite;                   /* --inplace: temporary is the file itself; kept is not used */
+	bool no_partial;                  /* nothing of it stays if it is interrupted */
 	bool begun;                       /* that was opened for writing */
 	unsigned cut_class;               /* it is described, cut so; 0: it is not */
 	struct delta *delta;              /* it is described, and made from what is there; else NULL */
@@ -148,6 +149,9 @@ struct lade_receiver {
 	/* the planner's own */
 	struct lade_spool *deletions, *links;
 	bool incomplete;
+	bool deleted; /* what is planned was deleted */
+
+	uint64_t undeleted; /* names that --max-delete has left; under the session's lock */
 };
 
 /* ---- plan.c ---- */
@@ -361,12 +365,18 @@ void lade_receiver_metadata_problem(struct lade_receiver *receiver, const char *
 /* All content is there: link, delete, set directories. Planner's thread. */
 void lade_receiver_finish(struct lade_receiver *receiver);
 
+/* Delete what is planned to be, if the scan was complete; once. Planner's thread. */
+void lade_receiver_delete(struct lade_receiver *receiver);
+
 /*
  * Put name out of the way of something of another type: unlink it, or remove the
- * directory (with content only under --delete). 0 or the fault.
+ * directory (with content only under --delete or --force). Nothing goes in a dry run. 0 or the fault.
  */
 int lade_receiver_make_way(struct lade_receiver *receiver, struct lade_directory *directory, int fd, const char *name,
 			   struct lade_fault *fault);
+
+/* True if one more name may be deleted (--max-delete); counts those that may not. Its context is the receiver. */
+bool lade_receiver_may_delete(void *receiver);
 
 /* on_free of destination directories: remember what is to be set at the end. */
 void lade_receiver_directory_done(struct lade_directory *directory, void *target);

@@ -22,6 +22,9 @@ struct lade_settings {
 	enum lade_path path;        /* --path= of this side */
 	uint64_t compression;       /* enum lade_compression; these two are the sender's */
 	uint64_t level;             /* of LADE_COMPRESSION_ZSTD */
+	uint64_t delete_before;     /* 1: content is asked for when the deletions are done; the receiver's, as the next ones */
+	uint64_t max_delete;        /* one more than the names that may be deleted */
+	uint64_t no_partial;        /* 1: nothing of an interrupted file stays */
 	struct lade_filter *filter; /* never NULL; owned by whoever made the settings */
 	enum lade_alternative alternative; /* the receiver acts on these; NONE: there are no directories */
 	const char *const *alternatives;   /* directories as the user wrote them, alternative_count; relative ones to the destination */

@@ -28,6 +28,7 @@ enum lade_exit {
 	LADE_EXIT_MEMORY = 22,
 	LADE_EXIT_PARTIAL = 23,
 	LADE_EXIT_VANISHED = 24,
+	LADE_EXIT_DELETE_LIMIT = 25, /* --max-delete left something */
 };
 
 /* A client's session. All is borrowed until lade_sync_client() returns. */

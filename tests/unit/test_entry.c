@@ -187,7 +187,9 @@ static void test_bits_are_fixed(void **state)
 	assert_int_equal(LADE_OPTION_INPLACE, 0x200000);
 	assert_int_equal(LADE_OPTION_SPARSE, 0x400000);
 	assert_int_equal(LADE_OPTION_INDEX, 0x800000);
-	assert_int_equal(LADE_OPTIONS_KNOWN, 0xffffff);
+	assert_int_equal(LADE_OPTION_IGNORE_ERRORS, 0x400000000000000);
+	assert_int_equal(LADE_OPTION_FORCE, 0x800000000000000);
+	assert_int_equal(LADE_OPTIONS_KNOWN, 0xc00000000ffffff);
 	assert_int_equal(LADE_ITEM_NEW, 0x1);
 	assert_int_equal(LADE_ITEM_CHECKSUM, 0x20);
 	assert_int_equal(LADE_ITEM_XATTR, 0x2000);

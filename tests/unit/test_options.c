@@ -99,6 +99,10 @@ static void test_switches(void **state)
 		{ "-r --delete a b", LADE_OPTION_RECURSIVE | LADE_OPTION_DELETE },
 		{ "--del -r a b", LADE_OPTION_RECURSIVE | LADE_OPTION_DELETE },
 		{ "--delete --no-delete a b", 0 },
+		{ "-r --delete-before a b", LADE_OPTION_RECURSIVE | LADE_OPTION_DELETE },
+		{ "-r --delete-after --delete-after a b", LADE_OPTION_RECURSIVE | LADE_OPTION_DELETE },
+		{ "-r --del --ignore-errors a b", LADE_OPTION_RECURSIVE | LADE_OPTION_DELETE | LADE_OPTION_IGNORE_ERRORS },
+		{ "--force a b", LADE_OPTION_FORCE },
 		{ "--numeric-ids --fsync --verify --fail-changed a b",
 		  LADE_OPTION_NUMERIC_IDS | LADE_OPTION_FSYNC | LADE_OPTION_VERIFY |
 			  LADE_OPTION_FAIL_CHANGED },
@@ -186,6 +190,10 @@ static void test_errors_name_what_is_wrong(void **state)
 	bad("--path=teleport a b", "'teleport'", "try 'lade help sync'");
 	bad("--exclude= a b", "'--exclude'", "empty");
 	bad("--delete a b", "--delete", "--recursive");
+	bad("-r --delete-before --delete-delay a b", "'--delete-delay'", "only one");
+	bad("-r --ignore-errors a b", "--ignore-errors", "--delete");
+	bad("-r --max-delete=x a b", "'x'", "--max-delete");
+	bad("-r --max-delete=-2 a b", "'-2'", "--max-delete");
 	bad("-aii a b", "-ii", "not available yet");
 	bad("", "no source", "try 'lade help sync'");
 	bad("-a a", "'a'", "destination");
@@ -195,7 +203,6 @@ static void test_errors_name_what_is_wrong(void **state)
 	bad("--zc=lz4 a b", "'--zc'", "none of zstd, auto, none");
 	bad("-u a b", "'-u'", "not available yet");
 	bad("--update a b", "'--update'", "not available yet");
-	bad("-P a b", "'-P'", "not available yet");
 	bad("--bwlimit=1m a b", "'--bwlimit'", "not available yet");
 }
 

@@ -1,0 +1,72 @@
+/*
+ * Deletion and safety on the command line. What an option would have to do without another one is nothing, and said so.
+ */
+#include "agent/option_safety.h"
+
+#include <string.h>
+
+#include "agent/option_table.h"
+#include "agent/quantity.h"
+#include "agent/sync/sync.h"
+#include "protocol/entry.h"
+#include "protocol/limits.h"
+
+#define HINT "try 'lade help sync'"
+
+static int apply_delete_when(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
+{
+	unsigned when = (unsigned)use->row->bits;
+
+	if (options->delete_when && options->delete_when != when)
+		return lade_complain(complaint, LADE_EXIT_USAGE,
+				     "'%s': only one of the --delete-before, -during, -delay and -after may be given; " HINT,
+				     use->spelled);
+	options->delete_when = when;
+	options->settings.delete_before = when == LADE_DELETE_BEFORE;
+	options->settings.options |= LADE_OPTION_DELETE;
+	return 0;
+}
+
+/* -1 is what people write for servers to which 0 means that there is no limit. */
+static int apply_max_delete(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
+{
+	uint64_t most = 0;
+
+	if (strcmp(use->value, "-1") != 0 && lade_quantity_number(use->value, LADE_MAX_DELETE_MAX, &most))
+		return lade_complain(complaint, LADE_EXIT_USAGE, "option '%s': '%s' is no number that it takes; " HINT,
+				     use->spelled, use->value);
+	options->settings.max_delete = most + 1;
+	return 0;
+}
+
+static void apply_partial(struct lade_options *options, bool on)
+{
+	options->partial = on;
+	options->settings.no_partial = !on;
+}
+
+int lade_option_safety_apply(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
+{
+	switch ((enum lade_sync_option)use->row->id) {
+	case LADE_SYNC_DELETE_WHEN:
+		return apply_delete_when(options, use, complaint);
+	case LADE_SYNC_MAX_DELETE:
+		return apply_max_delete(options, use, complaint);
+	case LADE_SYNC_PARTIAL_PROGRESS:
+		options->progress = use->on;
+		apply_partial(options, use->on);
+		return 0;
+	default: /* PARTIAL */
+		apply_partial(options, use->on);
+		return 0;
+	}
+}
+
+int lade_option_safety_check(struct lade_options *options, struct lade_complaint *complaint)
+{
+	uint64_t bits = options->settings.options;
+
+	if ((bits & LADE_OPTION_IGNORE_ERRORS) && !(bits & LADE_OPTION_DELETE))
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--ignore-errors does nothing without --delete; " HINT);
+	return 0;
+}
