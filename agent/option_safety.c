@@ -56,16 +56,41 @@ int lade_option_safety_apply(struct lade_options *options, const struct lade_opt
 		options->progress = use->on;
 		apply_partial(options, use->on);
 		return 0;
+	case LADE_SYNC_SUFFIX:
+		options->settings.suffix = use->value;
+		return 0;
 	default: /* PARTIAL */
 		apply_partial(options, use->on);
 		return 0;
 	}
 }
 
+static int check_backup(struct lade_options *options, struct lade_complaint *complaint)
+{
+	struct lade_settings *settings = &options->settings;
+	const char *suffix = settings->suffix;
+
+	if (settings->backup_dir)
+		settings->options |= LADE_OPTION_BACKUP;
+	if (suffix && !(settings->options & LADE_OPTION_BACKUP))
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--suffix does nothing without --backup (-b); " HINT);
+	if (suffix && (strchr(suffix, '/') || strlen(suffix) >= LADE_NAME_MAX))
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--suffix=%s is no end of a name; " HINT, suffix);
+	if (suffix && !*suffix && !settings->backup_dir)
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--suffix may be empty with --backup-dir only; " HINT);
+	if (suffix && !*suffix)
+		settings->suffix = NULL;
+	if ((settings->options & LADE_OPTION_BACKUP) && !suffix && !settings->backup_dir)
+		settings->suffix = "~";
+	return 0;
+}
+
 int lade_option_safety_check(struct lade_options *options, struct lade_complaint *complaint)
 {
 	uint64_t bits = options->settings.options;
 
+	if (check_backup(options, complaint))
+		return LADE_E_USAGE;
 	if ((bits & LADE_OPTION_IGNORE_ERRORS) && !(bits & LADE_OPTION_DELETE))
 		return lade_complain(complaint, LADE_EXIT_USAGE, "--ignore-errors does nothing without --delete; " HINT);
 	return 0;

@@ -33,6 +33,7 @@ enum lade_sync_option {
 	LADE_SYNC_COMPRESS_LEVEL,
 	LADE_SYNC_DELETE_WHEN, /* the row's bits say when: enum lade_delete_when */
 	LADE_SYNC_MAX_DELETE,
+	LADE_SYNC_SUFFIX,
 	LADE_SYNC_PARTIAL,
 	LADE_SYNC_PARTIAL_PROGRESS,
 	LADE_SYNC_HELP,

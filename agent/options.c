@@ -196,6 +196,7 @@ static int apply_option(struct lade_options *options, const struct lade_option_u
 		return 0;
 	case LADE_SYNC_DELETE_WHEN:
 	case LADE_SYNC_MAX_DELETE:
+	case LADE_SYNC_SUFFIX:
 	case LADE_SYNC_PARTIAL:
 	case LADE_SYNC_PARTIAL_PROGRESS:
 		return lade_option_safety_apply(options, use, complaint);

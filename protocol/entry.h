@@ -47,7 +47,8 @@
 #define LADE_OPTION_INDEX LADE_OPTION(23) /* the receiver knows the chunks of all files that it has */
 #define LADE_OPTION_IGNORE_ERRORS LADE_OPTION(58) /* deletion does not need a complete scan */
 #define LADE_OPTION_FORCE LADE_OPTION(59) /* directories with content give way to what is none */
-#define LADE_OPTIONS_KNOWN (LADE_OPTION(24) - 1 + LADE_OPTION_IGNORE_ERRORS + LADE_OPTION_FORCE)
+#define LADE_OPTION_BACKUP LADE_OPTION(60) /* what is replaced or deleted stays as a backup */
+#define LADE_OPTIONS_KNOWN (LADE_OPTION(24) - 1 + LADE_OPTION_IGNORE_ERRORS + LADE_OPTION_FORCE + LADE_OPTION_BACKUP)
 
 /* What becomes of a file that is in an alternative directory already: the values of OPEN's alternative (see [open]). */
 enum lade_alternative {

@@ -112,8 +112,8 @@ struct link_ends {
 	const char *leader, *follower;
 };
 
-/* Link over whatever stands there, by a temporary name: the follower is never missing. */
-static int make_link(const struct link_ends *ends, struct lade_fault *fault)
+/* Link over whatever stands there, by a temporary name: the follower, which has path, is never missing. */
+static int make_link(struct lade_receiver *receiver, const struct link_ends *ends, const char *path, struct lade_fault *fault)
 {
 	char temporary[LADE_TEMPORARY_NAME_SIZE];
 
@@ -124,6 +124,9 @@ static int make_link(const struct link_ends *ends, struct lade_fault *fault)
 	lade_temporary_name(ends->follower, 0, temporary);
 	/* A link that a killed session left has more than one name: it is no file being made. */
 	(void)unlinkat(ends->follower_fd, temporary, 0);
+	if ((receiver->keep.options & LADE_OPTION_BACKUP) &&
+	    lade_backup(receiver, ends->follower_fd, path, BACKUP_KEEP, fault))
+		return fault->code;
 	if (linkat(ends->leader_fd, ends->leader, ends->follower_fd, temporary, 0))
 		return lade_fault_set(fault, LADE_E_SYSTEM, "link", ends->follower);
 	if (renameat(ends->follower_fd, temporary, ends->follower_fd, ends->follower)) {
@@ -156,7 +159,7 @@ static int link_one(struct lade_receiver *receiver, const char *leader, const ch
 	if (!error)
 		linked = is_linked(&ends, &new_name);
 	if (!error && !linked && !dry_run)
-		error = make_link(&ends, fault);
+		error = make_link(receiver, &ends, path, fault);
 	if (dry_run)
 		error = 0; /* directories may not be there yet */
 	if (ends.leader_fd >= 0)
@@ -245,9 +248,16 @@ static void tell_undeleted(struct lade_receiver *receiver)
 	lade_session_tell(&receiver->session, LADE_REPORT_WARNING, LADE_EXIT_DELETE_LIMIT, text, NULL, NULL);
 }
 
+/* -b: what is deleted stays as a backup. */
+static int put_aside(void *context, int fd, const char *name, const char *path, struct lade_fault *fault)
+{
+	(void)name;
+	return lade_backup(context, fd, path, BACKUP_MOVE, fault);
+}
+
 static struct lade_removal removal_of(struct lade_receiver *receiver, const char *prefix)
 {
-	const struct lade_filter *filter = receiver->session.settings->filter;
+	const struct lade_filter *filter = lade_receiver_protection(receiver);
 
 	return (struct lade_removal){
 		.filter = lade_filter_empty(filter) ? NULL : filter,
@@ -255,6 +265,7 @@ static struct lade_removal removal_of(struct lade_receiver *receiver, const char
 		.dry_run = receiver->keep.options & LADE_OPTION_DRY_RUN,
 		.context = receiver,
 		.may = lade_receiver_may_delete,
+		.put_aside = receiver->keep.options & LADE_OPTION_BACKUP ? put_aside : NULL,
 		.removed = removed,
 		.failed = not_removed,
 	};
@@ -370,6 +381,18 @@ static int remove_from_way(struct lade_receiver *receiver, struct lade_directory
 	return error == LADE_E_REFUSED ? lade_fault_set(fault, LADE_E_SYSTEM, "make way for", name) : error;
 }
 
+/* What is in the way becomes a backup. */
+static int back_up(struct lade_receiver *receiver, const struct lade_directory *directory, int fd, const char *name,
+		   struct lade_fault *fault)
+{
+	char *path = lade_directory_path(directory, name);
+	int error = path ? lade_backup(receiver, fd, path, BACKUP_MOVE, fault) :
+		lade_fault_set(fault, LADE_E_MEMORY, "back up", name);
+
+	free(path);
+	return error;
+}
+
 int lade_receiver_make_way(struct lade_receiver *receiver, struct lade_directory *directory, int fd, const char *name,
 			   struct lade_fault *fault)
 {
@@ -379,6 +402,8 @@ int lade_receiver_make_way(struct lade_receiver *receiver, struct lade_directory
 	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW))
 		return errno == ENOENT ? 0 : lade_fault_set(fault, LADE_E_SYSTEM, "make way for", name);
 	if (!S_ISDIR(st.st_mode)) {
+		if (!dry_run && (receiver->keep.options & LADE_OPTION_BACKUP))
+			return back_up(receiver, directory, fd, name, fault);
 		if (dry_run || unlinkat(fd, name, 0) == 0 || errno == ENOENT)
 			return 0;
 		return lade_fault_set(fault, LADE_E_SYSTEM, "make way for", name);

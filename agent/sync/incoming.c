@@ -13,6 +13,9 @@
 
 #include "agent/sync/content.h"
 
+/* Under these even a name that was free may have to be made so. */
+#define REPLACERS (LADE_OPTION_DELETE | LADE_OPTION_FORCE | LADE_OPTION_BACKUP)
+
 /* The next run must not take what was left half-written for the file, whatever the clock says. Only the owner may do that. */
 static void make_different(const struct incoming *file)
 {
@@ -93,12 +96,30 @@ static bool unnamed_works(struct lade_receiver *receiver, int directory_fd, cons
 	return known > 0;
 }
 
+/* What the file is about to take the place of becomes a backup, if that is asked for. 0 or the fault. */
+static int back_up(struct lade_receiver *receiver, const struct incoming *file, int directory_fd, enum backup_how how,
+		   struct lade_fault *fault)
+{
+	char *path;
+	int error;
+
+	if (!(receiver->keep.options & LADE_OPTION_BACKUP))
+		return 0;
+	path = lade_directory_path(file->directory, file->name);
+	error = path ? lade_backup(receiver, directory_fd, path, how, fault) :
+		lade_fault_set(fault, LADE_E_MEMORY, "back up", file->name);
+	free(path);
+	return error;
+}
+
 /* --inplace. What it is given is checked before anything is done to it, its length included. */
 static int open_itself(struct lade_receiver *receiver, struct incoming *file, int directory_fd, struct lade_fault *fault)
 {
-	int error = lade_temporary_open_itself(directory_fd, file->name, working_mode(receiver, file), &file->temporary,
-					       fault);
+	int error = file->existed && !file->begun ? back_up(receiver, file, directory_fd, BACKUP_COPY, fault) : 0;
 
+	if (!error)
+		error = lade_temporary_open_itself(directory_fd, file->name, working_mode(receiver, file),
+						   &file->temporary, fault);
 	if (!error && file->delta)
 		error = lade_delta_overwrites(file->delta, file->temporary.fd, fault);
 	if (error)
@@ -203,9 +224,11 @@ static int rename_into_place(struct lade_receiver *receiver, struct incoming *fi
 
 	if (fstatat(directory_fd, file->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode)) {
 		error = lade_receiver_make_way(receiver, file->directory, directory_fd, file->name, fault);
-		if (error)
-			return error;
+	} else {
+		error = back_up(receiver, file, directory_fd, BACKUP_KEEP, fault);
 	}
+	if (error)
+		return error;
 	return lade_temporary_commit(&file->temporary, directory_fd, file->name, fault);
 }
 
@@ -230,7 +253,7 @@ static int commit(struct lade_receiver *receiver, struct incoming *file, struct 
 	error = lade_directory_pin(file->directory, &fd, fault);
 	if (error)
 		return error;
-	if (!file->overwrite && (file->existed || (receiver->keep.options & LADE_OPTION_DELETE)))
+	if (!file->overwrite && (file->existed || (receiver->keep.options & REPLACERS)))
 		error = rename_into_place(receiver, file, fd, fault);
 	else
 		error = lade_temporary_commit(&file->temporary, fd, file->name, fault);
@@ -362,8 +385,10 @@ static void remove_left(const struct incoming *file)
 bool lade_incoming_commit(struct lade_receiver *receiver, struct incoming *file, uint32_t attempt)
 {
 	bool untouched = file->delta && lade_delta_untouched(file->delta);
+	/* Of a file that comes with the same content, as of any other, the old one becomes a backup: it needs another inode. */
+	bool renewed = (receiver->keep.options & LADE_OPTION_BACKUP) && !file->moved_from;
 	struct lade_fault fault;
-	int error = untouched ? mend(receiver, file, &fault) : LADE_E_AGAIN;
+	int error = untouched && !renewed ? mend(receiver, file, &fault) : LADE_E_AGAIN;
 	bool mended = error != LADE_E_AGAIN;
 
 	if (!mended)

@@ -33,6 +33,8 @@ static const struct row rows[] = {
 	NUMBER(LEVEL, SENDER, level, LADE_CODEC_LEVEL_MAX),
 	NUMBER(DELETE_BEFORE, RECEIVER, delete_before, 1),
 	NUMBER(MAX_DELETE, RECEIVER, max_delete, LADE_MAX_DELETE_MAX + 1),
+	TEXT(BACKUP_DIR, RECEIVER, backup_dir, LADE_TARGET_MAX - 1),
+	TEXT(SUFFIX, RECEIVER, suffix, LADE_NAME_MAX),
 	NUMBER(NO_PARTIAL, RECEIVER, no_partial, 1),
 };
 

@@ -126,8 +126,7 @@ static int set_path(struct planner *planner, const struct level *level, const ch
 static int plan_deletion(struct planner *planner, struct level *level, const struct lade_name *name,
 			 struct lade_fault *fault)
 {
-	const struct lade_filter *filter = planner->session->settings->filter;
-
+	const struct lade_filter *filter = lade_receiver_protection(planner->receiver);
 	bool temporary = lade_temporary_is(name->name);
 
 	if (temporary && planner->dry_run)

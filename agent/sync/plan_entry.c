@@ -116,12 +116,26 @@ int lade_plan_make_way(struct planner *planner, const struct place *place)
 	return -1;
 }
 
+int lade_plan_back_up(struct planner *planner, const struct place *place)
+{
+	struct lade_fault fault;
+
+	if (!(planner->receiver->keep.options & LADE_OPTION_BACKUP) || S_ISDIR(place->st.st_mode) ||
+	    lade_backup(planner->receiver, place->level->fd, planner->path, BACKUP_KEEP, &fault) == 0)
+		return 0;
+	lade_plan_problem(planner, &fault);
+	errno = 0;
+	return -1;
+}
+
 /* Make it under a temporary name, furnish it, and let it take the place of what is there. */
 static int replace(struct planner *planner, struct place *place)
 {
 	char temporary[LADE_TEMPORARY_NAME_SIZE];
 
 	if (lade_plan_make_way(planner, place))
+		return -1;
+	if (lade_plan_back_up(planner, place))
 		return -1;
 	lade_temporary_name(place->name, 0, temporary);
 	(void)unlinkat(place->level->fd, temporary, 0);

@@ -172,6 +172,9 @@ void lade_plan_moved_fini(struct moved *moved);
 /* A directory that is where something else is to be goes, or would (a dry run). Returns 0, or -1 if it stays, which was reported. */
 int lade_plan_make_way(struct planner *planner, const struct place *place);
 
+/* What something else is about to replace is backed up, if that is asked for. As lade_plan_make_way(). */
+int lade_plan_back_up(struct planner *planner, const struct place *place);
+
 /* True if what is at place is the same symlink, device, FIFO or socket but for its metadata. */
 bool lade_plan_same_special(const struct place *place);
 

@@ -145,7 +145,7 @@ static void consider(struct moved *moved, const struct lade_walk_item *item)
 /* Look at everything under a name that is to be deleted, but for what the filter protects. */
 static void look_into(struct planner *planner, const char *path)
 {
-	const struct lade_filter *filter = planner->session->settings->filter;
+	const struct lade_filter *filter = lade_receiver_protection(planner->receiver);
 	struct lade_walk_options options = {
 		.recursive = true, .filter = lade_filter_empty(filter) ? NULL : filter,
 	};

@@ -316,6 +316,7 @@ static void stop(struct lade_receiver *receiver)
 	lade_directories_close(receiver->tree);
 	for (unsigned i = 0; i < receiver->alternative_count; i++)
 		lade_directories_close(receiver->alternatives[i]);
+	lade_backup_end(receiver);
 	free(receiver->kept);
 	lade_identities_free(receiver->identities);
 	lade_spool_free(receiver->directories);

@@ -144,6 +144,11 @@ struct lade_receiver {
 	unsigned alternative_count;
 	struct kept *kept;             /* what holds one of them below the destination, kept_count; owned */
 	size_t kept_count, kept_capacity;
+	struct lade_directories *backups; /* the backup directory; NULL: there is none */
+	char *backup_path;             /* its path; owned */
+	size_t backup_path_there;      /* so many bytes of that were there before */
+	struct lade_keep backup_keep;  /* what backups keep: all; borrows from keep */
+	struct lade_filter *protection; /* what is not deleted, if that is more than the user's rules say; owned */
 	char *only_name;               /* a single file's name at the destination, or NULL */
 
 	/* the planner's own */
@@ -170,6 +175,35 @@ struct lade_directory *lade_receiver_handle_of(struct lade_receiver *receiver, c
 
 /* True if name in the directory is an alternative directory, or one is somewhere below it: then it is not deleted. */
 bool lade_receiver_keeps(const struct lade_receiver *receiver, int fd, const char *name);
+
+/*
+ * path, of a directory that the user names, as it is to be opened: a relative one begins at the destination, or, where that is a
+ * single file, at its directory. NULL: no memory. The caller frees it.
+ */
+char *lade_receiver_located(const struct lade_receiver *receiver, const char *path);
+
+/* The directory of tree, if it is below the destination, is not to be deleted. Planner's thread. 0, or the fault. */
+int lade_receiver_keep(struct lade_receiver *receiver, struct lade_directories *tree, struct lade_fault *fault);
+
+/* ---- backup.c ---- */
+
+/* How a backup is made: the file keeps its name until another one takes it; it goes; it is about to be written to. */
+enum backup_how { BACKUP_KEEP, BACKUP_MOVE, BACKUP_COPY };
+
+/* The destination is open: find the place for backups, if any are to be made. Planner's thread. 0, or the fault that ends the session. */
+int lade_backup_begin(struct lade_receiver *receiver, struct lade_fault *fault);
+
+/* Let go of it. */
+void lade_backup_end(struct lade_receiver *receiver);
+
+/*
+ * Back up what has path (relative to the destination) and is in the directory fd: no directory, and nothing if it is not there. Any
+ * thread; only with -b. 0, or LADE_E_SYSTEM with the fault: then it is as it was.
+ */
+int lade_backup(struct lade_receiver *receiver, int fd, const char *path, enum backup_how how, struct lade_fault *fault);
+
+/* The rules that say what is not deleted. */
+const struct lade_filter *lade_receiver_protection(const struct lade_receiver *receiver);
 
 /* ---- land.c ---- */
 

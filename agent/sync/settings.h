@@ -24,6 +24,8 @@ struct lade_settings {
 	uint64_t level;             /* of LADE_COMPRESSION_ZSTD */
 	uint64_t delete_before;     /* 1: content is asked for when the deletions are done; the receiver's, as the next ones */
 	uint64_t max_delete;        /* one more than the names that may be deleted */
+	const char *backup_dir;     /* as the user wrote it; relative to the destination */
+	const char *suffix;         /* of the names of backups; not NULL if there are any and no backup_dir */
 	uint64_t no_partial;        /* 1: nothing of an interrupted file stays */
 	struct lade_filter *filter; /* never NULL; owned by whoever made the settings */
 	enum lade_alternative alternative; /* the receiver acts on these; NONE: there are no directories */

@@ -192,6 +192,14 @@ static void test_errors_name_what_is_wrong(void **state)
 	bad("--delete a b", "--delete", "--recursive");
 	bad("-r --delete-before --delete-delay a b", "'--delete-delay'", "only one");
 	bad("-r --ignore-errors a b", "--ignore-errors", "--delete");
+	bad("-r --suffix=.x a b", "--suffix", "--backup");
+	bad("-rb --suffix=a/b a b", "--suffix=a/b", "end of a name");
+	bad("-rb --suffix= a b", "--suffix", "--backup-dir");
+	good("-rb a b");
+	assert_string_equal(options.settings.suffix, "~");
+	good("-r --backup-dir=d --suffix= a b");
+	assert_null(options.settings.suffix);
+	assert_true(options.settings.options & LADE_OPTION_BACKUP);
 	bad("-r --max-delete=x a b", "'x'", "--max-delete");
 	bad("-r --max-delete=-2 a b", "'-2'", "--max-delete");
 	bad("-aii a b", "-ii", "not available yet");
