@@ -86,6 +86,8 @@ static const struct lade_option_row rows[] = {
 	VALUE("max-delete", NULL, 0, MAX_DELETE, "N", DELETE, "delete N names at most; exit status 25 if there are more"),
 	BITS("ignore-errors", 0, LADE_OPTION_IGNORE_ERRORS, DELETE,
 	     "delete even if not all of the source could be read"),
+	BITS("remove-source-files", 0, LADE_OPTION_REMOVE_SOURCE_FILES, DELETE,
+	     "remove from the source what the destination has; never directories"),
 	BITS("force", 0, LADE_OPTION_FORCE, DELETE,
 	     "a directory with content may give way, without --delete too"),
 
@@ -178,7 +180,6 @@ static const struct lade_option_row rows[] = {
 	LATER("modify-window", NULL, '@'),
 	LATER("max-size", "min-size", 0),
 	LATER("prune-empty-dirs", NULL, 'm'),
-	LATER("remove-source-files", NULL, 0),
 	LATER("delete-excluded", NULL, 0),
 	LATER("ignore-missing-args", "delete-missing-args", 0),
 	LATER("temp-dir", NULL, 'T'),

@@ -21,12 +21,6 @@
 
 /* ---- hard links ---- */
 
-/* A follower in the spool, its path behind it. */
-struct link_record {
-	uint64_t leader;
-	mode_t mode;
-};
-
 int lade_receiver_add_leader(struct lade_receiver *receiver, uint64_t index, char *path)
 {
 	struct leader *leaders;
@@ -86,14 +80,12 @@ static int add_record(struct lade_spool *spool, const void *fixed, size_t fixed_
 	return error;
 }
 
-int lade_receiver_add_link(struct lade_receiver *receiver, uint64_t index, mode_t mode, const char *path,
+int lade_receiver_add_link(struct lade_receiver *receiver, const struct follower *follower, const char *path,
 			   struct lade_fault *fault)
 {
-	const struct link_record record = { index, mode };
-
-	if (!find_leader(receiver, index))
+	if (!find_leader(receiver, follower->leader))
 		return lade_fault_set(fault, LADE_E_PROTOCOL, "link (its leader is unknown)", path);
-	return add_record(receiver->links, &record, sizeof(record), path, fault);
+	return add_record(receiver->links, follower, sizeof(*follower), path, fault);
 }
 
 int lade_receiver_open_parent(struct lade_receiver *receiver, const char *path, int *fd_out, const char **name_out,
@@ -180,8 +172,8 @@ static void link_followers(struct lade_receiver *receiver)
 	int got;
 
 	while ((got = lade_spool_next(receiver->links, &bytes, &fault)) == 1) {
-		const char *path = (const char *)bytes.data + sizeof(struct link_record);
-		struct link_record record;
+		const char *path = (const char *)bytes.data + sizeof(struct follower);
+		struct follower record;
 		const struct leader *leader;
 		int error;
 
@@ -195,6 +187,8 @@ static void link_followers(struct lade_receiver *receiver)
 		error = link_one(receiver, leader->path, path, record.mode, &fault);
 		if (error)
 			lade_receiver_metadata_problem(receiver, path, &fault);
+		else
+			lade_receiver_stored(receiver, record.index, 1);
 	}
 	if (got < 0)
 		lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &fault);

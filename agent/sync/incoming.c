@@ -406,6 +406,7 @@ bool lade_incoming_commit(struct lade_receiver *receiver, struct incoming *file,
 	if (file->overwrite && file->left)
 		remove_left(file);
 	committed(receiver, file);
+	lade_receiver_stored(receiver, file->index, !file->unsteady);
 	return true;
 }
 

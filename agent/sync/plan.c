@@ -31,6 +31,20 @@ void lade_plan_failed(struct planner *planner, const char *operation)
 	lade_plan_problem(planner, &fault);
 }
 
+static void say_stored(struct planner *planner)
+{
+	lade_receiver_stored(planner->receiver, planner->stored_first, planner->stored_count);
+	planner->stored_count = 0;
+}
+
+void lade_plan_stored(struct planner *planner, uint64_t index)
+{
+	if (planner->stored_count && index != planner->stored_first + planner->stored_count)
+		say_stored(planner);
+	if (!planner->stored_count++)
+		planner->stored_first = index;
+}
+
 /* ---- names of a directory, for deletion ---- */
 
 /* Bytewise, whatever the type: it may be another one than the sender's. */
@@ -323,6 +337,7 @@ static void give_credit(struct planner *planner)
 {
 	struct lade_session *session = planner->session;
 
+	say_stored(planner);
 	lade_session_lock(session);
 	/* Entries may cost a report each and be granted at once: who does not read gets no further. */
 	lade_session_wait_room(session);

@@ -370,6 +370,7 @@ static bool link_aside(struct planner *planner, const struct place *place, const
 			return false;
 	}
 	planner->counted.created += !place->exists;
+	lade_plan_stored(planner, place->index);
 	return true;
 }
 

@@ -179,6 +179,7 @@ static void special(struct planner *planner, struct place *place)
 
 	if (lade_plan_same_special(place)) {
 		lade_plan_mend(planner, place, lade_plan_metadata_changes(planner, place));
+		lade_plan_stored(planner, place->index);
 		return;
 	}
 	/* Who may not make devices is not told of each: as with rsync, they need root. */
@@ -203,6 +204,7 @@ static void special(struct planner *planner, struct place *place)
 		return;
 	if (!place->exists)
 		planner->counted.created++;
+	lade_plan_stored(planner, place->index);
 	lade_plan_item(planner, place, changes);
 }
 
@@ -378,7 +380,9 @@ static int link_entry(struct planner *planner, const struct place *place, struct
 		planner->counted.files++;
 		planner->counted.total_bytes += place->entry->size;
 	}
-	return lade_receiver_add_link(receiver, place->entry->link - LADE_LINK_FOLLOWS, place->wanted.mode,
+	return lade_receiver_add_link(receiver,
+				      &(struct follower){ place->entry->link - LADE_LINK_FOLLOWS, place->index,
+							  place->wanted.mode },
 				      planner->path, fault) ? fault->code : 1;
 }
 

@@ -110,6 +110,7 @@ struct incoming *lade_plan_new_incoming(struct planner *planner, const struct pl
 	file->existed = place->exists;
 	file->existing = place->st;
 	file->no_partial = planner->session->settings->no_partial;
+	file->index = place->index;
 	file->in_new = place->level->target->empty;
 	file->leader = place->entry->link == LADE_LINK_LEADER ? place->index + 1 : 0;
 	memcpy(file->name, place->name, name_len);
@@ -212,6 +213,7 @@ int lade_plan_file(struct planner *planner, struct place *place, struct lade_fau
 		return result < 0 ? result : 0;
 	if (lade_plan_same_file(planner, place)) {
 		lade_plan_mend(planner, place, lade_plan_metadata_changes(planner, place));
+		lade_plan_stored(planner, place->index);
 	} else if (planner->dry_run && lade_plan_make_way(planner, place) == 0) {
 		planner->counted.transferred++;
 		planner->counted.created += !place->exists;

@@ -66,6 +66,7 @@ struct planner {
 	size_t uncredited;    /* bytes of entry stream since then */
 	struct moved moved;
 	struct neighbours neighbours;
+	uint64_t stored_first, stored_count; /* entries that the destination has, and it was not said yet */
 	bool rooted;          /* the destination is open: level 0 */
 	bool dry_run, deletes, ignores_errors;
 	bool deletes_first; /* --delete-before: nothing is asked for until all that is to be deleted is */
@@ -219,6 +220,9 @@ void lade_plan_find_similar(struct planner *planner, const struct place *place, 
 void lade_plan_forget_neighbours(struct planner *planner);
 
 /* ---- any ---- */
+
+/* The destination has entry index as it should be. */
+void lade_plan_stored(struct planner *planner, uint64_t index);
 
 /* Report a failure at the entry at hand, and go on. */
 void lade_plan_problem(struct planner *planner, const struct lade_fault *fault);

@@ -40,6 +40,7 @@ struct incoming {
 	uint32_t changes;                 /* for the item */
 	bool existed;
 	struct stat existing;             /* if it existed */
+	uint64_t index;                   /* of its entry */
 	bool in_new;                      /* in a directory that this session made: nothing else stands there */
 	uint64_t leader;                  /* index + 1 if others link to it, else 0 */
 	struct lade_temporary temporary;  /* of this attempt */
@@ -53,6 +54,7 @@ struct incoming {
 	bool left;                        /* an earlier session seems to have left part of it */
 	bool overwrite;                   /* --inplace: temporary is the file itself; kept is not used */
 	bool no_partial;                  /* nothing of it stays if it is interrupted */
+	bool unsteady;                    /* its source kept changing: it is not done with that */
 	bool begun;                       /* that was opened for writing */
 	unsigned cut_class;               /* it is described, cut so; 0: it is not */
 	struct delta *delta;              /* it is described, and made from what is there; else NULL */
@@ -89,6 +91,12 @@ struct leader {
 	uint64_t index;
 	char *path;
 	bool failed;
+};
+
+/* Another name of a leader. */
+struct follower {
+	uint64_t leader, index; /* entries */
+	mode_t mode;
 };
 
 /* A directory of the destination that is not deleted. */
@@ -352,6 +360,9 @@ bool lade_receiver_settle(struct lade_receiver *receiver, struct incoming *file,
 /* [ack] Slots whose files are done with. */
 void lade_receiver_acknowledge(struct lade_receiver *receiver, const uint32_t *slots, uint32_t count);
 
+/* [stored] The destination has count entries from first on: with --remove-source-files their sources may go. Any thread. */
+void lade_receiver_stored(struct lade_receiver *receiver, uint64_t first, uint64_t count);
+
 /* Nothing more is to come for a file: act on its verdict, and acknowledge it unless it is tried again. */
 void lade_receiver_settled(struct lade_receiver *receiver, const struct lade_recv_event *event);
 
@@ -421,8 +432,8 @@ int lade_receiver_add_leader(struct lade_receiver *receiver, uint64_t index, cha
 /* The content of leader index did not come: nothing is linked to it. */
 void lade_receiver_leader_failed(struct lade_receiver *receiver, uint64_t index);
 
-/* Remember a follower: the name path is to be linked to leader index. 0 or the fault. */
-int lade_receiver_add_link(struct lade_receiver *receiver, uint64_t index, mode_t mode, const char *path,
+/* Remember a follower, which has path. 0 or the fault. */
+int lade_receiver_add_link(struct lade_receiver *receiver, const struct follower *follower, const char *path,
 			   struct lade_fault *fault);
 
 #endif

@@ -7,6 +7,7 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -19,8 +20,14 @@
 #include "tests/put_message.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define TYPE_LAST LADE_MSG_RECIPE_KEY
+#define TYPE_LAST LADE_MSG_STORED
 #define SEED 0x6c616465u
+
+/* Not all numbers are in use. */
+static bool is_known(int type)
+{
+	return lade_message_name((enum lade_message_type)type)[0] != '?';
+}
 
 enum kind { KIND_U32, KIND_U64, KIND_S64, KIND_BYTES, KIND_DIGEST };
 
@@ -269,6 +276,8 @@ static void test_round_trip(void **state)
 {
 	(void)state;
 	for (int type = 1; type <= TYPE_LAST; type++) {
+		if (!is_known(type))
+			continue;
 		round_trip(type, ALL_ZERO);
 		round_trip(type, ALL_MAX);
 		for (int i = 0; i < 300; i++)
@@ -287,12 +296,16 @@ static void test_messages_follow_each_other(void **state)
 	(void)state;
 	lade_writer_init(&writer, LADE_CONTROL_MAX);
 	for (int number = 1; number <= TYPE_LAST; number++) {
+		if (!is_known(number))
+			continue;
 		fill(&message, number, ANY);
 		put_message(&writer, &message);
 	}
 	assert_int_equal(writer.error, 0);
 	lade_reader_init(&reader, writer.data, writer.len);
 	for (int number = 1; number <= TYPE_LAST; number++) {
+		if (!is_known(number))
+			continue;
 		size_t before = reader.off;
 
 		assert_int_equal(lade_message_peek(&reader, &type, &len), 0);
@@ -318,6 +331,7 @@ static void test_numbers_and_bytes_are_fixed(void **state)
 		"BUNDLE", "DESCRIPTOR",  "ITEM",      "REPORT", "END",
 		"WANT_RECIPE", "RECIPE", "WANT_GAP",  "PATCH",  "RECIPE_CREDIT",
 		"DEFER",  "PACKED",      "RECIPE_KEY",
+		[LADE_MSG_STORED] = "STORED",
 	};
 	static const uint8_t want_run[] = { 10, 5, 0, 0, 7, 0x80, 0x80, 0x40, 0x2a };
 	static const uint8_t file_end[] = { 16, 6, 0, 0, 1, 0, 0xac, 0x02, 0x01, 0x05 };
@@ -330,7 +344,7 @@ static void test_numbers_and_bytes_are_fixed(void **state)
 	(void)state;
 	assert_int_equal(COUNT(names), TYPE_LAST + 1);
 	for (size_t i = 0; i < COUNT(names); i++)
-		assert_string_equal(lade_message_name((enum lade_message_type)i), names[i]);
+		assert_string_equal(lade_message_name((enum lade_message_type)i), names[i] ? names[i] : "?");
 	lade_writer_init(&writer, LADE_CONTROL_MAX);
 	lade_put_want_run(&writer, &want);
 	assert_int_equal(writer.len, sizeof(want_run));
@@ -427,6 +441,8 @@ static void test_truncated_messages(void **state)
 {
 	(void)state;
 	for (int type = 1; type <= TYPE_LAST; type++) {
+		if (!is_known(type))
+			continue;
 		struct lade_message message;
 		struct lade_writer writer;
 		size_t used;
@@ -447,6 +463,8 @@ static void test_wrong_body_lengths(void **state)
 {
 	(void)state;
 	for (int type = 1; type <= TYPE_LAST; type++) {
+		if (!is_known(type))
+			continue;
 		struct lade_message message;
 		struct lade_writer writer;
 		size_t whole;
@@ -507,6 +525,8 @@ static void test_full_writer(void **state)
 {
 	(void)state;
 	for (int type = 1; type <= TYPE_LAST; type++) {
+		if (!is_known(type))
+			continue;
 		struct lade_message message;
 		struct lade_writer writer;
 		size_t whole;
@@ -549,6 +569,8 @@ static void test_dump_stays_inside(void **state)
 {
 	(void)state;
 	for (int type = 1; type <= TYPE_LAST; type++) {
+		if (!is_known(type))
+			continue;
 		char whole[8192], part[8192];
 		struct lade_message message;
 		size_t len, name_len = strlen(lade_message_name((enum lade_message_type)type));
