@@ -3,6 +3,8 @@
  */
 #include "agent/option_safety.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/option_table.h"
@@ -85,12 +87,47 @@ static int check_backup(struct lade_options *options, struct lade_complaint *com
 	return 0;
 }
 
+/* Rules keep what is in it out of the transfer and safe from deletion. */
+static int hide_partial_dir(struct lade_options *options, const char *path)
+{
+	char pattern[LADE_TARGET_MAX + 1];
+	size_t len = strlen(path);
+
+	while (len && path[len - 1] == '/')
+		len--;
+	snprintf(pattern, sizeof(pattern), "%.*s/", (int)len, path);
+	return lade_filter_add(options->settings.filter, false, pattern, NULL);
+}
+
+static int check_partial_dir(struct lade_options *options, struct lade_complaint *complaint)
+{
+	struct lade_settings *settings = &options->settings;
+	bool delays = settings->options & LADE_OPTION_DELAY_UPDATES, in_place = settings->options & LADE_OPTION_INPLACE;
+
+	if (options->partial && !settings->partial_dir && !delays && !in_place)
+		settings->partial_dir = getenv("RSYNC_PARTIAL_DIR");
+	if (settings->no_partial || (settings->partial_dir && !*settings->partial_dir))
+		settings->partial_dir = NULL;
+	if (!settings->partial_dir)
+		return 0;
+	if (in_place)
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--inplace and --partial-dir do not go together; " HINT);
+	if (!lade_partial_dir_valid(settings->partial_dir) || strlen(settings->partial_dir) >= LADE_TARGET_MAX)
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--partial-dir=%s: it must have no . or .. in it; " HINT,
+				     settings->partial_dir);
+	if (*settings->partial_dir != '/' && hide_partial_dir(options, settings->partial_dir))
+		return lade_complain(complaint, LADE_EXIT_MEMORY, "--partial-dir: too many filter rules");
+	return 0;
+}
+
 int lade_option_safety_check(struct lade_options *options, struct lade_complaint *complaint)
 {
 	uint64_t bits = options->settings.options;
 
-	if (check_backup(options, complaint))
+	if (check_backup(options, complaint) || check_partial_dir(options, complaint))
 		return LADE_E_USAGE;
+	if ((bits & LADE_OPTION_INPLACE) && (bits & LADE_OPTION_DELAY_UPDATES))
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--inplace and --delay-updates do not go together; " HINT);
 	if ((bits & LADE_OPTION_IGNORE_ERRORS) && !(bits & LADE_OPTION_DELETE))
 		return lade_complain(complaint, LADE_EXIT_USAGE, "--ignore-errors does nothing without --delete; " HINT);
 	return 0;

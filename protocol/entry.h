@@ -48,10 +48,11 @@
 #define LADE_OPTION_IGNORE_ERRORS LADE_OPTION(58) /* deletion does not need a complete scan */
 #define LADE_OPTION_FORCE LADE_OPTION(59) /* directories with content give way to what is none */
 #define LADE_OPTION_BACKUP LADE_OPTION(60) /* what is replaced or deleted stays as a backup */
+#define LADE_OPTION_DELAY_UPDATES LADE_OPTION(61) /* files get their names at the end, all of them */
 #define LADE_OPTION_REMOVE_SOURCE_FILES LADE_OPTION(62) /* the sender removes what the receiver has stored */
 #define LADE_OPTIONS_KNOWN \
 	(LADE_OPTION(24) - 1 + LADE_OPTION_IGNORE_ERRORS + LADE_OPTION_FORCE + LADE_OPTION_BACKUP + \
-	 LADE_OPTION_REMOVE_SOURCE_FILES)
+	 LADE_OPTION_DELAY_UPDATES + LADE_OPTION_REMOVE_SOURCE_FILES)
 
 /* What becomes of a file that is in an alternative directory already: the values of OPEN's alternative (see [open]). */
 enum lade_alternative {

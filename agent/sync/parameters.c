@@ -35,6 +35,8 @@ static const struct row rows[] = {
 	NUMBER(MAX_DELETE, RECEIVER, max_delete, LADE_MAX_DELETE_MAX + 1),
 	TEXT(BACKUP_DIR, RECEIVER, backup_dir, LADE_TARGET_MAX - 1),
 	TEXT(SUFFIX, RECEIVER, suffix, LADE_NAME_MAX),
+	TEXT(PARTIAL_DIR, RECEIVER, partial_dir, LADE_TARGET_MAX - 1),
+	TEXT(TEMP_DIR, RECEIVER, temp_dir, LADE_TARGET_MAX - 1),
 	NUMBER(NO_PARTIAL, RECEIVER, no_partial, 1),
 };
 

@@ -67,11 +67,14 @@ static bool pays(const struct planner *planner, const struct place *place)
 }
 
 /* True if an earlier session left part of the file: what is of use of that need not be sent again. */
-static bool was_left(const struct planner *planner, const struct place *place)
+static bool was_left(const struct planner *planner, const struct place *place, const char *key)
 {
+	const struct lade_receiver *receiver = planner->receiver;
+
+	lade_holding_take(receiver, place->level->fd, place->name, key);
 	return place->entry->size > LADE_SMALL_MAX && !place->level->target->empty &&
 		!(planner->receiver->keep.options & LADE_OPTION_WHOLE_FILE) &&
-		lade_temporary_left(place->level->fd, place->name);
+		(key ? lade_temporary_left(receiver->workshop_fd, key) : lade_temporary_left(place->level->fd, place->name));
 }
 
 /*
@@ -111,6 +114,8 @@ struct incoming *lade_plan_new_incoming(struct planner *planner, const struct pl
 	file->existing = place->st;
 	file->no_partial = planner->session->settings->no_partial;
 	file->index = place->index;
+	file->key = lade_holding_key(planner->receiver, place->level->fd, place->name);
+	file->workshop_fd = file->key ? planner->receiver->workshop_fd : -1;
 	file->in_new = place->level->target->empty;
 	file->leader = place->entry->link == LADE_LINK_LEADER ? place->index + 1 : 0;
 	memcpy(file->name, place->name, name_len);
@@ -123,7 +128,7 @@ static int choose_basis(struct planner *planner, const struct place *place, cons
 {
 	bool described = pays(planner, place);
 
-	file->left = was_left(planner, place);
+	file->left = was_left(planner, place, file->key);
 	file->overwrite = written_over(planner, place, file->left);
 	if (!described && aside->fit && pays(planner, &aside->place)) {
 		file->basis_name = strdup(place->name);

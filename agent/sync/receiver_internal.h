@@ -41,6 +41,8 @@ struct incoming {
 	bool existed;
 	struct stat existing;             /* if it existed */
 	uint64_t index;                   /* of its entry */
+	int workshop_fd;                  /* where its temporary file is made; -1: in its directory */
+	char *key;                        /* owned: what the temporary file there is named after; NULL: the name */
 	bool in_new;                      /* in a directory that this session made: nothing else stands there */
 	uint64_t leader;                  /* index + 1 if others link to it, else 0 */
 	struct lade_temporary temporary;  /* of this attempt */
@@ -157,6 +159,10 @@ struct lade_receiver {
 	size_t backup_path_there;      /* so many bytes of that were there before */
 	struct lade_keep backup_keep;  /* what backups keep: all; borrows from keep */
 	struct lade_filter *protection; /* what is not deleted, if that is more than the user's rules say; owned */
+	struct lade_directories *workshop; /* -T; NULL: there is none */
+	int workshop_fd;               /* its root, pinned; or -1 */
+	struct lade_directories *partials; /* --partial-dir, if it is one for all; else NULL */
+	struct lade_spool *delayed;    /* --delay-updates; under the session's lock; NULL: nothing yet */
 	char *only_name;               /* a single file's name at the destination, or NULL */
 
 	/* the planner's own */
@@ -212,6 +218,29 @@ int lade_backup(struct lade_receiver *receiver, int fd, const char *path, enum b
 
 /* The rules that say what is not deleted. */
 const struct lade_filter *lade_receiver_protection(const struct lade_receiver *receiver);
+
+/* ---- holding.c ---- */
+
+/* The destination is open: find the directories where files wait, if any are asked for. Planner's thread. 0, or the fault that ends the session. */
+int lade_holding_begin(struct lade_receiver *receiver, struct lade_fault *fault);
+
+/* Let go of them. */
+void lade_holding_end(struct lade_receiver *receiver);
+
+/* What the temporary file for name in the directory is named after, where it is not made there; the caller frees it. NULL: it is made there. */
+char *lade_holding_key(const struct lade_receiver *receiver, int directory_fd, const char *name);
+
+/* The session ends before the file of that name in the directory is whole: its temporary file, in from_fd, goes to the directory for partial files. */
+void lade_holding_leave(const struct lade_receiver *receiver, int from_fd, const char *temporary, int directory_fd, const char *name);
+
+/* The file is to be made: what is in the directory for partial files becomes its temporary file again. */
+void lade_holding_take(const struct lade_receiver *receiver, int directory_fd, const char *name, const char *key);
+
+/* The file is whole in its temporary file, and gets its name at the end. Any thread. 0 or the fault. */
+int lade_holding_delay(struct lade_receiver *receiver, struct incoming *file, struct lade_fault *fault);
+
+/* Give all of those their names. Planner's thread. */
+void lade_holding_commit_all(struct lade_receiver *receiver);
 
 /* ---- land.c ---- */
 
@@ -347,7 +376,10 @@ void lade_incoming_discard(struct incoming *file, struct lade_temporary *tempora
 void lade_incoming_free(struct incoming *file);
 
 /* The session is over before the file is whole: free it, but leave what came of a large one to the next session. */
-void lade_incoming_leave(struct incoming *file);
+void lade_incoming_leave(const struct lade_receiver *receiver, struct incoming *file);
+
+/* Give the file, whose temporary file is open and whole, its length, metadata and name. 0 or the fault. */
+int lade_incoming_commit_now(struct lade_receiver *receiver, struct incoming *file, struct lade_fault *fault);
 
 /* A file without content: make it here and now. Planner's thread. */
 void lade_receiver_empty_file(struct lade_receiver *receiver, struct incoming *file);

@@ -26,6 +26,8 @@ struct lade_settings {
 	uint64_t max_delete;        /* one more than the names that may be deleted */
 	const char *backup_dir;     /* as the user wrote it; relative to the destination */
 	const char *suffix;         /* of the names of backups; not NULL if there are any and no backup_dir */
+	const char *partial_dir;    /* as the user wrote it; a relative one is in each directory */
+	const char *temp_dir;       /* as the user wrote it; relative to the destination */
 	uint64_t no_partial;        /* 1: nothing of an interrupted file stays */
 	struct lade_filter *filter; /* never NULL; owned by whoever made the settings */
 	enum lade_alternative alternative; /* the receiver acts on these; NONE: there are no directories */
@@ -35,5 +37,8 @@ struct lade_settings {
 	const struct lade_session_limits *limits; /* NULL: the program's own */
 	const struct lade_mover_calls *calls; /* NULL: the kernel's; others are for tests */
 };
+
+/* True if path, a --partial-dir, is one: not empty, and without components that are . or .. */
+bool lade_partial_dir_valid(const char *path);
 
 #endif

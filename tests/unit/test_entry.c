@@ -191,7 +191,8 @@ static void test_bits_are_fixed(void **state)
 	assert_int_equal(LADE_OPTION_FORCE, 0x800000000000000);
 	assert_int_equal(LADE_OPTION_BACKUP, 0x1000000000000000);
 	assert_int_equal(LADE_OPTION_REMOVE_SOURCE_FILES, 0x4000000000000000);
-	assert_int_equal(LADE_OPTIONS_KNOWN, 0x5c00000000ffffff);
+	assert_int_equal(LADE_OPTION_DELAY_UPDATES, 0x2000000000000000);
+	assert_int_equal(LADE_OPTIONS_KNOWN, 0x7c00000000ffffff);
 	assert_int_equal(LADE_ITEM_NEW, 0x1);
 	assert_int_equal(LADE_ITEM_CHECKSUM, 0x20);
 	assert_int_equal(LADE_ITEM_XATTR, 0x2000);

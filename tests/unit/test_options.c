@@ -192,6 +192,13 @@ static void test_errors_name_what_is_wrong(void **state)
 	bad("--delete a b", "--delete", "--recursive");
 	bad("-r --delete-before --delete-delay a b", "'--delete-delay'", "only one");
 	bad("-r --ignore-errors a b", "--ignore-errors", "--delete");
+	bad("-r --inplace --delay-updates a b", "--inplace", "--delay-updates");
+	bad("-r --inplace --partial-dir=x a b", "--inplace", "--partial-dir");
+	bad("-r --partial-dir=x/../y a b", "--partial-dir=x/../y", "..");
+	good("-r --partial-dir=.part/ a b");
+	assert_true(lade_filter_excludes(options.settings.filter, "a/.part", true));
+	good("-r --partial-dir=x --no-partial a b");
+	assert_null(options.settings.partial_dir);
 	bad("-r --suffix=.x a b", "--suffix", "--backup");
 	bad("-rb --suffix=a/b a b", "--suffix=a/b", "end of a name");
 	bad("-rb --suffix= a b", "--suffix", "--backup-dir");
