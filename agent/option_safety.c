@@ -112,7 +112,7 @@ static int check_partial_dir(struct lade_options *options, struct lade_complaint
 		return 0;
 	if (in_place)
 		return lade_complain(complaint, LADE_EXIT_USAGE, "--inplace and --partial-dir do not go together; " HINT);
-	if (!lade_partial_dir_valid(settings->partial_dir) || strlen(settings->partial_dir) >= LADE_TARGET_MAX)
+	if (!lade_entry_path_valid(settings->partial_dir) || strlen(settings->partial_dir) >= LADE_TARGET_MAX)
 		return lade_complain(complaint, LADE_EXIT_USAGE, "--partial-dir=%s: it must have no . or .. in it; " HINT,
 				     settings->partial_dir);
 	if (*settings->partial_dir != '/' && hide_partial_dir(options, settings->partial_dir))

@@ -47,19 +47,6 @@ static int open_partials(struct lade_receiver *receiver, const char *path, struc
 	return error ? error : lade_receiver_keep(receiver, receiver->partials, fault);
 }
 
-bool lade_partial_dir_valid(const char *path)
-{
-	const char *at = *path == '/' ? path + 1 : path;
-	size_t len;
-
-	for (; *at; at += len + (at[len] == '/')) {
-		len = strcspn(at, "/");
-		if (len > LADE_NAME_MAX || (len == 1 && *at == '.') || (len == 2 && at[0] == '.' && at[1] == '.'))
-			return false;
-	}
-	return *path;
-}
-
 int lade_holding_begin(struct lade_receiver *receiver, struct lade_fault *fault)
 {
 	const struct lade_settings *settings = receiver->session.settings;
@@ -67,7 +54,7 @@ int lade_holding_begin(struct lade_receiver *receiver, struct lade_fault *fault)
 
 	if (receiver->keep.options & LADE_OPTION_DRY_RUN)
 		return 0;
-	if ((settings->partial_dir && !lade_partial_dir_valid(settings->partial_dir)) || (settings->temp_dir && !*settings->temp_dir))
+	if ((settings->partial_dir && !lade_entry_path_valid(settings->partial_dir)) || (settings->temp_dir && !*settings->temp_dir))
 		return lade_fault_set(fault, LADE_E_PROTOCOL, "understand where files wait", NULL);
 	if (settings->temp_dir)
 		error = open_workshop(receiver, settings->temp_dir, fault);

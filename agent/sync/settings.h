@@ -38,7 +38,4 @@ struct lade_settings {
 	const struct lade_mover_calls *calls; /* NULL: the kernel's; others are for tests */
 };
 
-/* True if path, a --partial-dir, is one: not empty, and without components that are . or .. */
-bool lade_partial_dir_valid(const char *path);
-
 #endif

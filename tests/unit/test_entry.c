@@ -75,6 +75,18 @@ static void assert_bad(struct lade_msg_entry entry)
 
 static const uint32_t types[] = { S_IFREG, S_IFDIR, S_IFLNK, S_IFBLK, S_IFCHR, S_IFIFO, S_IFSOCK };
 
+static void test_paths(void **state)
+{
+	(void)state;
+	assert_true(lade_entry_path_valid("a"));
+	assert_true(lade_entry_path_valid("/a/b//c/"));
+	assert_false(lade_entry_path_valid(""));
+	assert_false(lade_entry_path_valid("/"));
+	assert_false(lade_entry_path_valid("//a"));
+	assert_false(lade_entry_path_valid("a/../b"));
+	assert_false(lade_entry_path_valid("./a"));
+}
+
 static void test_types(void **state)
 {
 	(void)state;
@@ -203,6 +215,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_types),
 		cmocka_unit_test(test_root_is_a_directory),
 		cmocka_unit_test(test_fields_belong_to_types),
