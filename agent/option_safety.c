@@ -67,6 +67,21 @@ int lade_option_safety_apply(struct lade_options *options, const struct lade_opt
 	}
 }
 
+/* Backups beside the files are not deleted, unless a rule of the user's says otherwise. */
+static int protect_backups(struct lade_options *options)
+{
+	const char *suffix = options->settings.suffix;
+	char rule[2 * LADE_NAME_MAX + 8], *out = stpcpy(rule, "P *");
+
+	for (; *suffix; suffix++) {
+		if (strchr("*?[\\", *suffix))
+			*out++ = '\\';
+		*out++ = *suffix;
+	}
+	*out = '\0';
+	return lade_filter_add_rule(options->settings.filter, rule, NULL);
+}
+
 static int check_backup(struct lade_options *options, struct lade_complaint *complaint)
 {
 	struct lade_settings *settings = &options->settings;
@@ -84,19 +99,22 @@ static int check_backup(struct lade_options *options, struct lade_complaint *com
 		settings->suffix = NULL;
 	if ((settings->options & LADE_OPTION_BACKUP) && !suffix && !settings->backup_dir)
 		settings->suffix = "~";
+	if ((settings->options & (LADE_OPTION_BACKUP | LADE_OPTION_DELETE | LADE_OPTION_DELETE_EXCLUDED)) ==
+	    (LADE_OPTION_BACKUP | LADE_OPTION_DELETE) && !settings->backup_dir && protect_backups(options))
+		return lade_complain(complaint, LADE_EXIT_MEMORY, "--backup: too many filter rules");
 	return 0;
 }
 
-/* Rules keep what is in it out of the transfer and safe from deletion. */
+/* A rule keeps what is in it out of the transfer and safe from deletion, but in directories that go. */
 static int hide_partial_dir(struct lade_options *options, const char *path)
 {
-	char pattern[LADE_TARGET_MAX + 1];
+	char rule[LADE_TARGET_MAX + 8];
 	size_t len = strlen(path);
 
 	while (len && path[len - 1] == '/')
 		len--;
-	snprintf(pattern, sizeof(pattern), "%.*s/", (int)len, path);
-	return lade_filter_add(options->settings.filter, false, pattern, NULL);
+	snprintf(rule, sizeof(rule), "-p %.*s/", (int)len, path);
+	return lade_filter_add_rule(options->settings.filter, rule, NULL);
 }
 
 static int check_partial_dir(struct lade_options *options, struct lade_complaint *complaint)

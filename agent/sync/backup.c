@@ -77,43 +77,6 @@ static int open_backups(struct lade_receiver *receiver, const char *written, str
 	return error ? error : lade_receiver_keep(receiver, receiver->backups, fault);
 }
 
-/* A pattern for names that end in suffix, whatever is in it. NULL: no memory. */
-static char *pattern_of(const char *suffix)
-{
-	char *pattern = malloc(2 * strlen(suffix) + 2), *out = pattern;
-
-	if (!pattern)
-		return NULL;
-	*out++ = '*';
-	for (; *suffix; suffix++) {
-		if (strchr("*?[\\", *suffix))
-			*out++ = '\\';
-		*out++ = *suffix;
-	}
-	*out = '\0';
-	return pattern;
-}
-
-/* Backups beside the files are not deleted, unless a rule of the user's says otherwise. */
-static int protect_backups(struct lade_receiver *receiver, struct lade_fault *fault)
-{
-	char *pattern = pattern_of(receiver->session.settings->suffix);
-	struct lade_writer rules;
-	int error;
-
-	lade_writer_init(&rules, LADE_RULES_MAX);
-	error = pattern ? lade_filter_encode(receiver->session.settings->filter, &rules) : LADE_E_MEMORY;
-	if (!error)
-		error = lade_filter_decode(lade_slice(rules.data, rules.len), &receiver->protection);
-	if (!error)
-		error = lade_filter_add(receiver->protection, false, pattern, fault);
-	else
-		lade_fault_set(fault, error, "protect backups", NULL);
-	lade_writer_fini(&rules);
-	free(pattern);
-	return error;
-}
-
 int lade_backup_begin(struct lade_receiver *receiver, struct lade_fault *fault)
 {
 	const struct lade_settings *settings = receiver->session.settings;
@@ -128,8 +91,6 @@ int lade_backup_begin(struct lade_receiver *receiver, struct lade_fault *fault)
 	receiver->backup_keep.options |= LADE_OPTION_PERMS | LADE_OPTION_TIMES | LADE_OPTION_OWNER | LADE_OPTION_GROUP;
 	if (settings->backup_dir)
 		error = open_backups(receiver, settings->backup_dir, fault);
-	else if (receiver->keep.options & LADE_OPTION_DELETE)
-		error = protect_backups(receiver, fault);
 	return error;
 }
 
@@ -138,16 +99,10 @@ void lade_backup_end(struct lade_receiver *receiver)
 	char *path = receiver->backup_path;
 
 	lade_directories_close(receiver->backups);
-	lade_filter_free(receiver->protection);
 	/* Nothing is in it: it need not have been made. */
 	while (path && strlen(path) > receiver->backup_path_there && rmdir(path) == 0 && strrchr(path, '/'))
 		*strrchr(path, '/') = '\0';
 	free(path);
-}
-
-const struct lade_filter *lade_receiver_protection(const struct lade_receiver *receiver)
-{
-	return receiver->protection ? receiver->protection : receiver->session.settings->filter;
 }
 
 /* ---- where a backup goes ---- */

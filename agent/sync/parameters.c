@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/tree/metadata.h"
 #include "chunker/codec.h"
+#include "chunker/digest.h"
 #include "protocol/limits.h"
 #include "protocol/parameter.h"
 
@@ -31,6 +33,9 @@ struct row {
 static const struct row rows[] = {
 	NUMBER(COMPRESSION, SENDER, compression, LADE_COMPRESSION_COUNT - 1),
 	NUMBER(LEVEL, SENDER, level, LADE_CODEC_LEVEL_MAX),
+	NUMBER(CHECKSUM, BOTH, checksum, LADE_DIGEST_KIND_COUNT - 1),
+	NUMBER(FILE_CHECKSUM, BOTH, file_checksum, LADE_DIGEST_KIND_COUNT - 1),
+	NUMBER(MODIFY_WINDOW, RECEIVER, modify_window, LADE_WINDOW_MAX),
 	NUMBER(DELETE_BEFORE, RECEIVER, delete_before, 1),
 	NUMBER(MAX_DELETE, RECEIVER, max_delete, LADE_MAX_DELETE_MAX + 1),
 	TEXT(BACKUP_DIR, RECEIVER, backup_dir, LADE_TARGET_MAX - 1),
@@ -38,6 +43,8 @@ static const struct row rows[] = {
 	TEXT(PARTIAL_DIR, RECEIVER, partial_dir, LADE_TARGET_MAX - 1),
 	TEXT(TEMP_DIR, RECEIVER, temp_dir, LADE_TARGET_MAX - 1),
 	NUMBER(NO_PARTIAL, RECEIVER, no_partial, 1),
+	NUMBER(BWLIMIT, BOTH, bwlimit, INT64_MAX),
+	NUMBER(TIMEOUT, BOTH, timeout, LADE_TIMEOUT_MAX),
 };
 
 static const void *field_of(const struct lade_settings *settings, const struct row *row)
