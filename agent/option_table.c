@@ -34,6 +34,8 @@
 	{ name, alias, letter, true, LADE_SYNC_SIZE, 0, FIELD(field), value, LADE_GROUP_##group, text, NULL }
 #define VALUE(name, alias, letter, id, value, group, text) \
 	{ name, alias, letter, false, LADE_SYNC_##id, 0, 0, value, LADE_GROUP_##group, text, NULL }
+#define DELETE_WHEN(name, when, text) \
+	{ name, NULL, 0, false, LADE_SYNC_DELETE_WHEN, LADE_DELETE_##when, 0, NULL, LADE_GROUP_DELETE, text, NULL }
 #define LIMIT(name, id, value, text) \
 	{ name, NULL, 0, true, LADE_SYNC_##id, 0, 0, value, LADE_GROUP_LIMIT, text, NULL }
 /* Refused; the --no- form of what is merely missing asks for what happens anyhow, and is fine. */
@@ -111,6 +113,30 @@ static const struct lade_option_row rows[] = {
 	  "delete what the sources do not have (needs -r)", NULL },
 	{ "delete-excluded", NULL, 0, false, LADE_SYNC_BITS, LADE_OPTION_DELETE | LADE_OPTION_DELETE_EXCLUDED, 0, NULL,
 	  LADE_GROUP_DELETE, "--delete, and what is excluded as well", NULL },
+	DELETE_WHEN("delete-before", BEFORE, "the same, and content comes only when it is done"),
+	DELETE_WHEN("delete-during", DURING, "the same"),
+	DELETE_WHEN("delete-delay", DELAY, "the same"),
+	DELETE_WHEN("delete-after", AFTER, "the same"),
+	VALUE("max-delete", NULL, 0, MAX_DELETE, "N", DELETE, "delete N names at most; exit status 25 if there are more"),
+	BITS("ignore-errors", 0, LADE_OPTION_IGNORE_ERRORS, DELETE,
+	     "delete even if not all of the source could be read"),
+	BITS("remove-source-files", 0, LADE_OPTION_REMOVE_SOURCE_FILES, DELETE,
+	     "remove from the source what the destination has; never directories"),
+	BITS("force", 0, LADE_OPTION_FORCE, DELETE,
+	     "a directory with content may give way, without --delete too"),
+
+	TEXT("temp-dir", NULL, 'T', settings.temp_dir, "DIR", SAFETY,
+	     "make files in DIR, not where they are going to be"),
+	BITS("delay-updates", 0, LADE_OPTION_DELAY_UPDATES, SAFETY, "files get their names at the end, all of them"),
+	BITS("backup", 'b', LADE_OPTION_BACKUP, SAFETY, "what is replaced or deleted gets another name: NAME~"),
+	TEXT("backup-dir", NULL, 0, settings.backup_dir, "DIR", SAFETY,
+	     "it goes to its path in DIR (implies -b)"),
+	VALUE("suffix", NULL, 0, SUFFIX, "TEXT", SAFETY, "what comes behind NAME: ~, with --backup-dir nothing"),
+	SWITCH("partial", 0, PARTIAL, SAFETY,
+	       "keep interrupted files aside (the rule); or --no-partial"),
+	TEXT("partial-dir", NULL, 0, settings.partial_dir, "DIR", SAFETY,
+	     "keep them in DIR, in each directory, or in one place (/DIR)"),
+	SWITCH(NULL, 'P', PARTIAL_PROGRESS, SAFETY, "the same as --partial --progress"),
 
 	COUNT("verbose", 'v', verbose, PRINT, "name what is transferred, and sums; twice: what is up to date, too"),
 	COUNT("itemize-changes", 'i', itemize, PRINT,
@@ -118,7 +144,6 @@ static const struct lade_option_row rows[] = {
 	TEXT("out-format", "log-format", 0, out_format, "FORMAT", PRINT, "a line for each change, like '%i %n%L'"),
 	FLAG("stats", 0, stats, PRINT, "sums at the end"),
 	FLAG("progress", 0, progress, PRINT, "a line for each file that was transferred"),
-	FLAG(NULL, 'P', progress, PRINT, "the same as --progress"),
 	VALUE("info", NULL, 0, INFO, "FLAGS", PRINT, "what is told: --info=progress2, see --info=help"),
 	VALUE("debug", NULL, 0, DEBUG, "FLAGS", PRINT, "what is told about how: see --debug=help"),
 	COUNT("human-readable", 'h', human, PRINT, "numbers as 1.23M; twice: in units of 1024"),
@@ -180,9 +205,6 @@ static const struct lade_option_row rows[] = {
 	VALUE("path", NULL, 0, PATH, "NAME", BYTES,
 	      "how bytes move: auto, sendfile, ...; see 'lade paths'"),
 
-	REFUSED("partial", NULL, 0,
-		"an interrupted file never stands under its real name, and is always continued by the next run"),
-	REFUSED("partial-dir", NULL, 0, "not available yet"),
 	MISSING("iconv", NULL, 0, "not available yet; names are the same bytes on both sides"),
 	REFUSED("crtimes", NULL, 'N', "Linux cannot set birth times"),
 	REFUSED("block-size", NULL, 'B', "chunks have no fixed size"),
@@ -203,10 +225,6 @@ static const struct lade_option_row rows[] = {
 	REFUSED("write-batch", NULL, 0, "there is no batch mode"),
 	REFUSED("only-write-batch", NULL, 0, "there is no batch mode"),
 	REFUSED("read-batch", NULL, 0, "there is no batch mode"),
-	REFUSED("delete-during", NULL, 0, "deletion comes after the scan; use --delete"),
-	REFUSED("delete-delay", NULL, 0, "deletion comes after the scan; use --delete"),
-	REFUSED("delete-before", NULL, 0, "deletion comes after the scan; use --delete"),
-	REFUSED("delete-after", NULL, 0, "deletion comes after the scan; use --delete"),
 	REFUSED("daemon", NULL, 0, "not available yet; 'lade serve --listen' is"),
 	REFUSED("server", NULL, 0,
 		"lade does not speak rsync's protocol; the far command is 'lade serve --stdio'"),
@@ -219,20 +237,13 @@ static const struct lade_option_row rows[] = {
 	LATER("one-file-system", NULL, 'x'),
 	LATER("files-from", NULL, 0),
 	LATER("from0", NULL, '0'),
-	LATER("backup", NULL, 'b'),
-	LATER("backup-dir", "suffix", 0),
 	LATER("dirs", "old-dirs", 'd'),
 	LATER("copy-links", NULL, 'L'),
 	LATER("copy-dirlinks", NULL, 'k'),
 	LATER("safe-links", "copy-unsafe-links", 0),
 	LATER("munge-links", NULL, 0),
 	LATER("max-size", "min-size", 0),
-	LATER("remove-source-files", NULL, 0),
-	LATER("max-delete", NULL, 0),
-	LATER("force", "ignore-errors", 0),
 	LATER("ignore-missing-args", "delete-missing-args", 0),
-	LATER("temp-dir", NULL, 'T'),
-	LATER("delay-updates", NULL, 0),
 	LATER("list-only", NULL, 0),
 };
 

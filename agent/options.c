@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "agent/filter_option.h"
+#include "agent/option_safety.h"
 #include "agent/option_table.h"
 #include "agent/options_connect.h"
 #include "agent/options_limit.h"
@@ -311,6 +312,12 @@ static int apply_option(struct lade_options *options, const struct lade_option_u
 		return 0;
 	case LADE_SYNC_SOCKOPTS:
 		return lade_options_apply_sockopts(options, use, complaint);
+	case LADE_SYNC_DELETE_WHEN:
+	case LADE_SYNC_MAX_DELETE:
+	case LADE_SYNC_SUFFIX:
+	case LADE_SYNC_PARTIAL:
+	case LADE_SYNC_PARTIAL_PROGRESS:
+		return lade_option_safety_apply(options, use, complaint);
 	case LADE_SYNC_BWLIMIT:
 	case LADE_SYNC_STOP_AFTER:
 	case LADE_SYNC_STOP_AT:
@@ -514,7 +521,7 @@ static int check(struct lade_options *options, struct lade_complaint *complaint)
 	if (options->fuzzy)
 		options->settings.options |= LADE_OPTION_FUZZY;
 	options->settings.fuzzy_alternatives = options->fuzzy > 1;
-	if (check_append(options, complaint))
+	if (check_append(options, complaint) || lade_option_safety_check(options, complaint))
 		return LADE_E_USAGE;
 	/* On one host reading both files costs more than copying one. */
 	if (options->whole_file > 0 || (!options->whole_file && options->remote.kind == LADE_ENDPOINT_LOCAL &&

@@ -14,6 +14,14 @@
 #include "agent/verbosity.h"
 #include "transport/dial.h"
 
+/* The forms of --delete. All delete after the scan; only one may be given. */
+enum lade_delete_when {
+	LADE_DELETE_ANY,
+	LADE_DELETE_BEFORE,
+	LADE_DELETE_DURING,
+	LADE_DELETE_DELAY,
+	LADE_DELETE_AFTER,
+};
 /* Most seconds of --contimeout: what poll(2) can wait. */
 #define LADE_CONTIMEOUT_MAX 2147483u
 
@@ -30,6 +38,8 @@ struct lade_options {
 	struct lade_filter_options rules;
 	unsigned fuzzy;             /* how often -y was given */
 	int whole_file;             /* -W: 1, --no-whole-file: -1, neither: 0 */
+	unsigned delete_when;       /* enum lade_delete_when: when --delete was asked to delete */
+	bool partial;               /* --partial */
 	unsigned verbose;
 	unsigned itemize;
 	unsigned human; /* 0: plain digits, 1: 1,234,567, 2: 1.23M, 3: in units of 1024 */

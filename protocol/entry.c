@@ -18,6 +18,19 @@ bool lade_entry_name_valid(struct lade_slice name)
 	return !memchr(name.data, '/', name.len) && !memchr(name.data, '\0', name.len);
 }
 
+bool lade_entry_path_valid(const char *path)
+{
+	path += *path == '/';
+	do {
+		size_t len = strcspn(path, "/");
+
+		if (!lade_entry_name_valid(lade_slice(path, len)))
+			return false;
+		path += len + strspn(path + len, "/");
+	} while (*path);
+	return true;
+}
+
 static bool is_root(struct lade_slice name)
 {
 	return name.len == 1 && name.data[0] == '.';

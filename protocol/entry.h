@@ -68,7 +68,12 @@
 #define LADE_OPTIONS_SUPER (LADE_OPTION_FAKE_SUPER | LADE_OPTION_SUPER | LADE_OPTION_NO_SUPER)
 #define LADE_OPTION_COPY_DEVICES LADE_OPTION(56) /* the sender takes devices for regular files */
 #define LADE_OPTION_WRITE_DEVICES LADE_OPTION(57) /* the receiver does */
-#define LADE_OPTIONS_KNOWN ((LADE_OPTION(25) - 1) | (LADE_OPTION(58) - LADE_OPTION(37)))
+#define LADE_OPTION_IGNORE_ERRORS LADE_OPTION(58) /* deletion does not need a complete scan */
+#define LADE_OPTION_FORCE LADE_OPTION(59) /* directories with content give way to what is none */
+#define LADE_OPTION_BACKUP LADE_OPTION(60) /* what is replaced or deleted stays as a backup */
+#define LADE_OPTION_DELAY_UPDATES LADE_OPTION(61) /* files get their names at the end, all of them */
+#define LADE_OPTION_REMOVE_SOURCE_FILES LADE_OPTION(62) /* the sender removes what the receiver has stored */
+#define LADE_OPTIONS_KNOWN ((LADE_OPTION(25) - 1) | (LADE_OPTION(63) - LADE_OPTION(37)))
 
 /* What becomes of a file that is in an alternative directory already: the values of OPEN's alternative (see [open]). */
 enum lade_alternative {
@@ -139,6 +144,9 @@ enum lade_severity {
  * LADE_NAME_MAX bytes, without a slash or NUL.
  */
 bool lade_entry_name_valid(struct lade_slice name);
+
+/* True if path, with a slash before it or without, is made of valid names, one at least; there may be slashes behind it. */
+bool lade_entry_path_valid(const char *path);
 
 /*
  * Check what can be checked of an entry on its own: the name ("." is allowed for a

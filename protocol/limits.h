@@ -51,6 +51,7 @@
 #define LADE_CODEC_ZSTD 1u              /* how a payload may be packed, see [packed]: by itself, */
 #define LADE_CODEC_ZSTD_BEGIN 2u        /* as the first stretch of a frame, */
 #define LADE_CODEC_ZSTD_GO_ON 3u        /* as the next one */
-#define LADE_DEFERRED_MAX 32768u        /* files about which the receiver decides later, see [defer] */
+#define LADE_MAX_DELETE_MAX INT32_MAX    /* names that a session is told it may delete */
+#define LADE_DEFERRED_MAX (256u << 10)        /* files about which the receiver decides later, see [defer] */
 
 #endif

@@ -413,6 +413,17 @@ static int step_end(struct lade_session_send *machine)
 	return 1;
 }
 
+/* [stored] */
+static int step_stored(const struct lade_session_send *machine, const struct lade_msg_stored *stored,
+		       struct lade_send_event *event)
+{
+	if (!stored->count || stored->first >= machine->next || stored->count > machine->next - stored->first)
+		return LADE_E_PROTOCOL;
+	event->off = stored->first;
+	event->count = stored->count;
+	return 1;
+}
+
 int lade_session_send_step(struct lade_session_send *machine, const struct lade_message *message,
 			   struct lade_send_event *event_out)
 {
@@ -429,6 +440,9 @@ int lade_session_send_step(struct lade_session_send *machine, const struct lade_
 	case LADE_MSG_WANT_RECIPE:
 		event_out->type = LADE_SEND_WANT;
 		return step_want_recipe(machine, &message->want_recipe, event_out);
+	case LADE_MSG_STORED:
+		event_out->type = LADE_SEND_STORED;
+		return step_stored(machine, &message->stored, event_out);
 	case LADE_MSG_RECIPE_KEY:
 		event_out->type = LADE_SEND_RECIPE_KEY;
 		return step_recipe_key(machine, message->recipe_key.key, event_out);

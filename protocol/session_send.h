@@ -26,6 +26,7 @@ enum lade_send_event_type {
 	LADE_SEND_ACK,        /* slot is free; file is the caller's again */
 	LADE_SEND_END,        /* the receiver is done; say END too */
 	LADE_SEND_RECIPE_KEY, /* recipes are made under key */
+	LADE_SEND_STORED,     /* the destination has count entries from number off on */
 };
 
 struct lade_send_event {
@@ -34,6 +35,7 @@ struct lade_send_event {
 	void *file;
 	uint64_t off;
 	uint32_t len;
+	uint64_t count; /* of a STORED */
 	uint32_t turn; /* of a WANT_RUN or WANT_GAP: see lade_session_send_answers() */
 	unsigned cut_class; /* of a WANT: the file is to be described, cut so; 0: sent */
 	uint32_t old_len, block_len; /* of a WANT_GAP */

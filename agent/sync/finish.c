@@ -8,6 +8,7 @@
  */
 #include "agent/sync/receiver_internal.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,12 +21,6 @@
 #include "agent/tree/remove.h"
 
 /* ---- hard links ---- */
-
-/* A follower in the spool, its path behind it. */
-struct link_record {
-	uint64_t leader;
-	mode_t mode;
-};
 
 int lade_receiver_add_leader(struct lade_receiver *receiver, uint64_t index, char *path)
 {
@@ -86,14 +81,12 @@ static int add_record(struct lade_spool *spool, const void *fixed, size_t fixed_
 	return error;
 }
 
-int lade_receiver_add_link(struct lade_receiver *receiver, uint64_t index, mode_t mode, const char *path,
+int lade_receiver_add_link(struct lade_receiver *receiver, const struct follower *follower, const char *path,
 			   struct lade_fault *fault)
 {
-	const struct link_record record = { index, mode };
-
-	if (!lade_receiver_find_leader(receiver, index))
+	if (!lade_receiver_find_leader(receiver, follower->leader))
 		return lade_fault_set(fault, LADE_E_PROTOCOL, "link (its leader is unknown)", path);
-	return add_record(receiver->links, &record, sizeof(record), path, fault);
+	return add_record(receiver->links, follower, sizeof(*follower), path, fault);
 }
 
 int lade_receiver_open_parent(struct lade_receiver *receiver, const char *path, int *fd_out, const char **name_out,
@@ -112,8 +105,8 @@ struct link_ends {
 	const char *leader, *follower;
 };
 
-/* Link over whatever stands there, by a temporary name: the follower is never missing. */
-static int make_link(const struct link_ends *ends, struct lade_fault *fault)
+/* Link over whatever stands there, by a temporary name: the follower, which has path, is never missing. */
+static int make_link(struct lade_receiver *receiver, const struct link_ends *ends, const char *path, struct lade_fault *fault)
 {
 	char temporary[LADE_TEMPORARY_NAME_SIZE];
 
@@ -124,6 +117,9 @@ static int make_link(const struct link_ends *ends, struct lade_fault *fault)
 	lade_temporary_name(ends->follower, 0, temporary);
 	/* A link that a killed session left has more than one name: it is no file being made. */
 	(void)unlinkat(ends->follower_fd, temporary, 0);
+	if ((receiver->keep.options & LADE_OPTION_BACKUP) &&
+	    lade_backup(receiver, ends->follower_fd, path, BACKUP_KEEP, fault))
+		return fault->code;
 	if (linkat(ends->leader_fd, ends->leader, ends->follower_fd, temporary, 0))
 		return lade_fault_set(fault, LADE_E_SYSTEM, "link", ends->follower);
 	if (renameat(ends->follower_fd, temporary, ends->follower_fd, ends->follower)) {
@@ -166,7 +162,7 @@ static int link_one(struct lade_receiver *receiver, const char *leader, const ch
 	if (!error)
 		linked = is_linked(&ends, &new_name);
 	if (!error && !linked && !dry_run)
-		error = make_link(&ends, fault);
+		error = make_link(receiver, &ends, path, fault);
 	if (dry_run)
 		error = 0; /* directories may not be there yet */
 	if (ends.leader_fd >= 0)
@@ -195,8 +191,8 @@ static void link_followers(struct lade_receiver *receiver)
 	int got;
 
 	while ((got = lade_spool_next(receiver->links, &bytes, &fault)) == 1) {
-		const char *path = (const char *)bytes.data + sizeof(struct link_record);
-		struct link_record record;
+		const char *path = (const char *)bytes.data + sizeof(struct follower);
+		struct follower record;
 		const struct leader *leader;
 		int error;
 
@@ -210,6 +206,8 @@ static void link_followers(struct lade_receiver *receiver)
 		error = link_one(receiver, leader->path, path, record.mode, &fault);
 		if (error)
 			lade_receiver_metadata_problem(receiver, path, &fault);
+		else
+			lade_receiver_stored(receiver, record.index, 1);
 	}
 	if (got < 0)
 		lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &fault);
@@ -245,13 +243,47 @@ static void not_removed(void *context, const struct lade_fault *fault)
 		lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, fault);
 }
 
+bool lade_receiver_may_delete(void *argument)
+{
+	struct lade_receiver *receiver = argument;
+	uint64_t most = receiver->session.settings->max_delete;
+	bool may;
+
+	lade_session_lock(&receiver->session);
+	may = !most || receiver->session.totals.deleted < most - 1;
+	receiver->undeleted += !may;
+	lade_session_unlock(&receiver->session);
+	return may;
+}
+
+/* --max-delete: say what stayed. */
+static void tell_undeleted(struct lade_receiver *receiver)
+{
+	char text[80];
+
+	if (!receiver->undeleted)
+		return;
+	snprintf(text, sizeof(text), "Deletions stopped due to --max-delete limit (%llu skipped)",
+		 (unsigned long long)receiver->undeleted);
+	lade_session_tell(&receiver->session, LADE_REPORT_WARNING, LADE_EXIT_DELETE_LIMIT, text, NULL, NULL);
+}
+
+/* -b: what is deleted stays as a backup. */
+static int put_aside(void *context, int fd, const char *name, const char *path, struct lade_fault *fault)
+{
+	(void)name;
+	return lade_backup(context, fd, path, BACKUP_MOVE, fault);
+}
+
 /* Remove name in directory, with all that is in it but for what is protected. 0 or the fault. */
 static int remove_tree(struct lade_receiver *receiver, struct lade_directory *directory, const char *name,
-		       struct lade_fault *fault)
+		       bool makes_way, struct lade_fault *fault)
 {
 	struct lade_removal removal = {
 		.dry_run = receiver->keep.options & LADE_OPTION_DRY_RUN,
 		.context = receiver,
+		.may = lade_receiver_may_delete,
+		.put_aside = receiver->keep.options & LADE_OPTION_BACKUP ? put_aside : NULL,
 		.removed = removed,
 		.failed = not_removed,
 	};
@@ -262,6 +294,7 @@ static int remove_tree(struct lade_receiver *receiver, struct lade_directory *di
 		return lade_fault_set(fault, LADE_E_MEMORY, "remove", name);
 	error = lade_receiver_protection(receiver, directory, true, &removal.scope, fault);
 	removal.prefix = prefix;
+	removal.makes_way = makes_way;
 	if (!error)
 		error = lade_remove_tree(directory, name, &removal, fault);
 	else
@@ -313,6 +346,12 @@ static bool is_kept(struct lade_receiver *receiver, struct lade_directory *direc
 	return kept;
 }
 
+static void follow_links(struct lade_receiver *receiver)
+{
+	if (receiver->keep.options & LADE_OPTION_KEEP_DIRLINKS)
+		lade_directories_follow(receiver->tree, true);
+}
+
 static void delete_one(struct lade_receiver *receiver, const char *path)
 {
 	char *copy = strdup(path), *name;
@@ -322,41 +361,99 @@ static void delete_one(struct lade_receiver *receiver, const char *path)
 	if (directory && lade_temporary_is(name))
 		delete_temporary(directory, name);
 	else if (directory && !is_kept(receiver, directory, name))
-		(void)remove_tree(receiver, directory, name, &fault);
+		(void)remove_tree(receiver, directory, name, false, &fault);
 	lade_directory_unref(directory);
 	free(copy);
 }
 
-static void delete_planned(struct lade_receiver *receiver)
+void lade_receiver_delete(struct lade_receiver *receiver)
 {
 	struct lade_slice path;
 	struct lade_fault fault;
 	int got;
 
-	if (!lade_spool_count(receiver->deletions))
+	if (!lade_spool_count(receiver->deletions) || receiver->deleted || !receiver->tree)
 		return;
-	if (receiver->incomplete) {
+	receiver->deleted = true;
+	if (receiver->incomplete && !(receiver->keep.options & LADE_OPTION_IGNORE_ERRORS)) {
 		lade_session_tell(&receiver->session, LADE_REPORT_WARNING, 0,
 				  "not all of the source could be read: nothing is deleted", NULL, NULL);
 		return;
 	}
+	/* Nothing was planned behind a symlink: one that is in the way now has come since. */
+	lade_directories_follow(receiver->tree, false);
 	while ((got = lade_spool_next(receiver->deletions, &path, &fault)) == 1)
 		delete_one(receiver, (const char *)path.data);
+	follow_links(receiver);
 	if (got < 0)
 		lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &fault);
+}
+
+/* True if the directory is empty, so that a run that is no dry one would remove it. */
+static bool is_empty(int directory_fd, const char *name)
+{
+	int fd = openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	bool empty = directory;
+
+	if (!directory && fd >= 0)
+		close(fd);
+	while (empty && (entry = readdir(directory)))
+		empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+	if (directory)
+		closedir(directory);
+	return empty;
+}
+
+/* Remove a directory with content that is in the way, if that is asked for. */
+static int remove_from_way(struct lade_receiver *receiver, struct lade_directory *directory, int fd, const char *name,
+			   struct lade_fault *fault)
+{
+	int error;
+
+	if (!(receiver->keep.options & (LADE_OPTION_DELETE | LADE_OPTION_FORCE)) || lade_receiver_keeps(receiver, fd, name)) {
+		errno = ENOTEMPTY;
+		return lade_fault_set(fault, LADE_E_SYSTEM, "make way for", name);
+	}
+	error = remove_tree(receiver, directory, name, true, fault);
+	/* What is in it was told of. */
+	errno = ENOTEMPTY;
+	return error == LADE_E_REFUSED ? lade_fault_set(fault, LADE_E_SYSTEM, "make way for", name) : error;
+}
+
+/* What is in the way becomes a backup. */
+static int back_up(struct lade_receiver *receiver, const struct lade_directory *directory, int fd, const char *name,
+		   struct lade_fault *fault)
+{
+	char *path = lade_directory_path(directory, name);
+	int error = path ? lade_backup(receiver, fd, path, BACKUP_MOVE, fault) :
+		lade_fault_set(fault, LADE_E_MEMORY, "back up", name);
+
+	free(path);
+	return error;
 }
 
 int lade_receiver_make_way(struct lade_receiver *receiver, struct lade_directory *directory, int fd, const char *name,
 			   struct lade_fault *fault)
 {
-	if (unlinkat(fd, name, 0) == 0 || errno == ENOENT)
-		return 0;
-	/* Linux says EISDIR for a directory, POSIX EPERM. */
-	if ((errno == EISDIR || errno == EPERM) && unlinkat(fd, name, AT_REMOVEDIR) == 0)
-		return 0;
-	if (errno != ENOTEMPTY || !(receiver->keep.options & LADE_OPTION_DELETE) || lade_receiver_keeps(receiver, fd, name))
+	bool dry_run = receiver->keep.options & LADE_OPTION_DRY_RUN;
+	struct stat st;
+
+	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW))
+		return errno == ENOENT ? 0 : lade_fault_set(fault, LADE_E_SYSTEM, "make way for", name);
+	if (!S_ISDIR(st.st_mode)) {
+		if (!dry_run && (receiver->keep.options & LADE_OPTION_BACKUP))
+			return back_up(receiver, directory, fd, name, fault);
+		if (dry_run || unlinkat(fd, name, 0) == 0 || errno == ENOENT)
+			return 0;
 		return lade_fault_set(fault, LADE_E_SYSTEM, "make way for", name);
-	return remove_tree(receiver, directory, name, fault);
+	}
+	if (dry_run ? is_empty(fd, name) : unlinkat(fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return 0;
+	if (!dry_run && errno != ENOTEMPTY)
+		return lade_fault_set(fault, LADE_E_SYSTEM, "make way for", name);
+	return remove_from_way(receiver, directory, fd, name, fault);
 }
 
 /* ---- directories ---- */
@@ -463,21 +560,12 @@ static void set_directories(struct lade_receiver *receiver)
 		lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &fault);
 }
 
-static void follow_links(struct lade_receiver *receiver)
-{
-	if (receiver->keep.options & LADE_OPTION_KEEP_DIRLINKS)
-		lade_directories_follow(receiver->tree, true);
-}
-
 void lade_receiver_finish(struct lade_receiver *receiver)
 {
+	lade_holding_commit_all(receiver);
 	link_followers(receiver);
-	if (receiver->tree) {
-		/* Nothing was planned behind a symlink: one that is in the way now has come since. */
-		lade_directories_follow(receiver->tree, false);
-		delete_planned(receiver);
-		follow_links(receiver);
-	}
+	lade_receiver_delete(receiver);
+	tell_undeleted(receiver);
 	if (receiver->tree && !(receiver->keep.options & LADE_OPTION_DRY_RUN))
 		set_directories(receiver);
 }

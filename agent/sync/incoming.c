@@ -15,6 +15,9 @@
 #include "agent/sync/file_digest.h"
 #include "agent/sync/totals.h"
 
+/* Under these even a name that was free may have to be made so. */
+#define REPLACERS (LADE_OPTION_DELETE | LADE_OPTION_FORCE | LADE_OPTION_BACKUP)
+
 /* The next run must not take what was left half-written for the file, whatever the clock says. Only the owner may do that. */
 static void make_different(const struct incoming *file)
 {
@@ -44,7 +47,9 @@ void lade_incoming_discard(struct incoming *file, struct lade_temporary *tempora
 		shorten(file);
 	if (file->overwrite)
 		make_different(file);
-	if (lade_directory_pin(file->directory, &fd, NULL) == 0) {
+	if (file->workshop_fd >= 0) {
+		lade_temporary_discard(temporary, file->workshop_fd);
+	} else if (lade_directory_pin(file->directory, &fd, NULL) == 0) {
 		lade_temporary_discard(temporary, fd);
 		lade_directory_unpin(file->directory);
 	} else {
@@ -61,6 +66,7 @@ void lade_incoming_free(struct incoming *file)
 	lade_incoming_discard(file, &file->kept);
 	lade_delta_free(file->delta);
 	free(file->moved_from);
+	free(file->key);
 	lade_directory_unref(file->basis_directory);
 	free(file->basis_name);
 	lade_directory_unref(file->directory);
@@ -68,14 +74,35 @@ void lade_incoming_free(struct incoming *file)
 	free(file);
 }
 
-void lade_incoming_leave(struct incoming *file)
+/* What the temporary file is named after. */
+static const char *key_of(const struct incoming *file)
+{
+	return file->key ? file->key : file->name;
+}
+
+/* Leave its temporary file where the next session finds it. */
+static void leave(const struct lade_receiver *receiver, struct incoming *file)
+{
+	char name[LADE_TEMPORARY_NAME_SIZE];
+	int fd;
+
+	memcpy(name, file->temporary.name, sizeof(name));
+	lade_temporary_leave(&file->temporary);
+	if (lade_directory_pin(file->directory, &fd, NULL))
+		return;
+	lade_holding_leave(receiver, file->workshop_fd >= 0 ? file->workshop_fd : fd, name, fd, file->name);
+	lade_directory_unpin(file->directory);
+}
+
+void lade_incoming_leave(const struct lade_receiver *receiver, struct incoming *file)
 {
 	char first[LADE_TEMPORARY_NAME_SIZE];
 
 	/* The next session looks under the name of a first attempt only. */
-	lade_temporary_name(file->name, 0, first);
-	if (file->size > LADE_SMALL_MAX && !file->temporary.unnamed && strcmp(file->temporary.name, first) == 0)
-		lade_temporary_leave(&file->temporary);
+	lade_temporary_name(key_of(file), 0, first);
+	if (file->temporary.fd >= 0 && !file->no_partial && file->size > LADE_SMALL_MAX && !file->temporary.unnamed &&
+	    strcmp(file->temporary.name, first) == 0)
+		leave(receiver, file);
 	lade_incoming_free(file);
 }
 
@@ -107,13 +134,32 @@ static bool unnamed_works(struct lade_receiver *receiver, int directory_fd, cons
 	return known > 0;
 }
 
+/* What the file is about to take the place of becomes a backup, if that is asked for. 0 or the fault. */
+static int back_up(struct lade_receiver *receiver, const struct incoming *file, int directory_fd, enum backup_how how,
+		   struct lade_fault *fault)
+{
+	char *path;
+	int error;
+
+	if (!(receiver->keep.options & LADE_OPTION_BACKUP))
+		return 0;
+	path = lade_directory_path(file->directory, file->name);
+	error = path ? lade_backup(receiver, directory_fd, path, how, fault) :
+		lade_fault_set(fault, LADE_E_MEMORY, "back up", file->name);
+	free(path);
+	return error;
+}
+
 /* --inplace. What it is given is checked before anything is done to it, its length included. */
 static int open_itself(struct lade_receiver *receiver, struct incoming *file, int directory_fd, struct lade_fault *fault)
 {
-	int error = file->is_device ? lade_temporary_open_device(directory_fd, file->name, file->size, &file->temporary, fault) :
-		lade_temporary_open_itself(directory_fd, file->name, working_mode(receiver, file), &file->temporary, fault);
+	int error = file->existed && !file->begun ? back_up(receiver, file, directory_fd, BACKUP_COPY, fault) : 0;
 	struct stat st;
 
+	if (!error)
+		error = file->is_device ?
+			lade_temporary_open_device(directory_fd, file->name, file->size, &file->temporary, fault) :
+			lade_temporary_open_itself(directory_fd, file->name, working_mode(receiver, file), &file->temporary, fault);
 	if (!error && file->appends && !file->begun && fstat(file->temporary.fd, &st) == 0 && st.st_size != file->existing.st_size)
 		error = lade_fault_set(fault, LADE_E_CHANGED, "append to", file->name);
 	if (!error && file->delta)
@@ -133,8 +179,10 @@ static int open_temporary(struct lade_receiver *receiver, struct incoming *file,
 
 	if (file->overwrite)
 		return open_itself(receiver, file, directory_fd, fault);
-	/* Another file system below may not have it. */
-	if (file->in_new && file->size <= LADE_SMALL_MAX && unnamed_works(receiver, directory_fd, file->name) &&
+	if (file->workshop_fd >= 0)
+		return lade_temporary_open(file->workshop_fd, file->key, attempt > 0, 0600, &file->temporary, fault);
+	/* Another file system below may not have it; what is delayed is opened by its name again. */
+	if (file->in_new && !(receiver->keep.options & LADE_OPTION_DELAY_UPDATES) && file->size <= LADE_SMALL_MAX && unnamed_works(receiver, directory_fd, file->name) &&
 	    lade_temporary_open_unnamed(directory_fd, file->name, mode, &file->temporary, NULL) == 0)
 		return 0;
 	return lade_temporary_open(directory_fd, file->name, attempt > 0, mode, &file->temporary, fault);
@@ -182,7 +230,8 @@ static int open_if_needed(struct lade_receiver *receiver, struct incoming *file,
 int lade_incoming_continue(struct lade_receiver *receiver, struct incoming *file, int directory_fd)
 {
 	struct lade_fault fault;
-	int error = lade_temporary_continue(directory_fd, file->name, &file->temporary);
+	int error = lade_temporary_continue(file->workshop_fd >= 0 ? file->workshop_fd : directory_fd, key_of(file),
+					    &file->temporary);
 
 	if (error)
 		return error;
@@ -237,10 +286,68 @@ static int rename_into_place(struct lade_receiver *receiver, struct incoming *fi
 
 	if (fstatat(directory_fd, file->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode)) {
 		error = lade_receiver_make_way(receiver, file->directory, directory_fd, file->name, fault);
-		if (error)
-			return error;
+	} else {
+		error = back_up(receiver, file, directory_fd, BACKUP_KEEP, fault);
 	}
+	if (error)
+		return error;
+	if (file->workshop_fd >= 0)
+		return lade_temporary_move(&file->temporary, file->workshop_fd, directory_fd, file->name, fault);
 	return lade_temporary_commit(&file->temporary, directory_fd, file->name, fault);
+}
+
+/* The workshop is on another file system: have the temporary file copied to the directory where it is going to be. */
+static int bring_home(struct lade_receiver *receiver, struct incoming *file, struct lade_fault *fault)
+{
+	struct lade_temporary away = file->temporary;
+	struct lade_move move = { .in_fd = away.fd, .path = receiver->session.settings->path };
+	int workshop_fd = file->workshop_fd, fd, error = lade_directory_pin(file->directory, &fd, fault);
+
+	if (error)
+		return error;
+	file->temporary.fd = file->workshop_fd = -1;
+	error = lade_temporary_open(fd, file->name, 0, 0600, &file->temporary, fault);
+	move.out_fd = file->temporary.fd;
+	if (!error)
+		error = lade_receiver_copy_extents(receiver, &move, file->size, false, fault);
+	lade_directory_unpin(file->directory);
+	lade_temporary_discard(&away, workshop_fd);
+	return error;
+}
+
+/* Have the temporary file, whatever there is of it, in the directory where it is going to be. */
+static int move_home(struct lade_receiver *receiver, struct incoming *file, struct lade_fault *fault)
+{
+	char name[LADE_TEMPORARY_NAME_SIZE];
+	int fd, error;
+
+	if (file->workshop_fd < 0)
+		return 0;
+	error = lade_directory_pin(file->directory, &fd, fault);
+	if (error)
+		return error;
+	lade_temporary_name(file->name, 0, name);
+	if (renameat(file->workshop_fd, file->temporary.name, fd, name) == 0) {
+		memcpy(file->temporary.name, name, sizeof(name));
+		file->workshop_fd = -1;
+	} else {
+		error = errno == EXDEV ? LADE_E_AGAIN : lade_fault_set(fault, LADE_E_SYSTEM, "move temporary file of", file->name);
+	}
+	lade_directory_unpin(file->directory);
+	return error == LADE_E_AGAIN ? bring_home(receiver, file, fault) : error;
+}
+
+/* Shorter: it ends in a hole. */
+static int set_length(const struct incoming *file, struct stat *st, struct lade_fault *fault)
+{
+	if (fstat(file->temporary.fd, st))
+		return lade_fault_set(fault, LADE_E_SYSTEM, "stat temporary file of", file->name);
+	if (file->appends && file->size < (uint64_t)file->existing.st_size)
+		return lade_fault_set(fault, LADE_E_CHANGED, "append to (the source became shorter)", file->name);
+	/* Shorter: it ends in a hole. */
+	if (!file->is_device && (uint64_t)st->st_size != file->size && ftruncate(file->temporary.fd, (off_t)file->size))
+		return lade_fault_set(fault, LADE_E_SYSTEM, "set length of", file->name);
+	return 0;
 }
 
 /* Give the temporary file its length, metadata and name. */
@@ -249,15 +356,10 @@ static int commit(struct lade_receiver *receiver, struct incoming *file, struct 
 	const struct lade_metadata_place place = { file->temporary.fd, -1, file->name };
 	struct lade_fault problem;
 	struct stat st;
-	int fd, error;
+	int fd, error = set_length(file, &st, fault);
 
-	if (fstat(place.fd, &st))
-		return lade_fault_set(fault, LADE_E_SYSTEM, "stat temporary file of", file->name);
-	if (file->appends && file->size < (uint64_t)file->existing.st_size)
-		return lade_fault_set(fault, LADE_E_CHANGED, "append to (the source became shorter)", file->name);
-	/* Shorter: it ends in a hole. */
-	if (!file->is_device && (uint64_t)st.st_size != file->size && ftruncate(place.fd, (off_t)file->size))
-		return lade_fault_set(fault, LADE_E_SYSTEM, "set length of", file->name);
+	if (error)
+		return error;
 	if (lade_metadata_apply(&receiver->keep, &file->metadata, &place, &st, replaced(file), receiver->identities,
 				&problem))
 		lade_receiver_problem(receiver, file->directory, file->name, &problem);
@@ -266,12 +368,15 @@ static int commit(struct lade_receiver *receiver, struct incoming *file, struct 
 	error = lade_directory_pin(file->directory, &fd, fault);
 	if (error)
 		return error;
-	if (!file->overwrite && (file->existed || (receiver->keep.options & LADE_OPTION_DELETE)))
+	if (!file->overwrite && (file->existed || file->workshop_fd >= 0 || (receiver->keep.options & REPLACERS)))
 		error = rename_into_place(receiver, file, fd, fault);
 	else
 		error = lade_temporary_commit(&file->temporary, fd, file->name, fault);
 	lade_directory_unpin(file->directory);
-	return error;
+	if (error != LADE_E_AGAIN)
+		return error;
+	error = bring_home(receiver, file, fault);
+	return error ? error : commit(receiver, file, fault);
 }
 
 /* It is in place: whatever comes after it may want what it has. */
@@ -369,6 +474,10 @@ static bool move_here(struct lade_receiver *receiver, const struct incoming *fil
 
 	if (!file->may_move || lade_receiver_open_parent(receiver, file->moved_from, &fd, &name, NULL))
 		return false;
+	if (!lade_receiver_may_delete(receiver)) {
+		close(fd);
+		return false;
+	}
 	moved = fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_nlink == 1 &&
 		lade_delta_is_of(file->delta, &st) &&
 		renameat2(fd, name, directory_fd, file->name, RENAME_NOREPLACE) == 0;
@@ -433,28 +542,65 @@ static void remove_left(const struct incoming *file)
 	lade_directory_unpin(file->directory);
 }
 
+static void done(struct lade_receiver *receiver, struct incoming *file)
+{
+	if (file->overwrite && file->left)
+		remove_left(file);
+	committed(receiver, file);
+	lade_receiver_stored(receiver, file->index, !file->unsteady);
+}
+
+int lade_incoming_commit_now(struct lade_receiver *receiver, struct incoming *file, struct lade_fault *fault)
+{
+	int error;
+
+	lade_indexed_replaces(receiver, file);
+	error = commit(receiver, file, fault);
+	if (!error)
+		done(receiver, file);
+	return error;
+}
+
+/* --delay-updates: all that can fail for want of room is done now. */
+static int delay(struct lade_receiver *receiver, struct incoming *file, struct lade_fault *fault)
+{
+	struct stat st;
+	int error = move_home(receiver, file, fault);
+
+	if (!error)
+		error = set_length(file, &st, fault);
+	if (!error && (receiver->keep.options & LADE_OPTION_FSYNC) && fsync(file->temporary.fd))
+		error = lade_fault_set(fault, LADE_E_SYSTEM, "fsync", file->name);
+	return error ? error : lade_holding_delay(receiver, file, fault);
+}
+
 bool lade_incoming_commit(struct lade_receiver *receiver, struct incoming *file, uint32_t attempt)
 {
 	bool untouched = file->delta && lade_delta_untouched(file->delta);
+	/* Of a file that comes with the same content, as of any other, the old one becomes a backup: it needs another inode. */
+	bool renewed = (receiver->keep.options & LADE_OPTION_BACKUP) && !file->moved_from;
 	struct lade_fault fault;
-	int error = untouched ? mend(receiver, file, &fault) : LADE_E_AGAIN;
+	int error = untouched && !renewed ? mend(receiver, file, &fault) : LADE_E_AGAIN;
 	bool mended = error != LADE_E_AGAIN;
 
 	if (!mended)
 		error = lade_incoming_open(receiver, file, attempt, &fault);
 	if (!mended && !error && untouched)
 		error = lade_delta_copy(receiver, file->delta, &fault);
-	if (!mended && !error) {
-		lade_indexed_replaces(receiver, file);
-		error = commit(receiver, file, &fault);
+	if (!mended && !error && (receiver->keep.options & LADE_OPTION_DELAY_UPDATES) && !file->overwrite) {
+		error = delay(receiver, file, &fault);
+		if (!error)
+			return true;
+	} else if (!mended && !error) {
+		error = lade_incoming_commit_now(receiver, file, &fault);
+		if (!error)
+			return true;
 	}
 	if (error) {
 		lade_receiver_problem(receiver, file->directory, file->name, &fault);
 		return false;
 	}
-	if (file->overwrite && file->left)
-		remove_left(file);
-	committed(receiver, file);
+	done(receiver, file);
 	return true;
 }
 

@@ -32,6 +32,20 @@ void lade_plan_failed(struct planner *planner, const char *operation)
 	lade_plan_problem(planner, &fault);
 }
 
+static void say_stored(struct planner *planner)
+{
+	lade_receiver_stored(planner->receiver, planner->stored_first, planner->stored_count);
+	planner->stored_count = 0;
+}
+
+void lade_plan_stored(struct planner *planner, uint64_t index)
+{
+	if (planner->stored_count && index != planner->stored_first + planner->stored_count)
+		say_stored(planner);
+	if (!planner->stored_count++)
+		planner->stored_first = index;
+}
+
 /* ---- names of a directory, for deletion ---- */
 
 /* Bytewise, whatever the type: it may be another one than the sender's. */
@@ -266,7 +280,7 @@ static int leave(struct planner *planner, bool incomplete, struct lade_fault *fa
 
 	assert(planner->levels && planner->depth);
 	planner->path[level->path_len] = '\0';
-	if (level->names && !incomplete && level_pin(level, fault) == 0)
+	if (level->names && (!incomplete || planner->ignores_errors) && level_pin(level, fault) == 0)
 		error = plan_deletions(planner, level, fault);
 	planner->path[level->path_len] = '\0';
 	level_fini(planner, level);
@@ -351,6 +365,7 @@ static void give_credit(struct planner *planner)
 {
 	struct lade_session *session = planner->session;
 
+	say_stored(planner);
 	lade_session_lock(session);
 	/* Entries may cost a report each and be granted at once: who does not read gets no further. */
 	lade_session_wait_room(session);
@@ -455,6 +470,8 @@ void *lade_receiver_plan(void *argument)
 		.session = &receiver->session,
 		.dry_run = receiver->keep.options & LADE_OPTION_DRY_RUN,
 		.deletes = receiver->keep.options & LADE_OPTION_DELETE,
+		.deletes_first = receiver->session.settings->delete_before && !(receiver->keep.options & LADE_OPTION_DRY_RUN),
+		.ignores_errors = receiver->keep.options & LADE_OPTION_IGNORE_ERRORS,
 	};
 	struct lade_writer bytes;
 	struct lade_fault fault;
@@ -465,6 +482,8 @@ void *lade_receiver_plan(void *argument)
 		result = lade_fault_set(&fault, LADE_E_MEMORY, "read the rules of the destination", NULL);
 	while (result == 0 && take_entries(&planner, &bytes))
 		result = plan_bytes(&planner, lade_slice(bytes.data, bytes.len), &fault);
+	if (result == 1 && planner.deletes_first)
+		lade_receiver_delete(receiver);
 	if (result == 1 && lade_plan_ask_deferred(&planner, &fault))
 		result = -1;
 	if (result < 0) {

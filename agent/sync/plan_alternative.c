@@ -53,11 +53,8 @@ static size_t parent_len(const char *path)
 	return len;
 }
 
-/*
- * path as it is to be opened: a relative one begins at the destination, or, where that is a single file, at its
- * directory. A destination that a dry run did not make is left by `..` all the same. NULL: no memory.
- */
-static char *located(const struct lade_receiver *receiver, const char *path)
+/* A destination that a dry run did not make is left by `..` all the same. */
+char *lade_receiver_located(const struct lade_receiver *receiver, const char *path)
 {
 	const char *destination = *receiver->job->destination ? receiver->job->destination : ".";
 	bool missing = !receiver->tree && strncmp(path, "../", 3) == 0;
@@ -115,6 +112,30 @@ int lade_plan_keep_chain(struct lade_receiver *receiver, int fd, const struct st
 	return error;
 }
 
+int lade_receiver_keep(struct lade_receiver *receiver, struct lade_directories *tree, struct lade_fault *fault)
+{
+	struct lade_directory *top = lade_directories_root(tree), *root;
+	struct stat st;
+	int root_fd, fd, error;
+
+	if (!receiver->tree)
+		return 0;
+	root = lade_directories_root(receiver->tree);
+	error = lade_directory_pin(root, &root_fd, fault);
+	if (error)
+		return error;
+	error = lade_directory_pin(top, &fd, fault);
+	if (!error) {
+		error = fstat(root_fd, &st) ? LADE_E_SYSTEM :
+			lade_plan_keep_chain(receiver, openat(fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC), &st);
+		if (error)
+			lade_fault_set(fault, error, "keep directory", NULL);
+		lade_directory_unpin(top);
+	}
+	lade_directory_unpin(root);
+	return error;
+}
+
 /* Use an alternative directory that is open, unless it is the destination. */
 static int use(struct lade_receiver *receiver, struct lade_directories *tree, const char *path, struct lade_fault *fault)
 {
@@ -167,7 +188,7 @@ int lade_plan_open_alternatives(struct planner *planner, struct lade_fault *faul
 	int error = 0;
 
 	for (unsigned i = 0; i < settings->alternative_count && !error; i++) {
-		char *path = located(receiver, settings->alternatives[i]);
+		char *path = lade_receiver_located(receiver, settings->alternatives[i]);
 
 		error = path ? open_alternative(receiver, path, fault) :
 			lade_fault_set(fault, LADE_E_MEMORY, "open alternative directory", settings->alternatives[i]);
@@ -325,6 +346,8 @@ static bool link_over(struct planner *planner, const struct place *place, const 
 	if (S_ISDIR(place->st.st_mode) &&
 	    lade_receiver_make_way(planner->receiver, place->level->directory, place->level->fd, place->name, NULL))
 		return false;
+	if (lade_plan_back_up(planner, place))
+		return false;
 	lade_temporary_name(place->name, 0, temporary);
 	(void)unlinkat(place->level->fd, temporary, 0);
 	linked = link_as(place, aside, temporary) &&
@@ -347,6 +370,7 @@ static bool link_aside(struct planner *planner, const struct place *place, const
 	/* It is as it should be: no change. */
 	if (lade_session_itemizes(planner->session, 0))
 		lade_plan_item(planner, place, LADE_ITEM_LOCAL | LADE_ITEM_HARD_LINK);
+	lade_plan_stored(planner, place->index);
 	return true;
 }
 

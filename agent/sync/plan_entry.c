@@ -128,17 +128,39 @@ static int make(const struct planner *planner, const struct place *place, const 
 	return fake ? lade_fake_super_make(place->level->fd, name, target) : symlinkat(target, place->level->fd, name);
 }
 
+int lade_plan_make_way(struct planner *planner, const struct place *place)
+{
+	struct lade_fault fault;
+
+	if (!place->exists || !S_ISDIR(place->st.st_mode) ||
+	    lade_receiver_make_way(planner->receiver, place->level->directory, place->level->fd, place->name, &fault) == 0)
+		return 0;
+	lade_plan_problem(planner, &fault);
+	errno = 0;
+	return -1;
+}
+
+int lade_plan_back_up(struct planner *planner, const struct place *place)
+{
+	struct lade_fault fault;
+
+	if (!(planner->receiver->keep.options & LADE_OPTION_BACKUP) || S_ISDIR(place->st.st_mode) ||
+	    lade_backup(planner->receiver, place->level->fd, planner->path, BACKUP_KEEP, &fault) == 0)
+		return 0;
+	lade_plan_problem(planner, &fault);
+	errno = 0;
+	return -1;
+}
+
 /* Make it under a temporary name, furnish it, and let it take the place of what is there. */
 static int replace(struct planner *planner, struct place *place)
 {
 	char temporary[LADE_TEMPORARY_NAME_SIZE];
-	struct lade_fault fault;
 
-	if (S_ISDIR(place->st.st_mode) &&
-	    lade_receiver_make_way(planner->receiver, place->level->directory, place->level->fd, place->name, &fault)) {
-		lade_plan_problem(planner, &fault);
+	if (lade_plan_make_way(planner, place))
 		return -1;
-	}
+	if (lade_plan_back_up(planner, place))
+		return -1;
 	lade_temporary_name(place->name, 0, temporary);
 	(void)unlinkat(place->level->fd, temporary, 0);
 	if (make(planner, place, temporary))
@@ -182,6 +204,7 @@ static void special(struct planner *planner, struct place *place)
 
 	if (lade_plan_same_special(place)) {
 		lade_plan_mend(planner, place, lade_plan_metadata_changes(planner, place));
+		lade_plan_stored(planner, place->index);
 		return;
 	}
 	/* Who may not make devices is not told of each: as with rsync, they need root. */
@@ -192,7 +215,9 @@ static void special(struct planner *planner, struct place *place)
 	if (same_type)
 		changes = LADE_ITEM_LOCAL | LADE_ITEM_CHECKSUM | lade_plan_metadata_changes(planner, place) |
 			lade_plan_time_now(planner, place);
-	if (!planner->dry_run) {
+	if (planner->dry_run) {
+		result = lade_plan_make_way(planner, place);
+	} else {
 		lade_plan_change(place->level);
 		errno = 0;
 		result = place->exists ? replace(planner, place) : make(planner, place, place->name);
@@ -205,6 +230,7 @@ static void special(struct planner *planner, struct place *place)
 		return;
 	if (!place->exists)
 		lade_totals_created(&planner->counted, place->wanted.mode);
+	lade_plan_stored(planner, place->index);
 	lade_plan_item(planner, place, changes);
 }
 
@@ -445,7 +471,9 @@ static int link_entry(struct planner *planner, struct place *place, struct lade_
 		return take_the_lead(planner, place, leader, leading, fault);
 	/* Whether it is linked already is seen at the end only, when its leader is in place. */
 	lade_plan_change(place->level);
-	return lade_receiver_add_link(receiver, place->entry->link - LADE_LINK_FOLLOWS, place->wanted.mode,
+	return lade_receiver_add_link(receiver,
+				      &(struct follower){ place->entry->link - LADE_LINK_FOLLOWS, place->index,
+							  place->wanted.mode },
 				      planner->path, fault) ? fault->code : 1;
 }
 

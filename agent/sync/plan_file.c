@@ -69,11 +69,14 @@ static bool pays(const struct planner *planner, const struct place *place)
 }
 
 /* True if an earlier session left part of the file: what is of use of that need not be sent again. */
-static bool was_left(const struct planner *planner, const struct place *place)
+static bool was_left(const struct planner *planner, const struct place *place, const char *key)
 {
+	const struct lade_receiver *receiver = planner->receiver;
+
+	lade_holding_take(receiver, place->level->fd, place->name, key);
 	return place->entry->size > LADE_SMALL_MAX && !place->level->target->empty &&
 		!(planner->receiver->keep.options & LADE_OPTION_WHOLE_FILE) &&
-		lade_temporary_left(place->level->fd, place->name);
+		(key ? lade_temporary_left(receiver->workshop_fd, key) : lade_temporary_left(place->level->fd, place->name));
 }
 
 /*
@@ -119,6 +122,10 @@ struct incoming *lade_plan_new_incoming(struct planner *planner, const struct pl
 	file->existed = place->exists;
 	file->is_device = place->is_device;
 	file->existing = place->st;
+	file->no_partial = planner->session->settings->no_partial;
+	file->index = place->index;
+	file->key = lade_holding_key(planner->receiver, place->level->fd, place->name);
+	file->workshop_fd = file->key ? planner->receiver->workshop_fd : -1;
 	file->in_new = place->level->target->empty;
 	file->leader = place->entry->link == LADE_LINK_LEADER ? place->index + 1 : 0;
 	memcpy(file->name, place->name, name_len);
@@ -135,7 +142,7 @@ static int choose_basis(struct planner *planner, const struct place *place, cons
 		file->overwrite = true;
 		return 0;
 	}
-	file->left = was_left(planner, place);
+	file->left = was_left(planner, place, file->key);
 	file->appends = grows(planner, place);
 	if (file->appends) {
 		file->overwrite = true;
@@ -210,7 +217,7 @@ static int ask(struct planner *planner, struct place *place, const struct aside 
 		return fault->code;
 	}
 	lade_plan_change(place->level);
-	if (lade_plan_may_be_moved(planner, file))
+	if (lade_plan_may_be_moved(planner, file) || (file->size && lade_plan_waits(planner)))
 		return lade_plan_defer(planner, place->index, file, fault);
 	if (file->size)
 		return lade_plan_want(planner, place->index, file, fault);
@@ -228,14 +235,15 @@ int lade_plan_file(struct planner *planner, struct place *place, struct lade_fau
 		return result < 0 ? result : 0;
 	if (lade_plan_same_file(planner, place)) {
 		lade_plan_mend(planner, place, lade_plan_metadata_changes(planner, place));
+		lade_plan_stored(planner, place->index);
 	} else if (grows(planner, place) && (uint64_t)place->st.st_size >= place->entry->size) {
 		/* As in rsync it is left as it is, its metadata included. */
-	} else if (planner->dry_run) {
+	} else if (planner->dry_run && lade_plan_make_way(planner, place) == 0) {
 		planner->counted.transferred++;
 		planner->counted.transferred_size += place->entry->size;
 		planner->counted.created += !place->exists;
 		lade_plan_item(planner, place, file_changes(planner, aside.fit ? &aside.place : place));
-	} else if (place->level->fd >= 0) {
+	} else if (!planner->dry_run && place->level->fd >= 0) {
 		result = ask(planner, place, &aside, fault);
 	}
 	lade_plan_aside_fini(&aside);

@@ -72,9 +72,11 @@ struct planner {
 	size_t deferred_count; /* so far, see [defer] */
 	struct neighbours neighbours;
 	struct lade_filter_scope *protection; /* what is not to be deleted, where deletion is on; NULL: there are no rules */
-	bool rooted;          /* the destination is open: level 0 */
-	bool dry_run, deletes;
 	bool enters_link;     /* the directory that is entered next is behind a symlink (-K) */
+	uint64_t stored_first, stored_count; /* entries that the destination has, and it was not said yet */
+	bool rooted;          /* the destination is open: level 0 */
+	bool dry_run, deletes, ignores_errors;
+	bool deletes_first; /* --delete-before: nothing is asked for until all that is to be deleted is */
 };
 
 /* One entry and what the destination has in its place. */
@@ -173,6 +175,9 @@ void lade_plan_say_defer(struct planner *planner, uint64_t index);
 /* [defer] Decide about file (consumed) later. 0, or the fault that ends the session. */
 int lade_plan_defer(struct planner *planner, uint64_t index, struct incoming *file, struct lade_fault *fault);
 
+/* True if a file that is to be asked for is deferred until the deletions are done. */
+bool lade_plan_waits(struct planner *planner);
+
 /* path is to be deleted, with all that is in it. */
 void lade_plan_removed(struct planner *planner, const char *path);
 
@@ -183,6 +188,12 @@ int lade_plan_ask_deferred(struct planner *planner, struct lade_fault *fault);
 void lade_plan_moved_fini(struct moved *moved);
 
 /* ---- plan_entry.c ---- */
+
+/* A directory that is where something else is to be goes, or would (a dry run). Returns 0, or -1 if it stays, which was reported. */
+int lade_plan_make_way(struct planner *planner, const struct place *place);
+
+/* What something else is about to replace is backed up, if that is asked for. As lade_plan_make_way(). */
+int lade_plan_back_up(struct planner *planner, const struct place *place);
 
 /* True if what is at place is the same symlink, device, FIFO or socket but for its metadata. */
 bool lade_plan_same_special(const struct place *place);
@@ -245,6 +256,9 @@ void lade_plan_find_similar(struct planner *planner, const struct place *place, 
 void lade_plan_forget_neighbours(struct planner *planner);
 
 /* ---- any ---- */
+
+/* The destination has entry index as it should be. */
+void lade_plan_stored(struct planner *planner, uint64_t index);
 
 /* Report a failure at the entry at hand, and go on. */
 void lade_plan_problem(struct planner *planner, const struct lade_fault *fault);

@@ -20,6 +20,8 @@
 #define MOVED_CLASS 17u
 /* What is deferred stays in memory: not with many attributes, in bytes. */
 #define ATTRIBUTES_MAX 4096u
+/* Files that are compared in this way. */
+#define MOVED_MAX 32768u
 /* New files of one size that a candidate is compared with. */
 #define SAME_SIZE_MAX 1024u
 /* Names to be deleted that are looked into. */
@@ -28,7 +30,7 @@
 bool lade_plan_may_be_moved(const struct planner *planner, const struct incoming *file)
 {
 	return planner->deletes && !file->existed && !file->delta && file->size >= MOVED_LEAST &&
-		planner->deferred_count < LADE_DEFERRED_MAX && file->metadata.xattrs.len <= ATTRIBUTES_MAX &&
+		planner->moved.deferred_count < MOVED_MAX && file->metadata.xattrs.len <= ATTRIBUTES_MAX &&
 		!(planner->receiver->keep.options & LADE_OPTION_WHOLE_FILE);
 }
 
@@ -60,6 +62,18 @@ int lade_plan_defer(struct planner *planner, uint64_t index, struct incoming *fi
 	if (!leader || !leader->deferred)
 		lade_plan_say_defer(planner, index);
 	return 0;
+}
+
+bool lade_plan_waits(struct planner *planner)
+{
+	if (!planner->deletes_first)
+		return false;
+	if (planner->deferred_count < LADE_DEFERRED_MAX)
+		return true;
+	lade_session_tell(planner->session, LADE_REPORT_WARNING, 0,
+			  "too many files to wait with all of them for the deletions (--delete-before)", NULL, NULL);
+	planner->deletes_first = false;
+	return false;
 }
 
 void lade_plan_removed(struct planner *planner, const char *path)
@@ -172,14 +186,15 @@ static int ask(struct planner *planner, struct deferred_file *deferred, struct l
 	struct incoming *file = deferred->file;
 
 	deferred->file = NULL;
-	if (deferred->candidate && lade_plan_describe(planner, file) == 0) {
+	if (deferred->candidate && !file->delta && lade_plan_describe(planner, file) == 0) {
 		file->moved_from = deferred->candidate;
-		file->may_move = !planner->receiver->incomplete;
+		file->may_move = (!planner->receiver->incomplete || planner->ignores_errors) &&
+			!(planner->receiver->keep.options & LADE_OPTION_DELAY_UPDATES);
 		/* What is looked up in an index has its class. */
 		if (file->cut_class < MOVED_CLASS && !planner->receiver->indexed)
 			file->cut_class = MOVED_CLASS;
 		deferred->candidate = NULL;
-	} else if (file->basis_name) {
+	} else if (file->basis_name && !file->delta) {
 		/* Without memory for it the file is sent. */
 		(void)lade_plan_describe(planner, file);
 	}
@@ -191,9 +206,9 @@ int lade_plan_ask_deferred(struct planner *planner, struct lade_fault *fault)
 	struct moved *moved = &planner->moved;
 	int error = 0;
 
-	if (moved->deferred_count)
+	if (moved->deferred_count && !planner->deletes_first)
 		qsort(moved->deferred, moved->deferred_count, sizeof(*moved->deferred), by_size);
-	for (size_t i = 0; i < moved->removed_count && moved->deferred_count; i++)
+	for (size_t i = 0; i < moved->removed_count && moved->deferred_count && !planner->deletes_first; i++)
 		look_into(planner, moved->removed[i]);
 	for (size_t i = 0; i < moved->deferred_count && !error; i++)
 		error = ask(planner, &moved->deferred[i], fault);

@@ -136,7 +136,8 @@ int lade_plan_root(struct planner *planner, bool single, struct lade_fault *faul
 	error = open_root(planner, *path ? path : ".", single, fault);
 	if (error)
 		return lade_fault_set(fault, error, "open destination", path);
-	if (lade_indexed_open(receiver, fault))
+	if (lade_indexed_open(receiver, fault) || lade_backup_begin(receiver, fault) ||
+	    lade_holding_begin(receiver, fault))
 		return fault->code;
 	error = lade_plan_open_alternatives(planner, fault);
 	if (error)

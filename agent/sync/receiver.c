@@ -368,12 +368,14 @@ static void stop(struct lade_receiver *receiver)
 	struct incoming *file;
 
 	while (receiver->machine && (file = lade_session_recv_abandon(receiver->machine)))
-		lade_incoming_leave(file);
+		lade_incoming_leave(receiver, file);
 	lade_session_recv_free(receiver->machine);
 	lade_indexed_close(receiver);
 	lade_directories_close(receiver->tree);
 	for (unsigned i = 0; i < receiver->alternative_count; i++)
 		lade_directories_close(receiver->alternatives[i]);
+	lade_backup_end(receiver);
+	lade_holding_end(receiver);
 	free(receiver->kept);
 	lade_identities_free(receiver->identities);
 	lade_id_map_free(receiver->maps[LADE_IDENTITY_USER]);
@@ -416,6 +418,7 @@ int lade_receiver_run(const struct lade_receiver_job *job, struct lade_msg_end *
 		return LADE_EXIT_MEMORY;
 	}
 	receiver->job = job;
+	receiver->workshop_fd = -1;
 	lade_writer_init(&receiver->entries, LADE_ENTRY_CREDIT);
 	pthread_cond_init(&receiver->entries_came, NULL);
 	pthread_cond_init(&receiver->job_came, NULL);

@@ -41,6 +41,9 @@ struct incoming {
 	uint32_t changes;                 /* for the item */
 	bool existed;
 	struct stat existing;             /* if it existed */
+	uint64_t index;                   /* of its entry */
+	int workshop_fd;                  /* where its temporary file is made; -1: in its directory */
+	char *key;                        /* owned: what the temporary file there is named after; NULL: the name */
 	bool in_new;                      /* in a directory that this session made: nothing else stands there */
 	uint64_t moved, signed_len;       /* content that came for it so far, and signatures that were sent; lock held */
 	uint64_t leader;                  /* index + 1 if others link to it, else 0 */
@@ -55,6 +58,8 @@ struct incoming {
 	bool left;                        /* an earlier session seems to have left part of it */
 	bool overwrite;                   /* --inplace: temporary is the file itself; kept is not used */
 	bool is_device;                   /* --write-devices: so is what is written over */
+	bool no_partial;                  /* nothing of it stays if it is interrupted */
+	bool unsteady;                    /* its source kept changing: it is not done with that */
 	bool begun;                       /* that was opened for writing */
 	bool appends;                     /* it only grows (--append, --append-verify); overwrite and delta are set as well */
 	uint64_t grown_to;                /* so much of it is as it should be */
@@ -95,6 +100,12 @@ struct leader {
 	bool failed;
 	bool passed;   /* the user's rules leave it as it is: the first of the others that they do not takes its place */
 	bool deferred; /* passed: its content may be wanted for that one, see [defer] */
+};
+
+/* Another name of a leader. */
+struct follower {
+	uint64_t leader, index; /* entries */
+	mode_t mode;
 };
 
 /* A directory of the destination that is not deleted. */
@@ -152,11 +163,22 @@ struct lade_receiver {
 	unsigned alternative_count;
 	struct kept *kept;             /* what holds one of them below the destination, kept_count; owned */
 	size_t kept_count, kept_capacity;
+	struct lade_directories *backups; /* the backup directory; NULL: there is none */
+	char *backup_path;             /* its path; owned */
+	size_t backup_path_there;      /* so many bytes of that were there before */
+	struct lade_keep backup_keep;  /* what backups keep: all; borrows from keep */
+	struct lade_directories *workshop; /* -T; NULL: there is none */
+	int workshop_fd;               /* its root, pinned; or -1 */
+	struct lade_directories *partials; /* --partial-dir, if it is one for all; else NULL */
+	struct lade_spool *delayed;    /* --delay-updates; under the session's lock; NULL: nothing yet */
 	char *only_name;               /* a single file's name at the destination, or NULL */
 
 	/* the planner's own */
 	struct lade_spool *deletions, *links;
 	bool incomplete;
+	bool deleted; /* what is planned was deleted */
+
+	uint64_t undeleted; /* names that --max-delete has left; under the session's lock */
 };
 
 /* ---- plan.c ---- */
@@ -175,6 +197,55 @@ struct lade_directory *lade_receiver_handle_of(struct lade_receiver *receiver, c
 
 /* True if name in the directory is an alternative directory, or one is somewhere below it: then it is not deleted. */
 bool lade_receiver_keeps(const struct lade_receiver *receiver, int fd, const char *name);
+
+/*
+ * path, of a directory that the user names, as it is to be opened: a relative one begins at the destination, or, where that is a
+ * single file, at its directory. NULL: no memory. The caller frees it.
+ */
+char *lade_receiver_located(const struct lade_receiver *receiver, const char *path);
+
+/* The directory of tree, if it is below the destination, is not to be deleted. Planner's thread. 0, or the fault. */
+int lade_receiver_keep(struct lade_receiver *receiver, struct lade_directories *tree, struct lade_fault *fault);
+
+/* ---- backup.c ---- */
+
+/* How a backup is made: the file keeps its name until another one takes it; it goes; it is about to be written to. */
+enum backup_how { BACKUP_KEEP, BACKUP_MOVE, BACKUP_COPY };
+
+/* The destination is open: find the place for backups, if any are to be made. Planner's thread. 0, or the fault that ends the session. */
+int lade_backup_begin(struct lade_receiver *receiver, struct lade_fault *fault);
+
+/* Let go of it. */
+void lade_backup_end(struct lade_receiver *receiver);
+
+/*
+ * Back up what has path (relative to the destination) and is in the directory fd: no directory, and nothing if it is not there. Any
+ * thread; only with -b. 0, or LADE_E_SYSTEM with the fault: then it is as it was.
+ */
+int lade_backup(struct lade_receiver *receiver, int fd, const char *path, enum backup_how how, struct lade_fault *fault);
+
+/* ---- holding.c ---- */
+
+/* The destination is open: find the directories where files wait, if any are asked for. Planner's thread. 0, or the fault that ends the session. */
+int lade_holding_begin(struct lade_receiver *receiver, struct lade_fault *fault);
+
+/* Let go of them. */
+void lade_holding_end(struct lade_receiver *receiver);
+
+/* What the temporary file for name in the directory is named after, where it is not made there; the caller frees it. NULL: it is made there. */
+char *lade_holding_key(const struct lade_receiver *receiver, int directory_fd, const char *name);
+
+/* The session ends before the file of that name in the directory is whole: its temporary file, in from_fd, goes to the directory for partial files. */
+void lade_holding_leave(const struct lade_receiver *receiver, int from_fd, const char *temporary, int directory_fd, const char *name);
+
+/* The file is to be made: what is in the directory for partial files becomes its temporary file again. */
+void lade_holding_take(const struct lade_receiver *receiver, int directory_fd, const char *name, const char *key);
+
+/* The file is whole in its temporary file, and gets its name at the end. Any thread. 0 or the fault. */
+int lade_holding_delay(struct lade_receiver *receiver, struct incoming *file, struct lade_fault *fault);
+
+/* Give all of those their names. Planner's thread. */
+void lade_holding_commit_all(struct lade_receiver *receiver);
 
 /* ---- land.c ---- */
 
@@ -313,7 +384,10 @@ void lade_incoming_discard(struct incoming *file, struct lade_temporary *tempora
 void lade_incoming_free(struct incoming *file);
 
 /* The session is over before the file is whole: free it, but leave what came of a large one to the next session. */
-void lade_incoming_leave(struct incoming *file);
+void lade_incoming_leave(const struct lade_receiver *receiver, struct incoming *file);
+
+/* Give the file, whose temporary file is open and whole, its length, metadata and name. 0 or the fault. */
+int lade_incoming_commit_now(struct lade_receiver *receiver, struct incoming *file, struct lade_fault *fault);
 
 /* A file without content: make it here and now. Planner's thread. */
 void lade_receiver_empty_file(struct lade_receiver *receiver, struct incoming *file);
@@ -325,6 +399,9 @@ bool lade_receiver_settle(struct lade_receiver *receiver, struct incoming *file,
 
 /* [ack] Slots whose files are done with. */
 void lade_receiver_acknowledge(struct lade_receiver *receiver, const uint32_t *slots, uint32_t count);
+
+/* [stored] The destination has count entries from first on: with --remove-source-files their sources may go. Any thread. */
+void lade_receiver_stored(struct lade_receiver *receiver, uint64_t first, uint64_t count);
 
 /* Nothing more is to come for a file: act on its verdict, and acknowledge it unless it is tried again. */
 void lade_receiver_settled(struct lade_receiver *receiver, const struct lade_recv_event *event);
@@ -382,15 +459,20 @@ int lade_receiver_protection(struct lade_receiver *receiver, struct lade_directo
 /* All content is there: link, delete, set directories. Planner's thread. */
 void lade_receiver_finish(struct lade_receiver *receiver);
 
+/* Delete what is planned to be, if the scan was complete; once. Planner's thread. */
+void lade_receiver_delete(struct lade_receiver *receiver);
+
 /*
  * Put name out of the way of something of another type: unlink it, or remove the
- * directory (with content only under --delete). 0 or the fault.
+ * directory (with content only under --delete or --force). Nothing goes in a dry run. 0 or the fault.
  */
 int lade_receiver_make_way(struct lade_receiver *receiver, struct lade_directory *directory, int fd, const char *name,
 			   struct lade_fault *fault);
 
 /* Tell the user of something that was deleted, or would be. */
 void lade_receiver_tell_deleted(struct lade_receiver *receiver, mode_t mode, const char *path);
+/* True if one more name may be deleted (--max-delete); counts those that may not. Its context is the receiver. */
+bool lade_receiver_may_delete(void *receiver);
 
 /* on_free of destination directories: remember what is to be set at the end. */
 void lade_receiver_directory_done(struct lade_directory *directory, void *target);
@@ -404,8 +486,8 @@ struct leader *lade_receiver_find_leader(struct lade_receiver *receiver, uint64_
 /* The content of leader index did not come: nothing is linked to it. */
 void lade_receiver_leader_failed(struct lade_receiver *receiver, uint64_t index);
 
-/* Remember a follower: the name path is to be linked to leader index. 0 or the fault. */
-int lade_receiver_add_link(struct lade_receiver *receiver, uint64_t index, mode_t mode, const char *path,
+/* Remember a follower, which has path. 0 or the fault. */
+int lade_receiver_add_link(struct lade_receiver *receiver, const struct follower *follower, const char *path,
 			   struct lade_fault *fault);
 
 #endif

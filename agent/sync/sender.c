@@ -132,10 +132,13 @@ static void end_heard(struct lade_sender *sender, const struct lade_msg_end *end
 {
 	struct lade_session *session = &sender->session;
 
+	lade_sender_remove_stored(sender);
+	lade_session_lock(session);
 	session->peer_totals = *end;
 	session->exit = lade_exit_worse(session->exit, (int)end->exit);
 	sender->ending = true;
 	lade_session_queue_end(session);
+	lade_session_unlock(session);
 }
 
 /* Act on one message; the lock is held. *released_out: a file that nobody needs any more. */
@@ -165,8 +168,9 @@ static int hear_locked(struct lade_sender *sender, const struct lade_message *me
 		/* Nothing was described yet: nobody else looks at them. */
 		lade_recipe_key_derive(event.key, &sender->session.names, &sender->session.pieces);
 		break;
-	case LADE_SEND_END:
-		end_heard(sender, &message->end);
+	case LADE_SEND_STORED:
+		return lade_sender_stored(sender, event.off, event.count);
+	case LADE_SEND_END: /* see hear() */
 		break;
 	}
 	return 0;
@@ -201,6 +205,8 @@ static int hear(struct lade_sender *sender, const struct lade_message *message)
 	pthread_cond_signal(&sender->session.to_writer);
 	lade_session_unlock(&sender->session);
 	lade_source_free(released);
+	if (!error && message->type == LADE_MSG_END)
+		end_heard(sender, &message->end);
 	return error;
 }
 
@@ -393,6 +399,9 @@ static int open_walk(struct lade_sender *sender, const struct lade_sender_job *j
 	if (error)
 		return error;
 	sender->single = is_single_file(set);
+	sender->tables = set->tables;
+	sender->table_count = set->count;
+	sender->avoid = job->avoid;
 	return set->count ? lade_walk_new(set->sources, set->count, &options, &sender->walk, fault) : 0;
 }
 
@@ -404,7 +413,7 @@ static int start(struct lade_sender *sender, struct lade_fault *fault)
 	const struct lade_filter_use use = { .side = LADE_FILTER_SENDER };
 
 	if (lade_session_send_new(&sender->machine) || lade_identities_new(&sender->identities) ||
-	    lade_inode_map_new(&sender->inodes))
+	    lade_inode_map_new(&sender->inodes) || lade_spool_new(&sender->removable))
 		return lade_fault_set(fault, LADE_E_MEMORY, "start the sender", NULL);
 	if (sender->session.settings->usermap)
 		lade_identities_announce_zero(sender->identities, LADE_IDENTITY_USER);
@@ -430,6 +439,8 @@ static void stop(struct lade_sender *sender)
 	lade_session_send_free(sender->machine);
 	lade_identities_free(sender->identities);
 	lade_inode_map_free(sender->inodes);
+	lade_spool_free(sender->removable);
+	free(sender->stored);
 	lade_sender_drop_held(sender);
 	free(sender->held);
 	lade_writer_fini(&sender->xattrs);

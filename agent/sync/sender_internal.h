@@ -15,6 +15,7 @@
 #include "agent/tree/directory.h"
 #include "agent/tree/identity.h"
 #include "agent/tree/inode_map.h"
+#include "agent/tree/spool.h"
 #include "agent/tree/walk.h"
 #include "protocol/session_send.h"
 
@@ -86,6 +87,14 @@ struct lade_sender {
 	struct lade_writer xattrs;
 	struct held_entry *held;                   /* -m: directories on the way to the one at hand that are not said yet, held_count */
 	size_t held_count, held_capacity;
+
+	/* --remove-source-files */
+	struct lade_directories **tables; /* of the sources, table_count; borrowed */
+	unsigned table_count;
+	const char *avoid;                /* the destination, if it is on this host; borrowed */
+	struct lade_spool *removable;     /* the walker's until the entries have ended, then the reader's */
+	uint8_t *stored;                  /* the reader's: a bit for each entry, stored_len bytes */
+	uint64_t stored_len;
 };
 
 /* The walker's thread. */
@@ -99,6 +108,17 @@ void *lade_sender_feed(void *sender);
 
 /* Free a source and let go of its directory. NULL does nothing. */
 void lade_source_free(struct source *source);
+
+/* ---- sender_remove.c ---- */
+
+/* Entry index was said of item: it may have to be removed. Walker's thread. 0 or the fault. */
+int lade_sender_removable(struct lade_sender *sender, const struct lade_walk_item *item, uint64_t index, struct lade_fault *fault);
+
+/* [stored] The destination has count entries from first on, which were said. Reader's thread. 0, LADE_E_PROTOCOL if that is not asked for, LADE_E_MEMORY. */
+int lade_sender_stored(struct lade_sender *sender, uint64_t first, uint64_t count);
+
+/* The receiver is done: remove what it has stored. Reader's thread, without the lock. */
+void lade_sender_remove_stored(struct lade_sender *sender);
 
 /* Forget the ranges of slot that were asked for: nobody waits for them any more. Lock held. */
 void lade_sender_forget_ranges(struct lade_sender *sender, uint32_t slot);

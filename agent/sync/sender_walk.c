@@ -249,6 +249,8 @@ static int say(struct lade_sender *sender, const struct lade_walk_item *item, co
 	if (!error && entry->link == LADE_LINK_LEADER &&
 	    lade_inode_map_put(sender->inodes, item->st.st_dev, item->st.st_ino, index))
 		return out_of_memory(fault);
+	if (!error && lade_sender_removable(sender, item, index, fault))
+		return fault->code;
 	return error == LADE_E_MEMORY ? out_of_memory(fault) : 0;
 }
 

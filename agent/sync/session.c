@@ -205,11 +205,12 @@ bool lade_session_take(struct lade_session *session, struct lade_writer *control
 
 int lade_exit_worse(int a, int b)
 {
-	/* What ends a session outranks what left files out; partial outranks vanished. */
-	static const int ranks[] = { LADE_EXIT_OK, LADE_EXIT_VANISHED, LADE_EXIT_PARTIAL };
-	int rank_a = 3, rank_b = 3;
+	/* What ends a session outranks what left files out; partial outranks vanished, that what was not deleted. */
+	static const int ranks[] = { LADE_EXIT_OK, LADE_EXIT_DELETE_LIMIT, LADE_EXIT_VANISHED, LADE_EXIT_PARTIAL };
+	const int count = sizeof(ranks) / sizeof(ranks[0]);
+	int rank_a = count, rank_b = count;
 
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < count; i++) {
 		if (a == ranks[i])
 			rank_a = i;
 		if (b == ranks[i])

@@ -38,6 +38,13 @@ struct lade_settings {
 	uint64_t notes;             /* 1 << enum lade_topic: which notes the user wants */
 	uint64_t max_alloc;         /* bytes of memory that a side may have, from LADE_MEMORY_MIN */
 	int64_t stop_at;            /* when this side stops, in seconds since 1970; 0: never */
+	uint64_t delete_before;     /* 1: content is asked for when the deletions are done; the receiver's, as the next ones */
+	uint64_t max_delete;        /* one more than the names that may be deleted */
+	const char *backup_dir;     /* as the user wrote it; relative to the destination */
+	const char *suffix;         /* of the names of backups; not NULL if there are any and no backup_dir */
+	const char *partial_dir;    /* as the user wrote it; a relative one is in each directory */
+	const char *temp_dir;       /* as the user wrote it; relative to the destination */
+	uint64_t no_partial;        /* 1: nothing of an interrupted file stays */
 	struct lade_filter *filter; /* never NULL; owned by whoever made the settings */
 	enum lade_alternative alternative; /* the receiver acts on these; NONE: there are no directories */
 	const char *const *alternatives;   /* directories as the user wrote them, alternative_count; relative ones to the destination */

@@ -66,6 +66,7 @@ static bool commit_changed(struct lade_receiver *receiver, struct incoming *file
 		file->metadata.mtime = file->kept_mtime;
 		file->size = file->kept_size;
 	}
+	file->unsteady = true;
 	if (!lade_incoming_commit(receiver, file, event->attempt))
 		return false;
 	tell_of(receiver, file, LADE_REPORT_WARNING, fails ? LADE_EXIT_VANISHED : 0,
@@ -117,6 +118,18 @@ void lade_receiver_acknowledge(struct lade_receiver *receiver, const uint32_t *s
 	lade_session_queued(session, false);
 	pthread_cond_signal(&receiver->slot_freed);
 	lade_session_unlock(session);
+}
+
+void lade_receiver_stored(struct lade_receiver *receiver, uint64_t first, uint64_t count)
+{
+	uint64_t options = receiver->keep.options;
+
+	if (!(options & LADE_OPTION_REMOVE_SOURCE_FILES) || (options & LADE_OPTION_DRY_RUN) || !count)
+		return;
+	lade_session_lock(&receiver->session);
+	lade_put_stored(lade_session_queue(&receiver->session), &(struct lade_msg_stored){ first, count });
+	lade_session_queued(&receiver->session, false);
+	lade_session_unlock(&receiver->session);
 }
 
 void lade_receiver_settled(struct lade_receiver *receiver, const struct lade_recv_event *event)

@@ -28,6 +28,7 @@ enum lade_exit {
 	LADE_EXIT_MEMORY = 22,
 	LADE_EXIT_PARTIAL = 23,
 	LADE_EXIT_VANISHED = 24,
+	LADE_EXIT_DELETE_LIMIT = 25, /* --max-delete left something */
 	LADE_EXIT_TIMEOUT = 30,  /* nothing was heard, or the time is over */
 	LADE_EXIT_CONTIMEOUT = 35, /* nobody answered when a connection was to be made */
 };

@@ -1,12 +1,14 @@
 /*
  * Removal: a walk that unlinks what it meets and removes each directory as it leaves
  * it. The walk reads a directory's names before it gives the first, so that removing
- * does not disturb it.
+ * does not disturb it. Once something was refused, every directory that is left holds it, or what came after it: the limit
+ * that refuses does not rise again.
  */
 #include "agent/tree/remove.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,6 +17,8 @@
 struct state {
 	const struct lade_removal *removal;
 	struct lade_fault *fault;
+	char *top;    /* path of what is removed; owned */
+	bool refused; /* something may not go: then no directory is empty that is left from now on */
 	int result;
 };
 
@@ -33,13 +37,47 @@ static void failed(struct state *state, const char *operation, const char *path)
 		state->removal->failed(state->removal->context, &fault);
 }
 
+/* Unlink what is no directory, or do what is done instead. */
+static int unlink_file(const struct lade_removal *removal, int fd, const char *name, const char *path)
+{
+	struct lade_fault fault;
+
+	if (!removal->put_aside)
+		return unlinkat(fd, name, 0);
+	if (removal->put_aside(removal->context, fd, name, path, &fault) == 0)
+		return 0;
+	errno = fault.sys_errno;
+	return -1;
+}
+
+/* Something in the directory stays, so it does: no reason to ask whether it may go. */
+static bool holds_refused(const struct state *state, mode_t mode)
+{
+	return S_ISDIR(mode) && state->refused;
+}
+
 static void unlink_one(struct state *state, int fd, const char *name, const char *path, mode_t mode)
 {
 	const struct lade_removal *removal = state->removal;
+	bool is_top = removal->makes_way && strcmp(path, state->top) == 0;
+	int result = 0;
 
-	if (!removal->dry_run && unlinkat(fd, name, S_ISDIR(mode) ? AT_REMOVEDIR : 0) && errno != ENOENT)
+	if (holds_refused(state, mode)) {
+		errno = ENOTEMPTY;
 		failed(state, "delete", path);
-	else if (removal->removed)
+		return;
+	}
+	if (!is_top && removal->may && !removal->may(removal->context)) {
+		state->refused = true;
+		if (!state->result)
+			state->result = LADE_E_REFUSED;
+		return;
+	}
+	if (!removal->dry_run)
+		result = S_ISDIR(mode) ? unlinkat(fd, name, AT_REMOVEDIR) : unlink_file(removal, fd, name, path);
+	if (result && errno != ENOENT)
+		failed(state, "delete", path);
+	else if (removal->removed && !is_top)
 		removal->removed(removal->context, path, mode);
 }
 
@@ -58,6 +96,22 @@ static void leave(struct state *state, const struct lade_walk_item *item)
 	lade_directory_unpin(parent);
 }
 
+/* The path of name in the directory prefix (NULL or "": the root). NULL: no memory. */
+static char *top_path(const char *prefix, const char *name)
+{
+	size_t prefix_len = prefix ? strlen(prefix) : 0, name_len = strlen(name);
+	char *path = malloc(prefix_len + 1 + name_len + 1);
+
+	if (!path)
+		return NULL;
+	if (prefix_len)
+		memcpy(path, prefix, prefix_len);
+	if (prefix_len)
+		path[prefix_len++] = '/';
+	memcpy(path + prefix_len, name, name_len + 1);
+	return path;
+}
+
 int lade_remove_tree(struct lade_directory *directory, const char *name, const struct lade_removal *removal,
 		     struct lade_fault *fault)
 {
@@ -65,7 +119,7 @@ int lade_remove_tree(struct lade_directory *directory, const char *name, const s
 	const struct lade_walk_options options = {
 		.recursive = true, .scope = removal->scope, .prefix = removal->prefix,
 	};
-	struct state state = { removal, fault, 0 };
+	struct state state = { .removal = removal, .fault = fault };
 	struct lade_walk_item item;
 	struct lade_fault problem;
 	struct lade_walk *walk;
@@ -73,6 +127,11 @@ int lade_remove_tree(struct lade_directory *directory, const char *name, const s
 
 	if (event)
 		return event;
+	state.top = top_path(removal->prefix, name);
+	if (!state.top) {
+		lade_walk_free(walk);
+		return lade_fault_set(fault, LADE_E_MEMORY, "delete", name);
+	}
 	while ((event = lade_walk_next(walk, &item, &problem)) > 0) {
 		if (event == LADE_WALK_ENTRY && !S_ISDIR(item.st.st_mode)) {
 			unlink_one(&state, item.parent_fd, item.name, item.path, item.st.st_mode);
@@ -85,6 +144,7 @@ int lade_remove_tree(struct lade_directory *directory, const char *name, const s
 		}
 	}
 	lade_walk_free(walk);
+	free(state.top);
 	if (event < 0 && fault)
 		*fault = problem;
 	return event < 0 ? event : state.result;

@@ -17,15 +17,22 @@ struct lade_removal {
 	struct lade_filter_scope *scope;  /* what it excludes stays; the directory is entered, and so are those above; NULL: nothing does */
 	const char *prefix;               /* path of the directory in the transfer */
 	bool dry_run;                     /* only tell */
+	bool makes_way;                   /* something else comes in the place of name: that it goes is not told, nor asked about */
 	void *context;
+	bool (*may)(void *context);       /* asked before each name, dry run or not; NULL: any may go */
+	/*
+	 * What is done instead of unlinking name in the directory fd, which is no directory and has path: 0, or LADE_E_SYSTEM with the
+	 * fault, then it stays. Not in a dry run. NULL: it is unlinked.
+	 */
+	int (*put_aside)(void *context, int fd, const char *name, const char *path, struct lade_fault *fault);
 	void (*removed)(void *context, const char *path, mode_t mode);          /* may be NULL */
 	void (*failed)(void *context, const struct lade_fault *fault);          /* one name could not be removed */
 };
 
 /*
  * Remove name in directory: a file, or a directory with all its content. Goes on after a
- * failure. Returns 0 if name is gone, LADE_E_REFUSED if something in it stays because of the filter, or the
- * first failure.
+ * failure. Returns 0 if name is gone, LADE_E_REFUSED if something in it stays because of the filter, or because it may not go, or
+ * the first failure.
  */
 int lade_remove_tree(struct lade_directory *directory, const char *name, const struct lade_removal *removal,
 		     struct lade_fault *fault);

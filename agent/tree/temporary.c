@@ -92,13 +92,52 @@ static bool is_left(const struct stat *st)
 		st->st_uid == geteuid() && st->st_size > 0;
 }
 
+bool lade_temporary_is_left(int directory_fd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(directory_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && is_left(&st);
+}
+
 bool lade_temporary_left(int directory_fd, const char *name)
 {
 	char temporary_name[LADE_TEMPORARY_NAME_SIZE];
-	struct stat st;
 
 	lade_temporary_name(name, 0, temporary_name);
-	return fstatat(directory_fd, temporary_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && is_left(&st);
+	return lade_temporary_is_left(directory_fd, temporary_name);
+}
+
+int lade_temporary_reopen(int directory_fd, const char *temporary_name, struct lade_temporary *temporary_out,
+			  struct lade_fault *fault)
+{
+	struct stat st;
+	int fd = openat(directory_fd, temporary_name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	*temporary_out = (struct lade_temporary){ .fd = -1 };
+	if (fd < 0)
+		return lade_fault_set(fault, LADE_E_SYSTEM, "open temporary file", temporary_name);
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_nlink != 1 || st.st_uid != geteuid() || !take_lock(fd, LOCK_WAIT_MS)) {
+		close(fd);
+		return lade_fault_set(fault, LADE_E_REFUSED, "use temporary file (in use by another session, or not ours)", temporary_name);
+	}
+	temporary_out->fd = fd;
+	memcpy(temporary_out->name, temporary_name, LADE_TEMPORARY_NAME_SIZE);
+	return 0;
+}
+
+int lade_temporary_move(struct lade_temporary *temporary, int from_fd, int to_fd, const char *name, struct lade_fault *fault)
+{
+	if (renameat(from_fd, temporary->name, to_fd, name)) {
+		int error = errno == EXDEV ? LADE_E_AGAIN : LADE_E_SYSTEM;
+
+		lade_fault_set(fault, error, "put into place", name);
+		if (error != LADE_E_AGAIN)
+			lade_temporary_discard(temporary, from_fd);
+		return error;
+	}
+	close(temporary->fd);
+	temporary->fd = -1;
+	return 0;
 }
 
 int lade_temporary_continue(int directory_fd, const char *name, struct lade_temporary *temporary_out)

@@ -49,6 +49,22 @@ int lade_temporary_open(int directory_fd, const char *name, unsigned attempt, mo
 /* True if a session of ours seems to have left name unfinished, with content. */
 bool lade_temporary_left(int directory_fd, const char *name);
 
+/* True if name itself is such a file: one that nobody else has ever been able to write to. */
+bool lade_temporary_is_left(int directory_fd, const char *name);
+
+/*
+ * Open a temporary file of this session's again, which was closed when it was whole. Returns 0; LADE_E_REFUSED if it is in use or
+ * not ours by now; LADE_E_SYSTEM.
+ */
+int lade_temporary_reopen(int directory_fd, const char *temporary_name, struct lade_temporary *temporary_out,
+			  struct lade_fault *fault);
+
+/*
+ * Let it, which is in from_fd and has a name, be name in another directory, and close it. Returns 0; LADE_E_AGAIN if that is on another file
+ * system (then it is as it was); LADE_E_SYSTEM (then it is discarded).
+ */
+int lade_temporary_move(struct lade_temporary *temporary, int from_fd, int to_fd, const char *name, struct lade_fault *fault);
+
 /*
  * Take over what a session of ours left of name: a file that nobody else has ever been able to write to. Returns 0, or
  * LADE_E_ABSENT if there is none that may be used.

@@ -95,13 +95,12 @@ static void bad_open(struct peer *peer, const struct attack *attack)
 	peer_say(peer);
 }
 
-/* attack->data: the parameters. The server is told of a time-out, and hears nothing more. */
-static void open_and_be_silent(struct peer *peer, const struct attack *attack)
+/* attack->data: the parameters. */
+static void open_with(struct peer *peer, const struct attack *attack, uint64_t options)
 {
 	const struct lade_slice destination = { (const uint8_t *)attack_scene()->inside, strlen(attack_scene()->inside) };
-	struct lade_msg_open open = { .options = ATTACK_OPTIONS, .rules = lade_slice("", 1),
+	struct lade_msg_open open = { .options = options, .rules = lade_slice("", 1),
 				      .parameters = { attack->data, attack->len } };
-	struct lade_message message;
 	struct lade_writer paths;
 
 	peer_hello(peer);
@@ -111,6 +110,25 @@ static void open_and_be_silent(struct peer *peer, const struct attack *attack)
 	lade_put_open(&peer->out, &open);
 	peer_say(peer);
 	lade_writer_fini(&paths);
+}
+
+/* attack->data: the parameters, of which the receiver makes sense when it has its destination. */
+static void bad_place(struct peer *peer, const struct attack *attack)
+{
+	open_with(peer, attack, ATTACK_OPTIONS | LADE_OPTION_BACKUP);
+	attack_root(peer);
+	attack_entries_end(peer);
+	while (peer_finish_session(peer))
+		;
+	assert_int_equal(peer->fatal, 1);
+}
+
+/* attack->data: the parameters. The server is told of a time-out, and hears nothing more. */
+static void open_and_be_silent(struct peer *peer, const struct attack *attack)
+{
+	struct lade_message message;
+
+	open_with(peer, attack, ATTACK_OPTIONS);
 	/* As long as we speak it does not give up, though there is nothing to do, and speaks too. */
 	for (unsigned i = 1; i <= 4; i++) {
 		const struct lade_msg_keepalive alive = { i };
@@ -246,6 +264,20 @@ static const struct attack attacks[] = {
 	    OPEN(.paths = SLICE("\1/"), NO_RULES, .parameters = SLICE("\76\10\377\377\377\7\0\0\0\0"))),
 	ROW("a rate beyond all numbers", bad_open, LADE_EXIT_VERSION,
 	    OPEN(.paths = SLICE("\1/"), NO_RULES, .parameters = SLICE("\74\10\0\0\0\0\0\0\0\200"))),
+	ROW("more deletions than there are numbers", bad_open, LADE_EXIT_VERSION,
+	    OPEN(.paths = SLICE("\1/"), NO_RULES, .parameters = SLICE("\63\10\1\0\0\200\0\0\0\0"))),
+	ROW("a yes that is none", bad_open, LADE_EXIT_VERSION,
+	    OPEN(.paths = SLICE("\1/"), NO_RULES, .parameters = SLICE("\62\10\2\0\0\0\0\0\0\0"))),
+	ROW("a suffix with a NUL", bad_open, STREAM,
+	    OPEN(.paths = SLICE("\1/"), NO_RULES, .parameters = SLICE("\65\3a\0b"))),
+	ROW("a backup directory for a sender", bad_open, LADE_EXIT_VERSION,
+	    OPEN(.role = 1, .paths = SLICE("\1/"), NO_RULES, .parameters = SLICE("\64\1x"))),
+	ROW("backups without a place", bad_place, STREAM, BYTES("")),
+	ROW("a suffix with a slash", bad_place, STREAM, BYTES("\65\3a/b")),
+	ROW("an empty suffix", bad_place, STREAM, BYTES("\65\0")),
+	ROW("an empty backup directory", bad_place, STREAM, BYTES("\64\0")),
+	ROW("a partial directory that climbs", bad_place, STREAM, BYTES("\65\1~\66\4../x")),
+	ROW("an empty directory for temporary files", bad_place, STREAM, BYTES("\65\1~\67\0")),
 	ROW("alternatives of no kind", bad_open, STREAM, OPEN(.paths = SLICE("\1/"), NO_RULES,
 							      .alternatives = SLICE("\1x"))),
 	ROW("a kind of alternatives without any", bad_open, STREAM, OPEN(.paths = SLICE("\1/"), NO_RULES,

@@ -244,6 +244,14 @@ static void item(struct peer *peer)
 	lade_put_item(&peer->out, &message);
 }
 
+/* Nobody asked for it: nothing is to be removed. */
+static void stored(struct peer *peer)
+{
+	const struct lade_msg_stored message = { .first = 0, .count = 1 };
+
+	lade_put_stored(&peer->out, &message);
+}
+
 static void payload(struct peer *peer)
 {
 	credit(peer, 0, 0);
@@ -992,6 +1000,7 @@ static const struct attack attacks[] = {
 	LIE("an end with a file open", open_end),
 	LIE("a message of the other role", other_role),
 	LIE("an item for a server", item),
+	LIE("what was stored without being asked", stored),
 	LIE("a payload from a receiver", payload),
 	ROW("an end before the entries'", early_end, STREAM, .len = 0),
 	LET_GO("a run after its slot was given away", give_slot_away),

@@ -75,6 +75,18 @@ static void assert_bad(struct lade_msg_entry entry)
 
 static const uint32_t types[] = { S_IFREG, S_IFDIR, S_IFLNK, S_IFBLK, S_IFCHR, S_IFIFO, S_IFSOCK };
 
+static void test_paths(void **state)
+{
+	(void)state;
+	assert_true(lade_entry_path_valid("a"));
+	assert_true(lade_entry_path_valid("/a/b//c/"));
+	assert_false(lade_entry_path_valid(""));
+	assert_false(lade_entry_path_valid("/"));
+	assert_false(lade_entry_path_valid("//a"));
+	assert_false(lade_entry_path_valid("a/../b"));
+	assert_false(lade_entry_path_valid("./a"));
+}
+
 static void test_types(void **state)
 {
 	(void)state;
@@ -187,6 +199,11 @@ static void test_bits_are_fixed(void **state)
 	assert_int_equal(LADE_OPTION_INPLACE, 0x200000);
 	assert_int_equal(LADE_OPTION_SPARSE, 0x400000);
 	assert_int_equal(LADE_OPTION_INDEX, 0x800000);
+	assert_int_equal(LADE_OPTION_IGNORE_ERRORS, 0x400000000000000);
+	assert_int_equal(LADE_OPTION_FORCE, 0x800000000000000);
+	assert_int_equal(LADE_OPTION_BACKUP, 0x1000000000000000);
+	assert_int_equal(LADE_OPTION_REMOVE_SOURCE_FILES, 0x4000000000000000);
+	assert_int_equal(LADE_OPTION_DELAY_UPDATES, 0x2000000000000000);
 	assert_int_equal(LADE_OPTION_EXISTING, 0x2000000000);
 	assert_int_equal(LADE_OPTION_IGNORE_EXISTING, 0x4000000000);
 	assert_int_equal(LADE_OPTION_UPDATE, 0x8000000000);
@@ -221,6 +238,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_types),
 		cmocka_unit_test(test_root_is_a_directory),
 		cmocka_unit_test(test_fields_belong_to_types),

@@ -7,6 +7,7 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -330,6 +331,7 @@ static void test_numbers_and_bytes_are_fixed(void **state)
 		"BUNDLE", "DESCRIPTOR",  "ITEM",      "REPORT", "END",
 		"WANT_RECIPE", "RECIPE", "WANT_GAP",  "PATCH",  "RECIPE_CREDIT",
 		"DEFER",  "PACKED",      "RECIPE_KEY",
+		[LADE_MSG_STORED] = "STORED",
 		[LADE_MSG_KEEPALIVE] = "KEEPALIVE",
 	};
 	static const uint8_t want_run[] = { 10, 5, 0, 0, 7, 0x80, 0x80, 0x40, 0x2a };

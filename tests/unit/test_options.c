@@ -106,6 +106,10 @@ static void test_switches(void **state)
 		{ "-r --delete a b", LADE_OPTION_RECURSIVE | LADE_OPTION_DELETE },
 		{ "--del -r a b", LADE_OPTION_RECURSIVE | LADE_OPTION_DELETE },
 		{ "--delete --no-delete a b", 0 },
+		{ "-r --delete-before a b", LADE_OPTION_RECURSIVE | LADE_OPTION_DELETE },
+		{ "-r --delete-after --delete-after a b", LADE_OPTION_RECURSIVE | LADE_OPTION_DELETE },
+		{ "-r --del --ignore-errors a b", LADE_OPTION_RECURSIVE | LADE_OPTION_DELETE | LADE_OPTION_IGNORE_ERRORS },
+		{ "--force a b", LADE_OPTION_FORCE },
 		{ "--numeric-ids --fsync --verify --fail-changed a b",
 		  LADE_OPTION_NUMERIC_IDS | LADE_OPTION_FSYNC | LADE_OPTION_VERIFY |
 			  LADE_OPTION_FAIL_CHANGED },
@@ -381,6 +385,25 @@ static void test_errors_name_what_is_wrong(void **state)
 	bad("--path=teleport a b", "'teleport'", "try 'lade help sync'");
 	bad("--exclude= a b", "'--exclude'", "empty");
 	bad("--delete a b", "--delete", "--recursive");
+	bad("-r --delete-before --delete-delay a b", "'--delete-delay'", "only one");
+	bad("-r --ignore-errors a b", "--ignore-errors", "--delete");
+	bad("-r --inplace --delay-updates a b", "--inplace", "--delay-updates");
+	bad("-r --inplace --partial-dir=x a b", "--inplace", "--partial-dir");
+	bad("-r --partial-dir=x/../y a b", "--partial-dir=x/../y", "..");
+	good("-r --partial-dir=.part/ a b");
+	assert_true(lade_filter_excludes(options.settings.filter, "a/.part", true));
+	good("-r --partial-dir=x --no-partial a b");
+	assert_null(options.settings.partial_dir);
+	bad("-r --suffix=.x a b", "--suffix", "--backup");
+	bad("-rb --suffix=a/b a b", "--suffix=a/b", "end of a name");
+	bad("-rb --suffix= a b", "--suffix", "--backup-dir");
+	good("-rb a b");
+	assert_string_equal(options.settings.suffix, "~");
+	good("-r --backup-dir=d --suffix= a b");
+	assert_null(options.settings.suffix);
+	assert_true(options.settings.options & LADE_OPTION_BACKUP);
+	bad("-r --max-delete=x a b", "'x'", "--max-delete");
+	bad("-r --max-delete=-2 a b", "'-2'", "--max-delete");
 	bad("", "no source", "try 'lade help sync'");
 	bad("-a a", "'a'", "destination");
 	bad("--compress-level=0 a b", "'--compress-level'", "from 1 to 19");

@@ -108,7 +108,7 @@ static struct lade_message any_message(void)
 	const char *name = names[draw(COUNT(names))];
 	static const uint8_t zeros[4 * LADE_BLOCK_DIGEST_LEN];
 	static const uint8_t chunks[] = { 0x7d, 1, 2, 3, 4, 5, 6, 0x7d, 1, 2, 3, 4, 5, 6 }; /* of 125 bytes each */
-	struct lade_message message = { .type = (enum lade_message_type)draw(LADE_MSG_DEFER + 2), .encoded_len = 9 };
+	struct lade_message message = { .type = (enum lade_message_type)draw(LADE_MSG_STORED + 2), .encoded_len = 9 };
 
 	switch (message.type) {
 	case LADE_MSG_ENTRY:
@@ -160,6 +160,10 @@ static struct lade_message any_message(void)
 		message.want_gap.old_len = 64 * (uint32_t)draw(4);
 		message.want_gap.block_len = 60 + (uint32_t)draw(10);
 		message.want_gap.signature = lade_slice(zeros, LADE_BLOCK_DIGEST_LEN * draw(4));
+		break;
+	case LADE_MSG_STORED:
+		message.stored.first = draw(8);
+		message.stored.count = draw(4);
 		break;
 	case LADE_MSG_DEFER:
 		message.defer.index = draw(8);

@@ -570,6 +570,28 @@ static void test_too_many_deferred(void **state)
 	fini(&fixture);
 }
 
+/* Only what was said can be stored. */
+static void test_stored(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	init(&fixture);
+	say_entry(&fixture, &a_file);
+	say_entry(&fixture, &a_file);
+	TELL(&fixture, 1, { .type = LADE_MSG_STORED, .stored = { 0, 2 } });
+	assert_int_equal(fixture.event.type, LADE_SEND_STORED);
+	assert_int_equal(fixture.event.off, 0);
+	assert_int_equal(fixture.event.count, 2);
+	TELL(&fixture, LADE_E_PROTOCOL, { .type = LADE_MSG_STORED, .stored = { 1, 2 } });
+	TELL(&fixture, LADE_E_PROTOCOL, { .type = LADE_MSG_STORED, .stored = { 2, 1 } });
+	TELL(&fixture, LADE_E_PROTOCOL, { .type = LADE_MSG_STORED, .stored = { 0, 0 } });
+	TELL(&fixture, LADE_E_PROTOCOL, { .type = LADE_MSG_STORED, .stored = { 1, UINT64_MAX } });
+	while (lade_session_send_abandon(fixture.machine))
+		;
+	fini(&fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -589,6 +611,7 @@ int main(void)
 		cmocka_unit_test(test_the_longest_recipe_fits),
 		cmocka_unit_test(test_deferred_files),
 		cmocka_unit_test(test_too_many_deferred),
+		cmocka_unit_test(test_stored),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,0 +1,152 @@
+/*
+ * Deletion and safety on the command line. What an option would have to do without another one is nothing, and said so.
+ */
+#include "agent/option_safety.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/option_table.h"
+#include "agent/quantity.h"
+#include "agent/sync/sync.h"
+#include "protocol/entry.h"
+#include "protocol/limits.h"
+
+#define HINT "try 'lade help sync'"
+
+static int apply_delete_when(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
+{
+	unsigned when = (unsigned)use->row->bits;
+
+	if (options->delete_when && options->delete_when != when)
+		return lade_complain(complaint, LADE_EXIT_USAGE,
+				     "'%s': only one of the --delete-before, -during, -delay and -after may be given; " HINT,
+				     use->spelled);
+	options->delete_when = when;
+	options->settings.delete_before = when == LADE_DELETE_BEFORE;
+	options->settings.options |= LADE_OPTION_DELETE;
+	return 0;
+}
+
+/* -1 is what people write for servers to which 0 means that there is no limit. */
+static int apply_max_delete(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
+{
+	uint64_t most = 0;
+
+	if (strcmp(use->value, "-1") != 0 && lade_quantity_number(use->value, LADE_MAX_DELETE_MAX, &most))
+		return lade_complain(complaint, LADE_EXIT_USAGE, "option '%s': '%s' is no number that it takes; " HINT,
+				     use->spelled, use->value);
+	options->settings.max_delete = most + 1;
+	return 0;
+}
+
+static void apply_partial(struct lade_options *options, bool on)
+{
+	options->partial = on;
+	options->settings.no_partial = !on;
+}
+
+int lade_option_safety_apply(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
+{
+	switch ((enum lade_sync_option)use->row->id) {
+	case LADE_SYNC_DELETE_WHEN:
+		return apply_delete_when(options, use, complaint);
+	case LADE_SYNC_MAX_DELETE:
+		return apply_max_delete(options, use, complaint);
+	case LADE_SYNC_PARTIAL_PROGRESS:
+		options->progress = use->on;
+		apply_partial(options, use->on);
+		return 0;
+	case LADE_SYNC_SUFFIX:
+		options->settings.suffix = use->value;
+		return 0;
+	default: /* PARTIAL */
+		apply_partial(options, use->on);
+		return 0;
+	}
+}
+
+/* Backups beside the files are not deleted, unless a rule of the user's says otherwise. */
+static int protect_backups(struct lade_options *options)
+{
+	const char *suffix = options->settings.suffix;
+	char rule[2 * LADE_NAME_MAX + 8], *out = stpcpy(rule, "P *");
+
+	for (; *suffix; suffix++) {
+		if (strchr("*?[\\", *suffix))
+			*out++ = '\\';
+		*out++ = *suffix;
+	}
+	*out = '\0';
+	return lade_filter_add_rule(options->settings.filter, rule, NULL);
+}
+
+static int check_backup(struct lade_options *options, struct lade_complaint *complaint)
+{
+	struct lade_settings *settings = &options->settings;
+	const char *suffix = settings->suffix;
+
+	if (settings->backup_dir)
+		settings->options |= LADE_OPTION_BACKUP;
+	if (suffix && !(settings->options & LADE_OPTION_BACKUP))
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--suffix does nothing without --backup (-b); " HINT);
+	if (suffix && (strchr(suffix, '/') || strlen(suffix) >= LADE_NAME_MAX))
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--suffix=%s is no end of a name; " HINT, suffix);
+	if (suffix && !*suffix && !settings->backup_dir)
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--suffix may be empty with --backup-dir only; " HINT);
+	if (suffix && !*suffix)
+		settings->suffix = NULL;
+	if ((settings->options & LADE_OPTION_BACKUP) && !suffix && !settings->backup_dir)
+		settings->suffix = "~";
+	if ((settings->options & (LADE_OPTION_BACKUP | LADE_OPTION_DELETE | LADE_OPTION_DELETE_EXCLUDED)) ==
+	    (LADE_OPTION_BACKUP | LADE_OPTION_DELETE) && !settings->backup_dir && protect_backups(options))
+		return lade_complain(complaint, LADE_EXIT_MEMORY, "--backup: too many filter rules");
+	return 0;
+}
+
+/* A rule keeps what is in it out of the transfer and safe from deletion, but in directories that go. */
+static int hide_partial_dir(struct lade_options *options, const char *path)
+{
+	char rule[LADE_TARGET_MAX + 8];
+	size_t len = strlen(path);
+
+	while (len && path[len - 1] == '/')
+		len--;
+	snprintf(rule, sizeof(rule), "-p %.*s/", (int)len, path);
+	return lade_filter_add_rule(options->settings.filter, rule, NULL);
+}
+
+static int check_partial_dir(struct lade_options *options, struct lade_complaint *complaint)
+{
+	struct lade_settings *settings = &options->settings;
+	bool delays = settings->options & LADE_OPTION_DELAY_UPDATES, in_place = settings->options & LADE_OPTION_INPLACE;
+
+	if (options->partial && !settings->partial_dir && !delays && !in_place)
+		settings->partial_dir = getenv("RSYNC_PARTIAL_DIR");
+	if (settings->no_partial || (settings->partial_dir && !*settings->partial_dir))
+		settings->partial_dir = NULL;
+	if (!settings->partial_dir)
+		return 0;
+	if (in_place)
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--inplace and --partial-dir do not go together; " HINT);
+	if (!lade_entry_path_valid(settings->partial_dir) || strlen(settings->partial_dir) >= LADE_TARGET_MAX)
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--partial-dir=%s: it must have no . or .. in it; " HINT,
+				     settings->partial_dir);
+	if (*settings->partial_dir != '/' && hide_partial_dir(options, settings->partial_dir))
+		return lade_complain(complaint, LADE_EXIT_MEMORY, "--partial-dir: too many filter rules");
+	return 0;
+}
+
+int lade_option_safety_check(struct lade_options *options, struct lade_complaint *complaint)
+{
+	uint64_t bits = options->settings.options;
+
+	if (check_backup(options, complaint) || check_partial_dir(options, complaint))
+		return LADE_E_USAGE;
+	if ((bits & LADE_OPTION_INPLACE) && (bits & LADE_OPTION_DELAY_UPDATES))
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--inplace and --delay-updates do not go together; " HINT);
+	if ((bits & LADE_OPTION_IGNORE_ERRORS) && !(bits & LADE_OPTION_DELETE))
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--ignore-errors does nothing without --delete; " HINT);
+	return 0;
+}

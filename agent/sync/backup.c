@@ -1,0 +1,354 @@
+/*
+ * Backups of what is replaced or deleted (-b): the old thing gets another name, in its own directory or at its path in the
+ * backup directory.
+ *
+ * What is replaced keeps its name until the new one has it: the backup is a second name of it, or a copy where that cannot be.
+ * What goes is renamed. A backup that cannot be made leaves things as they are. The backup directory is opened as the user named
+ * it; below, no symlink is followed.
+ */
+#include "agent/sync/receiver_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "protocol/limits.h"
+
+/* Tells the temporary name of a backup from those of files that come. */
+#define BACKUP_ATTEMPT 255u
+
+/* From where to where. */
+struct ends {
+	int from_fd, to_fd;
+	const char *from;
+	char to[LADE_NAME_MAX + 1];
+	struct stat st; /* of what is there */
+};
+
+/* ---- the backup directory ---- */
+
+/* Make path and all that is above it; *made_out: bytes of what was there, or its length. 0 or -1 with errno. */
+static int make_path(char *path, mode_t mode, size_t *there_out)
+{
+	size_t len = strlen(path);
+
+	*there_out = len;
+	for (size_t at = 1; at <= len; at++) {
+		int result;
+
+		if (path[at] != '/' && path[at])
+			continue;
+		path[at] = '\0';
+		result = mkdir(path, mode);
+		if (at < len)
+			path[at] = '/';
+		if (result && errno != EEXIST)
+			return -1;
+		if (!result && *there_out == len)
+			*there_out = at - 1;
+	}
+	return 0;
+}
+
+static int open_backups(struct lade_receiver *receiver, const char *written, struct lade_fault *fault)
+{
+	bool dry_run = receiver->keep.options & LADE_OPTION_DRY_RUN;
+	size_t len;
+	int error;
+
+	receiver->backup_path = lade_receiver_located(receiver, written);
+	if (!receiver->backup_path)
+		return lade_fault_set(fault, LADE_E_MEMORY, "open backup directory", written);
+	len = strlen(receiver->backup_path);
+	while (len > 1 && receiver->backup_path[len - 1] == '/')
+		receiver->backup_path[--len] = '\0';
+	receiver->backup_path_there = len;
+	if (!dry_run && make_path(receiver->backup_path, 0777 & ~receiver->keep.umask, &receiver->backup_path_there))
+		return lade_fault_set(fault, LADE_E_SYSTEM, "create backup directory", receiver->backup_path);
+	if (receiver->backup_path_there < len)
+		atomic_store_explicit(&receiver->root.touched, true, memory_order_relaxed);
+	error = lade_directories_open(receiver->backup_path, 0, &receiver->backups, fault);
+	if (error && dry_run)
+		return 0;
+	return error ? error : lade_receiver_keep(receiver, receiver->backups, fault);
+}
+
+int lade_backup_begin(struct lade_receiver *receiver, struct lade_fault *fault)
+{
+	const struct lade_settings *settings = receiver->session.settings;
+	int error = 0;
+
+	if (!(receiver->keep.options & LADE_OPTION_BACKUP))
+		return 0;
+	if ((settings->suffix && (!*settings->suffix || strchr(settings->suffix, '/'))) ||
+	    (settings->backup_dir && !*settings->backup_dir) || (!settings->backup_dir && !settings->suffix))
+		return lade_fault_set(fault, LADE_E_PROTOCOL, "understand where backups go", NULL);
+	receiver->backup_keep = receiver->keep;
+	receiver->backup_keep.options |= LADE_OPTION_PERMS | LADE_OPTION_TIMES | LADE_OPTION_OWNER | LADE_OPTION_GROUP;
+	if (settings->backup_dir)
+		error = open_backups(receiver, settings->backup_dir, fault);
+	return error;
+}
+
+void lade_backup_end(struct lade_receiver *receiver)
+{
+	char *path = receiver->backup_path;
+
+	lade_directories_close(receiver->backups);
+	/* Nothing is in it: it need not have been made. */
+	while (path && strlen(path) > receiver->backup_path_there && rmdir(path) == 0 && strrchr(path, '/'))
+		*strrchr(path, '/') = '\0';
+	free(path);
+}
+
+/* ---- where a backup goes ---- */
+
+/* Owner and mode as the directory of the first path_len bytes of path has them, as far as that can be done. */
+static void make_alike(struct lade_receiver *receiver, int fd, const char *name, const char *path, size_t path_len)
+{
+	struct lade_metadata_place place = { -1, fd, name };
+	struct lade_metadata wanted = { 0 };
+	struct stat st, now;
+	int original;
+
+	if (lade_directories_resolve(receiver->tree, path, path_len, &original, NULL))
+		return;
+	if (fstat(original, &st) == 0 && fstatat(fd, name, &now, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(now.st_mode)) {
+		wanted = (struct lade_metadata){ st.st_mode, st.st_uid, st.st_gid, now.st_mtim, { NULL, 0 } };
+		/* Something is to be put into it. */
+		if (receiver->keep.euid)
+			wanted.mode |= 0700;
+		place.fd = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (place.fd >= 0)
+			(void)lade_metadata_apply(&receiver->backup_keep, &wanted, &place, &now, NULL, NULL, NULL);
+		if (place.fd >= 0)
+			close(place.fd);
+	}
+	close(original);
+}
+
+/* Open the directory name in fd, or make it, in the place of an older backup that is none. -1 with errno. */
+static int enter(struct lade_receiver *receiver, int fd, const char *name, const char *path, size_t path_len)
+{
+	const int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	int next = openat(fd, name, flags);
+
+	if (next >= 0 || (errno != ENOENT && errno != ENOTDIR))
+		return next;
+	if (errno == ENOTDIR && unlinkat(fd, name, 0) && errno != ENOENT)
+		return -1;
+	if (mkdirat(fd, name, 0700) == 0)
+		make_alike(receiver, fd, name, path, path_len);
+	else if (errno != EEXIST)
+		return -1;
+	return openat(fd, name, flags);
+}
+
+/* The directory in the backup directory for what has path, made if it is not there. -1 with errno. */
+static int open_place(struct lade_receiver *receiver, const char *path)
+{
+	char name[LADE_NAME_MAX + 1];
+	const char *at = path, *slash;
+	int fd, root;
+
+	if (lade_directory_pin(lade_directories_root(receiver->backups), &root, NULL))
+		return -1;
+	fd = openat(root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	lade_directory_unpin(lade_directories_root(receiver->backups));
+	while (fd >= 0 && (slash = strchr(at, '/'))) {
+		int next;
+
+		snprintf(name, sizeof(name), "%.*s", (int)(slash - at), at);
+		next = enter(receiver, fd, name, path, (size_t)(slash - path));
+		close(fd);
+		fd = next;
+		at = slash + 1;
+	}
+	return fd;
+}
+
+/* ---- making one ---- */
+
+/* An older backup that is a directory gives way if it is empty. */
+static int put(const struct ends *ends, const char *name)
+{
+	int result = renameat(ends->to_fd, name, ends->to_fd, ends->to), saved;
+
+	if (result && (errno == EISDIR || errno == EEXIST || errno == ENOTEMPTY) &&
+	    unlinkat(ends->to_fd, ends->to, AT_REMOVEDIR) == 0)
+		result = renameat(ends->to_fd, name, ends->to_fd, ends->to);
+	/* Two names of one inode stay both. */
+	saved = errno;
+	(void)unlinkat(ends->to_fd, name, 0);
+	errno = saved;
+	return result;
+}
+
+/* Give what is no regular file, made as name, the metadata of the original. */
+static void copy_metadata(struct lade_receiver *receiver, const struct ends *ends, const struct lade_metadata_place *place)
+{
+	const struct lade_attributes_place original = { -1, ends->from_fd, ends->from };
+	struct lade_metadata wanted = { ends->st.st_mode, ends->st.st_uid, ends->st.st_gid, ends->st.st_mtim, { NULL, 0 } };
+	struct lade_writer xattrs;
+	struct stat now;
+
+	lade_writer_init(&xattrs, LADE_XATTRS_MAX);
+	if ((receiver->keep.wish.xattrs || receiver->keep.wish.acls) &&
+	    lade_attributes_read(&receiver->keep.wish, &original, &xattrs, NULL) == 0)
+		wanted.xattrs = lade_slice(xattrs.data, xattrs.len);
+	/* What the other file system cannot keep is no reason to do without a backup. */
+	if ((place->fd >= 0 ? fstat(place->fd, &now) : fstatat(place->directory_fd, place->name, &now, AT_SYMLINK_NOFOLLOW)) == 0)
+		(void)lade_metadata_apply(&receiver->backup_keep, &wanted, place, &now, NULL, NULL, NULL);
+	lade_writer_fini(&xattrs);
+}
+
+static int copy_special(struct lade_receiver *receiver, const struct ends *ends)
+{
+	char temporary[LADE_TEMPORARY_NAME_SIZE], target[LADE_TARGET_MAX];
+	struct lade_metadata_place place = { -1, ends->to_fd, temporary };
+	ssize_t len;
+
+	lade_temporary_name(ends->to, BACKUP_ATTEMPT, temporary);
+	(void)unlinkat(ends->to_fd, temporary, 0);
+	if (S_ISLNK(ends->st.st_mode)) {
+		len = readlinkat(ends->from_fd, ends->from, target, sizeof(target) - 1);
+		if (len < 0)
+			return -1;
+		target[len] = '\0';
+		if (symlinkat(target, ends->to_fd, temporary))
+			return -1;
+	} else if (mknodat(ends->to_fd, temporary, (ends->st.st_mode & S_IFMT) | 0600, ends->st.st_rdev)) {
+		return -1;
+	}
+	copy_metadata(receiver, ends, &place);
+	return put(ends, temporary);
+}
+
+static int copy_content(struct lade_receiver *receiver, const struct ends *ends, const struct lade_temporary *temporary,
+			struct lade_fault *fault)
+{
+	struct lade_move move = { .out_fd = temporary->fd, .path = receiver->session.settings->path };
+	int error;
+
+	move.in_fd = openat(ends->from_fd, ends->from, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (move.in_fd < 0)
+		return lade_fault_set(fault, LADE_E_SYSTEM, "back up", ends->from);
+	error = lade_receiver_copy_extents(receiver, &move, (uint64_t)ends->st.st_size, false, fault);
+	if (!error && ftruncate(temporary->fd, ends->st.st_size))
+		error = lade_fault_set(fault, LADE_E_SYSTEM, "back up", ends->from);
+	close(move.in_fd);
+	return error;
+}
+
+/* 0, or -1 with errno. */
+static int copy_file(struct lade_receiver *receiver, const struct ends *ends)
+{
+	struct lade_metadata_place place = { -1, -1, ends->to };
+	struct lade_temporary temporary;
+	struct lade_fault fault;
+	int error;
+
+	error = lade_temporary_open(ends->to_fd, ends->to, BACKUP_ATTEMPT, 0600, &temporary, &fault);
+	if (error)
+		goto out;
+	error = copy_content(receiver, ends, &temporary, &fault);
+	place.fd = temporary.fd;
+	if (!error) {
+		copy_metadata(receiver, ends, &place);
+		if ((receiver->keep.options & LADE_OPTION_FSYNC) && fsync(temporary.fd))
+			error = lade_fault_set(&fault, LADE_E_SYSTEM, "fsync", ends->to);
+	}
+	if (error) {
+		lade_temporary_discard(&temporary, ends->to_fd);
+	} else {
+		error = put(ends, temporary.name) ? lade_fault_set(&fault, LADE_E_SYSTEM, "back up", ends->from) : 0;
+		close(temporary.fd);
+	}
+out:
+	errno = fault.sys_errno ? fault.sys_errno : EIO;
+	return error ? -1 : 0;
+}
+
+static int copy(struct lade_receiver *receiver, const struct ends *ends)
+{
+	return S_ISREG(ends->st.st_mode) ? copy_file(receiver, ends) : copy_special(receiver, ends);
+}
+
+/* Another name for it, by way of a temporary one: an older backup is there until the newer is. */
+static int link_to(const struct ends *ends)
+{
+	char temporary[LADE_TEMPORARY_NAME_SIZE];
+
+	lade_temporary_name(ends->to, BACKUP_ATTEMPT, temporary);
+	(void)unlinkat(ends->to_fd, temporary, 0);
+	return linkat(ends->from_fd, ends->from, ends->to_fd, temporary, 0) ? -1 : put(ends, temporary);
+}
+
+static int move(struct lade_receiver *receiver, const struct ends *ends)
+{
+	struct stat st = { 0 };
+
+	/* A backup of it is left by a run that was killed: rename(2) would leave both names. */
+	if (fstatat(ends->to_fd, ends->to, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == ends->st.st_dev &&
+	    st.st_ino == ends->st.st_ino)
+		return unlinkat(ends->from_fd, ends->from, 0);
+	if (S_ISDIR(st.st_mode))
+		(void)unlinkat(ends->to_fd, ends->to, AT_REMOVEDIR);
+	if (renameat(ends->from_fd, ends->from, ends->to_fd, ends->to) == 0)
+		return 0;
+	if (errno != EXDEV || copy(receiver, ends))
+		return -1;
+	return unlinkat(ends->from_fd, ends->from, 0);
+}
+
+static int make(struct lade_receiver *receiver, const struct ends *ends, enum backup_how how)
+{
+	if (how == BACKUP_MOVE)
+		return move(receiver, ends);
+	if (how == BACKUP_COPY)
+		return copy(receiver, ends);
+	if (link_to(ends) == 0)
+		return 0;
+	if (errno == EXDEV)
+		return copy(receiver, ends);
+	/* No links here (FAT), not to this file, or no more of them. */
+	return errno == EPERM || errno == EMLINK || errno == EOPNOTSUPP ? move(receiver, ends) : -1;
+}
+
+static bool is_backup(const char *name, const char *suffix)
+{
+	size_t len = strlen(name), suffix_len = strlen(suffix);
+
+	return len > suffix_len && strcmp(name + len - suffix_len, suffix) == 0;
+}
+
+int lade_backup(struct lade_receiver *receiver, int fd, const char *path, enum backup_how how, struct lade_fault *fault)
+{
+	const char *slash = strrchr(path, '/'), *suffix = receiver->session.settings->suffix;
+	struct ends ends = { .from_fd = fd, .to_fd = fd, .from = slash ? slash + 1 : path };
+	int result = -1;
+
+	if (fstatat(fd, ends.from, &ends.st, AT_SYMLINK_NOFOLLOW))
+		return errno == ENOENT ? 0 : lade_fault_set(fault, LADE_E_SYSTEM, "back up", path);
+	if (!receiver->backups && how == BACKUP_MOVE && is_backup(ends.from, suffix)) {
+		result = unlinkat(fd, ends.from, 0);
+		return result ? lade_fault_set(fault, LADE_E_SYSTEM, "delete", path) : 0;
+	}
+	if ((size_t)snprintf(ends.to, sizeof(ends.to), "%s%s", ends.from, suffix ? suffix : "") >= sizeof(ends.to)) {
+		errno = ENAMETOOLONG;
+		return lade_fault_set(fault, LADE_E_SYSTEM, "back up", path);
+	}
+	if (receiver->backups)
+		ends.to_fd = open_place(receiver, path);
+	if (ends.to_fd >= 0)
+		result = make(receiver, &ends, how);
+	if (result)
+		lade_fault_set(fault, LADE_E_SYSTEM, "back up", path);
+	if (receiver->backups && ends.to_fd >= 0)
+		close(ends.to_fd);
+	return result ? LADE_E_SYSTEM : 0;
+}
