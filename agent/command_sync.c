@@ -36,6 +36,7 @@
 /* One run of the command. */
 struct run {
 	struct lade_options options;
+	struct lade_source_list list;
 	struct lade_token token;
 	bool has_token;
 	struct lade_remote_shell shell;
@@ -156,6 +157,7 @@ static int make_screen(struct run *run)
 		.itemize = options->itemize,
 		.stats = options->stats,
 		.progress = options->progress,
+		.show_targets = options->show_targets,
 		.dry_run = options->settings.options & LADE_OPTION_DRY_RUN,
 		.outgoing = options->push && options->remote.kind != LADE_ENDPOINT_LOCAL,
 	};
@@ -240,6 +242,7 @@ static int run_session(struct run *run)
 		.push = run->options.push,
 		.sources = run->options.sources,
 		.source_count = run->options.source_count,
+		.list = run->list.names ? &run->list : NULL,
 		.destination = run->options.destination,
 	};
 	struct lade_msg_end totals = { 0 };
@@ -270,13 +273,17 @@ static void end(struct run *run)
 	lade_screen_free(run->screen);
 	lade_remote_shell_fini(&run->shell);
 	lade_token_wipe(&run->token);
+	lade_source_list_fini(&run->list);
 	lade_options_fini(&run->options);
 }
 
 static int setup(struct run *run)
 {
+	const struct lade_options *options = &run->options;
 	struct lade_fault fault;
 
+	if (options->list_file && lade_source_list_read(options->list_file, options->from0, &run->list, &fault))
+		return lade_complain_fault(&run->complaint, LADE_EXIT_FILE, &fault);
 	if (lade_sync_setup(&fault))
 		return lade_complain_fault(&run->complaint, LADE_EXIT_IPC, &fault);
 	return 0;

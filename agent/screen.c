@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "agent/escape.h"
+#include "agent/list_line.h"
 #include "agent/figures.h"
 #include "agent/itemize.h"
 #include "agent/progress.h"
@@ -162,6 +163,16 @@ static void on_item(void *context, const struct lade_msg_item *item)
 		write_line(screen, screen->settings.out);
 }
 
+static void on_listed(void *context, const char *path, const struct lade_msg_entry *entry)
+{
+	struct lade_screen *screen = context;
+	const struct lade_list_style style = { screen->settings.human, screen->settings.show_targets };
+	struct lade_writer *line = new_line(screen);
+
+	lade_list_line(line, path, entry, &style);
+	write_line(screen, screen->settings.out);
+}
+
 static size_t columns(FILE *terminal)
 {
 	struct winsize size;
@@ -238,6 +249,7 @@ int lade_screen_new(const struct lade_screen_settings *settings, struct lade_scr
 	screen->events.context = screen;
 	screen->events.report = on_report;
 	screen->events.item = on_item;
+	screen->events.listed = on_listed;
 	screen->events.progress = on_progress;
 	lade_writer_init(&screen->line, LINE_MAX_LEN);
 	lade_progress_start(&screen->meter, screen->settings.now_ns());

@@ -28,6 +28,7 @@ struct lade_screen_settings {
 	bool stats;
 	bool progress;
 	bool dry_run;
+	bool show_targets;   /* of symlinks in a listing */
 	bool outgoing;       /* content leaves this host */
 	int64_t (*now_ns)(void); /* a steady clock; NULL: CLOCK_MONOTONIC */
 };

@@ -25,6 +25,7 @@
 #define LADE_ENTRY_CREDIT (1u << 20)    /* entry bytes in flight, see [credit] */
 #define LADE_RULES_MAX (128u << 10)     /* all filter rules, encoded */
 #define LADE_SOURCES_MAX 1024u          /* source paths of one session */
+#define LADE_NAMES_MAX (1u << 30)       /* all names of a list of sources, and what is needed to tell them apart */
 #define LADE_ALTERNATIVES_MAX 20u        /* alternative directories of one session */
 #define LADE_TEXT_MAX 4096u             /* free text in a report */
 #define LADE_DIGEST_LEN 16u             /* XXH3-128 */

@@ -13,6 +13,12 @@
 enum lade_parameter {
 	LADE_PARAMETER_COMPRESSION = 1,
 	LADE_PARAMETER_LEVEL = 2,
+	LADE_PARAMETER_SOURCE_NAMES = 20,
+	LADE_PARAMETER_FILES_FROM = 21,
+	LADE_PARAMETER_FROM0 = 22,
+	LADE_PARAMETER_SIZE_LIMIT = 23,
+	LADE_PARAMETER_SIZE_LEAST = 24,
+	LADE_PARAMETER_LISTING = 25,
 };
 
 /* Append one parameter; they must be appended in the order of their keys. A failure is the writer's. */

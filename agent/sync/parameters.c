@@ -31,6 +31,12 @@ struct row {
 static const struct row rows[] = {
 	NUMBER(COMPRESSION, SENDER, compression, LADE_COMPRESSION_COUNT - 1),
 	NUMBER(LEVEL, SENDER, level, LADE_CODEC_LEVEL_MAX),
+	NUMBER(SOURCE_NAMES, SENDER, source_names, 1),
+	TEXT(FILES_FROM, BOTH, files_from, LADE_TEXT_MAX),
+	NUMBER(FROM0, BOTH, from0, 1),
+	NUMBER(SIZE_LIMIT, RECEIVER, size_limit, UINT64_MAX),
+	NUMBER(SIZE_LEAST, RECEIVER, size_least, UINT64_MAX),
+	NUMBER(LISTING, SENDER, listing, 1),
 };
 
 static const void *field_of(const struct lade_settings *settings, const struct row *row)

@@ -14,6 +14,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "agent/tree/symlink.h"
+
 void lade_plan_item(struct planner *planner, const struct place *place, uint32_t changes)
 {
 	char target[LADE_TARGET_MAX + 1] = "";
@@ -296,6 +298,31 @@ static int directory(struct planner *planner, struct place *place, struct lade_f
 	return enter(planner, place, target, present, fault);
 }
 
+/* A directory that is only on the way: it is made if it is missing, and else left as it is. What is no directory stays, too. */
+static int way(struct planner *planner, struct place *place, struct lade_fault *fault)
+{
+	struct target *target = new_target(planner, place, fault);
+	bool present = place->exists && S_ISDIR(place->st.st_mode);
+
+	if (!target)
+		return fault->code;
+	target->named = false;
+	target->implied = true;
+	target->existed = present;
+	if (present) {
+		open_up(planner, place, target);
+		target->differs = false;
+	} else if (place->exists) {
+		errno = ENOTDIR;
+		lade_plan_failed(planner, "enter");
+	} else {
+		target->empty = true;
+		if (!planner->dry_run && place->level->fd >= 0)
+			present = make_directory(planner, place);
+	}
+	return enter(planner, place, target, present, fault);
+}
+
 /* The destination's own entry: ".". */
 static int root(struct planner *planner, struct place *place, struct lade_fault *fault)
 {
@@ -319,6 +346,20 @@ static int root(struct planner *planner, struct place *place, struct lade_fault 
 }
 
 /* ---- any entry ---- */
+
+/* Show an entry, and do nothing else. */
+static int list(struct planner *planner, struct place *place, struct lade_fault *fault)
+{
+	struct target *target;
+
+	lade_session_list(planner->session, *planner->path ? planner->path : ".", place->entry);
+	if (!S_ISDIR(place->wanted.mode))
+		return 0;
+	if (strcmp(place->name, ".") == 0)
+		return lade_plan_enter(planner, NULL, &planner->receiver->root, fault);
+	target = new_target(planner, place, fault);
+	return target ? enter(planner, place, target, false, fault) : fault->code;
+}
 
 /* What is there under the entry's name. False if that cannot be told (and was reported). */
 static bool look(struct planner *planner, struct place *place)
@@ -358,48 +399,191 @@ static int link_entry(struct planner *planner, const struct place *place, struct
 				      planner->path, fault) ? fault->code : 1;
 }
 
-/* The name under which a source comes: its last component, or "." for its content. */
-static bool is_named(const char *source, struct lade_slice name)
-{
-	const char *slash = strrchr(source, '/'), *last = slash ? slash + 1 : source;
+/* ---- what a client asked for ---- */
 
-	if (!*last || strcmp(last, ".") == 0 || strcmp(last, "..") == 0)
-		last = ".";
-	return lade_slice_equal(lade_slice(last, strlen(last)), name);
+int lade_plan_asked(struct planner *planner, struct lade_fault *fault)
+{
+	const struct lade_receiver_job *job = planner->receiver->job;
+	struct lade_sources *sources = &planner->sources;
+	int error = 0;
+
+	if (!job->sources || job->unknown_sources)
+		return 0;
+	sources->one_tree = true;
+	sources->relative = planner->receiver->keep.options & LADE_OPTION_RELATIVE;
+	if (job->list)
+		error = lade_sources_add_list(sources, "", job->list, fault);
+	else
+		for (unsigned i = 0; i < job->source_count && !error; i++)
+			error = lade_sources_add(sources, job->sources[i], fault);
+	lade_sources_sort(sources);
+	if (sources->group_count)
+		planner->asked = (struct asked){ .some = true, .at = lade_selection_root(sources->groups[0].selection) };
+	return error;
 }
 
-/* True if a client asked for an entry of this name at the top of the transfer. */
-static bool is_source(const struct lade_receiver_job *job, struct lade_slice name)
+/* True if whatever comes may come: this is no client that asked for something, or only the other side knows what that was. */
+static bool takes_all(const struct planner *planner)
 {
-	for (unsigned i = 0; i < job->source_count; i++)
-		if (is_named(job->sources[i], name))
-			return true;
-	return job->sources == NULL;
+	const struct lade_receiver_job *job = planner->receiver->job;
+
+	return !job->sources || job->unknown_sources;
+}
+
+static const struct lade_selection *selection_of(const struct planner *planner)
+{
+	return planner->sources.group_count ? planner->sources.groups[0].selection : NULL;
+}
+
+/* What was asked for of name in the directory at hand: enum lade_selected, 0 for a directory on the way, negative for nothing. */
+static int asked_of(const struct planner *planner, struct lade_slice name, struct asked *below_out)
+{
+	const struct asked *here = &planner->levels[planner->depth].asked;
+	bool recursive = planner->receiver->keep.options & LADE_OPTION_RECURSIVE;
+	unsigned what = 0;
+	int result = -1;
+
+	*below_out = (struct asked){ .all = recursive && here->all };
+	if (here->all)
+		result = LADE_SELECTED_ITEM;
+	if (here->some && lade_selection_find(selection_of(planner), &here->at, (const char *)name.data, name.len, &what,
+					      &below_out->at)) {
+		below_out->all |= what && (recursive || (what & LADE_SELECTED_CONTENT));
+		below_out->some = below_out->at.first != below_out->at.end;
+		result = here->all || what ? (int)(what | LADE_SELECTED_ITEM) : 0;
+	}
+	return result;
+}
+
+bool lade_plan_is_source(const struct planner *planner, struct lade_slice name)
+{
+	struct asked below;
+
+	return takes_all(planner) || asked_of(planner, name, &below) > 0;
+}
+
+/*
+ * True if a client asked for something of this name in the directory at hand, or this is no client. implied: it may be a directory
+ * on the way to that.
+ */
+static bool is_asked(struct planner *planner, struct lade_slice name, bool is_directory, bool *implied_out)
+{
+	const struct lade_selection *selection = selection_of(planner);
+	uint64_t within = LADE_OPTION_RECURSIVE | LADE_OPTION_DIRS;
+	int what;
+
+	*implied_out = false;
+	if (takes_all(planner)) {
+		*implied_out = is_directory && (planner->receiver->keep.options & LADE_OPTION_RELATIVE);
+		return true;
+	}
+	if (!selection)
+		return false;
+	if (lade_slice_equal(name, lade_slice(".", 1))) {
+		planner->asked = planner->levels[planner->depth].asked;
+		planner->asked.all = planner->receiver->keep.options & within;
+		return lade_selection_root_what(selection);
+	}
+	what = asked_of(planner, name, &planner->asked);
+	*implied_out = what == 0;
+	return what > 0 || (what == 0 && is_directory);
 }
 
 /*
  * True if an entry is of a kind that the user's options have, and no filter leaves it out. The
  * sender knows both: one that sends it nevertheless would widen what the user asked for.
  */
-static bool asked_for(const struct planner *planner, const struct lade_msg_entry *entry)
+static bool asked_for(struct planner *planner, const struct lade_msg_entry *entry)
 {
 	const struct lade_filter *filter = planner->session->settings->filter;
 	uint64_t options = planner->receiver->keep.options;
 	mode_t mode = entry->mode;
+	bool implied;
 
-	if (S_ISLNK(mode) && !(options & LADE_OPTION_LINKS))
+	if (!is_asked(planner, entry->name, S_ISDIR(mode), &implied))
+		return false;
+	if (S_ISLNK(mode) && (!(options & LADE_OPTION_LINKS) || (options & LADE_OPTION_COPY_LINKS)))
+		return false;
+	/* What it leads to was asked for. One that was munged may have any target. */
+	if (S_ISLNK(mode) && (options & LADE_OPTION_COPY_UNSAFE_LINKS) && !(options & LADE_OPTION_MUNGE_LINKS) &&
+	    lade_symlink_unsafe(entry->target, lade_symlink_depth(planner->path)))
 		return false;
 	if ((S_ISBLK(mode) || S_ISCHR(mode)) && !(options & LADE_OPTION_DEVICES))
 		return false;
 	if ((S_ISFIFO(mode) || S_ISSOCK(mode)) && !(options & LADE_OPTION_SPECIALS))
 		return false;
-	if (S_ISDIR(mode) && !(options & LADE_OPTION_RECURSIVE))
+	if (S_ISDIR(mode) && !implied && !(options & (LADE_OPTION_RECURSIVE | LADE_OPTION_DIRS)))
 		return false;
 	if (entry->link != LADE_LINK_NONE && !(options & LADE_OPTION_HARD_LINKS))
 		return false;
 	/* A single file may have another name here than there, which is what its rules are about. */
-	return planner->receiver->only_name || !*planner->path || lade_filter_empty(filter) ||
+	return planner->receiver->only_name || implied || !*planner->path || lade_filter_empty(filter) ||
 		!lade_filter_excludes(filter, planner->path, S_ISDIR(mode));
+}
+
+/* True if the user wants nothing to be done about this entry, whatever is there. */
+static bool stays(const struct planner *planner, const struct place *place)
+{
+	const struct lade_settings *settings = planner->session->settings;
+	mode_t mode = place->wanted.mode;
+
+	if (S_ISREG(mode))
+		return (settings->size_limit && place->entry->size >= settings->size_limit) ||
+			place->entry->size < settings->size_least;
+	return S_ISLNK(mode) && (settings->options & LADE_OPTION_SAFE_LINKS) &&
+		lade_symlink_unsafe(place->entry->target, lade_symlink_depth(planner->path));
+}
+
+/* A symlink that is not to be followed here. */
+struct munged {
+	struct lade_msg_entry entry;
+	char target[LADE_TARGET_MAX];
+};
+
+/* Symlinks are munged where the user is. */
+static bool munges(const struct planner *planner)
+{
+	return (planner->session->settings->options & LADE_OPTION_MUNGE_LINKS) && planner->session->events;
+}
+
+/* Have place's symlink made so that nobody can follow it. False: that is too long, which was reported. */
+static bool munge(struct planner *planner, struct place *place, struct munged *munged)
+{
+	const size_t len = strlen(LADE_SYMLINK_MUNGED);
+	struct lade_slice target = place->entry->target;
+
+	if (len + target.len >= sizeof(munged->target)) {
+		errno = ENAMETOOLONG;
+		lade_plan_failed(planner, "create symlink");
+		return false;
+	}
+	munged->entry = *place->entry;
+	memcpy(munged->target, LADE_SYMLINK_MUNGED, len);
+	memcpy(munged->target + len, target.data, target.len);
+	munged->entry.target = lade_slice(munged->target, len + target.len);
+	place->entry = &munged->entry;
+	return true;
+}
+
+int lade_plan_implied(struct planner *planner, struct lade_slice said, const struct lade_recv_event *event,
+		      struct lade_fault *fault)
+{
+	const struct lade_msg_entry entry = { .name = said, .mode = S_IFDIR };
+	char name[LADE_NAME_MAX + 1];
+	struct place place = {
+		.entry = &entry, .level = &planner->levels[planner->depth], .index = event->index, .name = name,
+		.fd = planner->levels[planner->depth].fd,
+		.wanted = { .mode = S_IFDIR | (0777 & ~planner->receiver->keep.umask) },
+	};
+	bool implied;
+
+	memcpy(name, said.data, said.len);
+	name[said.len] = '\0';
+	if (!(planner->receiver->keep.options & LADE_OPTION_NO_IMPLIED_DIRS) || !is_asked(planner, said, true, &implied) ||
+	    !implied)
+		return lade_fault_set(fault, LADE_E_PROTOCOL, "take what was not asked for:", planner->path);
+	(void)look(planner, &place);
+	return way(planner, &place, fault);
 }
 
 int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry, const struct lade_recv_event *event,
@@ -411,6 +595,7 @@ int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry,
 		.entry = entry, .level = &planner->levels[planner->depth], .index = event->index, .name = name,
 		.fd = planner->levels[planner->depth].fd,
 	};
+	struct munged munged;
 	int result;
 
 	planner->counted.entries++;
@@ -418,11 +603,17 @@ int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry,
 	name[entry->name.len] = '\0';
 	if (receiver->only_name && event->depth == 0)
 		place.name = receiver->only_name;
-	if (!asked_for(planner, entry) || (event->depth == 0 && !is_source(receiver->job, entry->name)))
+	if (!asked_for(planner, entry))
 		return lade_fault_set(fault, LADE_E_PROTOCOL, "take what was not asked for:", planner->path);
 	if (lade_attributes_check(entry->xattrs))
 		return lade_fault_set(fault, LADE_E_PROTOCOL, "understand the attributes of", planner->path);
 	lade_metadata_from_entry(&place.wanted, entry, receiver->identities);
+	if (planner->session->settings->listing)
+		return list(planner, &place, fault);
+	if (munges(planner) && S_ISLNK(place.wanted.mode) && !munge(planner, &place, &munged))
+		return 0;
+	if (stays(planner, &place))
+		return 0;
 	if (strcmp(name, ".") == 0) {
 		if (place.level->fd >= 0 && fstat(place.level->fd, &place.st) == 0)
 			place.exists = true;

@@ -7,8 +7,16 @@
 #define LADE_AGENT_SYNC_PLAN_INTERNAL_H
 
 #include "agent/sync/receiver_internal.h"
+#include "agent/sync/sources.h"
 #include "agent/tree/listing.h"
 #include "agent/tree/name_list.h"
+
+/* What a client asked for of a directory. */
+struct asked {
+	bool all;  /* all that is in it */
+	bool some; /* or, and, what is selected so */
+	struct lade_selection_at at;
+};
 
 /* A directory of the destination that is open in the entry stream. */
 struct level {
@@ -17,6 +25,7 @@ struct level {
 	int fd;                           /* pinned, or -1 */
 	struct lade_directory **alternatives; /* in each alternative directory, referenced, NULL where there is none; NULL: nowhere */
 	size_t path_len;                  /* of its path in planner->path */
+	struct asked asked;
 	struct lade_name_list *names;     /* what it holds, where deletion is on; else NULL */
 	struct lade_name_cursor *files, *directories; /* how far each part of the entry stream has come in names */
 	struct lade_name files_at, directories_at;
@@ -68,6 +77,9 @@ struct planner {
 	struct neighbours neighbours;
 	bool rooted;          /* the destination is open: level 0 */
 	bool dry_run, deletes;
+	dev_t device;         /* of the destination, where -x is given */
+	struct lade_sources sources; /* what a client asked for, in one group; none: whatever comes */
+	struct asked asked;          /* of the directory to be entered next */
 };
 
 /* One entry and what the destination has in its place. */
@@ -103,6 +115,16 @@ int lade_plan_root(struct planner *planner, bool single, struct lade_fault *faul
 /* [entry] Compare one entry with the destination and act. 0, or the fault that ends the session. */
 int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry, const struct lade_recv_event *event,
 		    struct lade_fault *fault);
+
+/* [implied] A directory on the way to what was asked for. As lade_plan_entry(). */
+int lade_plan_implied(struct planner *planner, struct lade_slice name, const struct lade_recv_event *event,
+		      struct lade_fault *fault);
+
+/* Remember what a client asked for. 0, or the fault that ends the session. */
+int lade_plan_asked(struct planner *planner, struct lade_fault *fault);
+
+/* True if a client asked for a source of this name in the directory at hand. */
+bool lade_plan_is_source(const struct planner *planner, struct lade_slice name);
 
 /* Tell the user of changes (enum lade_item) at an entry, if he wants to know. */
 void lade_plan_item(struct planner *planner, const struct place *place, uint32_t changes);

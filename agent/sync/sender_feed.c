@@ -47,7 +47,7 @@ int lade_feed_open_source(const struct source *source, struct stat *st)
 		return -1;
 	}
 	/* O_NONBLOCK: the name may be a FIFO by now. */
-	fd = openat(directory_fd, source->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	fd = openat(directory_fd, source->name, O_RDONLY | (source->followed ? 0 : O_NOFOLLOW) | O_NONBLOCK | O_CLOEXEC);
 	/* A symlink or a socket by now: what was announced is no longer there. */
 	saved = errno == ELOOP || errno == ENXIO ? ENOENT : errno;
 	lade_directory_unpin(source->directory);

@@ -27,6 +27,7 @@ struct source {
 	struct timespec mtime, ctime;
 	bool bundled;                     /* counted in unanswered */
 	bool lent;                        /* counted in descriptors */
+	bool followed;                    /* its name is a symlink that leads to it */
 	bool dense;                       /* has no holes: its blocks cover its size */
 	unsigned cut_class;               /* it is to be described; 0: sent */
 	uint32_t asked_turn;              /* described: ranges up to asked_to were asked for in this turn */

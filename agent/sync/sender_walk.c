@@ -14,6 +14,7 @@
 
 #include "agent/sync/file_digest.h"
 #include "agent/tree/attributes.h"
+#include "agent/tree/symlink.h"
 
 /* Try to say something; where the credit does not suffice, send what is queued and wait for more. Lock held. */
 #define SAY(sender, call) \
@@ -66,7 +67,7 @@ static int say_identities(struct lade_sender *sender, const struct lade_msg_entr
 static void problem(struct lade_sender *sender, const struct lade_fault *fault, bool vanished)
 {
 	if (fault->code == LADE_E_UNSUPPORTED || fault->code == LADE_E_REFUSED) {
-		lade_session_tell(&sender->session, LADE_REPORT_WARNING, 0, fault->operation, fault->subject, NULL);
+		lade_session_tell(&sender->session, fault->code == LADE_E_UNSUPPORTED ? LADE_REPORT_NOTE : LADE_REPORT_WARNING, 0, fault->operation, fault->subject, NULL);
 		return;
 	}
 	sender->incomplete = true;
@@ -121,13 +122,18 @@ static bool add_target(struct lade_sender *sender, const struct lade_walk_item *
 		return false;
 	}
 	entry->target = lade_slice(parts->target, (size_t)len);
+	/* The user is on this side, or the session has no business with how its symlinks are kept. */
+	if ((sender->session.settings->options & LADE_OPTION_MUNGE_LINKS) && sender->session.events &&
+	    lade_symlink_munged(entry->target))
+		entry->target = lade_slice(parts->target + strlen(LADE_SYMLINK_MUNGED),
+					   (size_t)len - strlen(LADE_SYMLINK_MUNGED));
 	return true;
 }
 
-/* Open a file or directory of the walk for its attributes or digest: never through a symlink, never waiting for a FIFO's writer. */
+/* Open a file or directory of the walk for its attributes or digest: through a symlink only where that was followed, never waiting for a FIFO's writer. */
 static int open_item(const struct lade_walk_item *item)
 {
-	return openat(item->parent_fd, item->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	return openat(item->parent_fd, item->name, O_RDONLY | (item->followed ? 0 : O_NOFOLLOW) | O_NONBLOCK | O_CLOEXEC);
 }
 
 static bool add_xattrs(struct lade_sender *sender, const struct lade_walk_item *item, struct lade_msg_entry *entry)
@@ -138,14 +144,22 @@ static bool add_xattrs(struct lade_sender *sender, const struct lade_walk_item *
 	};
 	struct lade_attributes_place place = { -1, item->parent_fd, item->name };
 	struct lade_fault fault;
-	int error;
+	int error, fd = -1;
 
 	if (!wish.xattrs && !wish.acls)
 		return true;
 	if (item->path[0] == '\0')
 		place.fd = item->parent_fd;
+	else if (item->followed)
+		place.fd = fd = open_item(item);
+	if (item->followed && fd < 0) {
+		failed_at(sender, "open", item->path);
+		return true;
+	}
 	lade_writer_reset(&sender->xattrs);
 	error = lade_attributes_read(&wish, &place, &sender->xattrs, &fault);
+	if (fd >= 0)
+		close(fd);
 	entry->xattrs = lade_slice(sender->xattrs.data, sender->xattrs.len);
 	if (!error)
 		return true;
@@ -200,6 +214,7 @@ static struct source *new_source(const struct lade_walk_item *item)
 	if (!source)
 		return NULL;
 	source->directory = lade_directory_ref(item->parent);
+	source->followed = item->followed;
 	source->device = item->st.st_dev;
 	source->inode = item->st.st_ino;
 	lade_source_update(source, &item->st);
@@ -256,7 +271,8 @@ static int say_entry(struct lade_sender *sender, const struct lade_walk_item *it
 
 	if (left_out(sender, item))
 		return 0;
-	if (S_ISREG(st->st_mode))
+	/* The size of a directory is for people to read. */
+	if (S_ISREG(st->st_mode) || (S_ISDIR(st->st_mode) && sender->session.settings->listing))
 		entry.size = (uint64_t)st->st_size;
 	if (S_ISBLK(st->st_mode) || S_ISCHR(st->st_mode)) {
 		entry.rdev_major = major(st->st_rdev);
@@ -270,6 +286,32 @@ static int say_entry(struct lade_sender *sender, const struct lade_walk_item *it
 		return out_of_memory(fault);
 	add_link(sender, st, &entry);
 	return say(sender, item, &entry, fault);
+}
+
+/* [implied] A directory on the way to a source, whose attributes are not the user's business. */
+static int say_implied(struct lade_sender *sender, const struct lade_walk_item *item)
+{
+	struct lade_session *session = &sender->session;
+	int error;
+
+	lade_session_lock(session);
+	SAY(sender, lade_session_send_implied(sender->machine, lade_slice(item->name, item->name_len),
+					      lade_session_queue(session)));
+	lade_session_unlock(session);
+	return error;
+}
+
+/* [missing] A source is not there. */
+static int say_missing(struct lade_sender *sender, const struct lade_walk_item *item)
+{
+	struct lade_session *session = &sender->session;
+	int error;
+
+	lade_session_lock(session);
+	SAY(sender, lade_session_send_missing(sender->machine, lade_slice(item->name, item->name_len),
+					      lade_session_queue(session)));
+	lade_session_unlock(session);
+	return error;
 }
 
 static int say_leave(struct lade_sender *sender, bool incomplete)
@@ -315,8 +357,13 @@ void *lade_sender_walk(void *argument)
 	say_begin(sender);
 	while (sender->walk && event > 0 && !error && !lade_session_failed(&sender->session)) {
 		event = lade_walk_next(sender->walk, &item, &fault);
-		if (event == LADE_WALK_ENTRY)
+		if (event == LADE_WALK_ENTRY && item.implied &&
+		    (sender->session.settings->options & LADE_OPTION_NO_IMPLIED_DIRS))
+			error = say_implied(sender, &item);
+		else if (event == LADE_WALK_ENTRY)
 			error = say_entry(sender, &item, &fault);
+		else if (event == LADE_WALK_MISSING)
+			error = say_missing(sender, &item);
 		else if (event == LADE_WALK_LEAVE)
 			error = say_leave(sender, item.incomplete);
 		else if (event == LADE_WALK_PROBLEM)

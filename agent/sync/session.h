@@ -120,6 +120,9 @@ void lade_session_tell(struct lade_session *session, enum lade_severity severity
 void lade_session_item(struct lade_session *session, uint32_t changes, uint32_t mode, const char *path,
 		       const char *target);
 
+/* An entry to be shown to the user, who is on this side; see lade_events. Lock not held. */
+void lade_session_list(struct lade_session *session, const char *path, const struct lade_msg_entry *entry);
+
 /* A REPORT or ITEM from the peer. Fails the session for a fatal one. Lock not held. Returns 0, or LADE_E_PROTOCOL. */
 int lade_session_heard(struct lade_session *session, const struct lade_message *message);
 

@@ -18,6 +18,9 @@ bool lade_directory_open_probe(int root_fd);
  */
 int lade_directory_open_root(const char *path);
 
+/* The same for name in the directory at_fd. */
+int lade_directory_open_through(int at_fd, const char *name);
+
 /*
  * Open the directory at path (len bytes, not empty: "." alone, or checked components)
  * below at_fd, with openat2(2) or component by component. A descriptor for the

@@ -17,6 +17,7 @@ struct lade_removal {
 	const struct lade_filter *filter; /* what it excludes stays; NULL: nothing does */
 	const char *prefix;               /* path of the directory in the transfer */
 	bool dry_run;                     /* only tell */
+	bool one_file_system;             /* what is on other file systems stays, and so do the directories above it */
 	void *context;
 	void (*removed)(void *context, const char *path, mode_t mode);          /* may be NULL */
 	void (*failed)(void *context, const struct lade_fault *fault);          /* one name could not be removed */
