@@ -9,12 +9,14 @@
 
 #include "agent/complaint.h"
 #include "agent/endpoint.h"
+#include "agent/filter_option.h"
 #include "agent/sync/settings.h"
 
 /* The caller's storage; texts are borrowed from argv unless they say otherwise. */
 struct lade_options {
 	struct lade_settings settings; /* ITEMIZE is set if -i or -v needs it; the filter is owned, the alternatives are the next field */
 	const char *alternatives[LADE_ALTERNATIVES_MAX]; /* values of --compare-dest, --copy-dest or --link-dest */
+	struct lade_filter_options rules;
 	unsigned fuzzy;             /* how often -y was given */
 	int whole_file;             /* -W: 1, --no-whole-file: -1, neither: 0 */
 	unsigned verbose;

@@ -57,7 +57,19 @@
 #define LADE_OPTION_MUNGE_LINKS LADE_OPTION(34) /* the client's side keeps symlinks in a form that nobody can follow */
 #define LADE_OPTION_IGNORE_MISSING_ARGS LADE_OPTION(35) /* sources that are not there are no errors */
 #define LADE_OPTION_DELETE_MISSING_ARGS LADE_OPTION(36) /* and what has their name at the destination goes */
-#define LADE_OPTIONS_KNOWN ((LADE_OPTION(24) - 1) | (LADE_OPTION(37) - LADE_OPTION(25)))
+#define LADE_OPTION_EXISTING LADE_OPTION(37) /* nothing is made that is not there */
+#define LADE_OPTION_IGNORE_EXISTING LADE_OPTION(38) /* nothing that is there is updated, but for directories */
+#define LADE_OPTION_UPDATE LADE_OPTION(39) /* files that are newer than the sender's stay */
+#define LADE_OPTION_IGNORE_TIMES LADE_OPTION(40) /* size and time do not tell that a file is the same */
+#define LADE_OPTION_SIZE_ONLY LADE_OPTION(41) /* the size alone does */
+#define LADE_OPTION_PRUNE_EMPTY_DIRS LADE_OPTION(42) /* directories without anything else in them are not said */
+#define LADE_OPTION_KEEP_DIRLINKS LADE_OPTION(43) /* a symlink to a directory is as good as the directory */
+#define LADE_OPTION_MKPATH LADE_OPTION(44) /* what the destination's path lacks is made */
+#define LADE_OPTION_PREALLOCATE LADE_OPTION(45) /* files have their blocks before their content */
+#define LADE_OPTION_APPEND LADE_OPTION(46) /* files grow at their end; what they have is taken as right */
+#define LADE_OPTION_APPEND_VERIFY LADE_OPTION(47) /* the same, but what they have is compared */
+#define LADE_OPTION_DELETE_EXCLUDED LADE_OPTION(24) /* rules that name no side protect nothing */
+#define LADE_OPTIONS_KNOWN (LADE_OPTION(48) - 1)
 
 /* What becomes of a file that is in an alternative directory already: the values of OPEN's alternative (see [open]). */
 enum lade_alternative {

@@ -19,6 +19,9 @@ enum lade_parameter {
 	LADE_PARAMETER_SIZE_LIMIT = 23,
 	LADE_PARAMETER_SIZE_LEAST = 24,
 	LADE_PARAMETER_LISTING = 25,
+	LADE_PARAMETER_CHECKSUM = 30,
+	LADE_PARAMETER_FILE_CHECKSUM = 31,
+	LADE_PARAMETER_MODIFY_WINDOW = 32,
 };
 
 /* Append one parameter; they must be appended in the order of their keys. A failure is the writer's. */

@@ -15,9 +15,9 @@
 #define LOOK_LEN (256u << 10)
 
 /* Do as lade_move() does, but by way of memory, where zeros are found. over: something may stand there. */
-static int move_looking(const struct lade_move *move, bool over, struct lade_fault *fault)
+static int move_looking(const struct lade_receiver *receiver, const struct lade_move *move, bool over, struct lade_fault *fault)
 {
-	const struct lade_content content = { move->out_fd, true, over };
+	const struct lade_content content = { move->out_fd, true, over, lade_incoming_is_allocated(receiver) };
 	uint8_t *buffer = malloc(LOOK_LEN);
 	int error = buffer ? 0 : lade_fault_set(fault, LADE_E_MEMORY, "copy", NULL);
 
@@ -56,7 +56,7 @@ int lade_receiver_copy_extents(struct lade_receiver *receiver, struct lade_move 
 		data = lseek(move->in_fd, data, SEEK_DATA);
 		if (data < 0 || (uint64_t)data >= size)
 			data = (off_t)size; /* ENXIO: the rest is a hole */
-		if (over)
+		if (over || lade_incoming_is_allocated(receiver))
 			error = make_hole(move, hole, data, fault);
 		if (error || (uint64_t)data == size)
 			break;
@@ -66,7 +66,7 @@ int lade_receiver_copy_extents(struct lade_receiver *receiver, struct lade_move 
 		move->in_off = move->out_off = data;
 		move->len = (uint64_t)(hole - data);
 		move->consumed = move->moved = 0;
-		error = receiver->keep.options & LADE_OPTION_SPARSE ? move_looking(move, over, fault) :
+		error = receiver->keep.options & LADE_OPTION_SPARSE ? move_looking(receiver, move, over, fault) :
 			lade_move(receiver->session.movers, move, fault);
 		data = hole;
 	}

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/tree/metadata.h"
 #include "chunker/codec.h"
+#include "chunker/digest.h"
 #include "protocol/limits.h"
 #include "protocol/parameter.h"
 
@@ -37,6 +39,9 @@ static const struct row rows[] = {
 	NUMBER(SIZE_LIMIT, RECEIVER, size_limit, UINT64_MAX),
 	NUMBER(SIZE_LEAST, RECEIVER, size_least, UINT64_MAX),
 	NUMBER(LISTING, SENDER, listing, 1),
+	NUMBER(CHECKSUM, BOTH, checksum, LADE_DIGEST_KIND_COUNT - 1),
+	NUMBER(FILE_CHECKSUM, BOTH, file_checksum, LADE_DIGEST_KIND_COUNT - 1),
+	NUMBER(MODIFY_WINDOW, RECEIVER, modify_window, LADE_WINDOW_MAX),
 };
 
 static const void *field_of(const struct lade_settings *settings, const struct row *row)

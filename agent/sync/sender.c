@@ -343,7 +343,7 @@ static int take_sources(const struct lade_sender_job *job, struct lade_sources *
 	return error;
 }
 
-static struct lade_walk_options walk_options(const struct lade_sender_job *job)
+static struct lade_walk_options walk_options(const struct lade_sender *sender, const struct lade_sender_job *job)
 {
 	uint64_t options = job->settings->options;
 
@@ -356,7 +356,7 @@ static struct lade_walk_options walk_options(const struct lade_sender_job *job)
 		.one_file_system = options & LADE_OPTION_NO_MOUNT_POINTS ? 2 : options & LADE_OPTION_ONE_FILE_SYSTEM ? 1 : 0,
 		.missing = options & LADE_OPTION_DELETE_MISSING_ARGS ? LADE_MISSING_TELL :
 			options & LADE_OPTION_IGNORE_MISSING_ARGS ? LADE_MISSING_IGNORE : LADE_MISSING_PROBLEM,
-		.filter = lade_filter_empty(job->settings->filter) ? NULL : job->settings->filter,
+		.scope = sender->scope,
 		.avoid = job->avoid,
 	};
 }
@@ -364,7 +364,7 @@ static struct lade_walk_options walk_options(const struct lade_sender_job *job)
 static int open_walk(struct lade_sender *sender, const struct lade_sender_job *job, struct source_set *set,
 		     struct lade_fault *fault)
 {
-	const struct lade_walk_options options = walk_options(job);
+	const struct lade_walk_options options = walk_options(sender, job);
 	int error = take_sources(job, &set->written, fault);
 
 	if (!error)
@@ -379,8 +379,13 @@ static int open_walk(struct lade_sender *sender, const struct lade_sender_job *j
 
 static int start(struct lade_sender *sender, struct lade_fault *fault)
 {
+	const struct lade_settings *settings = sender->session.settings;
+	const struct lade_filter_use use = { .side = LADE_FILTER_SENDER };
+
 	if (lade_session_send_new(&sender->machine) || lade_identities_new(&sender->identities) ||
 	    lade_inode_map_new(&sender->inodes))
+		return lade_fault_set(fault, LADE_E_MEMORY, "start the sender", NULL);
+	if (!lade_filter_empty(settings->filter) && lade_filter_scope_new(settings->filter, &use, &sender->scope))
 		return lade_fault_set(fault, LADE_E_MEMORY, "start the sender", NULL);
 	lade_session_send_limit(sender->machine, sender->session.limits.entry_credit);
 	lade_writer_init(&sender->xattrs, LADE_XATTRS_MAX);
@@ -392,6 +397,7 @@ static void stop(struct lade_sender *sender)
 	struct source *source;
 
 	lade_walk_free(sender->walk);
+	lade_filter_scope_free(sender->scope);
 	for (uint32_t i = 0; i < sender->range_count; i++)
 		free(sender->ranges[(sender->range_head + i) % LADE_WANTED_RANGES_MAX].signature);
 	while (sender->machine && (source = lade_session_send_abandon(sender->machine)))
@@ -399,6 +405,8 @@ static void stop(struct lade_sender *sender)
 	lade_session_send_free(sender->machine);
 	lade_identities_free(sender->identities);
 	lade_inode_map_free(sender->inodes);
+	lade_sender_drop_held(sender);
+	free(sender->held);
 	lade_writer_fini(&sender->xattrs);
 	lade_session_fini(&sender->session);
 }

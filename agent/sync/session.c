@@ -31,7 +31,10 @@ int lade_session_init(struct lade_session *session, struct lade_connection *conn
 	session->settings = settings;
 	session->limits = lade_session_limits_of(settings->limits);
 	session->events = events;
-	session->key = session->names = session->pieces = *key;
+	session->key = session->names = session->files = *key;
+	lade_run_key_choose(&session->key, (enum lade_digest_kind)settings->checksum);
+	lade_run_key_choose(&session->files, (enum lade_digest_kind)settings->file_checksum);
+	session->pieces = session->key;
 	session->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (session->wake_fd < 0)
 		return lade_fault_set(fault, LADE_E_SYSTEM, "create eventfd", NULL);

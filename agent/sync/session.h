@@ -39,6 +39,7 @@ struct lade_session {
 	struct lade_session_limits limits;
 	struct lade_movers *movers;
 	struct lade_run_key key;
+	struct lade_run_key files;         /* of whole files (-c) */
 	struct lade_run_key names, pieces; /* of recipes: of cut points and chunks, and of pieces; key, unless there is a recipe key */
 
 	pthread_mutex_t lock;

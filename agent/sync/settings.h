@@ -28,6 +28,9 @@ struct lade_settings {
 	uint64_t size_limit;        /* files of so many bytes and more are left as they are; 0: none is too large */
 	uint64_t size_least;        /* files of fewer bytes are */
 	uint64_t listing;           /* 1: entries are shown, and nothing else is done with them */
+	uint64_t checksum;          /* enum lade_digest_kind, of what travels */
+	uint64_t file_checksum;     /* the same, of whole files (-c) */
+	uint64_t modify_window;     /* --modify-window, as in struct lade_keep; the receiver's */
 	struct lade_filter *filter; /* never NULL; owned by whoever made the settings */
 	enum lade_alternative alternative; /* the receiver acts on these; NONE: there are no directories */
 	const char *const *alternatives;   /* directories as the user wrote them, alternative_count; relative ones to the destination */

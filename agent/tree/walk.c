@@ -45,6 +45,8 @@ struct frame {
 	bool whole;           /* all of the directory is wanted of some layer */
 	bool incomplete;
 	bool said;            /* it was an ENTRY */
+	bool scoped;          /* the rules in it were read */
+	bool in_scope;        /* and hold */
 };
 
 struct lade_walk {
@@ -587,7 +589,8 @@ static int look(struct lade_walk *walk, const struct layer *layer, struct lade_w
 	if (!is_selected(layer, name->name, name->name_len, &what, &below))
 		return 0;
 	item->implied = !what;
-	if (walk->options.filter && !item->implied && lade_filter_excludes(walk->options.filter, walk->path, as_directory))
+	if (walk->options.scope && !item->implied &&
+	    lade_filter_scope_excludes(walk->options.scope, walk->path, as_directory, NULL))
 		return 0;
 	error = look_at(&glance, layer->fd, name->name, &item->st, &item->followed);
 	if (error == LADE_E_SOURCE && errno == ENOENT && (layer->selection || layer->only))
@@ -644,6 +647,29 @@ static int enter(struct lade_walk *walk, struct lade_fault *fault)
 	return 0;
 }
 
+/*
+ * The rules in the directory of the frame hold from here on; where it has layers, those of the first. Around the sources there are
+ * none, but the place of each. What rules that cannot be read would leave out is not known: then nothing of the directory takes part.
+ */
+static int enter_scope(struct lade_walk *walk, struct frame *frame, struct lade_walk_item *item, struct lade_fault *fault)
+{
+	int error;
+
+	frame->scoped = true;
+	if (!walk->options.scope || !frame->layer_count || (walk->depth == 1 && !frame->said))
+		return 0;
+	walk->path[frame->path_len] = '\0';
+	if (walk->depth == 1)
+		lade_filter_scope_begin(walk->options.scope, frame->layers[0].fd, 0);
+	error = lade_filter_scope_enter(walk->options.scope, frame->layers[0].fd, walk->path, fault);
+	frame->in_scope = true;
+	if (!error || error == LADE_E_MEMORY)
+		return error;
+	for (unsigned i = 0; i < frame->layer_count; i++)
+		frame->layers[i].over = true;
+	return gap(walk, item, fault);
+}
+
 /* Have the names of all layers, and their directories pinned: they may have been closed meanwhile. Returns PROBLEM for one that fails. */
 static int ready(struct lade_walk *walk, struct frame *frame, struct lade_walk_item *item, struct lade_fault *fault)
 {
@@ -666,7 +692,7 @@ static int ready(struct lade_walk *walk, struct frame *frame, struct lade_walk_i
 			return gap(walk, item, fault);
 		}
 	}
-	return 0;
+	return frame->scoped ? 0 : enter_scope(walk, frame, item, fault);
 }
 
 /* The layer with the lowest name, the first of those that have it; NULL at the end of all. An error ends the walk. */
@@ -707,6 +733,8 @@ static int leave(struct lade_walk *walk, struct lade_walk_item *item)
 	item->path = walk->path;
 	if (frame->layer_count)
 		item->left = walk->left = lade_directory_ref(frame->layers[0].directory);
+	if (frame->in_scope)
+		lade_filter_scope_leave(walk->options.scope);
 	frame_fini(frame);
 	walk->depth--;
 	return said ? LADE_WALK_LEAVE : 0;
@@ -725,6 +753,8 @@ static int next_name(struct lade_walk *walk, struct lade_walk_item *item, struct
 		return leave(walk, item);
 	if (set_path(walk, frame->path_len, layer->head.name, layer->head.name_len))
 		return out_of_memory(walk, fault);
+	if (walk->options.scope && walk->depth == 1 && !frame->said)
+		lade_filter_scope_begin(walk->options.scope, layer->fd, frame->path_len);
 	if (frame->layer_count > 1 && layer->head.key == KEY_FILE && is_directory_elsewhere(walk, frame, layer))
 		event = 0;
 	else

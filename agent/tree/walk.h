@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 
 #include "agent/tree/directory.h"
-#include "agent/tree/filter.h"
+#include "agent/tree/filter_scope.h"
 #include "agent/tree/selection.h"
 #include "protocol/error.h"
 
@@ -67,7 +67,7 @@ struct lade_walk_options {
 	bool copy_unsafe_links;          /* those that lead out of the transfer */
 	unsigned one_file_system;        /* 1: do not look into other file systems below a source; 2: leave out where they begin, too */
 	enum lade_missing missing;
-	const struct lade_filter *filter; /* borrowed; NULL: nothing is left out */
+	struct lade_filter_scope *scope; /* what is left out; directories above the sources may be entered. Borrowed; NULL: nothing */
 	const char *prefix;              /* path of the sources' directory in the transfer, for names and filters; NULL: "" */
 	const char *avoid;               /* path of a directory (not a source itself) that is left out: the destination, which
 	                                    may be made while the walk is under way; borrowed, may be NULL */
