@@ -34,6 +34,8 @@
 	{ name, alias, letter, true, LADE_SYNC_SIZE, 0, FIELD(field), value, LADE_GROUP_##group, text, NULL }
 #define VALUE(name, alias, letter, id, value, group, text) \
 	{ name, alias, letter, false, LADE_SYNC_##id, 0, 0, value, LADE_GROUP_##group, text, NULL }
+#define LIMIT(name, id, value, text) \
+	{ name, NULL, 0, true, LADE_SYNC_##id, 0, 0, value, LADE_GROUP_LIMIT, text, NULL }
 /* Refused; the --no- form of what is merely missing asks for what happens anyhow, and is fine. */
 #define REFUSED(name, alias, letter, text) \
 	{ name, alias, letter, false, LADE_SYNC_REFUSED, 0, 0, NULL, LADE_GROUP_NONE, NULL, text }
@@ -134,6 +136,10 @@ static const struct lade_option_row rows[] = {
 	ON("help", NULL, 0, HELP, PRINT, "this text; also -h on its own"),
 	ON("version", NULL, 'V', VERSION, PRINT, "the version"),
 
+	NUMBER("timeout", NULL, 0, settings.timeout, LADE_TIMEOUT_MAX, "SECONDS", LIMIT, "give up when nothing was heard for so long"),
+	NUMBER("contimeout", NULL, 0, contimeout, LADE_CONTIMEOUT_MAX, "SECONDS", LIMIT, "give up when nobody answers a lade+tcp:// call for so long"),
+	LIMIT("bwlimit", BWLIMIT, "RATE", "send at most so much a second: in KiB, or as 1.5M, 10MB"),
+
 	TEXT("rsh", NULL, 'e', rsh, "COMMAND", CONNECT,
 	      "remote shell for HOST:PATH; else $LADE_RSH, $RSYNC_RSH, ssh"),
 	TEXT("lade-path", "rsync-path", 0, lade_path, "PROGRAM", CONNECT,
@@ -208,7 +214,6 @@ static const struct lade_option_row rows[] = {
 	REFUSED("daemon", NULL, 0, "not available yet; 'lade serve --listen' is"),
 	REFUSED("server", NULL, 0,
 		"lade does not speak rsync's protocol; the far command is 'lade serve --stdio'"),
-	LATER("bwlimit", NULL, 0),
 	LATER("backup", NULL, 'b'),
 	LATER("backup-dir", "suffix", 0),
 	LATER("executability", NULL, 'E'),
@@ -223,7 +228,6 @@ static const struct lade_option_row rows[] = {
 	LATER("force", "ignore-errors", 0),
 	LATER("temp-dir", NULL, 'T'),
 	LATER("delay-updates", NULL, 0),
-	LATER("timeout", "contimeout", 0),
 	LATER("out-format", NULL, 0),
 	LATER("log-file", "log-file-format", 0),
 	LATER("8-bit-output", NULL, '8'),

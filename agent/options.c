@@ -9,6 +9,7 @@
 
 #include "agent/filter_option.h"
 #include "agent/option_table.h"
+#include "agent/options_limit.h"
 #include "agent/quantity.h"
 #include "agent/sync/sources.h"
 #include "agent/sync/sync.h"
@@ -293,6 +294,8 @@ static int apply_option(struct lade_options *options, const struct lade_option_u
 	case LADE_SYNC_WHOLE_FILE:
 		options->whole_file = use->on ? 1 : -1;
 		return 0;
+	case LADE_SYNC_BWLIMIT:
+		return lade_options_apply_limit(options, use, complaint);
 	case LADE_SYNC_HELP:
 		options->help = true;
 		return ENOUGH;
@@ -511,6 +514,8 @@ static int check(struct lade_options *options, struct lade_complaint *complaint)
 	if (options->remote.kind == LADE_ENDPOINT_TCP && !options->token_file)
 		return lade_complain(complaint, LADE_EXIT_USAGE,
 				     "lade+tcp:// needs --token-file=FILE; " HINT);
+	if (lade_options_check_limits(options, complaint))
+		return LADE_E_USAGE;
 	if (options->human > 3)
 		options->human = 3;
 	if ((options->settings.options & LADE_OPTION_INDEX) && options->whole_file > 0)

@@ -12,6 +12,9 @@
 #include "agent/filter_option.h"
 #include "agent/sync/settings.h"
 
+/* Most seconds of --contimeout: what poll(2) can wait. */
+#define LADE_CONTIMEOUT_MAX 2147483u
+
 /* The caller's storage; texts are borrowed from argv unless they say otherwise. */
 struct lade_options {
 	struct lade_settings settings; /* ITEMIZE is set if -i or -v needs it; the filter is owned, the alternatives are the next field */
@@ -38,6 +41,7 @@ struct lade_options {
 	const char *rsh;            /* -e, or NULL */
 	const char *lade_path;      /* --lade-path, or NULL */
 	const char *token_file;     /* --token-file, or NULL */
+	uint64_t contimeout;        /* seconds, or 0 */
 
 	struct lade_endpoint remote; /* LOCAL: both sides are here. Owned; its path is not used */
 	bool push;                  /* the sources are here */

@@ -42,6 +42,8 @@ static const struct row rows[] = {
 	NUMBER(CHECKSUM, BOTH, checksum, LADE_DIGEST_KIND_COUNT - 1),
 	NUMBER(FILE_CHECKSUM, BOTH, file_checksum, LADE_DIGEST_KIND_COUNT - 1),
 	NUMBER(MODIFY_WINDOW, RECEIVER, modify_window, LADE_WINDOW_MAX),
+	NUMBER(BWLIMIT, BOTH, bwlimit, INT64_MAX),
+	NUMBER(TIMEOUT, BOTH, timeout, LADE_TIMEOUT_MAX),
 };
 
 static const void *field_of(const struct lade_settings *settings, const struct row *row)

@@ -516,9 +516,7 @@ static void say_end(struct planner *planner)
 	struct lade_session *session = planner->session;
 
 	lade_session_lock(session);
-	session->totals.exit = (uint32_t)session->exit;
-	lade_put_end(lade_session_queue(session), &session->totals);
-	lade_session_queued(session, true);
+	lade_session_queue_end(session);
 	lade_session_unlock(session);
 }
 

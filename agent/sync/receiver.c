@@ -204,7 +204,7 @@ static int hear(struct lade_receiver *receiver, const struct lade_message *messa
 	raw_len = unpacks ? raw_len_of(receiver, message, payload_len) : 0;
 	if (unpacks && !raw_len)
 		return LADE_E_PROTOCOL;
-	if (message->type == LADE_MSG_REPORT || message->type == LADE_MSG_ITEM)
+	if (lade_session_hears(message->type))
 		return lade_session_heard(&receiver->session, message);
 	lade_session_lock(&receiver->session);
 	step = step_locked(receiver, message, raw_len, &event);

@@ -135,10 +135,8 @@ static void end_heard(struct lade_sender *sender, const struct lade_msg_end *end
 
 	session->peer_totals = *end;
 	session->exit = lade_exit_worse(session->exit, (int)end->exit);
-	session->totals.exit = (uint32_t)session->exit;
 	sender->ending = true;
-	lade_put_end(lade_session_queue(session), &session->totals); /* [end] */
-	lade_session_queued(session, true);
+	lade_session_queue_end(session);
 }
 
 /* Act on one message; the lock is held. *released_out: a file that nobody needs any more. */
@@ -197,7 +195,7 @@ static int hear(struct lade_sender *sender, const struct lade_message *message)
 	struct source *released = NULL;
 	int error;
 
-	if (message->type == LADE_MSG_REPORT || message->type == LADE_MSG_ITEM)
+	if (lade_session_hears(message->type))
 		return lade_session_heard(&sender->session, message);
 	lade_session_lock(&sender->session);
 	error = hear_locked(sender, message, &released);

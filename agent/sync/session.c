@@ -153,6 +153,27 @@ void lade_session_queued(struct lade_session *session, bool urgent)
 		pthread_cond_signal(&session->to_writer);
 }
 
+void lade_session_queue_end(struct lade_session *session)
+{
+	session->totals.exit = (uint32_t)session->exit;
+	lade_put_end(lade_session_queue(session), &session->totals); /* [end] */
+	session->said_end = true;
+	lade_session_queued(session, true);
+}
+
+void lade_session_keep_alive(struct lade_session *session)
+{
+	lade_session_lock(session);
+	if (!session->queued && !session->said_end && !session->failed && !session->finished) {
+		const struct lade_msg_keepalive keepalive = { ++session->keepalives };
+
+		lade_put_keepalive(lade_session_queue(session), &keepalive); /* [keepalive] */
+	}
+	/* What is queued is a sign, too. */
+	lade_session_queued(session, true);
+	lade_session_unlock(session);
+}
+
 void lade_session_wait_room(struct lade_session *session)
 {
 	while (!session->failed && session->queued > session->limits.queue) {
@@ -216,6 +237,9 @@ int lade_exit_of(const struct lade_fault *fault)
 		return LADE_EXIT_STREAM;
 	case LADE_E_CANCELLED:
 		return LADE_EXIT_SIGNAL;
+	case LADE_E_TIMEOUT:
+	case LADE_E_STOPPED:
+		return LADE_EXIT_TIMEOUT;
 	case LADE_E_MEMORY:
 		return LADE_EXIT_MEMORY;
 	default:
@@ -343,6 +367,8 @@ void lade_session_fail_locked(struct lade_session *session, const struct lade_fa
 		lade_put_report(writer, &report);
 		session->urgent = true;
 	}
+	/* What is under way, and the last words behind it, are not to wait. */
+	lade_throttle_lift(session->connection->throttle);
 	wake_all(session);
 	wake_waiter(session);
 }
@@ -370,12 +396,20 @@ static void heard_report(struct lade_session *session, const struct lade_msg_rep
 	lade_session_fail(session, &fault);
 }
 
+bool lade_session_hears(enum lade_message_type type)
+{
+	return type == LADE_MSG_REPORT || type == LADE_MSG_ITEM || type == LADE_MSG_KEEPALIVE;
+}
+
 int lade_session_heard(struct lade_session *session, const struct lade_message *message)
 {
 	if (message->type == LADE_MSG_REPORT) {
 		heard_report(session, &message->report);
 		return 0;
 	}
+	/* [keepalive] That it came is all it says. */
+	if (message->type == LADE_MSG_KEEPALIVE)
+		return 0;
 	/* Items are for the user; a server is told none. */
 	if (message->type != LADE_MSG_ITEM || !session->events)
 		return LADE_E_PROTOCOL;

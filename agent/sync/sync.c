@@ -5,6 +5,7 @@
 #include "agent/sync/sync.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,13 @@ static int receive_into(struct lade_receiver_job *job, struct lade_msg_end *tota
 	status = lade_receiver_run(job, totals);
 	(void)umask(job->umask);
 	return status;
+}
+
+int lade_sync_limit(struct lade_connection *connection, const struct lade_settings *settings, struct lade_fault *fault)
+{
+	if (!settings->bwlimit || connection->throttle || !lade_throttle_new(settings->bwlimit, &connection->throttle))
+		return 0;
+	return lade_fault_set(fault, LADE_E_MEMORY, "limit the rate of", connection->peer);
 }
 
 /* ---- the client ---- */
@@ -149,6 +157,7 @@ int lade_sync_client(const struct lade_sync_job *job, struct lade_msg_end *total
 	int status;
 
 	memset(totals_out, 0, sizeof(*totals_out));
+	job->connection->timeout_ms = job->settings->timeout < INT_MAX / 1000 ? (int)job->settings->timeout * 1000 : INT_MAX;
 	if (lade_handshake_greet(job->connection, job->token, true, &key, &fault) || open_session(job, &fault) ||
 	    exchange_list(job, &list, &fault)) {
 		report_fault(job->events, &fault);
@@ -288,7 +297,7 @@ static int serve_open(struct lade_connection *connection, const struct lade_run_
 	struct lade_fault fault;
 	int status;
 
-	if (check_open(open, &list, &alternatives, &settings, &fault) ||
+	if (check_open(open, &list, &alternatives, &settings, &fault) || lade_sync_limit(connection, &settings, &fault) ||
 	    serve_list(connection, open, &settings, &names, &fault)) {
 		refuse(connection, &fault);
 		status = lade_exit_of(&fault);
@@ -317,6 +326,7 @@ int lade_sync_serve(struct lade_connection *connection, const struct lade_token 
 	struct lade_writer control;
 	struct lade_run_key key;
 	struct lade_fault fault;
+	bool limited = connection->throttle;
 	int status;
 
 	lade_writer_init(&control, LADE_CONTROL_MAX);
@@ -325,6 +335,10 @@ int lade_sync_serve(struct lade_connection *connection, const struct lade_token 
 		status = lade_exit_of(&fault);
 	else
 		status = serve_open(connection, &key, &open, limits);
+	if (!limited) {
+		lade_throttle_free(connection->throttle);
+		connection->throttle = NULL;
+	}
 	lade_writer_fini(&control);
 	return status;
 }

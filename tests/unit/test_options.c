@@ -170,6 +170,46 @@ static void test_values(void **state)
 	assert_int_equal(options.settings.path, LADE_PATH_AUTO);
 }
 
+static void test_bwlimit(void **state)
+{
+	(void)state;
+	good("-a a b");
+	assert_int_equal(options.settings.bwlimit, 0);
+	good("-a --bwlimit=100 a b");
+	assert_int_equal(options.settings.bwlimit, 100 << 10);
+	good("-a --bwlimit 1.5m a b");
+	assert_int_equal(options.settings.bwlimit, 3 << 19);
+	/* To whole KiB. */
+	good("-a --bwlimit=10MB a b");
+	assert_int_equal(options.settings.bwlimit, 9766 << 10);
+	good("-a --bwlimit=512b a b");
+	assert_int_equal(options.settings.bwlimit, 1024);
+	good("-a --bwlimit=100 --bwlimit=0 a b");
+	assert_int_equal(options.settings.bwlimit, 0);
+	good("-a --bwlimit=100 --no-bwlimit a b");
+	assert_int_equal(options.settings.bwlimit, 0);
+	bad("-a --bwlimit=511b a b", "--bwlimit", "511b");
+	bad("-a --bwlimit=-1 a b", "--bwlimit", "'-1'");
+	bad("-a --bwlimit=fast a b", "--bwlimit", "fast");
+	bad("-a --bwlimit= a b", "--bwlimit", "''");
+}
+
+static void test_timeouts(void **state)
+{
+	(void)state;
+	good("-a --timeout=30 a b");
+	assert_int_equal(options.settings.timeout, 30);
+	good("-a --timeout=30 --no-timeout a b");
+	assert_int_equal(options.settings.timeout, 0);
+	good("-a --contimeout=7 --token-file=t a lade+tcp://h:1/b");
+	assert_int_equal(options.contimeout, 7);
+	bad("-a --timeout=-1 a b", "--timeout", "'-1'");
+	bad("-a --timeout=2147483648 a b", "--timeout", "'2147483648'");
+	bad("-a --contimeout=2147484 --token-file=t a lade+tcp://h:1/b", "--contimeout", "'2147484'");
+	bad("-a --contimeout=7 a b", "--contimeout", "lade+tcp");
+	bad("-a --contimeout=7 a h:b", "--contimeout", "ConnectTimeout");
+}
+
 static void test_errors_name_what_is_wrong(void **state)
 {
 	(void)state;
@@ -212,7 +252,6 @@ static void test_errors_name_what_is_wrong(void **state)
 	bad("-M--fake-super a b", "'-M'", "same options");
 	bad("--checksum-seed=1 a b", "'--checksum-seed'", "key of its own");
 	bad("-P a b", "'-P'", "not available yet");
-	bad("--bwlimit=1m a b", "'--bwlimit'", "not available yet");
 }
 
 /* They stand for --inplace too, and against sending files whole where both sides are on one host. */
@@ -680,6 +719,8 @@ int main(void)
 		cmocka_unit_test(test_what_is_printed),
 		cmocka_unit_test(test_compression),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_bwlimit),
+		cmocka_unit_test(test_timeouts),
 		cmocka_unit_test(test_errors_name_what_is_wrong),
 		cmocka_unit_test(test_append),
 		cmocka_unit_test(test_modify_window),
