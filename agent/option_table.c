@@ -110,7 +110,7 @@ static const struct lade_option_row rows[] = {
 
 	TEXT("files-from", NULL, 0, files_from, "FILE", CHOOSE,
 	     "take the names in FILE (-: standard input; :FILE: far side)"),
-	FLAG("from0", '0', from0, CHOOSE, "those names end with NUL bytes, not lines"),
+	SWITCH("from0", '0', FROM0, CHOOSE, "lines of all those files end with NUL bytes"),
 	COUNT("one-file-system", 'x', one_file_system, CHOOSE,
 	      "stay on a file system; twice: leave out mount points"),
 	{ "max-size", NULL, 0, true, LADE_SYNC_MAX_SIZE, 0, 0, "SIZE", LADE_GROUP_CHOOSE,

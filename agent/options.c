@@ -263,6 +263,10 @@ static int apply_option(struct lade_options *options, const struct lade_option_u
 	case LADE_SYNC_CVS:
 	case LADE_SYNC_GIT:
 		return lade_filter_option_apply(&options->rules, options->settings.filter, use, complaint);
+	case LADE_SYNC_FROM0:
+		options->from0 = use->on;
+		lade_filter_set_nul(options->settings.filter, use->on);
+		return 0;
 	case LADE_SYNC_MAX_SIZE:
 		return apply_max_size(options, use, complaint);
 	case LADE_SYNC_OLD_DIRS:

@@ -61,6 +61,9 @@ syncs "--files-from with -r" -ar --files-from=../list one ../listed-deep/
 holds "takes all of it" ../listed-deep "a a/b a/b/f c c/h "
 syncs "--from0" -a -0 --files-from=../list0 one ../listed0/
 holds "takes the same" ../listed0 "a a/b c c/h "
+printf 'g\0b\0' >../rules0
+syncs "--from0 with rules" -a -0 --exclude-from=../rules0 one/ ../ruled/
+holds "reads those so, too" ../ruled "a c c/h "
 run sh -c "\"$LADE\" sync -a --files-from=- one ../piped/ <../list"
 holds "a list on standard input" ../piped "a a/b c c/h "
 syncs "--no-R with a list" -a --no-R --files-from=../list one ../flat/
