@@ -1,6 +1,6 @@
 /*
  * The planner's state, for plan.c (the entry stream), plan_root.c (the destination itself) and
- * plan_entry.c (one entry against what is there), plan_file.c (one file), plan_moved.c (files under new names),
+ * plan_entry.c (one entry against what is there), plan_asked.c (what a client asked for), plan_file.c (one file), plan_moved.c (files under new names),
  * plan_link.c (symlinks to directories), plan_alternative.c (alternative directories) and plan_fuzzy.c (files with similar names).
  */
 #ifndef LADE_AGENT_SYNC_PLAN_INTERNAL_H
@@ -128,12 +128,6 @@ int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry,
 int lade_plan_implied(struct planner *planner, struct lade_slice name, const struct lade_recv_event *event,
 		      struct lade_fault *fault);
 
-/* Remember what a client asked for. 0, or the fault that ends the session. */
-int lade_plan_asked(struct planner *planner, struct lade_fault *fault);
-
-/* True if a client asked for a source of this name in the directory at hand. */
-bool lade_plan_is_source(const struct planner *planner, struct lade_slice name);
-
 /* Tell the user of changes (enum lade_item) at an entry, if he wants to know. */
 void lade_plan_item(struct planner *planner, const struct place *place, uint32_t changes);
 
@@ -145,6 +139,20 @@ void lade_plan_mend(struct planner *planner, struct place *place, uint32_t chang
 
 /* Replace the attributes by a copy that outlives the message. 0, or the fault. */
 int lade_plan_own_xattrs(struct lade_metadata *metadata, struct lade_fault *fault);
+
+/* ---- plan_asked.c ---- */
+
+/* Remember what a client asked for. 0, or the fault that ends the session. */
+int lade_plan_asked(struct planner *planner, struct lade_fault *fault);
+
+/* True if a client asked for a source of this name in the directory at hand. */
+bool lade_plan_is_source(const struct planner *planner, struct lade_slice name);
+
+/*
+ * True if a client asked for something of this name in the directory at hand, or this is no client; then planner->asked is what holds in
+ * it, if it is entered. *implied_out: it may be a directory that is only on the way to that.
+ */
+bool lade_plan_is_asked(struct planner *planner, struct lade_slice name, bool is_directory, bool *implied_out);
 
 /* ---- plan_file.c ---- */
 
