@@ -123,15 +123,12 @@ int lade_source_list_say(struct lade_connection *connection, const struct lade_s
 	return error;
 }
 
-/* The peer's last words instead of a list. */
+/* The peer's last words instead of a list: what it failed at, and why, if that is a number. */
 static int refused(const struct lade_msg_report *report, struct lade_fault *fault)
 {
-	char words[256];
-
-	snprintf(words, sizeof(words), "%.*s", (int)report->operation.len, (const char *)report->operation.data);
 	errno = (int)report->error;
-	return lade_fault_set_bytes(fault, LADE_E_SYSTEM, report->operation.len ? "read the list of sources on the other side" : "run the session on the other side",
-				    (const char *)report->subject.data, report->subject.len);
+	return lade_fault_set_bytes(fault, report->error ? LADE_E_SYSTEM : LADE_E_REMOTE, "have the list of sources read on the other side",
+				    report->subject.data, report->subject.len);
 }
 
 /* One piece; *last_out if it was the last one. */

@@ -4,7 +4,6 @@
  */
 #include "agent/sync/sources.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
