@@ -20,6 +20,7 @@ static const char general[] =
 	"Commands\n"
 	"  sync     make a tree equal to another, here or on another host\n"
 	"  serve    answer a `lade sync` of another host\n"
+	"  filter   say which rule leaves a path out of a sync\n"
 	"  paths    show the ways in which bytes can move here, and what they cost\n"
 	"  help     this text, or that of a command: lade help sync\n"
 	"  version  the version\n";
@@ -64,6 +65,19 @@ static const char paths[] =
 	"\n"
 	"Shows which ways of moving bytes work here (on the file system of FILE or DIR): the\n"
 	"names that `lade sync --path=NAME` takes.\n";
+
+static const char filter[] =
+	"usage: lade filter [OPTION]... PATH...\n"
+	"\n"
+	"Says for each PATH, which is relative to the root of the transfer, whether a `lade sync` with\n"
+	"these rules would take it, and which rule decides. It need not exist; a slash behind it makes\n"
+	"it a directory then.\n"
+	"\n"
+	"The rules: --exclude, --include, --exclude-from, --include-from, --filter (-f), -F,\n"
+	"--cvs-exclude (-C) and --gitignore, as in `lade sync`. Besides:\n"
+	"  --root=DIR           the root of the transfer: of `lade sync DIR/ DST`; else here\n"
+	"  --receiver           DIR is the destination: say what is protected from deletion\n"
+	"  --delete-excluded    with --receiver: as with this option of `lade sync`\n";
 
 static const char help[] =
 	"usage: lade help [COMMAND]\n";
@@ -124,7 +138,7 @@ int lade_help_print(FILE *file, const char *command)
 		const char *command;
 		const char *text;
 	} texts[] = {
-		{ "serve", serve }, { "paths", paths }, { "help", help }, { "version", version },
+		{ "serve", serve }, { "filter", filter }, { "paths", paths }, { "help", help }, { "version", version },
 	};
 
 	if (!command) {

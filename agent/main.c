@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/command_filter.h"
 #include "agent/command_paths.h"
 #include "agent/command_serve.h"
 #include "agent/command_sync.h"
@@ -47,6 +48,7 @@ static const struct {
 } commands[] = {
 	{ "sync", lade_command_sync },
 	{ "serve", lade_command_serve },
+	{ "filter", lade_command_filter },
 	{ "paths", lade_command_paths },
 	{ "help", command_help },
 	{ "--help", command_help },

@@ -1,6 +1,6 @@
 /*
- * What the rules protect from being deleted. The files of rules are those of the destination, whoever made them: they are read
- * where something is to be deleted, so that what counts is what stands there.
+ * What the rules protect from being deleted. The files of rules are those of the destination, whoever made them. They were read
+ * when it was planned what is to be deleted, and are read once more here, when it is: what this session has brought protects, too.
  */
 #include "agent/sync/receiver_internal.h"
 

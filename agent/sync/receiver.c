@@ -370,6 +370,9 @@ int lade_receiver_run(const struct lade_receiver_job *job, struct lade_msg_end *
 	lade_block_key_derive(&receiver->block_key, &receiver->session.key);
 	lade_path_choice_init(&receiver->choice, job->settings->path, land_paths, 2);
 	lade_keep_init(&receiver->keep, job->settings->options, job->umask);
+	receiver->keep.wish.filter = job->settings->filter;
+	receiver->keep.wish.receives = true;
+	receiver->keep.wish.delete_excluded = job->settings->options & LADE_OPTION_DELETE_EXCLUDED;
 	receiver->keep.modify_window = job->settings->modify_window;
 	if (start(receiver, &fault))
 		lade_session_fail(&receiver->session, &fault);

@@ -142,6 +142,7 @@ static bool add_xattrs(struct lade_sender *sender, const struct lade_walk_item *
 	const struct lade_attributes_wish wish = {
 		.xattrs = sender->session.settings->options & LADE_OPTION_XATTRS,
 		.acls = sender->session.settings->options & LADE_OPTION_ACLS,
+		.filter = sender->session.settings->filter,
 	};
 	struct lade_attributes_place place = { -1, item->parent_fd, item->name };
 	struct lade_fault fault;

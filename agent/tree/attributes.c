@@ -157,13 +157,45 @@ static bool has_prefix(struct lade_slice name, const char *prefix)
 	return name.len > len && memcmp(name.data, prefix, len) == 0;
 }
 
-static bool is_wished(const struct lade_attributes_wish *wish, struct lade_slice name)
+/* What the filter says of an attribute that is no ACL. */
+static enum lade_filter_verdict ask_filter(const struct lade_attributes_wish *wish, enum lade_filter_side side,
+					   struct lade_slice name)
 {
+	const struct lade_filter_use use = { .side = side, .delete_excluded = wish->delete_excluded };
+	char text[LADE_XATTR_NAME_MAX + 1];
+
+	if (!wish->filter || name.len > LADE_XATTR_NAME_MAX)
+		return LADE_FILTER_UNRULED;
+	memcpy(text, name.data, name.len);
+	text[name.len] = '\0';
+	return lade_filter_attribute(wish->filter, &use, text);
+}
+
+/* True if it takes part on a side. What a receiver's rules exclude is left as it is there. */
+static bool is_of_side(const struct lade_attributes_wish *wish, enum lade_filter_side side, struct lade_slice name)
+{
+	enum lade_filter_verdict verdict;
+
 	if (lade_attributes_acl_is_name(name))
 		return wish->acls;
 	if (!wish->xattrs || has_prefix(name, "system."))
 		return false;
+	verdict = ask_filter(wish, side, name);
+	if (verdict != LADE_FILTER_UNRULED)
+		return verdict == LADE_FILTER_INCLUDED;
 	return has_prefix(name, "user.") || geteuid() == 0;
+}
+
+/* True if it is to be read here, and where it is to become equal to another side's: to be changed. */
+static bool is_wished(const struct lade_attributes_wish *wish, struct lade_slice name)
+{
+	return is_of_side(wish, wish->receives ? LADE_FILTER_RECEIVER : LADE_FILTER_SENDER, name);
+}
+
+/* True if it is wished, and the sender was to send it. */
+static bool is_asked_for(const struct lade_attributes_wish *wish, struct lade_slice name)
+{
+	return is_wished(wish, name) && is_of_side(wish, LADE_FILTER_SENDER, name);
 }
 
 static int slice_compare(struct lade_slice a, struct lade_slice b)
@@ -490,14 +522,15 @@ static void settle_item(struct merge *merge, const struct item *theirs,
 	free(mapped);
 }
 
-/* The peer's next item that counts; false at the end. */
-static bool next_wished(const struct merge *merge, struct lade_reader *reader, uint64_t *left,
-			struct item *item_out)
+/* The next item of either side that counts; false at the end. */
+static bool next_wished(const struct merge *merge,
+			bool (*counts)(const struct lade_attributes_wish *wish, struct lade_slice name),
+			struct lade_reader *reader, uint64_t *left, struct item *item_out)
 {
 	while (*left > 0 && !reader->error) {
 		--*left;
 		*item_out = list_get(reader);
-		if (!reader->error && is_wished(merge->wish, item_out->name) &&
+		if (!reader->error && counts(merge->wish, item_out->name) &&
 		    !lade_attributes_acl_is_mode(item_out->name, item_out->value))
 			return true;
 	}
@@ -514,8 +547,8 @@ static void merge_lists(struct merge *merge, struct lade_slice theirs, struct la
 
 	list_open(&their_reader, theirs, &their_left);
 	list_open(&our_reader, ours, &our_left);
-	theirs_there = next_wished(merge, &their_reader, &their_left, &their_item);
-	ours_there = next_wished(merge, &our_reader, &our_left, &our_item);
+	theirs_there = next_wished(merge, is_asked_for, &their_reader, &their_left, &their_item);
+	ours_there = next_wished(merge, is_wished, &our_reader, &our_left, &our_item);
 	while (theirs_there || ours_there) {
 		if (theirs_there && ours_there)
 			order = slice_compare(their_item.name, our_item.name);
@@ -526,9 +559,9 @@ static void merge_lists(struct merge *merge, struct lade_slice theirs, struct la
 		else
 			settle(merge, our_item.name, NULL);
 		if (order <= 0)
-			theirs_there = next_wished(merge, &their_reader, &their_left, &their_item);
+			theirs_there = next_wished(merge, is_asked_for, &their_reader, &their_left, &their_item);
 		if (order >= 0)
-			ours_there = next_wished(merge, &our_reader, &our_left, &our_item);
+			ours_there = next_wished(merge, is_wished, &our_reader, &our_left, &our_item);
 	}
 }
 

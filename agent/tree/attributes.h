@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "agent/tree/filter.h"
 #include "agent/tree/identity.h"
 #include "protocol/bytes.h"
 #include "protocol/error.h"
@@ -22,6 +23,9 @@
 struct lade_attributes_wish {
 	bool xattrs; /* -X: user.* as a user; all but system.* as root */
 	bool acls;   /* -A */
+	const struct lade_filter *filter; /* its rules about attributes, if it has any, say which, but for system.*. Borrowed; may be NULL */
+	bool receives;        /* these are to become equal to another side's */
+	bool delete_excluded; /* then: rules that name no side leave nothing as it is */
 };
 
 /*

@@ -60,7 +60,7 @@ struct lade_filter_pattern {
 	bool path;          /* compared with the whole path; else with the last component */
 	bool anywhere;      /* holds `**`, not first: may start behind any slash */
 	bool leading_any;   /* `**` first: the path is seen with a slash before it */
-	bool with_contents; /* ends in a slash and three stars */
+	bool with_contents; /* ends in three stars */
 	bool never;         /* no pattern at all */
 	char *literal;      /* no wildcard: these bytes; then what follows is empty */
 	size_t literal_len;
@@ -197,15 +197,26 @@ static bool parse_class(struct parse *parse, struct byte_set *set)
 	return false;
 }
 
+static size_t count_stars(const struct parse *parse)
+{
+	const uint8_t *at = parse->at;
+
+	while (at < parse->end && *at == '*')
+		at++;
+	return (size_t)(at - parse->at);
+}
+
 /* git: stars that were a whole component, with a slash behind them. */
 static void parse_components(struct parse *parse)
 {
+	size_t stars;
+
 	parse->skips[parse->count] = 1;
 	set_put(&parse->sets[parse->count++], '/');
 	parse->at++;
 	/* Twice the same is no more than once, and a skip leads no further than one state. */
-	while (parse->end - parse->at > 2 && memcmp(parse->at, "**/", 3) == 0)
-		parse->at += 3;
+	while ((stars = count_stars(parse)) > 1 && parse->at + stars < parse->end && parse->at[stars] == '/')
+		parse->at += stars + 1;
 }
 
 /* Stars, the first of which was taken. */
@@ -213,10 +224,10 @@ static void parse_stars(struct parse *parse)
 {
 	bool git = parse->syntax == LADE_FILTER_SYNTAX_GIT;
 	bool whole = parse->at - parse->start < 2 || parse->at[-2] == '/';
-	enum loop loop = LOOP_NAME;
+	size_t more = count_stars(parse);
+	enum loop loop = more ? LOOP_PATH : LOOP_NAME;
 
-	for (; parse->at < parse->end && *parse->at == '*'; parse->at++)
-		loop = LOOP_PATH;
+	parse->at += more;
 	whole = whole && (parse->at == parse->end || *parse->at == '/');
 	if (git && !whole)
 		loop = LOOP_NAME;
@@ -379,7 +390,7 @@ static void classify_text(struct lade_filter_pattern *pattern, const char *text,
 		pattern->path = pattern->anchored = slash;
 	} else {
 		pattern->leading_any = begins_with(text, len, "**");
-		pattern->with_contents = ends_with(text, len, "/***");
+		pattern->with_contents = ends_with(text, len, "***");
 		pattern->path = slash || memmem(text, len, "**", 2);
 		pattern->anchored = text[0] == '/';
 		pattern->anywhere = !pattern->anchored && !pattern->leading_any &&

@@ -51,6 +51,7 @@ struct lade_filter_scope {
 /* What is looked at. */
 struct question {
 	const char *path;
+	size_t path_len, name_off;
 	bool is_directory;
 };
 
@@ -360,10 +361,19 @@ void lade_filter_scope_leave(struct lade_filter_scope *scope)
 
 /* ---- asking ---- */
 
+/* Where the last component of path begins. */
+static size_t name_off_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? (size_t)(slash + 1 - path) : 0;
+}
+
+/* True if the pattern matches what it is to be compared with; *known: what that is, is known. */
 static bool pattern_matches(struct lade_filter_scope *scope, const struct lade_filter_rule *rule, const struct frame *frame,
 			    const struct question *question, bool *known)
 {
-	const char *path = question->path, *slash;
+	const char *path = question->path;
 	bool absolute = (rule->flags & LADE_RULE_ABSOLUTE) && lade_filter_pattern_takes_path(rule->pattern);
 	bool relative = frame && !absolute && lade_filter_pattern_anchored(rule->pattern);
 
@@ -377,10 +387,11 @@ static bool pattern_matches(struct lade_filter_scope *scope, const struct lade_f
 		path = scope->absolute + 1 + (relative ? frame->base_len : 0);
 	} else if (relative && frame->base_len) {
 		path += frame->base_len + 1;
+	} else {
+		return lade_filter_pattern_matches(rule->pattern, path, question->path_len, question->name_off,
+						   question->is_directory);
 	}
-	slash = strrchr(path, '/');
-	return lade_filter_pattern_matches(rule->pattern, path, strlen(path), slash ? (size_t)(slash + 1 - path) : 0,
-					   question->is_directory);
+	return lade_filter_pattern_matches(rule->pattern, path, strlen(path), name_off_of(path), question->is_directory);
 }
 
 static const struct lade_filter_rule *find(struct lade_filter_scope *scope, const struct lade_filter_list *list,
@@ -439,7 +450,7 @@ static const struct lade_filter_rule *find(struct lade_filter_scope *scope, cons
 bool lade_filter_scope_excludes(struct lade_filter_scope *scope, const char *path, bool is_directory,
 				struct lade_filter_decision *decision_out)
 {
-	const struct question question = { path, is_directory };
+	const struct question question = { path, strlen(path), name_off_of(path), is_directory };
 	const struct lade_filter_rule *rule;
 	unsigned number = 0;
 	bool excluded;

@@ -41,6 +41,7 @@ static void run_one(void **state)
 	peer_start(&peer, attack->kind);
 	if (!(attack->flags & ATTACK_NO_OPEN)) {
 		peer_hello(&peer);
+		peer.rules = attack->rules;
 		peer_open(&peer, PEER_RECEIVES,
 			  attack->options ? attack->options : ATTACK_OPTIONS, current.inside);
 	}

@@ -28,6 +28,7 @@ struct attack {
 	int status;                       /* the server's exit status that is expected */
 	enum lade_connection_kind kind;
 	uint64_t options;                 /* 0: ATTACK_OPTIONS */
+	struct lade_slice rules;          /* as in OPEN; empty: there are none */
 	unsigned flags;
 	const void *data;                 /* the script's own */
 	size_t len;

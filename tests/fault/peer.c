@@ -252,7 +252,8 @@ void peer_open(struct peer *peer, uint32_t role, uint64_t options, const char *p
 void peer_open_beside(struct peer *peer, uint32_t role, uint64_t options, const char *path, const char *alternative)
 {
 	struct lade_msg_open open = {
-		.role = role, .options = options, .path = peer->path, .rules = lade_slice("", 1), /* no rules */
+		.role = role, .options = options, .path = peer->path,
+		.rules = peer->rules.len ? peer->rules : lade_slice("", 1),
 		.alternative = alternative ? LADE_ALTERNATIVE_COPY : LADE_ALTERNATIVE_NONE,
 	};
 	struct lade_writer paths, alternatives;

@@ -38,6 +38,7 @@ struct peer {
 	struct lade_reader reader;
 	uint32_t payload_len;     /* that still stands behind the last frame heard */
 	enum lade_path path;      /* --path= for peer_open() */
+	struct lade_slice rules;  /* encoded, for peer_open(); empty: there are none */
 	unsigned fatal;           /* REPORTs heard that end a session */
 	unsigned errors;          /* REPORTs heard of one file */
 };

@@ -439,6 +439,15 @@ static const struct attack attacks[] = {
 	  .options = LADE_OPTION_LINKS,
 	  .after = nothing_second,
 	  .data = ENTRY(.mode = S_IFDIR | 0755) },
+	/* Whatever a tree's own rules say: "- second" before those, and after those that can only exclude. */
+	{ "a file that the rules exclude", not_asked_for, .status = STREAM, .rules = SLICE("\2\0\6second\200\1\2.f"),
+	  .after = nothing_second, .data = ENTRY(.mode = S_IFREG | 0644) },
+	{ "a file that the sender's rules exclude", not_asked_for, .status = STREAM, .rules = SLICE("\2\200\3\2.f\2\6second"),
+	  .after = nothing_second, .data = ENTRY(.mode = S_IFREG | 0644) },
+	{ "a file that the tree's rules may include", not_asked_for, .status = LADE_EXIT_OK,
+	  .rules = SLICE("\2\200\1\2.f\0\6second"), .data = ENTRY(.mode = S_IFREG | 0644) },
+	{ "a file that the receiver protects", not_asked_for, .status = LADE_EXIT_OK, .rules = SLICE("\1\4\6second"),
+	  .data = ENTRY(.mode = S_IFREG | 0644) },
 };
 
 int main(void)

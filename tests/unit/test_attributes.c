@@ -50,10 +50,10 @@ static const uint8_t acl_mode[] = {
 };
 /* clang-format on */
 
-static const struct lade_attributes_wish both = { true, true };
-static const struct lade_attributes_wish only_xattrs = { true, false };
-static const struct lade_attributes_wish only_acls = { false, true };
-static const struct lade_attributes_wish neither = { false, false };
+static const struct lade_attributes_wish both = { .xattrs = true, .acls = true };
+static const struct lade_attributes_wish only_xattrs = { .xattrs = true };
+static const struct lade_attributes_wish only_acls = { .acls = true };
+static const struct lade_attributes_wish neither = { .xattrs = false };
 
 struct fixture {
 	char base[PATH_MAX];
