@@ -38,6 +38,7 @@
 /* One run of the command. */
 struct run {
 	struct lade_options options;
+	struct lade_source_list list;
 	struct lade_token token;
 	bool has_token;
 	struct lade_remote_shell shell;
@@ -207,6 +208,7 @@ static int make_screen(struct run *run)
 		.log = run->log,
 		.log_format = options->log_format,
 		.json = options->json,
+		.show_targets = options->show_targets,
 		.dry_run = options->settings.options & LADE_OPTION_DRY_RUN,
 		.lists = options->settings.options & LADE_OPTION_RECURSIVE,
 		.describes = !(options->settings.options & LADE_OPTION_WHOLE_FILE),
@@ -304,6 +306,7 @@ static int run_session(struct run *run)
 		.push = run->options.push,
 		.sources = run->options.sources,
 		.source_count = run->options.source_count,
+		.list = run->list.names ? &run->list : NULL,
 		.destination = run->options.destination,
 	};
 	struct lade_summary sums = { .seconds = 0 };
@@ -339,13 +342,17 @@ static void end(struct run *run)
 	lade_log_file_close(run->log);
 	lade_remote_shell_fini(&run->shell);
 	lade_token_wipe(&run->token);
+	lade_source_list_fini(&run->list);
 	lade_options_fini(&run->options);
 }
 
 static int setup(struct run *run)
 {
+	const struct lade_options *options = &run->options;
 	struct lade_fault fault;
 
+	if (options->list_file && lade_source_list_read(options->list_file, options->from0, &run->list, &fault))
+		return lade_complain_fault(&run->complaint, LADE_EXIT_FILE, &fault);
 	if (lade_sync_setup(&fault) || lade_sync_limit_memory(&run->options.settings, &fault))
 		return lade_complain_fault(&run->complaint, LADE_EXIT_IPC, &fault);
 	return 0;

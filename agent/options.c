@@ -18,6 +18,7 @@
 #include "agent/options_rights.h"
 #include "agent/out_format.h"
 #include "agent/quantity.h"
+#include "agent/sync/sources.h"
 #include "agent/sync/sync.h"
 #include "agent/tree/metadata.h"
 #include "chunker/codec.h"
@@ -44,6 +45,9 @@ static int apply_bits(struct lade_options *options, const struct lade_option_use
 		options->settings.options &= ~use->row->bits;
 	else
 		options->settings.options |= use->row->bits;
+	/* -a is the user's word for many things, and for none of them alone. */
+	if (use->row->letter != 'a')
+		options->said |= use->row->bits;
 	/*
 	 * An ACL holds the permissions of owner and others too: one without the other is half a
 	 * thing.
@@ -87,6 +91,32 @@ static int apply_quantity(uint64_t *field, const struct lade_option_use *use, st
 		return 0;
 	return lade_complain(complaint, LADE_EXIT_USAGE, "option '%s': '%s' is no %s; " HINT, use->spelled, use->value,
 			     use->row->id == LADE_SYNC_SIZE ? "size (like 700, 10K or 1.5GB)" : "number that it takes");
+}
+
+/* The limit is the first size that is too large. */
+static int apply_max_size(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
+{
+	uint64_t size;
+
+	options->settings.size_limit = 0;
+	if (!use->on)
+		return 0;
+	if (lade_quantity_size(use->value, 1, &size))
+		return lade_complain(complaint, LADE_EXIT_USAGE, "option '%s': '%s' is no size (like 700, 10K or 1.5GB); " HINT,
+				     use->spelled, use->value);
+	options->settings.size_limit = size + 1;
+	return 0;
+}
+
+static int apply_old_dirs(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
+{
+	struct lade_fault fault = { .operation = "use pattern" };
+
+	options->settings.options |= LADE_OPTION_RECURSIVE;
+	options->said |= LADE_OPTION_RECURSIVE;
+	if (lade_filter_add(options->settings.filter, false, "/*/*", &fault))
+		return lade_complain(complaint, LADE_EXIT_MEMORY, "option '%s': out of memory", use->spelled);
+	return 0;
 }
 
 static int apply_compress_choice(struct lade_options *options, const struct lade_option_use *use,
@@ -275,6 +305,19 @@ static int apply_option(struct lade_options *options, const struct lade_option_u
 	case LADE_SYNC_SUPER:
 	case LADE_SYNC_CHMOD:
 		return lade_options_apply_rights(options, use, complaint);
+	case LADE_SYNC_FROM0:
+		options->from0 = use->on;
+		lade_filter_set_nul(options->settings.filter, use->on);
+		return 0;
+	case LADE_SYNC_MAX_SIZE:
+		return apply_max_size(options, use, complaint);
+	case LADE_SYNC_OLD_DIRS:
+		return apply_old_dirs(options, use, complaint);
+	case LADE_SYNC_IMPLIED_DIRS:
+		options->settings.options &= ~LADE_OPTION_NO_IMPLIED_DIRS;
+		if (!use->on)
+			options->settings.options |= LADE_OPTION_NO_IMPLIED_DIRS;
+		return 0;
 	case LADE_SYNC_PATH:
 		return apply_path(options, use, complaint);
 	case LADE_SYNC_CHECKSUM_CHOICE:
@@ -422,20 +465,96 @@ static int take_arguments(struct parse *parse, struct lade_complaint *complaint)
 	if (count == 0)
 		return lade_complain(complaint, LADE_EXIT_USAGE,
 				     "no source and no destination; " HINT);
-	if (count == 1)
-		return lade_complain(complaint, LADE_EXIT_USAGE,
-				     "'%s' alone: a source and a destination are needed; " HINT,
-				     parse->arguments[0]);
-	if (count - 1 > LADE_SOURCES_MAX)
-		return lade_complain(complaint, LADE_EXIT_USAGE,
-				     "%u sources are too many: at most %u", count - 1,
-				     LADE_SOURCES_MAX);
+	/* As in rsync: a source alone is shown. */
+	if (count == 1) {
+		options->list_only = true;
+		count = 2;
+	}
 	options->sources = calloc(count, sizeof(*options->sources));
 	if (!options->sources)
 		return no_memory(complaint);
 	for (unsigned i = 0; i < count - 1 && !error; i++)
 		error = add_source(options, parse->arguments[i], complaint);
-	return error ? error : set_destination(options, parse->arguments[count - 1], complaint);
+	if (!error && options->remote.kind != LADE_ENDPOINT_LOCAL && options->source_count > LADE_SOURCES_MAX)
+		error = lade_complain(complaint, LADE_EXIT_USAGE, "%u remote sources are too many: at most %u; use --files-from",
+				      options->source_count, LADE_SOURCES_MAX);
+	return error || options->list_only ? error : set_destination(options, parse->arguments[count - 1], complaint);
+}
+
+/* Where the list of sources is, and what it changes. */
+static int check_list(struct lade_options *options, struct lade_complaint *complaint)
+{
+	uint64_t *bits = &options->settings.options;
+	struct lade_endpoint endpoint = { .kind = LADE_ENDPOINT_LOCAL };
+	bool remote;
+	int error;
+
+	if (!options->files_from)
+		return 0;
+	if (options->source_count != 1)
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--files-from takes one source, the directory of its names; " HINT);
+	error = lade_endpoint_parse(&endpoint, options->files_from, complaint);
+	if (error)
+		goto out;
+	remote = endpoint.kind != LADE_ENDPOINT_LOCAL;
+	if (remote && (options->remote.kind == LADE_ENDPOINT_LOCAL ||
+		       ((endpoint.user || endpoint.host[0]) && !lade_endpoint_same_host(&options->remote, &endpoint)))) {
+		error = lade_complain(complaint, LADE_EXIT_USAGE, "'%s': the list of sources is on neither side; " HINT,
+				      options->files_from);
+		goto out;
+	}
+	if (remote)
+		options->settings.files_from = options->files_from + strlen(options->files_from) - strlen(endpoint.path);
+	else
+		options->list_file = options->files_from;
+	options->settings.from0 = remote && options->from0;
+	options->settings.source_names = !remote && !options->push;
+	if (!(options->said & LADE_OPTION_RECURSIVE))
+		*bits &= ~LADE_OPTION_RECURSIVE;
+	*bits |= ~options->said & (LADE_OPTION_RELATIVE | LADE_OPTION_DIRS);
+out:
+	lade_endpoint_fini(&endpoint);
+	return error;
+}
+
+/* Sources are shown: all that there is of them, whatever would be copied. */
+static void check_listing(struct lade_options *options)
+{
+	uint64_t *bits = &options->settings.options;
+
+	if (!options->list_only)
+		return;
+	options->show_targets = *bits & LADE_OPTION_LINKS;
+	options->settings.listing = 1;
+	*bits |= LADE_OPTION_DEVICES | LADE_OPTION_SPECIALS | LADE_OPTION_DIRS | LADE_OPTION_DRY_RUN;
+	if (!(*bits & LADE_OPTION_COPY_LINKS))
+		*bits |= LADE_OPTION_LINKS;
+}
+
+/* What the options about sources need of others. */
+static int check_sources(struct lade_options *options, struct lade_complaint *complaint)
+{
+	uint64_t *bits = &options->settings.options;
+	int error = check_list(options, complaint);
+
+	if (error)
+		return error;
+	if (options->one_file_system)
+		*bits |= LADE_OPTION_ONE_FILE_SYSTEM | (options->one_file_system > 1 ? LADE_OPTION_NO_MOUNT_POINTS : 0);
+	check_listing(options);
+	for (unsigned i = 0; i < options->source_count && (*bits & LADE_OPTION_RELATIVE) && !options->files_from; i++) {
+		struct lade_sources probe = { .relative = true };
+		struct lade_fault fault;
+
+		error = lade_sources_add(&probe, options->sources[i], &fault);
+		lade_sources_fini(&probe);
+		if (error)
+			return lade_complain_fault(complaint, error == LADE_E_USAGE ? LADE_EXIT_USAGE : LADE_EXIT_FILE, &fault);
+	}
+	if ((*bits & LADE_OPTION_DELETE) && !(*bits & (LADE_OPTION_RECURSIVE | LADE_OPTION_DIRS)))
+		return lade_complain(complaint, LADE_EXIT_USAGE,
+				     "--delete does not work without --recursive (-r) or --dirs (-d); " HINT);
+	return 0;
 }
 
 /* What items must say for what is printed of them. */
@@ -500,11 +619,10 @@ static int check_append(struct lade_options *options, struct lade_complaint *com
 /* What one option needs of others. */
 static int check(struct lade_options *options, struct lade_complaint *complaint)
 {
-	int error;
+	int error = check_sources(options, complaint);
 
-	if ((options->settings.options & LADE_OPTION_DELETE) && !(options->settings.options & LADE_OPTION_RECURSIVE))
-		return lade_complain(complaint, LADE_EXIT_USAGE,
-				     "--delete does not work without --recursive (-r); " HINT);
+	if (error)
+		return error;
 	error = lade_options_check_rights(options, complaint);
 	if (error)
 		return error;

@@ -53,6 +53,13 @@ struct lade_options {
 	const char *log_file;
 	const char *log_format;
 	int outbuf;                 /* for setvbuf(3), or -1 */
+	bool list_only;             /* --list-only, or there is no destination: sources are shown */
+	bool show_targets;          /* of symlinks that are shown */
+	bool from0;                 /* -0 */
+	const char *files_from;     /* --files-from as it was written; NULL: none */
+	const char *list_file;      /* the file on this side that has the list; NULL: there is no list, or settings.files_from names it */
+	uint64_t said;              /* options that were given, or taken back, by their own names */
+	unsigned one_file_system;   /* how often -x was given */
 	bool help;                  /* print the help; nothing below is set */
 	bool version;               /* print the version; nothing below is set */
 
@@ -70,7 +77,7 @@ struct lade_options {
 	bool push;                  /* the sources are here */
 	char **sources;             /* paths; owned */
 	unsigned source_count;
-	char *destination;          /* path; owned */
+	char *destination;          /* path; owned; NULL for a listing */
 };
 
 /*

@@ -14,6 +14,7 @@
 
 #include "agent/escape.h"
 #include "agent/json_events.h"
+#include "agent/list_line.h"
 #include "agent/sync/sync.h"
 #include "protocol/entry.h"
 
@@ -287,6 +288,16 @@ static void on_item(void *context, const struct lade_msg_item *item)
 		lade_screen_file_done(screen, item);
 }
 
+static void on_listed(void *context, const char *path, const struct lade_msg_entry *entry)
+{
+	struct lade_screen *screen = context;
+	const struct lade_list_style style = { screen->settings.human, screen->settings.show_targets };
+	struct lade_writer *line = lade_screen_line(screen);
+
+	lade_list_line(line, path, entry, &style);
+	lade_screen_out(screen);
+}
+
 /* ---- from beginning to end ---- */
 
 int lade_screen_new(const struct lade_screen_settings *settings, struct lade_screen **screen_out)
@@ -301,6 +312,7 @@ int lade_screen_new(const struct lade_screen_settings *settings, struct lade_scr
 	screen->events.context = screen;
 	screen->events.report = on_report;
 	screen->events.item = on_item;
+	screen->events.listed = on_listed;
 	screen->events.progress = lade_screen_on_progress;
 	if (settings->verbosity.info[LADE_INFO_PROGRESS].level == 1)
 		screen->events.stands = lade_screen_on_stands;

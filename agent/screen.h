@@ -38,6 +38,7 @@ struct lade_screen_settings {
 	bool lists;          /* say that a scan begins */
 	bool describes;      /* files are described, not sent whole */
 	struct lade_format_session session; /* what formats tell of it */
+	bool show_targets;   /* of symlinks in a listing */
 	int64_t (*now_ns)(void); /* a steady clock; NULL: CLOCK_MONOTONIC */
 };
 

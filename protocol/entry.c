@@ -54,7 +54,8 @@ int lade_entry_check(const struct lade_msg_entry *entry, bool root_allowed)
 		return LADE_E_PROTOCOL;
 	if (!target_valid(entry->target, S_ISLNK(mode)))
 		return LADE_E_PROTOCOL;
-	if (!S_ISREG(mode) && (entry->size || entry->digest.len))
+	/* That of a directory is for people to read. */
+	if (!S_ISREG(mode) && ((entry->size && !S_ISDIR(mode)) || entry->digest.len))
 		return LADE_E_PROTOCOL;
 	if (entry->digest.len && entry->digest.len != LADE_DIGEST_LEN)
 		return LADE_E_PROTOCOL;

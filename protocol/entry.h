@@ -45,6 +45,18 @@
 #define LADE_OPTION_INPLACE LADE_OPTION(21) /* files that are there are written over */
 #define LADE_OPTION_SPARSE LADE_OPTION(22) /* zeros become holes */
 #define LADE_OPTION_INDEX LADE_OPTION(23) /* the receiver knows the chunks of all files that it has */
+#define LADE_OPTION_DIRS LADE_OPTION(25) /* directories take part, but not what is in them */
+#define LADE_OPTION_RELATIVE LADE_OPTION(26) /* sources keep the whole path that was written */
+#define LADE_OPTION_NO_IMPLIED_DIRS LADE_OPTION(27) /* but the directories on the way to them stay as they are */
+#define LADE_OPTION_ONE_FILE_SYSTEM LADE_OPTION(28) /* file systems of other devices are not looked into */
+#define LADE_OPTION_NO_MOUNT_POINTS LADE_OPTION(29) /* nor are the directories made where they begin */
+#define LADE_OPTION_COPY_LINKS LADE_OPTION(30) /* what a symlink leads to takes its place, */
+#define LADE_OPTION_COPY_DIRLINKS LADE_OPTION(31) /* if that is a directory */
+#define LADE_OPTION_SAFE_LINKS LADE_OPTION(32) /* symlinks that lead out of the transfer are left out, */
+#define LADE_OPTION_COPY_UNSAFE_LINKS LADE_OPTION(33) /* or what they lead to takes their place */
+#define LADE_OPTION_MUNGE_LINKS LADE_OPTION(34) /* the client's side keeps symlinks in a form that nobody can follow */
+#define LADE_OPTION_IGNORE_MISSING_ARGS LADE_OPTION(35) /* sources that are not there are no errors */
+#define LADE_OPTION_DELETE_MISSING_ARGS LADE_OPTION(36) /* and what has their name at the destination goes */
 #define LADE_OPTION_EXISTING LADE_OPTION(37) /* nothing is made that is not there */
 #define LADE_OPTION_IGNORE_EXISTING LADE_OPTION(38) /* nothing that is there is updated, but for directories */
 #define LADE_OPTION_UPDATE LADE_OPTION(39) /* files that are newer than the sender's stay */
@@ -73,7 +85,7 @@
 #define LADE_OPTION_BACKUP LADE_OPTION(60) /* what is replaced or deleted stays as a backup */
 #define LADE_OPTION_DELAY_UPDATES LADE_OPTION(61) /* files get their names at the end, all of them */
 #define LADE_OPTION_REMOVE_SOURCE_FILES LADE_OPTION(62) /* the sender removes what the receiver has stored */
-#define LADE_OPTIONS_KNOWN ((LADE_OPTION(25) - 1) | (LADE_OPTION(63) - LADE_OPTION(37)))
+#define LADE_OPTIONS_KNOWN (LADE_OPTION(63) - 1)
 
 /* What becomes of a file that is in an alternative directory already: the values of OPEN's alternative (see [open]). */
 enum lade_alternative {

@@ -25,6 +25,7 @@
 #define LADE_ENTRY_CREDIT (1u << 20)    /* entry bytes in flight, see [credit] */
 #define LADE_RULES_MAX (128u << 10)     /* all filter rules, encoded */
 #define LADE_SOURCES_MAX 1024u          /* source paths of one session */
+#define LADE_NAMES_MAX (1u << 30)       /* all names of a list of sources, and what is needed to tell them apart */
 #define LADE_ALTERNATIVES_MAX 20u        /* alternative directories of one session */
 #define LADE_TEXT_MAX 4096u             /* free text in a report */
 #define LADE_TOPIC_MAX 31u              /* what a note is about */
@@ -51,7 +52,7 @@
 #define LADE_CODEC_ZSTD 1u              /* how a payload may be packed, see [packed]: by itself, */
 #define LADE_CODEC_ZSTD_BEGIN 2u        /* as the first stretch of a frame, */
 #define LADE_CODEC_ZSTD_GO_ON 3u        /* as the next one */
-#define LADE_MAX_DELETE_MAX INT32_MAX    /* names that a session is told it may delete */
+#define LADE_MAX_DELETE_MAX UINT32_C(0x7fffffff)    /* names that a session is told it may delete */
 #define LADE_DEFERRED_MAX (256u << 10)        /* files about which the receiver decides later, see [defer] */
 
 #endif

@@ -343,6 +343,8 @@ int lade_session_recv_step(struct lade_session_recv *machine, const struct lade_
 	case LADE_MSG_ROOT:
 	case LADE_MSG_IDENTITY:
 	case LADE_MSG_ENTRY:
+	case LADE_MSG_IMPLIED:
+	case LADE_MSG_MISSING:
 	case LADE_MSG_LEAVE:
 	case LADE_MSG_ENTRIES_END:
 		return lade_session_recv_entry_stream(machine, message, event_out);

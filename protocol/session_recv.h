@@ -22,6 +22,8 @@ enum lade_recv_event_type {
 	LADE_RECV_ROOT,
 	LADE_RECV_IDENTITY,
 	LADE_RECV_ENTRY, /* index is the entry's number; depth counts the directories it is in */
+	LADE_RECV_IMPLIED, /* the same for a directory that has only a name */
+	LADE_RECV_MISSING,
 	LADE_RECV_LEAVE, /* depth is that of the directory left, as its ENTRY had it */
 	LADE_RECV_ENTRIES_END,
 	/* data; file and slot are set */

@@ -91,6 +91,30 @@ static int step_entry(struct lade_session_recv *machine, const struct lade_msg_e
 	return 1;
 }
 
+/* [implied] */
+static int step_implied(struct lade_session_recv *machine, struct lade_slice name, struct lade_recv_event *event)
+{
+	const struct lade_msg_entry entry = { .name = name, .mode = S_IFDIR };
+	int step;
+
+	if (!lade_entry_name_valid(name) || (machine->depth == 0 && machine->root_single))
+		return LADE_E_PROTOCOL;
+	step = step_entry(machine, &entry, event);
+	if (step == 1)
+		event->type = LADE_RECV_IMPLIED;
+	return step;
+}
+
+/* [missing] */
+static int step_missing(struct lade_session_recv *machine, struct lade_slice name, struct lade_recv_event *event)
+{
+	if (!lade_entry_name_valid(name) || (machine->depth == 0 && machine->root_is_entry))
+		return LADE_E_PROTOCOL;
+	event->type = LADE_RECV_MISSING;
+	event->depth = machine->depth;
+	return 1;
+}
+
 static int step_leave(struct lade_session_recv *machine, struct lade_recv_event *event)
 {
 	if (machine->depth == 0)
@@ -119,6 +143,10 @@ int lade_session_recv_entry_stream(struct lade_session_recv *machine, const stru
 			1 : LADE_E_PROTOCOL;
 	case LADE_MSG_ENTRY:
 		return step_entry(machine, &message->entry, event);
+	case LADE_MSG_IMPLIED:
+		return step_implied(machine, message->implied.name, event);
+	case LADE_MSG_MISSING:
+		return step_missing(machine, message->missing.name, event);
 	case LADE_MSG_LEAVE:
 		return step_leave(machine, event);
 	default:

@@ -173,24 +173,53 @@ static int ring_grow(struct lade_session_send *machine)
 	return 0;
 }
 
+/* Something that has a number was put behind start: charge it, and have the file wait for what the receiver thinks. There is room in the ring. */
+static int number(struct lade_session_send *machine, void *file, uint64_t size, struct lade_writer *out, size_t start)
+{
+	uint64_t said = machine->said;
+	int error = charge(machine, out, start);
+
+	if (!error)
+		*ring_at(machine, machine->next++) = (struct waiting){ file, size, said };
+	return error;
+}
+
+int lade_session_send_implied(struct lade_session_send *machine, struct lade_slice name, struct lade_writer *out)
+{
+	const struct lade_msg_implied implied = { name };
+	size_t start = out->len;
+	int error = ring_grow(machine);
+
+	if (error)
+		return error;
+	lade_put_implied(out, &implied);
+	return number(machine, NULL, 0, out, start);
+}
+
+int lade_session_send_missing(struct lade_session_send *machine, struct lade_slice name, struct lade_writer *out)
+{
+	const struct lade_msg_missing missing = { name };
+	size_t start = out->len;
+
+	lade_put_missing(out, &missing);
+	return charge(machine, out, start);
+}
+
 int lade_session_send_entry(struct lade_session_send *machine, const struct lade_msg_entry *entry, void *file,
 			    struct lade_writer *out, uint64_t *index_out)
 {
 	size_t start = out->len;
-	uint64_t said = machine->said;
 	int error;
 
 	error = ring_grow(machine);
 	if (error)
 		return error;
 	lade_put_entry(out, entry);
-	error = charge(machine, out, start);
+	error = number(machine, file, entry->size, out, start);
 	if (error)
 		return error;
-	*ring_at(machine, machine->next) = (struct waiting){ file, entry->size, said };
 	if (index_out)
-		*index_out = machine->next;
-	machine->next++;
+		*index_out = machine->next - 1;
 	return 0;
 }
 

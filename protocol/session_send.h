@@ -57,7 +57,7 @@ void lade_session_send_limit(struct lade_session_send *machine, uint32_t credit)
 int lade_session_send_root(struct lade_session_send *machine, bool single, struct lade_writer *out);
 
 /*
- * [identity] [entry] [leave] [entries-end] Say the next piece of the entry stream. Returns 0;
+ * [identity] [entry] [implied] [missing] [leave] [entries-end] Say the next piece of the entry stream. Returns 0;
  * LADE_E_AGAIN where the credit does not suffice (nothing was written; try after a CREDIT event);
  * or the writer's error. file (entries of regular files with content only, else NULL) is the
  * machine's from 0 on. index_out (may be NULL) gets the entry's number.
@@ -66,6 +66,8 @@ int lade_session_send_identity(struct lade_session_send *machine,
 			       const struct lade_msg_identity *identity, struct lade_writer *out);
 int lade_session_send_entry(struct lade_session_send *machine, const struct lade_msg_entry *entry,
 			    void *file, struct lade_writer *out, uint64_t *index_out);
+int lade_session_send_implied(struct lade_session_send *machine, struct lade_slice name, struct lade_writer *out);
+int lade_session_send_missing(struct lade_session_send *machine, struct lade_slice name, struct lade_writer *out);
 int lade_session_send_leave(struct lade_session_send *machine, bool incomplete,
 			    struct lade_writer *out);
 int lade_session_send_entries_end(struct lade_session_send *machine, bool incomplete,

@@ -192,7 +192,9 @@ static int put(const struct ends *ends, const char *name)
 static void copy_metadata(struct lade_receiver *receiver, const struct ends *ends, const struct lade_metadata_place *place)
 {
 	const struct lade_attributes_place original = { -1, ends->from_fd, ends->from };
-	struct lade_metadata wanted = { ends->st.st_mode, ends->st.st_uid, ends->st.st_gid, ends->st.st_mtim, { NULL, 0 } };
+	struct lade_metadata wanted = {
+		.mode = ends->st.st_mode, .uid = ends->st.st_uid, .gid = ends->st.st_gid, .mtime = ends->st.st_mtim,
+	};
 	struct lade_writer xattrs;
 	struct stat now;
 

@@ -32,6 +32,11 @@ struct lade_events {
 	void (*item)(void *context, const struct lade_msg_item *item);
 	/* Where the session stands, before each item; for those who count beside them. May be NULL. */
 	void (*stands)(void *context, const struct lade_progress *progress);
+	/*
+	 * A listing's next line: something of the sources; entry NULL: it was named, but is not there. Borrowed for the call.
+	 * May be NULL where nothing is listed.
+	 */
+	void (*listed)(void *context, const char *path, const struct lade_msg_entry *entry);
 	/* About five times a second, from the thread that called lade_sync_*; last is true for the final call. May be NULL. */
 	void (*progress)(void *context, const struct lade_progress *progress, bool last);
 };

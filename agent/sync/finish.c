@@ -281,6 +281,7 @@ static int remove_tree(struct lade_receiver *receiver, struct lade_directory *di
 {
 	struct lade_removal removal = {
 		.dry_run = receiver->keep.options & LADE_OPTION_DRY_RUN,
+		.one_file_system = receiver->keep.options & LADE_OPTION_ONE_FILE_SYSTEM,
 		.context = receiver,
 		.may = lade_receiver_may_delete,
 		.put_aside = receiver->keep.options & LADE_OPTION_BACKUP ? put_aside : NULL,
@@ -464,7 +465,7 @@ struct directory_record {
 	uid_t uid;
 	gid_t gid;
 	struct timespec mtime;
-	bool existed, opened;
+	bool existed, opened, implied;
 	mode_t own_mode; /* opened: the permission bits that it had */
 	size_t path_len; /* without the NUL */
 };
@@ -476,7 +477,7 @@ static int add_directory(struct lade_receiver *receiver, const struct target *ta
 	const struct lade_metadata *metadata = &target->metadata;
 	const struct directory_record record = {
 		metadata->mode, metadata->uid, metadata->gid, metadata->mtime,
-		target->existed, target->opened, target->own_mode, strlen(path),
+		target->existed, target->opened, target->implied, target->own_mode, strlen(path),
 	};
 	struct lade_writer bytes;
 	int error;
@@ -499,7 +500,8 @@ void lade_receiver_directory_done(struct lade_directory *directory, void *user)
 	struct lade_fault fault;
 	char *path;
 
-	if (target->differs || atomic_load_explicit(&target->touched, memory_order_relaxed)) {
+	if (target->implied ? target->opened :
+	    target->differs || atomic_load_explicit(&target->touched, memory_order_relaxed)) {
 		path = lade_directory_path(directory, NULL);
 		lade_session_lock(session);
 		if (!path || add_directory(receiver, target, path, &fault)) {
@@ -535,9 +537,9 @@ static int set_directory(struct lade_receiver *receiver, struct lade_slice bytes
 	error = fstat(place.fd, &st) ? lade_fault_set(fault, LADE_E_SYSTEM, "stat", *path_out) : 0;
 	if (!error)
 		lade_metadata_unfake(&receiver->keep, &(struct lade_attributes_place){ place.fd, -1, "." }, &st);
-	if (!error)
+	if (!error && !record.implied)
 		error = lade_metadata_apply(&receiver->keep, &wanted, &place, &st, record.existed ? &st : NULL, receiver->identities, fault);
-	if (record.opened && !(receiver->keep.options & LADE_OPTION_PERMS) && fchmod(place.fd, record.own_mode) && !error)
+	if (record.opened && (record.implied || !(receiver->keep.options & LADE_OPTION_PERMS)) && fchmod(place.fd, record.own_mode) && !error)
 		error = lade_fault_set(fault, LADE_E_SYSTEM, "change mode of", *path_out);
 	close(place.fd);
 	return error;

@@ -49,8 +49,9 @@ void lade_plan_stored(struct planner *planner, uint64_t index)
 /* ---- names of a directory, for deletion ---- */
 
 /* Bytewise, whatever the type: it may be another one than the sender's. */
-static int one_key(int fd, const char *name, uint8_t type)
+static int one_key(void *context, int fd, const char *name, uint8_t type)
 {
+	(void)context;
 	(void)fd;
 	(void)name;
 	(void)type;
@@ -59,11 +60,12 @@ static int one_key(int fd, const char *name, uint8_t type)
 
 static int open_names(struct level *level, struct lade_fault *fault)
 {
+	const struct lade_listing_key key = { one_key, NULL };
 	int error = lade_name_list_new(NULL, 0, &level->names);
 
 	if (error)
 		return lade_fault_set(fault, error, "read directory", NULL);
-	error = lade_listing_read(level->fd, level->names, one_key, fault);
+	error = lade_listing_read(level->fd, level->names, &key, fault);
 	if (!error)
 		error = lade_name_list_sort(level->names, fault);
 	if (!error && (lade_name_cursor_new(level->names, &level->files) ||
@@ -137,6 +139,14 @@ static int set_path(struct planner *planner, const struct level *level, const ch
 	return 0;
 }
 
+/* True if another file system than the destination's begins at name. */
+static bool begins_another(const struct planner *planner, const struct level *level, const struct lade_name *name)
+{
+	struct stat st;
+
+	return fstatat(level->fd, name->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev != planner->device;
+}
+
 /* One name that the sender did not say: to be deleted, unless a filter protects it or somebody is making it. */
 static int plan_deletion(struct planner *planner, struct level *level, const struct lade_name *name,
 			 struct lade_fault *fault)
@@ -155,6 +165,10 @@ static int plan_deletion(struct planner *planner, struct level *level, const str
 	if ((planner->protection && lade_filter_scope_excludes(planner->protection, planner->path, is_directory_name(level, name), NULL)) ||
 	    lade_receiver_keeps(planner->receiver, level->fd, name->name))
 		return 0;
+	if ((planner->receiver->keep.options & LADE_OPTION_ONE_FILE_SYSTEM) && begins_another(planner, level, name)) {
+		lade_session_tell(planner->session, LADE_REPORT_NOTE, 0, "cannot delete mount point:", planner->path, NULL);
+		return 0;
+	}
 	lade_plan_change(level);
 	lade_plan_removed(planner, planner->path);
 	return lade_spool_add(planner->receiver->deletions, planner->path, strlen(planner->path) + 1, fault);
@@ -199,6 +213,18 @@ static int level_pin(struct level *level, struct lade_fault *fault)
 	return error;
 }
 
+/* True if the level is on another file system than the destination, and nothing is deleted there (-x). */
+static bool is_foreign(struct planner *planner, const struct level *level)
+{
+	struct stat st;
+
+	if (!(planner->receiver->keep.options & LADE_OPTION_ONE_FILE_SYSTEM) || fstat(level->fd, &st))
+		return false;
+	if (planner->depth == 0)
+		planner->device = st.st_dev;
+	return st.st_dev != planner->device;
+}
+
 /* The rules that hold in a directory which is entered, open as fd or -1. 0 or the fault: then nothing in it is deleted. */
 static int enter_protection(struct planner *planner, int fd, struct lade_fault *fault)
 {
@@ -222,6 +248,8 @@ static int read_level(struct planner *planner, struct level *level, struct lade_
 	}
 	if (!error && rules)
 		return lade_fault_set(fault, rules, "read the rules of", planner->path);
+	if (!error && is_foreign(planner, level))
+		return 0;
 	if (!error)
 		error = open_names(level, fault);
 	if (error && error != LADE_E_MEMORY) {
@@ -248,7 +276,8 @@ int lade_plan_enter(struct planner *planner, struct lade_directory *directory, s
 	planner->rooted = true;
 	lade_plan_forget_neighbours(planner);
 	level = &planner->levels[planner->depth];
-	*level = (struct level){ .directory = directory, .target = target, .fd = -1, .path_len = strlen(planner->path) };
+	*level = (struct level){ .directory = directory, .target = target, .fd = -1, .path_len = strlen(planner->path),
+				  .asked = planner->asked };
 	error = lade_plan_enter_alternatives(planner, fault);
 	level->linked = planner->enters_link || (planner->depth && level[-1].linked);
 	if (!error && planner->deletes && directory && target->existed && !level->linked) {
@@ -291,12 +320,61 @@ static int leave(struct planner *planner, bool incomplete, struct lade_fault *fa
 	return error;
 }
 
+static bool is_empty(int directory_fd, const char *name)
+{
+	int fd = openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+	const struct dirent *found;
+	bool empty = directory;
+
+	while (empty && (found = readdir(directory)))
+		empty = strcmp(found->d_name, ".") == 0 || strcmp(found->d_name, "..") == 0;
+	if (directory)
+		closedir(directory);
+	else if (fd >= 0)
+		close(fd);
+	return empty;
+}
+
+/* [missing] A source is not there: what has its name here goes. */
+static int missing(struct planner *planner, struct lade_slice said, struct lade_fault *fault)
+{
+	struct level *level = &planner->levels[planner->depth];
+	char name[LADE_NAME_MAX + 1];
+	struct stat st;
+
+	if (set_path(planner, level, (const char *)said.data, said.len))
+		return lade_fault_set(fault, LADE_E_MEMORY, "plan deletions", NULL);
+	if (!(planner->receiver->keep.options & LADE_OPTION_DELETE_MISSING_ARGS) || !lade_plan_is_source(planner, said))
+		return lade_fault_set(fault, LADE_E_PROTOCOL, "take what was not asked for:", planner->path);
+	if (planner->session->settings->listing) {
+		lade_session_list(planner->session, planner->path, NULL);
+		return 0;
+	}
+	memcpy(name, said.data, said.len);
+	name[said.len] = '\0';
+	if (level_pin(level, fault) || level->fd < 0 || fstatat(level->fd, name, &st, AT_SYMLINK_NOFOLLOW) ||
+	    lade_temporary_is(name) || lade_receiver_keeps(planner->receiver, level->fd, name))
+		return 0;
+	/* As in rsync: what is in a directory goes only where things are deleted anyhow. */
+	if (S_ISDIR(st.st_mode) && !planner->deletes && !is_empty(level->fd, name)) {
+		lade_session_tell(planner->session, LADE_REPORT_NOTE, 0, "cannot delete non-empty directory:", planner->path, NULL);
+		return 0;
+	}
+	/* It is deleted because it was named, and not once more because it was not said. It comes among the files. */
+	(void)keep_name(level, said, false, fault);
+	lade_plan_change(level);
+	return lade_spool_add(planner->receiver->deletions, planner->path, strlen(planner->path) + 1, fault);
+}
+
+/* [entry] [implied] event tells which of the two. */
 static int entry(struct planner *planner, const struct lade_message *message, const struct lade_recv_event *event,
 		 struct lade_fault *fault)
 {
-	const struct lade_msg_entry *said = &message->entry;
+	bool implied = event->type == LADE_RECV_IMPLIED;
+	struct lade_slice name = implied ? message->implied.name : message->entry.name;
 	struct level *level = &planner->levels[planner->depth];
-	bool is_root = said->name.len == 1 && said->name.data[0] == '.';
+	bool is_root = name.len == 1 && name.data[0] == '.';
 	const char *only = planner->receiver->only_name;
 	int error = 0;
 
@@ -304,7 +382,7 @@ static int entry(struct planner *planner, const struct lade_message *message, co
 	if (only && event->depth == 0)
 		error = set_path(planner, level, only, strlen(only));
 	else if (!is_root)
-		error = set_path(planner, level, (const char *)said->name.data, said->name.len);
+		error = set_path(planner, level, (const char *)name.data, name.len);
 	if (error)
 		return lade_fault_set(fault, error, "plan", NULL);
 	/* The destination may be unreadable here and now; then each entry says so. */
@@ -313,9 +391,10 @@ static int entry(struct planner *planner, const struct lade_message *message, co
 		level->target->empty = false;
 	}
 	if (!is_root)
-		error = keep_name(level, said->name, S_ISDIR((mode_t)said->mode), fault);
+		error = keep_name(level, name, implied || S_ISDIR((mode_t)message->entry.mode), fault);
 	if (!error)
-		error = lade_plan_entry(planner, said, event, fault);
+		error = implied ? lade_plan_implied(planner, name, event, fault) :
+			lade_plan_entry(planner, &message->entry, event, fault);
 	planner->planned = event->index + 1;
 	return error;
 }
@@ -350,7 +429,10 @@ static int plan_message(struct planner *planner, const struct lade_message *mess
 		return lade_plan_root(planner, message->root.single, fault);
 	case LADE_RECV_IDENTITY:
 		return learn(receiver, &message->identity, fault);
+	case LADE_RECV_MISSING:
+		return missing(planner, message->missing.name, fault);
 	case LADE_RECV_ENTRY:
+	case LADE_RECV_IMPLIED:
 		return entry(planner, message, &event, fault);
 	case LADE_RECV_LEAVE:
 		return leave(planner, message->leave.incomplete, fault);
@@ -468,7 +550,7 @@ void *lade_receiver_plan(void *argument)
 	struct planner planner = {
 		.receiver = receiver,
 		.session = &receiver->session,
-		.dry_run = receiver->keep.options & LADE_OPTION_DRY_RUN,
+		.dry_run = receiver->keep.options & LADE_OPTION_DRY_RUN || receiver->session.settings->listing,
 		.deletes = receiver->keep.options & LADE_OPTION_DELETE,
 		.deletes_first = receiver->session.settings->delete_before && !(receiver->keep.options & LADE_OPTION_DRY_RUN),
 		.ignores_errors = receiver->keep.options & LADE_OPTION_IGNORE_ERRORS,
@@ -478,7 +560,8 @@ void *lade_receiver_plan(void *argument)
 	int result = 0;
 
 	lade_writer_init(&bytes, LADE_ENTRY_CREDIT);
-	if (planner.deletes && new_protection(&planner))
+	result = lade_plan_asked(&planner, &fault);
+	if (!result && planner.deletes && new_protection(&planner))
 		result = lade_fault_set(&fault, LADE_E_MEMORY, "read the rules of the destination", NULL);
 	while (result == 0 && take_entries(&planner, &bytes))
 		result = plan_bytes(&planner, lade_slice(bytes.data, bytes.len), &fault);
@@ -499,6 +582,7 @@ void *lade_receiver_plan(void *argument)
 	lade_plan_moved_fini(&planner.moved);
 	lade_filter_scope_free(planner.protection);
 	lade_plan_forget_neighbours(&planner);
+	lade_sources_fini(&planner.sources);
 	free(planner.levels);
 	free(planner.path);
 	return NULL;

@@ -18,6 +18,7 @@
 #include "agent/tree/fake_super.h"
 #include "agent/tree/read_open.h"
 #include "agent/sync/totals.h"
+#include "agent/tree/symlink.h"
 
 void lade_plan_item(struct planner *planner, const struct place *place, uint32_t changes)
 {
@@ -353,6 +354,31 @@ static int directory(struct planner *planner, struct place *place, struct lade_f
 	return enter(planner, place, target, present, fault);
 }
 
+/* A directory that is only on the way: it is made if it is missing, and else left as it is. What is no directory stays, too. */
+static int way(struct planner *planner, struct place *place, struct lade_fault *fault)
+{
+	struct target *target = new_target(planner, place, fault);
+	bool present = place->exists && S_ISDIR(place->st.st_mode);
+
+	if (!target)
+		return fault->code;
+	target->named = false;
+	target->implied = true;
+	target->existed = present;
+	if (present) {
+		open_up(planner, place, target);
+		target->differs = false;
+	} else if (place->exists) {
+		errno = ENOTDIR;
+		lade_plan_failed(planner, "enter");
+	} else {
+		target->empty = true;
+		if (!planner->dry_run && place->level->fd >= 0)
+			present = make_directory(planner, place);
+	}
+	return enter(planner, place, target, present, fault);
+}
+
 /* The destination's own entry: ".". */
 static int root(struct planner *planner, struct place *place, struct lade_fault *fault)
 {
@@ -387,7 +413,7 @@ static void take_device(const struct planner *planner, struct place *place)
 		(S_ISBLK(place->st.st_mode) || S_ISCHR(place->st.st_mode));
 	if (!place->is_device)
 		return;
-	fd = lade_read_open(place->fd, place->name, false);
+	fd = lade_read_open(place->fd, place->name, 0);
 	lade_device_as_file(fd, &place->st);
 	if (fd >= 0)
 		close(fd);
@@ -407,6 +433,20 @@ bool lade_plan_stat(const struct planner *planner, struct place *place)
 	if (!place->faked)
 		take_device(planner, place);
 	return true;
+}
+
+/* Show an entry, and do nothing else. */
+static int list(struct planner *planner, struct place *place, struct lade_fault *fault)
+{
+	struct target *target;
+
+	lade_session_list(planner->session, *planner->path ? planner->path : ".", place->entry);
+	if (!S_ISDIR(place->wanted.mode))
+		return 0;
+	if (strcmp(place->name, ".") == 0)
+		return lade_plan_enter(planner, NULL, &planner->receiver->root, fault);
+	target = new_target(planner, place, fault);
+	return target ? enter(planner, place, target, false, fault) : fault->code;
 }
 
 /* What is there under the entry's name. False if that cannot be told (and was reported). */
@@ -548,47 +588,35 @@ static int pass(struct planner *planner, struct place *place, struct lade_fault 
 
 /* ---- any entry ---- */
 
-/* The name under which a source comes: its last component, or "." for its content. */
-static bool is_named(const char *source, struct lade_slice name)
-{
-	const char *slash = strrchr(source, '/'), *last = slash ? slash + 1 : source;
-
-	if (!*last || strcmp(last, ".") == 0 || strcmp(last, "..") == 0)
-		last = ".";
-	return lade_slice_equal(lade_slice(last, strlen(last)), name);
-}
-
-/* True if a client asked for an entry of this name at the top of the transfer. */
-static bool is_source(const struct lade_receiver_job *job, struct lade_slice name)
-{
-	for (unsigned i = 0; i < job->source_count; i++)
-		if (is_named(job->sources[i], name))
-			return true;
-	return job->sources == NULL;
-}
-
 /*
  * True if an entry is of a kind that the user's options have, and no filter leaves it out. The
  * sender knows both: one that sends it nevertheless would widen what the user asked for.
  */
-static bool asked_for(const struct planner *planner, const struct lade_msg_entry *entry)
+static bool asked_for(struct planner *planner, const struct lade_msg_entry *entry)
 {
 	const struct lade_filter *filter = planner->session->settings->filter;
 	uint64_t options = planner->receiver->keep.options;
 	mode_t mode = entry->mode;
+	bool implied;
 
-	if (S_ISLNK(mode) && !(options & LADE_OPTION_LINKS))
+	if (!lade_plan_is_asked(planner, entry->name, S_ISDIR(mode), &implied))
+		return false;
+	if (S_ISLNK(mode) && (!(options & LADE_OPTION_LINKS) || (options & LADE_OPTION_COPY_LINKS)))
+		return false;
+	/* What it leads to was asked for. One that was munged may have any target. */
+	if (S_ISLNK(mode) && (options & LADE_OPTION_COPY_UNSAFE_LINKS) && !(options & LADE_OPTION_MUNGE_LINKS) &&
+	    lade_symlink_unsafe(entry->target, lade_symlink_depth(planner->path)))
 		return false;
 	if ((S_ISBLK(mode) || S_ISCHR(mode)) && !(options & LADE_OPTION_DEVICES))
 		return false;
 	if ((S_ISFIFO(mode) || S_ISSOCK(mode)) && !(options & LADE_OPTION_SPECIALS))
 		return false;
-	if (S_ISDIR(mode) && !(options & LADE_OPTION_RECURSIVE))
+	if (S_ISDIR(mode) && !implied && !(options & (LADE_OPTION_RECURSIVE | LADE_OPTION_DIRS)))
 		return false;
 	if (entry->link != LADE_LINK_NONE && !(options & LADE_OPTION_HARD_LINKS))
 		return false;
 	/* A single file may have another name here than there, which is what its rules are about. */
-	return planner->receiver->only_name || !*planner->path || lade_filter_empty(filter) ||
+	return planner->receiver->only_name || implied || !*planner->path || lade_filter_empty(filter) ||
 		!lade_filter_excludes(filter, planner->path, S_ISDIR(mode));
 }
 
@@ -597,6 +625,71 @@ static void count(struct planner *planner, const struct lade_msg_entry *entry)
 	lade_totals_entry(&planner->counted, (mode_t)entry->mode);
 	/* A symlink is as long as its target. */
 	planner->counted.total_bytes += entry->size + entry->target.len;
+}
+
+/* True if the user wants nothing to be done about this entry, whatever is there. */
+static bool stays(const struct planner *planner, const struct place *place)
+{
+	const struct lade_settings *settings = planner->session->settings;
+	mode_t mode = place->wanted.mode;
+
+	if (S_ISREG(mode))
+		return (settings->size_limit && place->entry->size >= settings->size_limit) ||
+			place->entry->size < settings->size_least;
+	return S_ISLNK(mode) && (settings->options & LADE_OPTION_SAFE_LINKS) &&
+		lade_symlink_unsafe(place->entry->target, lade_symlink_depth(planner->path));
+}
+
+/* A symlink that is not to be followed here. */
+struct munged {
+	struct lade_msg_entry entry;
+	char target[LADE_TARGET_MAX];
+};
+
+/* Symlinks are munged where the user is. */
+static bool munges(const struct planner *planner)
+{
+	return (planner->session->settings->options & LADE_OPTION_MUNGE_LINKS) && planner->session->events;
+}
+
+/* Have place's symlink made so that nobody can follow it. False: that is too long, which was reported. */
+static bool munge(struct planner *planner, struct place *place, struct munged *munged)
+{
+	const size_t len = strlen(LADE_SYMLINK_MUNGED);
+	struct lade_slice target = place->entry->target;
+
+	if (len + target.len >= sizeof(munged->target)) {
+		errno = ENAMETOOLONG;
+		lade_plan_failed(planner, "create symlink");
+		return false;
+	}
+	munged->entry = *place->entry;
+	memcpy(munged->target, LADE_SYMLINK_MUNGED, len);
+	memcpy(munged->target + len, target.data, target.len);
+	munged->entry.target = lade_slice(munged->target, len + target.len);
+	place->entry = &munged->entry;
+	return true;
+}
+
+int lade_plan_implied(struct planner *planner, struct lade_slice said, const struct lade_recv_event *event,
+		      struct lade_fault *fault)
+{
+	const struct lade_msg_entry entry = { .name = said, .mode = S_IFDIR };
+	char name[LADE_NAME_MAX + 1];
+	struct place place = {
+		.entry = &entry, .level = &planner->levels[planner->depth], .index = event->index, .name = name,
+		.fd = planner->levels[planner->depth].fd,
+		.wanted = { .mode = S_IFDIR | (0777 & ~planner->receiver->keep.umask) },
+	};
+	bool implied;
+
+	memcpy(name, said.data, said.len);
+	name[said.len] = '\0';
+	if (!(planner->receiver->keep.options & LADE_OPTION_NO_IMPLIED_DIRS) || !lade_plan_is_asked(planner, said, true, &implied) ||
+	    !implied)
+		return lade_fault_set(fault, LADE_E_PROTOCOL, "take what was not asked for:", planner->path);
+	(void)look(planner, &place);
+	return way(planner, &place, fault);
 }
 
 /* What is there is known: do what is to be done about it. */
@@ -636,6 +729,7 @@ int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry,
 		.entry = entry, .level = &planner->levels[planner->depth], .index = event->index, .name = name,
 		.fd = planner->levels[planner->depth].fd, .linked_fd = -1,
 	};
+	struct munged munged;
 	int result;
 
 	count(planner, entry);
@@ -643,13 +737,19 @@ int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry,
 	name[entry->name.len] = '\0';
 	if (receiver->only_name && event->depth == 0)
 		place.name = receiver->only_name;
-	if (!asked_for(planner, entry) || (event->depth == 0 && !is_source(receiver->job, entry->name)))
+	if (!asked_for(planner, entry))
 		return lade_fault_set(fault, LADE_E_PROTOCOL, "take what was not asked for:", planner->path);
 	if (lade_attributes_check(entry->xattrs))
 		return lade_fault_set(fault, LADE_E_PROTOCOL, "understand the attributes of", planner->path);
 	lade_metadata_from_entry(&place.wanted, entry, receiver->identities);
+	if (planner->session->settings->listing)
+		return list(planner, &place, fault);
 	if (planner->session->settings->chmod)
 		place.wanted.mode = lade_mode_changes_apply(planner->session->settings->chmod, place.wanted.mode);
+	if (munges(planner) && S_ISLNK(place.wanted.mode) && !munge(planner, &place, &munged))
+		return 0;
+	if (stays(planner, &place))
+		return 0;
 	if (strcmp(name, ".") == 0) {
 		const struct lade_attributes_place at = { place.level->fd, -1, name };
 

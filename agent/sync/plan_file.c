@@ -18,7 +18,8 @@ static bool same_digest(struct planner *planner, const struct place *place)
 {
 	uint8_t digest[LADE_DIGEST_LEN];
 	bool same;
-	int fd = lade_read_open(place->fd, place->name, planner->receiver->keep.options & LADE_OPTION_OPEN_NOATIME);
+	int fd = lade_read_open(place->fd, place->name,
+				planner->receiver->keep.options & LADE_OPTION_OPEN_NOATIME ? LADE_READ_NOATIME : 0);
 
 	if (fd < 0)
 		return false;

@@ -1,14 +1,22 @@
 /*
  * The planner's state, for plan.c (the entry stream), plan_root.c (the destination itself) and
- * plan_entry.c (one entry against what is there), plan_file.c (one file), plan_moved.c (files under new names),
+ * plan_entry.c (one entry against what is there), plan_asked.c (what a client asked for), plan_file.c (one file), plan_moved.c (files under new names),
  * plan_link.c (symlinks to directories), plan_alternative.c (alternative directories) and plan_fuzzy.c (files with similar names).
  */
 #ifndef LADE_AGENT_SYNC_PLAN_INTERNAL_H
 #define LADE_AGENT_SYNC_PLAN_INTERNAL_H
 
 #include "agent/sync/receiver_internal.h"
+#include "agent/sync/sources.h"
 #include "agent/tree/listing.h"
 #include "agent/tree/name_list.h"
+
+/* What a client asked for of a directory. */
+struct asked {
+	bool all;  /* all that is in it */
+	bool some; /* or, and, what is selected so */
+	struct lade_selection_at at;
+};
 
 /* A directory of the destination that is open in the entry stream. */
 struct level {
@@ -17,6 +25,7 @@ struct level {
 	int fd;                           /* pinned, or -1 */
 	struct lade_directory **alternatives; /* in each alternative directory, referenced, NULL where there is none; NULL: nowhere */
 	size_t path_len;                  /* of its path in planner->path */
+	struct asked asked;
 	bool linked;                      /* -K: a symlink leads to it, or to one above it: nothing is deleted there */
 	uint64_t *symlinks;               /* -K: digests of the symlinks' names that were said in it, symlink_count; owned */
 	size_t symlink_count, symlink_capacity;
@@ -72,6 +81,9 @@ struct planner {
 	size_t deferred_count; /* so far, see [defer] */
 	struct neighbours neighbours;
 	struct lade_filter_scope *protection; /* what is not to be deleted, where deletion is on; NULL: there are no rules */
+	dev_t device;         /* of the destination, where -x is given */
+	struct lade_sources sources; /* what a client asked for, in one group; none: whatever comes */
+	struct asked asked;          /* of the directory to be entered next */
 	bool enters_link;     /* the directory that is entered next is behind a symlink (-K) */
 	uint64_t stored_first, stored_count; /* entries that the destination has, and it was not said yet */
 	bool rooted;          /* the destination is open: level 0 */
@@ -118,6 +130,9 @@ int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry,
 
 /* What stands under name in the directory fd: false with errno. */
 bool lade_plan_stat(const struct planner *planner, struct place *place);
+/* [implied] A directory on the way to what was asked for. As lade_plan_entry(). */
+int lade_plan_implied(struct planner *planner, struct lade_slice name, const struct lade_recv_event *event,
+		      struct lade_fault *fault);
 
 /* Tell the user of changes (enum lade_item) at an entry, if he wants to know. */
 void lade_plan_item(struct planner *planner, const struct place *place, uint32_t changes);
@@ -133,6 +148,20 @@ void lade_plan_mend(struct planner *planner, struct place *place, uint32_t chang
 
 /* Replace the attributes by a copy that outlives the message. 0, or the fault. */
 int lade_plan_own_xattrs(struct lade_metadata *metadata, struct lade_fault *fault);
+
+/* ---- plan_asked.c ---- */
+
+/* Remember what a client asked for. 0, or the fault that ends the session. */
+int lade_plan_asked(struct planner *planner, struct lade_fault *fault);
+
+/* True if a client asked for a source of this name in the directory at hand. */
+bool lade_plan_is_source(const struct planner *planner, struct lade_slice name);
+
+/*
+ * True if a client asked for something of this name in the directory at hand, or this is no client; then planner->asked is what holds in
+ * it, if it is entered. *implied_out: it may be a directory that is only on the way to that.
+ */
+bool lade_plan_is_asked(struct planner *planner, struct lade_slice name, bool is_directory, bool *implied_out);
 
 /* ---- plan_file.c ---- */
 

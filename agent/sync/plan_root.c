@@ -131,6 +131,10 @@ int lade_plan_root(struct planner *planner, bool single, struct lade_fault *faul
 	planner->path = calloc(1, planner->path_size);
 	if (!planner->path)
 		return lade_fault_set(fault, LADE_E_MEMORY, "open destination", path);
+	if (receiver->session.settings->listing) {
+		receiver->root.empty = true;
+		return lade_plan_enter(planner, NULL, &receiver->root, fault);
+	}
 	if ((receiver->keep.options & LADE_OPTION_INDEX) && !planner->dry_run && lade_indexed_begin(receiver, fault))
 		return fault->code;
 	error = open_root(planner, *path ? path : ".", single, fault);

@@ -95,7 +95,7 @@ static int take_descriptor(struct lade_receiver *receiver, const struct lade_rec
 
 static bool is_entry_stream(enum lade_message_type type)
 {
-	return type >= LADE_MSG_ROOT && type <= LADE_MSG_ENTRIES_END;
+	return (type >= LADE_MSG_ROOT && type <= LADE_MSG_ENTRIES_END) || type == LADE_MSG_IMPLIED || type == LADE_MSG_MISSING;
 }
 
 /* True for what answers a request, so that another one may be made. */

@@ -7,6 +7,7 @@
 
 #include "agent/sync/events.h"
 #include "agent/sync/settings.h"
+#include "agent/sync/source_list.h"
 #include "chunker/digest.h"
 #include "protocol/error.h"
 #include "protocol/message.h"
@@ -20,6 +21,8 @@ struct lade_receiver_job {
 	const struct lade_run_key *key;
 	char *const *sources;             /* what a client asked for, source_count; NULL: a server takes what comes */
 	unsigned source_count;
+	const struct lade_source_list *list; /* names below the one source; NULL: there is no list */
+	bool unknown_sources;             /* what the list has is known to the other side alone */
 	const char *destination;          /* as the user wrote it */
 	mode_t umask;                     /* the process's, before lade_sync_setup() cleared it */
 };

@@ -73,6 +73,7 @@ struct target {
 	struct lade_receiver *receiver;
 	struct lade_metadata metadata; /* xattrs owned */
 	bool named;                    /* the sender sent an entry for it: metadata is valid */
+	bool implied;                  /* the sender sent its name alone: its metadata is none of ours */
 	bool existed;                  /* before this session */
 	bool empty;                    /* made by this session: nothing in it need be looked at */
 	bool differs;                  /* its own metadata is to be set */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "agent/sync/sender_internal.h"
+#include "agent/sync/sources.h"
 
 /* Dropped files that are taken from the machine under one lock. */
 #define DROPPED_AT_ONCE 64u
@@ -242,133 +243,91 @@ static void *read_messages(void *argument)
 
 /* ---- sources ---- */
 
-/* A source as the user wrote it: a directory to open and perhaps one name in it. */
-struct source_path {
-	char *directory;
-	char *name; /* NULL: the content of directory */
-};
-
-/*
- * Split a path: "a/b" is b in a; "a/b/", ".", ".." and "/" stand for their content
- * (a trailing slash follows a symlink, as in rsync).
- */
-static int split_source(const char *path, struct source_path *out)
-{
-	size_t len = strlen(path);
-	const char *last = strrchr(path, '/'), *name = last ? last + 1 : path;
-
-	if (len == 0 || !*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
-		out->directory = strdup(len ? path : ".");
-		out->name = NULL;
-		return out->directory ? 0 : LADE_E_MEMORY;
-	}
-	out->name = strdup(name);
-	out->directory = !last ? strdup(".") : strndup(path, last == path ? 1 : (size_t)(last - path));
-	return out->name && out->directory ? 0 : LADE_E_MEMORY;
-}
-
 /* The sources of a session while it runs. */
 struct source_set {
-	struct source_path *paths;
-	struct lade_directories **tables; /* of the sources */
+	struct lade_sources written;
+	struct lade_directories **tables; /* of the directories that could be opened, count */
 	struct lade_walk_source *sources;
-	unsigned count; /* of sources that can be opened */
-	unsigned path_count;
+	unsigned count;
 };
 
 static void close_sources(struct source_set *set)
 {
 	for (unsigned i = 0; i < set->count; i++)
 		lade_directories_close(set->tables[i]);
-	for (unsigned i = 0; i < set->path_count; i++) {
-		free(set->paths[i].directory);
-		free(set->paths[i].name);
-	}
-	free(set->paths);
+	lade_sources_fini(&set->written);
 	free(set->tables);
 	free(set->sources);
 }
 
-/* True if the name of a source is there; reports it if not. */
-static bool source_exists(struct lade_session *session, const struct lade_walk_source *source, const char *path)
+/* The directory of sources cannot be opened: each of them is an error of its own, unless that is no error. */
+static void cannot_open(struct lade_sender *sender, const struct lade_source_group *group, const struct lade_fault *why)
 {
-	struct lade_directory *root = source->directory;
-	struct lade_fault fault;
-	struct stat st;
-	int fd, result;
+	struct lade_selection_at all = lade_selection_root(group->selection);
+	uint64_t ignored = LADE_OPTION_IGNORE_MISSING_ARGS | LADE_OPTION_DELETE_MISSING_ARGS;
+	bool root = lade_selection_root_what(group->selection);
+	char *path;
 
-	if (!source->name)
-		return true;
-	if (lade_directory_pin(root, &fd, &fault)) {
-		lade_session_report(session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &fault);
-		return false;
+	if (why->code == LADE_E_ABSENT && (sender->session.settings->options & ignored))
+		return;
+	sender->incomplete = true;
+	for (size_t i = root ? 0 : all.first; i < all.end; i++) {
+		const char *rest = lade_selection_path(group->selection, i);
+		struct lade_fault fault;
+
+		path = malloc(strlen(group->base) + strlen(rest) + 2);
+		if (path)
+			sprintf(path, *rest ? "%s/%s" : "%s%s", group->base, rest);
+		errno = why->sys_errno ? why->sys_errno : ENOENT;
+		lade_fault_set(&fault, LADE_E_SYSTEM, "open source", path ? path : rest);
+		lade_session_report(&sender->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &fault);
+		free(path);
 	}
-	result = fstatat(fd, source->name, &st, AT_SYMLINK_NOFOLLOW);
-	if (result) {
-		lade_fault_set(&fault, LADE_E_SYSTEM, "stat source", path);
-		lade_session_report(session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &fault);
-	}
-	lade_directory_unpin(root);
-	return result == 0;
 }
 
-/* Open one source as the next of the set. A source that is not there is an error of its own; the others go on. */
-static int open_source(struct lade_sender *sender, const char *written, struct source_set *set,
-		       struct lade_fault *fault)
+/* Open the directories of all sources. One that is not there does not keep the others. */
+static int open_sources(struct lade_sender *sender, struct source_set *set, struct lade_fault *fault)
 {
-	struct source_path *path = &set->paths[set->path_count++];
-	struct lade_walk_source *source = &set->sources[set->count];
-	struct lade_directories **table = &set->tables[set->count];
-	struct lade_fault problem;
-
-	if (split_source(written, path))
+	set->tables = calloc(set->written.group_count + 1, sizeof(*set->tables));
+	set->sources = calloc(set->written.group_count + 1, sizeof(*set->sources));
+	if (!set->tables || !set->sources)
 		return lade_fault_set(fault, LADE_E_MEMORY, "open sources", NULL);
-	if (lade_directories_open(path->directory, 0, table, &problem)) {
-		errno = problem.sys_errno ? problem.sys_errno : ENOENT;
-		lade_fault_set(&problem, LADE_E_SYSTEM, "open source", written);
-		lade_session_report(&sender->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &problem);
-		sender->incomplete = true;
-		return 0;
-	}
-	*source = (struct lade_walk_source){ lade_directories_root(*table), path->name };
-	if (source_exists(&sender->session, source, written)) {
-		set->count++;
-	} else {
-		lade_directories_close(*table);
-		sender->incomplete = true;
+	for (unsigned i = 0; i < set->written.group_count; i++) {
+		const struct lade_source_group *group = &set->written.groups[i];
+		struct lade_directories **table = &set->tables[set->count];
+		struct lade_fault problem;
+
+		if (lade_directories_open(group->base, 0, table, &problem)) {
+			cannot_open(sender, group, &problem);
+			continue;
+		}
+		set->sources[set->count++] = (struct lade_walk_source){
+			.directory = lade_directories_root(*table), .selection = group->selection,
+		};
 	}
 	return 0;
 }
 
-static int open_sources(struct lade_sender *sender, const struct lade_sender_job *job, struct source_set *set,
-			struct lade_fault *fault)
-{
-	int error = 0;
-
-	set->paths = calloc(job->source_count, sizeof(*set->paths));
-	set->tables = calloc(job->source_count, sizeof(*set->tables));
-	set->sources = calloc(job->source_count, sizeof(*set->sources));
-	if (!set->paths || !set->tables || !set->sources)
-		return lade_fault_set(fault, LADE_E_MEMORY, "open sources", NULL);
-	for (unsigned i = 0; i < job->source_count && !error; i++)
-		error = open_source(sender, job->sources[i], set, fault);
-	return error;
-}
-
 /* One source that is no directory may get another name at the destination. */
-static bool is_single_file(const struct source_set *set)
+static bool is_single_file(const struct lade_sender_job *job, const struct source_set *set)
 {
 	struct lade_directory *root;
+	const char *path;
 	struct stat st;
 	bool result;
 	int fd;
 
-	if (set->path_count != 1 || set->count != 1 || !set->sources[0].name)
+	if (job->list || job->source_count != 1 || set->count != 1 || lade_selection_root_what(set->sources[0].selection))
 		return false;
+	path = lade_selection_path(set->sources[0].selection, 0);
 	root = set->sources[0].directory;
-	if (lade_directory_pin(root, &fd, NULL))
+	if (strchr(path, '/') || lade_directory_pin(root, &fd, NULL))
 		return false;
-	result = fstatat(fd, set->sources[0].name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode);
+	result = fstatat(fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode);
+	/* A symlink may stand for the directory that it leads to. */
+	if (result && S_ISLNK(st.st_mode) && (job->settings->options & (LADE_OPTION_COPY_LINKS | LADE_OPTION_COPY_DIRLINKS |
+									LADE_OPTION_COPY_UNSAFE_LINKS)))
+		result = fstatat(fd, path, &st, 0) == 0 && !S_ISDIR(st.st_mode);
 	lade_directory_unpin(root);
 	return result;
 }
@@ -384,21 +343,52 @@ static void tell_hidden(void *context, const char *path, bool is_directory, cons
 			  is_directory ? "[sender] hiding directory " : "[sender] hiding file ", path, reason);
 }
 
-static int open_walk(struct lade_sender *sender, const struct lade_sender_job *job, struct source_set *set,
-		     struct lade_fault *fault)
+/* What was written, in groups. */
+static int take_sources(const struct lade_sender_job *job, struct lade_sources *sources, struct lade_fault *fault)
 {
-	const struct lade_walk_options options = {
-		.recursive = job->settings->options & LADE_OPTION_RECURSIVE,
+	int error = 0;
+
+	sources->relative = job->settings->options & LADE_OPTION_RELATIVE;
+	if (job->list)
+		error = lade_sources_add_list(sources, job->sources[0], job->list, fault);
+	else
+		for (unsigned i = 0; i < job->source_count && !error; i++)
+			error = lade_sources_add(sources, job->sources[i], fault);
+	lade_sources_sort(sources);
+	return error;
+}
+
+static struct lade_walk_options walk_options(struct lade_sender *sender, const struct lade_sender_job *job)
+{
+	uint64_t options = job->settings->options;
+
+	return (struct lade_walk_options){
+		.recursive = options & LADE_OPTION_RECURSIVE,
+		.directories = options & LADE_OPTION_DIRS,
+		.copy_links = options & LADE_OPTION_COPY_LINKS,
+		.copy_dirlinks = options & LADE_OPTION_COPY_DIRLINKS,
+		.copy_unsafe_links = options & LADE_OPTION_COPY_UNSAFE_LINKS,
+		.one_file_system = options & LADE_OPTION_NO_MOUNT_POINTS ? 2 : options & LADE_OPTION_ONE_FILE_SYSTEM ? 1 : 0,
+		.missing = options & LADE_OPTION_DELETE_MISSING_ARGS ? LADE_MISSING_TELL :
+			options & LADE_OPTION_IGNORE_MISSING_ARGS ? LADE_MISSING_IGNORE : LADE_MISSING_PROBLEM,
 		.scope = sender->scope,
 		.avoid = job->avoid,
 		.hidden = lade_session_wants(&sender->session, LADE_TOPIC_FILTER) ? tell_hidden : NULL,
 		.context = sender,
 	};
-	int error = open_sources(sender, job, set, fault);
+}
 
+static int open_walk(struct lade_sender *sender, const struct lade_sender_job *job, struct source_set *set,
+		     struct lade_fault *fault)
+{
+	const struct lade_walk_options options = walk_options(sender, job);
+	int error = take_sources(job, &set->written, fault);
+
+	if (!error)
+		error = open_sources(sender, set, fault);
 	if (error)
 		return error;
-	sender->single = is_single_file(set);
+	sender->single = is_single_file(job, set);
 	sender->tables = set->tables;
 	sender->table_count = set->count;
 	sender->avoid = job->avoid;

@@ -6,6 +6,7 @@
 
 #include "agent/sync/events.h"
 #include "agent/sync/settings.h"
+#include "agent/sync/source_list.h"
 #include "chunker/digest.h"
 #include "protocol/error.h"
 #include "protocol/message.h"
@@ -19,6 +20,7 @@ struct lade_sender_job {
 	const struct lade_run_key *key;
 	char *const *sources;             /* as the user wrote them */
 	unsigned source_count;
+	const struct lade_source_list *list; /* names below the one source; NULL: there is no list */
 	const char *avoid;                /* local destination: left out if a source contains it; may be NULL */
 };
 

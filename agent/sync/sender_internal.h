@@ -30,6 +30,7 @@ struct source {
 	bool lent;                        /* counted in descriptors */
 	bool is_device;                   /* it is taken for a regular file */
 	bool noatime;                     /* reading it is to leave no trace */
+	bool followed;                    /* its name is a symlink that leads to it */
 	bool dense;                       /* has no holes: its blocks cover its size */
 	unsigned cut_class;               /* it is to be described; 0: sent */
 	uint32_t asked_turn;              /* described: ranges up to asked_to were asked for in this turn */

@@ -19,6 +19,7 @@
 #include "agent/tree/device_file.h"
 #include "agent/tree/fake_super.h"
 #include "agent/tree/read_open.h"
+#include "agent/tree/symlink.h"
 
 /* Try to say something; where the credit does not suffice, send what is queued and wait for more. Lock held. */
 #define SAY(sender, call) \
@@ -71,7 +72,7 @@ static int say_identities(struct lade_sender *sender, const struct lade_msg_entr
 static void problem(struct lade_sender *sender, const struct lade_fault *fault, bool vanished)
 {
 	if (fault->code == LADE_E_UNSUPPORTED || fault->code == LADE_E_REFUSED) {
-		lade_session_tell(&sender->session, LADE_REPORT_WARNING, 0, fault->operation, fault->subject, NULL);
+		lade_session_tell(&sender->session, fault->code == LADE_E_UNSUPPORTED ? LADE_REPORT_NOTE : LADE_REPORT_WARNING, 0, fault->operation, fault->subject, NULL);
 		return;
 	}
 	sender->incomplete = true;
@@ -123,12 +124,24 @@ static bool add_target(struct lade_sender *sender, const struct lade_walk_item *
 		return false;
 	}
 	entry->target = lade_slice(parts->target, (size_t)len);
+	/* The user is on this side, or the session has no business with how its symlinks are kept. */
+	if ((sender->session.settings->options & LADE_OPTION_MUNGE_LINKS) && sender->session.events &&
+	    lade_symlink_munged(entry->target))
+		entry->target = lade_slice(parts->target + strlen(LADE_SYMLINK_MUNGED),
+					   (size_t)len - strlen(LADE_SYMLINK_MUNGED));
 	return true;
 }
 
 static bool wants_noatime(const struct lade_sender *sender)
 {
 	return sender->session.settings->options & LADE_OPTION_OPEN_NOATIME;
+}
+
+/* Open a file or directory of the walk for its attributes or digest: through a symlink only where that was followed. */
+static int open_item(const struct lade_sender *sender, const struct lade_walk_item *item)
+{
+	return lade_read_open(item->parent_fd, item->name,
+			      (wants_noatime(sender) ? LADE_READ_NOATIME : 0) | (item->followed ? LADE_READ_FOLLOW : 0));
 }
 
 static bool add_xattrs(struct lade_sender *sender, const struct lade_walk_item *item, struct lade_msg_entry *entry)
@@ -142,14 +155,22 @@ static bool add_xattrs(struct lade_sender *sender, const struct lade_walk_item *
 	};
 	struct lade_attributes_place place = { -1, item->parent_fd, item->name };
 	struct lade_fault fault;
-	int error;
+	int error, fd = -1;
 
 	if (!wish.xattrs && !wish.acls)
 		return true;
 	if (item->path[0] == '\0')
 		place.fd = item->parent_fd;
+	else if (item->followed)
+		place.fd = fd = open_item(sender, item);
+	if (item->followed && fd < 0) {
+		failed_at(sender, "open", item->path);
+		return true;
+	}
 	lade_writer_reset(&sender->xattrs);
 	error = lade_attributes_read(&wish, &place, &sender->xattrs, &fault);
+	if (fd >= 0)
+		close(fd);
 	entry->xattrs = lade_slice(sender->xattrs.data, sender->xattrs.len);
 	if (!error)
 		return true;
@@ -167,7 +188,7 @@ static bool add_digest(struct lade_sender *sender, const struct lade_walk_item *
 
 	if (!S_ISREG(item->st.st_mode) || !(sender->session.settings->options & LADE_OPTION_CHECKSUM))
 		return true;
-	fd = lade_read_open(item->parent_fd, item->name, wants_noatime(sender));
+	fd = open_item(sender, item);
 	if (fd < 0) {
 		failed_at(sender, "open", item->path);
 		return false;
@@ -213,6 +234,7 @@ static struct source *new_source(const struct lade_sender *sender, const struct 
 	if (!source)
 		return NULL;
 	source->directory = lade_directory_ref(item->parent);
+	source->followed = item->followed;
 	source->device = item->st.st_dev;
 	source->inode = item->st.st_ino;
 	source->is_device = item->is_device;
@@ -284,7 +306,7 @@ static bool open_device(struct lade_sender *sender, struct lade_walk_item *item)
 		(S_ISBLK(item->st.st_mode) || S_ISCHR(item->st.st_mode));
 	if (!item->is_device)
 		return true;
-	fd = lade_read_open(item->parent_fd, item->name, wants_noatime(sender));
+	fd = open_item(sender, item);
 	if (fd < 0) {
 		failed_at(sender, "open", item->path);
 		return false;
@@ -374,7 +396,8 @@ static int say_entry(struct lade_sender *sender, struct lade_walk_item *item, st
 	if (sender->session.settings->chmod)
 		entry.mode = lade_mode_changes_apply(sender->session.settings->chmod, entry.mode);
 	add_atime(sender, st, &entry);
-	if (S_ISREG(st->st_mode))
+	/* The size of a directory is for people to read. */
+	if (S_ISREG(st->st_mode) || (S_ISDIR(st->st_mode) && sender->session.settings->listing))
 		entry.size = (uint64_t)st->st_size;
 	if (S_ISBLK(st->st_mode) || S_ISCHR(st->st_mode)) {
 		entry.rdev_major = major(st->st_rdev);
@@ -388,6 +411,32 @@ static int say_entry(struct lade_sender *sender, struct lade_walk_item *item, st
 		return out_of_memory(fault);
 	add_link(sender, st, &entry);
 	return say_or_hold(sender, item, &entry, fault);
+}
+
+/* [implied] A directory on the way to a source, whose attributes are not the user's business. */
+static int say_implied(struct lade_sender *sender, const struct lade_walk_item *item)
+{
+	struct lade_session *session = &sender->session;
+	int error;
+
+	lade_session_lock(session);
+	SAY(sender, lade_session_send_implied(sender->machine, lade_slice(item->name, item->name_len),
+					      lade_session_queue(session)));
+	lade_session_unlock(session);
+	return error;
+}
+
+/* [missing] A source is not there. */
+static int say_missing(struct lade_sender *sender, const struct lade_walk_item *item)
+{
+	struct lade_session *session = &sender->session;
+	int error;
+
+	lade_session_lock(session);
+	SAY(sender, lade_session_send_missing(sender->machine, lade_slice(item->name, item->name_len),
+					      lade_session_queue(session)));
+	lade_session_unlock(session);
+	return error;
 }
 
 /* All of a directory was said; or nothing of it, nor the directory itself. */
@@ -448,8 +497,13 @@ void *lade_sender_walk(void *argument)
 	say_begin(sender);
 	while (sender->walk && event > 0 && !error && !lade_session_failed(&sender->session)) {
 		event = lade_walk_next(sender->walk, &item, &fault);
-		if (event == LADE_WALK_ENTRY)
+		if (event == LADE_WALK_ENTRY && item.implied &&
+		    (sender->session.settings->options & LADE_OPTION_NO_IMPLIED_DIRS))
+			error = say_held(sender, &fault) ? fault.code : say_implied(sender, &item);
+		else if (event == LADE_WALK_ENTRY)
 			error = say_entry(sender, &item, &fault);
+		else if (event == LADE_WALK_MISSING)
+			error = say_held(sender, &fault) ? fault.code : say_missing(sender, &item);
 		else if (event == LADE_WALK_LEAVE)
 			error = say_leave(sender, item.incomplete);
 		else if (event == LADE_WALK_PROBLEM)

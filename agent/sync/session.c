@@ -395,6 +395,15 @@ void lade_session_item(struct lade_session *session, const struct lade_msg_item 
 	lade_session_unlock(session);
 }
 
+void lade_session_list(struct lade_session *session, const char *path, const struct lade_msg_entry *entry)
+{
+	if (!session->events || !session->events->listed)
+		return;
+	pthread_mutex_lock(&session->event_lock);
+	session->events->listed(session->events->context, path, entry);
+	pthread_mutex_unlock(&session->event_lock);
+}
+
 void lade_session_fail_locked(struct lade_session *session, const struct lade_fault *fault)
 {
 	struct lade_msg_report report;

@@ -141,6 +141,9 @@ bool lade_session_itemizes(const struct lade_session *session, uint32_t changes)
 /* Tell of an item, if lade_session_itemizes() its changes; parts that the user did not ask for may be set or not. Lock not held. */
 void lade_session_item(struct lade_session *session, const struct lade_msg_item *item);
 
+/* An entry to be shown to the user, who is on this side; see lade_events. Lock not held. */
+void lade_session_list(struct lade_session *session, const char *path, const struct lade_msg_entry *entry);
+
 /* True for messages that concern no role: lade_session_heard() takes them. */
 bool lade_session_hears(enum lade_message_type type);
 

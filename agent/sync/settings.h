@@ -29,6 +29,12 @@ struct lade_settings {
 	enum lade_path path;        /* --path= of this side */
 	uint64_t compression;       /* enum lade_compression; these two are the sender's */
 	uint64_t level;             /* of LADE_COMPRESSION_ZSTD */
+	uint64_t source_names;      /* 1: SOURCE_NAMES follow OPEN, from the client */
+	const char *files_from;     /* a list of sources that the server reads; NULL: none */
+	uint64_t from0;             /* 1: its names end with a NUL each */
+	uint64_t size_limit;        /* files of so many bytes and more are left as they are; 0: none is too large */
+	uint64_t size_least;        /* files of fewer bytes are */
+	uint64_t listing;           /* 1: entries are shown, and nothing else is done with them */
 	uint64_t checksum;          /* enum lade_digest_kind, of what travels */
 	uint64_t file_checksum;     /* the same, of whole files (-c) */
 	uint64_t modify_window;     /* --modify-window, as in struct lade_keep; the receiver's */

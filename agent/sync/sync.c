@@ -51,18 +51,6 @@ int lade_sync_setup(struct lade_fault *fault)
 	return lade_session_signals(fault);
 }
 
-static int send_sources(struct lade_connection *connection, const struct lade_settings *settings,
-			const struct lade_events *events, const struct lade_run_key *key, char *const *sources,
-			unsigned count, const char *avoid, struct lade_msg_end *totals)
-{
-	const struct lade_sender_job job = {
-		.connection = connection, .settings = settings, .events = events, .key = key,
-		.sources = sources, .source_count = count, .avoid = avoid,
-	};
-
-	return lade_sender_run(&job, totals);
-}
-
 /* Files are made with exactly the modes they get, so the umask is taken out of the way. */
 static int receive_into(struct lade_receiver_job *job, struct lade_msg_end *totals)
 {
@@ -154,25 +142,49 @@ static void report_fault(const struct lade_events *events, const struct lade_fau
 	events->report(events->context, &report);
 }
 
+/* [source-names] Exchange the list of sources, where one side has it and the other one needs it. list_out gets what is heard. */
+static int exchange_list(const struct lade_sync_job *job, struct lade_source_list *list_out, struct lade_fault *fault)
+{
+	if (job->push && job->settings->files_from)
+		return lade_source_list_hear(job->connection, list_out, fault);
+	return !job->push && job->settings->source_names ? lade_source_list_say(job->connection, job->list, fault) : 0;
+}
+
+/* The session is open: do our part. list: what the other side has read, or nothing. */
+static int play_client(const struct lade_sync_job *job, const struct lade_run_key *key, const struct lade_source_list *list,
+		       struct lade_msg_end *totals_out)
+{
+	if (!job->push)
+		return receive_into(&(struct lade_receiver_job){
+			.connection = job->connection, .settings = job->settings, .events = job->events, .key = key,
+			.sources = job->sources, .source_count = job->source_count, .list = job->list,
+			.unknown_sources = job->settings->files_from, .destination = job->destination,
+		}, totals_out);
+	return lade_sender_run(&(struct lade_sender_job){
+		.connection = job->connection, .settings = job->settings, .events = job->events, .key = key,
+		.sources = job->sources, .source_count = job->source_count, .list = list->names ? list : job->list,
+		.avoid = job->connection->kind == LADE_CONNECTION_PAIR ? job->destination : NULL,
+	}, totals_out);
+}
+
 int lade_sync_client(const struct lade_sync_job *job, struct lade_msg_end *totals_out)
 {
+	struct lade_source_list list = { 0 };
 	struct lade_run_key key;
 	struct lade_fault fault;
+	int status;
 
 	memset(totals_out, 0, sizeof(*totals_out));
 	job->connection->timeout_ms = job->settings->timeout < INT_MAX / 1000 ? (int)job->settings->timeout * 1000 : INT_MAX;
-	if (lade_handshake_greet(job->connection, job->token, true, &key, &fault) || open_session(job, &fault)) {
+	if (lade_handshake_greet(job->connection, job->token, true, &key, &fault) || open_session(job, &fault) ||
+	    exchange_list(job, &list, &fault)) {
 		report_fault(job->events, &fault);
-		return lade_exit_of(&fault);
+		status = lade_exit_of(&fault);
+	} else {
+		status = play_client(job, &key, &list, totals_out);
 	}
-	if (!job->push)
-		return receive_into(&(struct lade_receiver_job){
-			.connection = job->connection, .settings = job->settings, .events = job->events, .key = &key,
-			.sources = job->sources, .source_count = job->source_count,
-			.destination = job->destination,
-		}, totals_out);
-	return send_sources(job->connection, job->settings, job->events, &key, job->sources, job->source_count,
-			    job->connection->kind == LADE_CONNECTION_PAIR ? job->destination : NULL, totals_out);
+	lade_source_list_fini(&list);
+	return status;
 }
 
 /* ---- the server ---- */
@@ -274,6 +286,12 @@ static int check_open(const struct lade_msg_open *open, struct path_list *list, 
 		error = decode_paths(open->paths, LADE_SOURCES_MAX, list);
 	if (!error && (!list->count || (open->role == ROLE_RECEIVE && list->count != 1)))
 		error = LADE_E_PROTOCOL;
+	/* The names of a list are below one directory, and the server's own standard input is the session. */
+	if (!error && settings->files_from &&
+	    (settings->source_names || !*settings->files_from || strcmp(settings->files_from, "-") == 0))
+		error = LADE_E_PROTOCOL;
+	if (!error && (settings->source_names || settings->files_from) && list->count != 1)
+		error = LADE_E_PROTOCOL;
 	if (!error)
 		error = decode_alternatives(open, alternatives);
 	settings->alternatives = (const char *const *)alternatives->paths;
@@ -281,6 +299,21 @@ static int check_open(const struct lade_msg_open *open, struct path_list *list, 
 	if (!error)
 		error = lade_filter_decode(open->rules, &settings->filter);
 	return error ? lade_fault_set(fault, error, "understand the client's request", NULL) : 0;
+}
+
+/* [source-names] The server's part of exchange_list(): read the list, or hear it from the client; and say it where the client has the sources. */
+static int serve_list(struct lade_connection *connection, const struct lade_msg_open *open, const struct lade_settings *settings,
+		      struct lade_source_list *list_out, struct lade_fault *fault)
+{
+	int error = 0;
+
+	if (settings->source_names)
+		error = lade_source_list_hear(connection, list_out, fault);
+	else if (settings->files_from)
+		error = lade_source_list_read(settings->files_from, settings->from0, list_out, fault);
+	if (!error && settings->files_from && open->role == ROLE_RECEIVE)
+		error = lade_source_list_say(connection, list_out, fault);
+	return error;
 }
 
 static int serve_open(struct lade_connection *connection, const struct lade_run_key *key,
@@ -291,12 +324,13 @@ static int serve_open(struct lade_connection *connection, const struct lade_run_
 		.alternative = (enum lade_alternative)open->alternative, .fuzzy_alternatives = open->fuzzy_alternatives,
 	};
 	struct path_list list = { NULL, 0 }, alternatives = { NULL, 0 };
+	struct lade_source_list names = { 0 };
 	struct lade_msg_end totals;
 	struct lade_fault fault;
 	int status;
 
 	if (check_open(open, &list, &alternatives, &settings, &fault) || lade_sync_limit_memory(&settings, &fault) ||
-	    lade_sync_limit(connection, &settings, &fault)) {
+	    lade_sync_limit(connection, &settings, &fault) || serve_list(connection, open, &settings, &names, &fault)) {
 		refuse(connection, &fault);
 		status = lade_exit_of(&fault);
 	} else if (open->role == ROLE_RECEIVE) {
@@ -304,8 +338,12 @@ static int serve_open(struct lade_connection *connection, const struct lade_run_
 			.connection = connection, .settings = &settings, .key = key, .destination = list.paths[0],
 		}, &totals);
 	} else {
-		status = send_sources(connection, &settings, NULL, key, list.paths, list.count, NULL, &totals);
+		status = lade_sender_run(&(struct lade_sender_job){
+			.connection = connection, .settings = &settings, .key = key,
+			.sources = list.paths, .source_count = list.count, .list = names.names ? &names : NULL,
+		}, &totals);
 	}
+	lade_source_list_fini(&names);
 	free_paths(&list);
 	free_paths(&alternatives);
 	lade_parameters_fini(&settings);

@@ -9,6 +9,7 @@
 
 #include "agent/sync/events.h"
 #include "agent/sync/settings.h"
+#include "agent/sync/source_list.h"
 #include "agent/token.h"
 #include "protocol/message.h"
 #include "transport/connection.h"
@@ -42,7 +43,8 @@ struct lade_sync_job {
 	bool push;                          /* the sources are here */
 	char *const *sources;               /* paths as the user wrote them (trailing slash and all), source_count */
 	unsigned source_count;
-	const char *destination;            /* as the user wrote it, on the side that receives */
+	const struct lade_source_list *list; /* names below the one source; NULL: there is none, or the other side reads it */
+	const char *destination;            /* as the user wrote it, on the side that receives; NULL for a listing */
 };
 
 /*

@@ -49,6 +49,7 @@ struct lade_directory {
 	int fd; /* or -1 */
 	bool known;
 	bool opening; /* a thread is opening it without the lock */
+	bool followed; /* the name may be a symlink */
 	uint8_t name_len;
 	char name[]; /* NUL-terminated */
 };
@@ -167,6 +168,24 @@ static char *path_between(const struct lade_directory *above,
 	return path;
 }
 
+/* Open the last component of a path below at_fd through whatever symlink it is; nothing before it is one. Returns a descriptor, or -1 with errno. */
+static int open_followed(const struct lade_directories *table, int at_fd, const char *path, size_t len)
+{
+	const char *slash = memrchr(path, '/', len);
+	int fd = at_fd, result, saved;
+
+	if (slash)
+		fd = lade_directory_open_below(table->way, at_fd, path, (size_t)(slash - path));
+	if (fd < 0)
+		return -1;
+	result = lade_directory_open_through(fd, slash ? slash + 1 : path);
+	saved = errno;
+	if (slash)
+		close(fd);
+	errno = saved;
+	return result;
+}
+
 /*
  * Open directory below `above`, whose descriptor is pinned. No lock is held.
  * Returns a descriptor, or -1 with errno.
@@ -187,7 +206,8 @@ static int open_from(const struct lade_directory *above, const struct lade_direc
 		}
 	}
 	for (;;) {
-		fd = lade_directory_open_below(table->way, above->fd, name, len);
+		fd = directory->followed ? open_followed(table, above->fd, name, len) :
+			lade_directory_open_below(table->way, above->fd, name, len);
 		saved = errno;
 		if (fd >= 0 || (errno != EMFILE && errno != ENFILE))
 			break;
@@ -304,6 +324,36 @@ static struct lade_directory *closed_witness(struct lade_directory *directory)
 	return above->fd < 0 ? above : NULL;
 }
 
+/* The closed handle nearest to the open ones that is above directory and is followed: one call cannot go through it. NULL: there is none. */
+static struct lade_directory *closed_turn(struct lade_directory *directory)
+{
+	struct lade_directory *turn = NULL;
+
+	for (struct lade_directory *above = directory; above->fd < 0; above = above->parent)
+		if (above->followed && above != directory)
+			turn = above;
+	return turn;
+}
+
+/* Pin directory, and on the way down to it those that are followed, each while the next one is opened. */
+static int pin_through(struct lade_directory *directory, int *fd_out, struct lade_fault *fault)
+{
+	struct lade_directories *table = directory->table;
+	struct lade_directory *last = NULL, *turn;
+	int code = 0;
+
+	do {
+		pthread_mutex_lock(&table->lock);
+		turn = closed_turn(directory);
+		pthread_mutex_unlock(&table->lock);
+		code = pin_one(turn ? turn : directory, fd_out, fault);
+		if (last)
+			lade_directory_unpin(last);
+		last = turn;
+	} while (turn && !code);
+	return code;
+}
+
 int lade_directory_pin(struct lade_directory *directory, int *fd_out, struct lade_fault *fault)
 {
 	struct lade_directories *table = directory->table;
@@ -320,11 +370,11 @@ int lade_directory_pin(struct lade_directory *directory, int *fd_out, struct lad
 	witness = closed_witness(directory);
 	pthread_mutex_unlock(&table->lock);
 	if (!witness)
-		return pin_one(directory, fd_out, fault);
-	code = pin_one(witness, &fd, fault);
+		return pin_through(directory, fd_out, fault);
+	code = pin_through(witness, &fd, fault);
 	if (code)
 		return code;
-	code = pin_one(directory, fd_out, fault);
+	code = pin_through(directory, fd_out, fault);
 	lade_directory_unpin(witness);
 	return code;
 }
@@ -372,6 +422,16 @@ int lade_directory_new(struct lade_directory *parent, const char *name, size_t n
 	directory->on_free = on_free;
 	*directory_out = directory;
 	return 0;
+}
+
+int lade_directory_new_followed(struct lade_directory *parent, const char *name, size_t name_len,
+				struct lade_directory **directory_out, struct lade_fault *fault)
+{
+	int code = lade_directory_new(parent, name, name_len, NULL, NULL, directory_out, fault);
+
+	if (!code)
+		(*directory_out)->followed = true;
+	return code;
 }
 
 struct lade_directory *lade_directory_ref(struct lade_directory *directory)
@@ -440,6 +500,18 @@ struct lade_directory *lade_directory_parent(const struct lade_directory *direct
 const char *lade_directory_name(const struct lade_directory *directory)
 {
 	return directory->name;
+}
+
+bool lade_directory_is_within(const struct lade_directory *directory, const struct stat *st)
+{
+	struct lade_directories *table = directory->table;
+	bool within = false;
+
+	pthread_mutex_lock(&table->lock);
+	for (; directory && !within; directory = directory->parent)
+		within = directory->known && directory->dev == st->st_dev && directory->ino == st->st_ino;
+	pthread_mutex_unlock(&table->lock);
+	return within;
 }
 
 char *lade_directory_path(const struct lade_directory *directory, const char *name)

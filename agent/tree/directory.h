@@ -69,6 +69,14 @@ int lade_directory_new(struct lade_directory *parent, const char *name, size_t n
 		       void (*on_free)(struct lade_directory *directory, void *user),
 		       struct lade_directory **directory_out, struct lade_fault *fault);
 
+/*
+ * The same for a name that may be a symlink to a directory, which is followed, wherever it leads: for sources whose user
+ * wants that. What lies below is again reached without following anything. The directory that it led to first counts: another
+ * one later is LADE_E_CHANGED.
+ */
+int lade_directory_new_followed(struct lade_directory *parent, const char *name, size_t name_len,
+				struct lade_directory **directory_out, struct lade_fault *fault);
+
 /* One more reference; returns directory. */
 struct lade_directory *lade_directory_ref(struct lade_directory *directory);
 
@@ -79,6 +87,9 @@ void lade_directory_unref(struct lade_directory *directory); /* NULL does nothin
 void *lade_directory_user(const struct lade_directory *directory);
 struct lade_directory *lade_directory_parent(const struct lade_directory *directory);
 const char *lade_directory_name(const struct lade_directory *directory); /* borrowed */
+
+/* True if st is of directory, or of one above it. Only those that were pinned at some time are known. */
+bool lade_directory_is_within(const struct lade_directory *directory, const struct stat *st);
 
 /*
  * Get the open descriptor and keep it open until lade_directory_unpin(). Pins nest

@@ -203,11 +203,16 @@ bool lade_directory_open_is_path(const char *path, size_t len)
 	}
 }
 
-int lade_directory_open_root(const char *path)
+int lade_directory_open_through(int at_fd, const char *name)
 {
-	int fd = open(path, OPEN_READ);
+	int fd = openat(at_fd, name, OPEN_READ);
 
 	if (fd < 0 && errno == EACCES)
-		fd = open(path, OPEN_SEARCH);
+		fd = openat(at_fd, name, OPEN_SEARCH);
 	return fd;
+}
+
+int lade_directory_open_root(const char *path)
+{
+	return lade_directory_open_through(AT_FDCWD, path);
 }

@@ -25,6 +25,9 @@ bool lade_directory_open_probe(int root_fd);
  */
 int lade_directory_open_root(const char *path);
 
+/* The same for name in the directory at_fd. */
+int lade_directory_open_through(int at_fd, const char *name);
+
 /*
  * Open the directory at path (len bytes, not empty: "." alone, or checked components)
  * below at_fd. A descriptor for the

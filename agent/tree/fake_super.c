@@ -165,7 +165,7 @@ int lade_fake_super_make(int directory_fd, const char *name, const char *target)
 
 ssize_t lade_fake_super_readlink(int directory_fd, const char *name, char *target_out, size_t size)
 {
-	int fd = lade_read_open(directory_fd, name, false);
+	int fd = lade_read_open(directory_fd, name, 0);
 	ssize_t len;
 
 	if (fd < 0)

@@ -18,7 +18,7 @@ static bool is_dot(const char *name)
 }
 
 static int add_names(int directory_fd, const char *buffer, size_t len, struct lade_name_list *list,
-		     lade_listing_key *key, struct lade_fault *fault)
+		     const struct lade_listing_key *key, struct lade_fault *fault)
 {
 	int error = 0;
 
@@ -29,14 +29,14 @@ static int add_names(int directory_fd, const char *buffer, size_t len, struct la
 		off += found->d_reclen;
 		if (is_dot(found->d_name))
 			continue;
-		sorted_as = key(directory_fd, found->d_name, found->d_type);
+		sorted_as = key->of(key->context, directory_fd, found->d_name, found->d_type);
 		if (sorted_as >= 0)
 			error = lade_name_list_add(list, found->d_name, (uint8_t)sorted_as, found->d_type, fault);
 	}
 	return error;
 }
 
-int lade_listing_read(int directory_fd, struct lade_name_list *list, lade_listing_key *key,
+int lade_listing_read(int directory_fd, struct lade_name_list *list, const struct lade_listing_key *key,
 		      struct lade_fault *fault)
 {
 	_Alignas(struct dirent64) char buffer[BUFFER_LEN];

@@ -10,17 +10,20 @@
 #include "protocol/error.h"
 
 /*
- * The key under which a name is sorted; type is its d_type, DT_UNKNOWN possible. Returns a
- * negative number to leave the name out.
+ * The key under which a name is sorted. of: type is its d_type, DT_UNKNOWN possible; returns a negative number to leave
+ * the name out. context is the caller's.
  */
-typedef int lade_listing_key(int directory_fd, const char *name, uint8_t type);
+struct lade_listing_key {
+	int (*of)(void *context, int directory_fd, const char *name, uint8_t type);
+	void *context;
+};
 
 /*
  * Add every name of the directory but "." and ".." to list. directory_fd is read from its beginning and left
  * at its end; one thread may read it at a time. Returns 0; LADE_E_SOURCE if it cannot be read (what was read
  * before is in the list); LADE_E_MEMORY or LADE_E_SYSTEM from the list. See getdents64(2).
  */
-int lade_listing_read(int directory_fd, struct lade_name_list *list, lade_listing_key *key,
+int lade_listing_read(int directory_fd, struct lade_name_list *list, const struct lade_listing_key *key,
 		      struct lade_fault *fault);
 
 #endif

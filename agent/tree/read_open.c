@@ -6,13 +6,12 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#define FLAGS (O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
-
-int lade_read_open(int directory_fd, const char *name, bool noatime)
+int lade_read_open(int directory_fd, const char *name, unsigned how)
 {
-	int fd = openat(directory_fd, name, FLAGS | (noatime ? O_NOATIME : 0));
+	int flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC | (how & LADE_READ_FOLLOW ? 0 : O_NOFOLLOW);
+	int fd = openat(directory_fd, name, flags | (how & LADE_READ_NOATIME ? O_NOATIME : 0));
 
-	if (fd < 0 && noatime && errno == EPERM)
-		fd = openat(directory_fd, name, FLAGS);
+	if (fd < 0 && (how & LADE_READ_NOATIME) && errno == EPERM)
+		fd = openat(directory_fd, name, flags);
 	return fd;
 }

@@ -83,10 +83,17 @@ static void unlink_one(struct state *state, int fd, const char *name, const char
 
 static void leave(struct state *state, const struct lade_walk_item *item)
 {
-	struct lade_directory *parent = lade_directory_parent(item->left);
+	struct lade_directory *parent;
 	struct lade_fault fault;
 	int fd;
 
+	/* It was not looked into. */
+	if (!item->left) {
+		errno = EBUSY;
+		failed(state, "delete", item->path);
+		return;
+	}
+	parent = lade_directory_parent(item->left);
 	if (lade_directory_pin(parent, &fd, &fault)) {
 		errno = fault.sys_errno;
 		failed(state, "delete", item->path);
@@ -115,9 +122,10 @@ static char *top_path(const char *prefix, const char *name)
 int lade_remove_tree(struct lade_directory *directory, const char *name, const struct lade_removal *removal,
 		     struct lade_fault *fault)
 {
-	const struct lade_walk_source source = { directory, name };
+	const struct lade_walk_source source = { .directory = directory, .name = name };
 	const struct lade_walk_options options = {
 		.recursive = true, .scope = removal->scope, .prefix = removal->prefix,
+		.one_file_system = removal->one_file_system,
 	};
 	struct state state = { .removal = removal, .fault = fault };
 	struct lade_walk_item item;

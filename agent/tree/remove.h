@@ -18,6 +18,7 @@ struct lade_removal {
 	const char *prefix;               /* path of the directory in the transfer */
 	bool dry_run;                     /* only tell */
 	bool makes_way;                   /* something else comes in the place of name: that it goes is not told, nor asked about */
+	bool one_file_system;             /* what is on other file systems stays, and so do the directories above it */
 	void *context;
 	bool (*may)(void *context);       /* asked before each name, dry run or not; NULL: any may go */
 	/*

@@ -2,6 +2,9 @@
  * Walking source trees in the order of the protocol: in each directory the files in
  * bytewise order, then its subdirectories, each followed by its content.
  *
+ * Several sources make one tree, in layers: a directory of a name that several have has the names of all of them, and
+ * what several have is that of the first. Only a directory comes before what is none, since it has what lies below it.
+ *
  * Everything is reached through held directories; memory does not grow with the
  * number of entries (agent/tree/name_list.h). One thread.
  */
@@ -14,6 +17,7 @@
 
 #include "agent/tree/directory.h"
 #include "agent/tree/filter_scope.h"
+#include "agent/tree/selection.h"
 #include "protocol/error.h"
 
 struct lade_walk;
@@ -23,6 +27,7 @@ enum lade_walk_event {
 	LADE_WALK_ENTRY,   /* something of the tree; a directory is entered by the next call */
 	LADE_WALK_LEAVE,   /* the end of the directory that was entered last */
 	LADE_WALK_PROBLEM, /* something was left out: the fault says what and why */
+	LADE_WALK_MISSING, /* something that was named is not there; only under LADE_MISSING_TELL */
 };
 
 /* What one step met; borrowed until the next step. */
@@ -32,22 +37,38 @@ struct lade_walk_item {
 	const char *name;              /* one component, or "." for a source that is named by its content */
 	size_t name_len;
 	const char *path;              /* relative to the root of the transfer; "" for "." */
-	struct stat st;
+	struct stat st;                /* of what the symlink leads to, where it is followed */
 	bool is_device;                /* these two are not the walk's: st is that of a file, which is a device (--copy-devices) */
 	bool faked;                    /* st is what it passes for (--fake-super) */
-	struct lade_directory *left;   /* LEAVE: the directory */
-	bool incomplete;               /* LEAVE: not all of the directory could be read */
+	bool followed;                 /* the name is a symlink, but what it leads to takes part */
+	bool implied;                  /* a directory that was not named: it is on the way to something that was */
+	struct lade_directory *left;   /* LEAVE: the directory; NULL where nothing of its content was wanted */
+	bool incomplete;               /* LEAVE: not all of the directory was wanted, or could be read */
 	bool vanished;                 /* PROBLEM: it was there a moment ago */
 };
 
-/* One source; name NULL: the content of directory, else this one entry of it. Both borrowed until the walk is freed. */
+/* What becomes of something that was named and is not there. */
+enum lade_missing {
+	LADE_MISSING_PROBLEM,
+	LADE_MISSING_IGNORE,
+	LADE_MISSING_TELL,
+};
+
+/* One source, all borrowed until the walk is freed. With neither name nor selection: the content of directory. */
 struct lade_walk_source {
 	struct lade_directory *directory;
-	const char *name;
+	const char *name;                       /* this one entry of it; or NULL */
+	const struct lade_selection *selection; /* these paths below it; or NULL */
 };
 
 struct lade_walk_options {
-	bool recursive;                  /* else each directory, "." too, is a PROBLEM */
+	bool recursive;                  /* else no directory's content is walked unless it is a source's, */
+	bool directories;                /* and without this no directory: each, "." too, is a PROBLEM */
+	bool copy_links;                 /* follow symlinks: all, */
+	bool copy_dirlinks;              /* those to directories, */
+	bool copy_unsafe_links;          /* those that lead out of the transfer */
+	unsigned one_file_system;        /* 1: do not look into other file systems below a source; 2: leave out where they begin, too */
+	enum lade_missing missing;
 	struct lade_filter_scope *scope; /* what is left out; directories above the sources may be entered. Borrowed; NULL: nothing */
 	const char *prefix;              /* path of the sources' directory in the transfer, for names and filters; NULL: "" */
 	const char *avoid;               /* path of a directory (not a source itself) that is left out: the destination, which
@@ -57,10 +78,7 @@ struct lade_walk_options {
 	void *context;
 };
 
-/*
- * Start a walk over count sources: either one that is named by its content, or any number of names.
- * Names are taken in order and once. Returns 0, LADE_E_MEMORY, or LADE_E_USAGE for another mixture.
- */
+/* Start a walk over count sources. Returns 0 or LADE_E_MEMORY. */
 int lade_walk_new(const struct lade_walk_source *sources, unsigned count, const struct lade_walk_options *options,
 		  struct lade_walk **walk_out, struct lade_fault *fault);
 void lade_walk_free(struct lade_walk *walk);

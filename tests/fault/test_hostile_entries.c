@@ -278,6 +278,28 @@ static void not_asked_for(struct peer *peer, const struct attack *attack)
 	put_one(peer, attack->data);
 }
 
+/* attack->data is the name of a directory on the way, or of what is missing; neither may be said. */
+static void bad_implied(struct peer *peer, const struct attack *attack)
+{
+	const struct lade_msg_implied implied = { lade_slice(attack->data, attack->len) };
+
+	attack_root(peer);
+	lade_put_implied(&peer->out, &implied);
+	attack_leave(peer);
+	attack_entries_end(peer);
+	(void)peer_finish_session(peer);
+}
+
+static void bad_missing(struct peer *peer, const struct attack *attack)
+{
+	const struct lade_msg_missing missing = { lade_slice(attack->data, attack->len) };
+
+	attack_root(peer);
+	lade_put_missing(&peer->out, &missing);
+	attack_entries_end(peer);
+	(void)peer_finish_session(peer);
+}
+
 static void nothing_second(const struct scene *scene)
 {
 	struct stat st;
@@ -421,6 +443,28 @@ static const struct attack attacks[] = {
 	{ "hard links nobody asked for", not_asked_for, .status = STREAM,
 	  .options = LADE_OPTION_RECURSIVE, .after = nothing_second,
 	  .data = ENTRY(.mode = S_IFREG | 0644, .link = LADE_LINK_LEADER) },
+	{ "a symlink that was to be followed", not_asked_for, .status = STREAM,
+	  .options = LADE_OPTION_LINKS | LADE_OPTION_COPY_LINKS, .after = nothing_second,
+	  .data = ENTRY(.mode = S_IFLNK | 0777, .target = SLICE("t")) },
+	{ "a symlink out of the transfer that was to be followed", not_asked_for, .status = STREAM,
+	  .options = LADE_OPTION_LINKS | LADE_OPTION_COPY_UNSAFE_LINKS, .after = nothing_second,
+	  .data = ENTRY(.mode = S_IFLNK | 0777, .target = SLICE("../t")) },
+	{ "a directory on the way that nobody asked for", bad_implied, .status = STREAM,
+	  .options = LADE_OPTION_RECURSIVE | LADE_OPTION_RELATIVE, .after = nothing_second, BYTES("second") },
+	{ "a directory on the way without a path", bad_implied, .status = STREAM,
+	  .options = LADE_OPTION_RECURSIVE | LADE_OPTION_NO_IMPLIED_DIRS, .after = nothing_second, BYTES("second") },
+	{ "a directory on the way up", bad_implied, .status = STREAM,
+	  .options = LADE_OPTION_RELATIVE | LADE_OPTION_NO_IMPLIED_DIRS, BYTES("..") },
+	{ "a directory on a long way", bad_implied, .status = STREAM,
+	  .options = LADE_OPTION_RELATIVE | LADE_OPTION_NO_IMPLIED_DIRS, BYTES("a/b") },
+	{ "something missing that nobody asked for", bad_missing, .status = STREAM,
+	  .options = LADE_OPTION_RECURSIVE, BYTES("canary") },
+	{ "something missing above", bad_missing, .status = STREAM,
+	  .options = LADE_OPTION_DELETE | LADE_OPTION_DELETE_MISSING_ARGS, BYTES("..") },
+	{ "something missing elsewhere", bad_missing, .status = STREAM,
+	  .options = LADE_OPTION_DELETE | LADE_OPTION_DELETE_MISSING_ARGS, BYTES("../outside") },
+	{ "nothing missing", bad_missing, .status = STREAM,
+	  .options = LADE_OPTION_DELETE | LADE_OPTION_DELETE_MISSING_ARGS, BYTES("") },
 	{ "a directory nobody asked for", not_asked_for, .status = STREAM,
 	  .options = LADE_OPTION_LINKS,
 	  .after = nothing_second,

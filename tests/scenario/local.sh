@@ -23,8 +23,8 @@ echo 3 >"$T/here/with:colon"
 cd "$T/here" || exit 99
 syncs "several sources" -a a b ../here/a/one merged/
 check "each is there" exist merged/a/one merged/b/two merged/one
-exits "the contents of several directories are refused so far" 3 lade sync -a a/ b/ merged/
-says "the message says what to do" 'several sources.*slash'
+syncs "the contents of several directories" -a a/ b/ contents-of-both/
+check "are merged" exist contents-of-both/one contents-of-both/two
 mkdir contents
 syncs "a local name with a colon" -a ./with:colon copy-of-it
 check "it was not taken for a host" cmp ./with:colon copy-of-it

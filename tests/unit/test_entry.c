@@ -137,7 +137,7 @@ static void test_fields_belong_to_types(void **state)
 		target.target = lade_slice(S_ISLNK(mode) ? "" : "x", S_ISLNK(mode) ? 0 : 1);
 		leader.link = LADE_LINK_LEADER;
 		follower.link = LADE_LINK_FOLLOWS + 7;
-		(S_ISREG(mode) ? assert_good : assert_bad)(size);
+		(S_ISREG(mode) || S_ISDIR(mode) ? assert_good : assert_bad)(size);
 		(S_ISREG(mode) ? assert_good : assert_bad)(digest);
 		(S_ISBLK(mode) || S_ISCHR(mode) ? assert_good : assert_bad)(major);
 		(S_ISBLK(mode) || S_ISCHR(mode) ? assert_good : assert_bad)(minor);
@@ -204,6 +204,18 @@ static void test_bits_are_fixed(void **state)
 	assert_int_equal(LADE_OPTION_BACKUP, 0x1000000000000000);
 	assert_int_equal(LADE_OPTION_REMOVE_SOURCE_FILES, 0x4000000000000000);
 	assert_int_equal(LADE_OPTION_DELAY_UPDATES, 0x2000000000000000);
+	assert_int_equal(LADE_OPTION_DIRS, 0x2000000);
+	assert_int_equal(LADE_OPTION_RELATIVE, 0x4000000);
+	assert_int_equal(LADE_OPTION_NO_IMPLIED_DIRS, 0x8000000);
+	assert_int_equal(LADE_OPTION_ONE_FILE_SYSTEM, 0x10000000);
+	assert_int_equal(LADE_OPTION_NO_MOUNT_POINTS, 0x20000000);
+	assert_int_equal(LADE_OPTION_COPY_LINKS, 0x40000000);
+	assert_int_equal(LADE_OPTION_COPY_DIRLINKS, 0x80000000);
+	assert_int_equal(LADE_OPTION_SAFE_LINKS, 0x100000000);
+	assert_int_equal(LADE_OPTION_COPY_UNSAFE_LINKS, 0x200000000);
+	assert_int_equal(LADE_OPTION_MUNGE_LINKS, 0x400000000);
+	assert_int_equal(LADE_OPTION_IGNORE_MISSING_ARGS, 0x800000000);
+	assert_int_equal(LADE_OPTION_DELETE_MISSING_ARGS, 0x1000000000);
 	assert_int_equal(LADE_OPTION_EXISTING, 0x2000000000);
 	assert_int_equal(LADE_OPTION_IGNORE_EXISTING, 0x4000000000);
 	assert_int_equal(LADE_OPTION_UPDATE, 0x8000000000);
@@ -226,7 +238,7 @@ static void test_bits_are_fixed(void **state)
 	assert_int_equal(LADE_OPTION_FAKE_SUPER, 0x20000000000000);
 	assert_int_equal(LADE_OPTION_COPY_DEVICES, 0x100000000000000);
 	assert_int_equal(LADE_OPTION_WRITE_DEVICES, 0x200000000000000);
-	assert_int_equal(LADE_OPTIONS_KNOWN, 0x3ffffe001ffffff);
+	assert_int_equal(LADE_OPTIONS_KNOWN, 0x7fffffffffffffff);
 	assert_int_equal(LADE_ITEM_NEW, 0x1);
 	assert_int_equal(LADE_ITEM_CHECKSUM, 0x20);
 	assert_int_equal(LADE_ITEM_XATTR, 0x2000);

@@ -330,7 +330,8 @@ static void test_numbers_and_bytes_are_fixed(void **state)
 		"ACK",    "RUN",         "RUN_ABORT", "HOLE",   "FILE_END", "FILE_GONE",
 		"BUNDLE", "DESCRIPTOR",  "ITEM",      "REPORT", "END",
 		"WANT_RECIPE", "RECIPE", "WANT_GAP",  "PATCH",  "RECIPE_CREDIT",
-		"DEFER",  "PACKED",      "RECIPE_KEY",
+		"DEFER",  "PACKED",      "RECIPE_KEY", "SOURCE_NAMES",
+		"IMPLIED", "MISSING",
 		[LADE_MSG_STORED] = "STORED",
 		[LADE_MSG_KEEPALIVE] = "KEEPALIVE",
 	};

@@ -53,7 +53,7 @@ static int teardown(void **state)
 
 static void start(struct fixture *fixture)
 {
-	const struct lade_walk_source source = { lade_directories_root(fixture->table), NULL };
+	const struct lade_walk_source source = { .directory = lade_directories_root(fixture->table) };
 	const struct lade_walk_options options = { .recursive = true, .avoid = fixture->destination };
 
 	assert_int_equal(lade_walk_new(&source, 1, &options, &fixture->walk, NULL), 0);

@@ -1,0 +1,179 @@
+/*
+ * Lists of sources: one block of memory, in a file's order.
+ */
+#include "agent/sync/source_list.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "protocol/bytes.h"
+#include "protocol/limits.h"
+#include "protocol/message.h"
+#include "transport/frame.h"
+
+/* Bytes of names in one message. */
+#define PIECE (LADE_CONTROL_MAX / 2)
+
+void lade_source_list_fini(struct lade_source_list *list)
+{
+	free(list->names);
+	*list = (struct lade_source_list){ 0 };
+}
+
+static int add(struct lade_source_list *list, const char *bytes, size_t len)
+{
+	size_t size = list->size ? list->size : 4096;
+	char *names;
+
+	if (len > LADE_NAMES_MAX - list->len)
+		return LADE_E_LIMIT;
+	while (size - list->len < len)
+		size *= 2;
+	if (size != list->size) {
+		names = realloc(list->names, size);
+		if (!names)
+			return LADE_E_MEMORY;
+		list->names = names;
+		list->size = size;
+	}
+	memcpy(list->names + list->len, bytes, len);
+	list->len += len;
+	return 0;
+}
+
+static bool ends(int byte, bool nul)
+{
+	return byte == EOF || byte == '\0' || (!nul && (byte == '\n' || byte == '\r'));
+}
+
+/* Take one name from the stream to the end of the list. Returns what ended it. */
+static int take(FILE *stream, bool nul, struct lade_source_list *list, int *error_out)
+{
+	size_t start = list->len;
+	int byte;
+
+	*error_out = 0;
+	while (!ends(byte = getc_unlocked(stream), nul)) {
+		char one = (char)byte;
+
+		*error_out = add(list, &one, 1);
+		if (*error_out)
+			return byte;
+	}
+	if (list->len == start || list->names[start] == '#' || list->names[start] == ';')
+		list->len = start;
+	else
+		*error_out = add(list, "", 1);
+	return byte;
+}
+
+int lade_source_list_read(const char *file, bool nul, struct lade_source_list *list_out, struct lade_fault *fault)
+{
+	bool standard = strcmp(file, "-") == 0;
+	FILE *stream = standard ? stdin : fopen(file, "re");
+	int error = 0;
+
+	*list_out = (struct lade_source_list){ 0 };
+	if (!stream)
+		return lade_fault_set(fault, errno == ENOENT ? LADE_E_ABSENT : LADE_E_SYSTEM, "open the list of sources", file);
+	/* A list without names is one, too. */
+	error = add(list_out, "", 0);
+	while (!error && take(stream, nul, list_out, &error) != EOF)
+		;
+	if (!error && ferror(stream))
+		error = LADE_E_SYSTEM;
+	if (error)
+		lade_fault_set(fault, error, "read the list of sources", file);
+	if (!standard)
+		fclose(stream);
+	return error;
+}
+
+const char *lade_source_list_next(const struct lade_source_list *list, const char *name)
+{
+	name = name ? name + strlen(name) + 1 : list->names;
+	return name && name < list->names + list->len ? name : NULL;
+}
+
+/* ---- on its way ---- */
+
+int lade_source_list_say(struct lade_connection *connection, const struct lade_source_list *list, struct lade_fault *fault)
+{
+	struct lade_msg_source_names said = { 0 };
+	struct lade_writer writer;
+	size_t off = 0;
+	int error;
+
+	lade_writer_init(&writer, LADE_CONTROL_MAX);
+	do {
+		size_t len = list->len - off < PIECE ? list->len - off : PIECE;
+
+		said.names = lade_slice(list->names + off, len);
+		off += len;
+		said.last = off == list->len;
+		lade_writer_reset(&writer);
+		lade_put_source_names(&writer, &said); /* [source-names] */
+		error = writer.error ? lade_fault_set(fault, writer.error, "send the list of sources to", connection->peer) :
+			lade_frame_write(connection, lade_slice(writer.data, writer.len), 0, fault);
+	} while (!error && !said.last);
+	lade_writer_fini(&writer);
+	return error;
+}
+
+/* The peer's last words instead of a list: what it failed at, and why, if that is a number. */
+static int refused(const struct lade_msg_report *report, struct lade_fault *fault)
+{
+	errno = (int)report->error;
+	return lade_fault_set_bytes(fault, report->error ? LADE_E_SYSTEM : LADE_E_REMOTE, "have the list of sources read on the other side",
+				    report->subject.data, report->subject.len);
+}
+
+/* One piece; *last_out if it was the last one. */
+static int hear_piece(struct lade_slice control, struct lade_source_list *list, bool *last_out, struct lade_fault *fault)
+{
+	struct lade_message message;
+	struct lade_reader reader;
+	int error;
+
+	lade_reader_init(&reader, control.data, control.len);
+	error = lade_message_get(&reader, &message);
+	if (error)
+		return error;
+	if (message.type == LADE_MSG_REPORT)
+		return refused(&message.report, fault);
+	if (message.type != LADE_MSG_SOURCE_NAMES || lade_reader_left(&reader))
+		return LADE_E_PROTOCOL;
+	*last_out = message.source_names.last;
+	/* Nothing may be cut off; what is empty says that there is nothing more. */
+	if (!message.source_names.names.len && !*last_out)
+		return LADE_E_PROTOCOL;
+	return add(list, (const char *)message.source_names.names.data, message.source_names.names.len);
+}
+
+int lade_source_list_hear(struct lade_connection *connection, struct lade_source_list *list_out, struct lade_fault *fault)
+{
+	struct lade_writer control;
+	uint32_t payload_len;
+	bool last = false;
+	int error = 0;
+
+	*list_out = (struct lade_source_list){ 0 };
+	lade_writer_init(&control, LADE_CONTROL_MAX);
+	while (!error && !last) {
+		error = lade_frame_read(connection, &control, &payload_len, fault);
+		if (error)
+			break;
+		fault->code = 0;
+		error = payload_len ? LADE_E_PROTOCOL :
+			hear_piece(lade_slice(control.data, control.len), list_out, &last, fault);
+		if (error && !fault->code)
+			lade_fault_set(fault, error, "understand the list of sources of", connection->peer);
+	}
+	if (!error && list_out->len && list_out->names[list_out->len - 1])
+		error = lade_fault_set(fault, LADE_E_PROTOCOL, "understand the list of sources of", connection->peer);
+	lade_writer_fini(&control);
+	return error;
+}

@@ -1,0 +1,41 @@
+/*
+ * A list of sources in a file (--files-from): it is read on the side where the file is, and travels to the
+ * side that has the sources.
+ */
+#ifndef LADE_AGENT_SYNC_SOURCE_LIST_H
+#define LADE_AGENT_SYNC_SOURCE_LIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "protocol/error.h"
+#include "transport/connection.h"
+
+/* The names, each with a NUL behind it. All zeros: there is no list. */
+struct lade_source_list {
+	char *names; /* owned; not NULL where there is a list */
+	size_t len, size;
+};
+
+void lade_source_list_fini(struct lade_source_list *list);
+
+/*
+ * Read a list from file ("-": standard input): names end with a line feed or a carriage return, or with a NUL if nul says so. What is
+ * empty, or begins with ';' or '#', is none. Returns 0, LADE_E_SYSTEM, LADE_E_ABSENT, LADE_E_LIMIT (LADE_NAMES_MAX) or
+ * LADE_E_MEMORY. lade_source_list_fini() is to be called either way.
+ */
+int lade_source_list_read(const char *file, bool nul, struct lade_source_list *list_out, struct lade_fault *fault);
+
+/* [source-names] Say a list to the peer, before the session's threads start; 0 or the connection's fault. */
+int lade_source_list_say(struct lade_connection *connection, const struct lade_source_list *list, struct lade_fault *fault);
+
+/*
+ * [source-names] Hear one. Returns 0; LADE_E_REMOTE if the peer says why there is none, with its words in the fault; LADE_E_PROTOCOL,
+ * LADE_E_LIMIT, LADE_E_MEMORY or the connection's fault. lade_source_list_fini() is to be called either way.
+ */
+int lade_source_list_hear(struct lade_connection *connection, struct lade_source_list *list_out, struct lade_fault *fault);
+
+/* The name behind one (NULL: the first); NULL at the end. Borrowed. */
+const char *lade_source_list_next(const struct lade_source_list *list, const char *name);
+
+#endif
