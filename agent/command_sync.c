@@ -21,6 +21,7 @@
 #include "agent/token.h"
 #include "protocol/entry.h"
 #include "transport/connection.h"
+#include "transport/dial.h"
 
 /*
  * Statuses of a remote shell: of its own failure, and of a far shell that did not find the
@@ -31,6 +32,7 @@
 
 /* How long a process may take to end after a session that failed, before it is told to. */
 #define GRACE_MS 5000
+#define GRACE_SHORT_MS 1000
 #define GRACE_STEP_MS 10
 
 /* One run of the command. */
@@ -46,23 +48,43 @@ struct run {
 	struct lade_complaint complaint;
 };
 
-/*
- * After a failed session: let child end by itself, else tell it to. Does not reap it.
- * Without this a shell that waits for a dead network would keep us.
- */
-static void urge(pid_t child)
+/* Wait at most that long for child to end, without reaping it. False if it goes on. */
+static bool ends_within(pid_t child, int patience_ms)
 {
 	const struct timespec step = { 0, GRACE_STEP_MS * 1000000L };
 
-	for (int waited_ms = 0; waited_ms < GRACE_MS; waited_ms += GRACE_STEP_MS) {
+	for (int waited_ms = 0; waited_ms <= patience_ms; waited_ms += GRACE_STEP_MS) {
 		siginfo_t info = { 0 };
 
 		if (waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT | WNOHANG) ||
 		    info.si_pid == child)
-			return;
+			return true;
 		(void)nanosleep(&step, NULL);
 	}
+	return false;
+}
+
+/*
+ * After a session that failed with status: let child end by itself, else make it. Without this a shell that waits for
+ * a dead network would keep us, as would a process that was stopped. Who was silent for too long has had its time.
+ */
+static void urge(pid_t child, int status)
+{
+	if (ends_within(child, status == LADE_EXIT_TIMEOUT ? GRACE_SHORT_MS : GRACE_MS))
+		return;
 	(void)kill(child, SIGTERM);
+	if (!ends_within(child, GRACE_SHORT_MS))
+		(void)kill(child, SIGKILL);
+}
+
+/* --bwlimit; the bucket lasts as long as the process. */
+static int limit_rate(struct run *run)
+{
+	struct lade_fault fault;
+
+	if (lade_sync_limit(&run->connection, &run->options.settings, &fault))
+		return lade_complain_fault(&run->complaint, LADE_EXIT_MEMORY, &fault);
+	return 0;
 }
 
 static int connect_local(struct run *run)
@@ -72,6 +94,12 @@ static int connect_local(struct run *run)
 
 	if (lade_connection_pair(&run->connection, &far_end, &fault))
 		return lade_complain_fault(&run->complaint, LADE_EXIT_IPC, &fault);
+	if (limit_rate(run)) {
+		lade_connection_close(&far_end);
+		lade_connection_close(&run->connection);
+		return LADE_E_MEMORY;
+	}
+	far_end.throttle = run->connection.throttle;
 	run->child = fork();
 	if (run->child < 0) {
 		lade_fault_set(&fault, LADE_E_SYSTEM, "fork", NULL);
@@ -108,6 +136,11 @@ static int connect_shell(struct run *run)
 static int connect_tcp(struct run *run)
 {
 	const struct lade_options *options = &run->options;
+	const struct lade_dial dial = {
+		.host = options->remote.host,
+		.port = options->remote.port,
+		.timeout_ms = (int)options->contimeout * 1000,
+	};
 	struct lade_fault fault;
 	int error;
 
@@ -117,10 +150,11 @@ static int connect_tcp(struct run *run)
 			&run->complaint, error == LADE_E_REFUSED ? LADE_EXIT_AUTH : LADE_EXIT_FILE,
 			&fault);
 	run->has_token = true;
-	if (lade_connection_dial(&run->connection, options->remote.host, options->remote.port,
-				 &fault))
-		return lade_complain_fault(&run->complaint, LADE_EXIT_SOCKET, &fault);
-	return 0;
+	error = lade_connection_dial(&run->connection, &dial, &fault);
+	if (error == LADE_E_TIMEOUT)
+		return lade_complain(&run->complaint, LADE_EXIT_CONTIMEOUT, "connect to \"%s\": nobody answered in the time of --contimeout",
+				     fault.subject);
+	return error ? lade_complain_fault(&run->complaint, LADE_EXIT_SOCKET, &fault) : 0;
 }
 
 static int reach(struct run *run)
@@ -139,7 +173,7 @@ static int reach(struct run *run)
 		break;
 	}
 	run->connected = !error;
-	return error;
+	return error ? error : limit_rate(run);
 }
 
 static int make_screen(struct run *run)
@@ -172,11 +206,11 @@ static int end_local(struct run *run, int status)
 	int how = 0;
 
 	if (status != LADE_EXIT_OK)
-		urge(run->child);
+		urge(run->child, status);
 	while (waitpid(run->child, &how, 0) < 0 && errno == EINTR)
 		;
 	run->child = -1;
-	if (WIFSIGNALED(how) && status != LADE_EXIT_SIGNAL) {
+	if (WIFSIGNALED(how) && status != LADE_EXIT_SIGNAL && status != LADE_EXIT_TIMEOUT) {
 		snprintf(text, sizeof(text),
 			 "the other process of this transfer was killed by signal %d (%s)",
 			 WTERMSIG(how), strsignal(WTERMSIG(how)));
@@ -205,7 +239,7 @@ static int end_shell(struct run *run, int status)
 	int shell_status;
 
 	if (status != LADE_EXIT_OK)
-		urge(run->connection.child);
+		urge(run->connection.child, status);
 	shell_status = lade_connection_reap(&run->connection);
 	if (unopened && shell_status == SHELL_NOT_FOUND) {
 		snprintf(
@@ -260,10 +294,10 @@ static void end(struct run *run)
 	if (run->connected) {
 		lade_connection_close(&run->connection);
 		if (run->child > 0) {
-			urge(run->child);
+			urge(run->child, LADE_EXIT_IPC);
 			(void)waitpid(run->child, NULL, 0);
 		} else if (run->connection.child > 0) {
-			urge(run->connection.child);
+			urge(run->connection.child, LADE_EXIT_IPC);
 			(void)lade_connection_reap(&run->connection);
 		}
 	}

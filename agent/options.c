@@ -7,11 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/filter_option.h"
 #include "agent/option_table.h"
+#include "agent/options_limit.h"
 #include "agent/quantity.h"
 #include "agent/sync/sync.h"
+#include "agent/tree/metadata.h"
 #include "chunker/codec.h"
+#include "chunker/digest.h"
 #include "protocol/entry.h"
+
+#define APPENDS (LADE_OPTION_APPEND | LADE_OPTION_APPEND_VERIFY)
 
 #define HINT "try 'lade help sync'"
 
@@ -38,27 +44,6 @@ static int apply_bits(struct lade_options *options, const struct lade_option_use
 	if (use->on && use->row->bits == LADE_OPTION_ACLS)
 		options->settings.options |= LADE_OPTION_PERMS;
 	return 0;
-}
-
-static int apply_rule(struct lade_options *options, const struct lade_option_use *use,
-		      struct lade_complaint *complaint)
-{
-	int id = use->row->id;
-	bool include = id == LADE_SYNC_INCLUDE || id == LADE_SYNC_INCLUDE_FROM;
-	struct lade_fault fault = { .operation = "use pattern" };
-	int error;
-
-	if (id == LADE_SYNC_EXCLUDE_FROM || id == LADE_SYNC_INCLUDE_FROM) {
-		error = lade_filter_add_file(options->settings.filter, include, use->value, &fault);
-		return error ? lade_complain_fault(complaint, LADE_EXIT_FILE, &fault) : 0;
-	}
-	error = lade_filter_add(options->settings.filter, include, use->value, &fault);
-	if (!error)
-		return 0;
-	return lade_complain(complaint, error == LADE_E_MEMORY ? LADE_EXIT_MEMORY : LADE_EXIT_USAGE,
-			     "option '%s': the pattern '%s' is not possible: %s; " HINT,
-			     use->spelled, use->value,
-			     use->value[0] ? lade_error_text(error) : "it is empty");
 }
 
 static int apply_path(struct lade_options *options, const struct lade_option_use *use,
@@ -130,6 +115,76 @@ static int apply_compress_level(struct lade_options *options, const struct lade_
 	return 0;
 }
 
+/* A name that --checksum-choice knows; refused: one of rsync's that it has not, and what to use. */
+struct checksum_name {
+	const char *name, *refused;
+	enum lade_digest_kind kind;
+};
+
+/* The row of a name of len bytes, or NULL. */
+static const struct checksum_name *find_checksum(const char *name, size_t len)
+{
+	static const struct checksum_name names[] = {
+		{ "auto", NULL, LADE_DIGEST_XXH3 },
+		{ "xxh128", NULL, LADE_DIGEST_XXH3 },
+		{ "xxh3", NULL, LADE_DIGEST_XXH3 },
+		{ "sha256", NULL, LADE_DIGEST_SHA256 },
+		{ "blake2b", NULL, LADE_DIGEST_BLAKE2B },
+		{ "xxh64", "use xxh128", LADE_DIGEST_XXH3 },
+		{ "xxhash", "use xxh128", LADE_DIGEST_XXH3 },
+		{ "md5", "use sha256 or blake2b", LADE_DIGEST_XXH3 },
+		{ "md4", "use sha256 or blake2b", LADE_DIGEST_XXH3 },
+		{ "sha1", "use sha256 or blake2b", LADE_DIGEST_XXH3 },
+		{ "none", "what arrives is always checked", LADE_DIGEST_XXH3 },
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strlen(names[i].name) == len && memcmp(name, names[i].name, len) == 0)
+			return &names[i];
+	return NULL;
+}
+
+static int apply_checksum(const struct lade_option_use *use, const char *name, size_t len, uint64_t *kind_out,
+			  struct lade_complaint *complaint)
+{
+	const struct checksum_name *found = find_checksum(name, len);
+
+	if (!found)
+		return lade_complain(complaint, LADE_EXIT_USAGE, "option '%s': '%s' is none of auto, xxh128, xxh3, sha256, blake2b; " HINT,
+				     use->spelled, use->value);
+	if (found->refused)
+		return lade_complain(complaint, LADE_EXIT_USAGE, "option '%s': '%s' is not available: %s; " HINT, use->spelled,
+				     found->name, found->refused);
+	*kind_out = found->kind;
+	return 0;
+}
+
+/* The first name is for what is sent, the second one, or the only one, for -c. */
+static int apply_checksum_choice(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
+{
+	const char *comma = strchr(use->value, ',');
+	size_t len = comma ? (size_t)(comma - use->value) : strlen(use->value);
+	int error = apply_checksum(use, use->value, len, &options->settings.checksum, complaint);
+
+	options->settings.file_checksum = options->settings.checksum;
+	if (error || !comma)
+		return error;
+	return apply_checksum(use, comma + 1, strlen(comma + 1), &options->settings.file_checksum, complaint);
+}
+
+/* As in rsync: any negative number asks for nanoseconds. */
+static int apply_modify_window(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
+{
+	bool negative = use->value[0] == '-';
+	uint64_t number;
+
+	if (lade_quantity_number(use->value + negative, INT32_MAX, &number) || (negative && !number))
+		return lade_complain(complaint, LADE_EXIT_USAGE, "option '%s': '%s' is no number of seconds, nor -1; " HINT, use->spelled,
+				     use->value);
+	options->settings.modify_window = negative ? LADE_WINDOW_NANOSECONDS : LADE_WINDOW_SECONDS + number;
+	return 0;
+}
+
 static int apply_alternative(struct lade_options *options, enum lade_alternative alternative, const struct lade_option_use *use,
 			     struct lade_complaint *complaint)
 {
@@ -173,9 +228,17 @@ static int apply_option(struct lade_options *options, const struct lade_option_u
 	case LADE_SYNC_INCLUDE:
 	case LADE_SYNC_EXCLUDE_FROM:
 	case LADE_SYNC_INCLUDE_FROM:
-		return apply_rule(options, use, complaint);
+	case LADE_SYNC_FILTER:
+	case LADE_SYNC_FILTER_FILES:
+	case LADE_SYNC_CVS:
+	case LADE_SYNC_GIT:
+		return lade_filter_option_apply(&options->rules, options->settings.filter, use, complaint);
 	case LADE_SYNC_PATH:
 		return apply_path(options, use, complaint);
+	case LADE_SYNC_CHECKSUM_CHOICE:
+		return apply_checksum_choice(options, use, complaint);
+	case LADE_SYNC_MODIFY_WINDOW:
+		return apply_modify_window(options, use, complaint);
 	case LADE_SYNC_COMPARE_DEST:
 		return apply_alternative(options, LADE_ALTERNATIVE_COMPARE, use, complaint);
 	case LADE_SYNC_COPY_DEST:
@@ -192,6 +255,8 @@ static int apply_option(struct lade_options *options, const struct lade_option_u
 	case LADE_SYNC_WHOLE_FILE:
 		options->whole_file = use->on ? 1 : -1;
 		return 0;
+	case LADE_SYNC_BWLIMIT:
+		return lade_options_apply_limit(options, use, complaint);
 	case LADE_SYNC_HELP:
 		options->help = true;
 		return ENOUGH;
@@ -307,6 +372,19 @@ static int take_arguments(struct parse *parse, struct lade_complaint *complaint)
 	return error ? error : set_destination(options, parse->arguments[count - 1], complaint);
 }
 
+/* As in rsync they imply --inplace; --append-verify is the stronger one. */
+static int check_append(struct lade_options *options, struct lade_complaint *complaint)
+{
+	if (!(options->settings.options & APPENDS))
+		return 0;
+	if (options->whole_file > 0)
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--append does not work with --whole-file (-W); " HINT);
+	if (options->settings.options & LADE_OPTION_APPEND_VERIFY)
+		options->settings.options &= ~LADE_OPTION_APPEND;
+	options->settings.options |= LADE_OPTION_INPLACE;
+	return 0;
+}
+
 /* What one option needs of others. */
 static int check(struct lade_options *options, struct lade_complaint *complaint)
 {
@@ -320,6 +398,8 @@ static int check(struct lade_options *options, struct lade_complaint *complaint)
 	if (options->remote.kind == LADE_ENDPOINT_TCP && !options->token_file)
 		return lade_complain(complaint, LADE_EXIT_USAGE,
 				     "lade+tcp:// needs --token-file=FILE; " HINT);
+	if (lade_options_check_limits(options, complaint))
+		return LADE_E_USAGE;
 	if (options->human > 3)
 		options->human = 3;
 	if ((options->settings.options & LADE_OPTION_INDEX) && options->whole_file > 0)
@@ -327,9 +407,11 @@ static int check(struct lade_options *options, struct lade_complaint *complaint)
 	if (options->fuzzy)
 		options->settings.options |= LADE_OPTION_FUZZY;
 	options->settings.fuzzy_alternatives = options->fuzzy > 1;
+	if (check_append(options, complaint))
+		return LADE_E_USAGE;
 	/* On one host reading both files costs more than copying one. */
 	if (options->whole_file > 0 || (!options->whole_file && options->remote.kind == LADE_ENDPOINT_LOCAL &&
-					!(options->settings.options & LADE_OPTION_INDEX)))
+					!(options->settings.options & (LADE_OPTION_INDEX | APPENDS))))
 		options->settings.options |= LADE_OPTION_WHOLE_FILE;
 	if ((options->itemize || options->verbose) && !options->quiet)
 		options->settings.options |= LADE_OPTION_ITEMIZE;
@@ -363,6 +445,8 @@ int lade_options_parse(struct lade_options *options, int argc, char *const argv[
 		error = 0;
 		goto out;
 	}
+	if (!error)
+		error = lade_filter_option_finish(&options->rules, options->settings.filter, complaint);
 	if (!error)
 		error = take_arguments(&parse, complaint);
 	if (!error)

@@ -9,12 +9,17 @@
 
 #include "agent/complaint.h"
 #include "agent/endpoint.h"
+#include "agent/filter_option.h"
 #include "agent/sync/settings.h"
+
+/* Most seconds of --contimeout: what poll(2) can wait. */
+#define LADE_CONTIMEOUT_MAX 2147483u
 
 /* The caller's storage; texts are borrowed from argv unless they say otherwise. */
 struct lade_options {
 	struct lade_settings settings; /* ITEMIZE is set if -i or -v needs it; the filter is owned, the alternatives are the next field */
 	const char *alternatives[LADE_ALTERNATIVES_MAX]; /* values of --compare-dest, --copy-dest or --link-dest */
+	struct lade_filter_options rules;
 	unsigned fuzzy;             /* how often -y was given */
 	int whole_file;             /* -W: 1, --no-whole-file: -1, neither: 0 */
 	unsigned verbose;
@@ -29,6 +34,7 @@ struct lade_options {
 	const char *rsh;            /* -e, or NULL */
 	const char *lade_path;      /* --lade-path, or NULL */
 	const char *token_file;     /* --token-file, or NULL */
+	uint64_t contimeout;        /* seconds, or 0 */
 
 	struct lade_endpoint remote; /* LOCAL: both sides are here. Owned; its path is not used */
 	bool push;                  /* the sources are here */

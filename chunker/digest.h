@@ -7,7 +7,8 @@
  *
  * A key that outlives a session, and is told to each peer, makes them keyed BLAKE2b instead
  * (RFC 7693): what was learned in one session must not help to deceive in another. See
- * PROTOCOL.md [recipe-key].
+ * PROTOCOL.md [recipe-key]. A user who wants digests that nobody can make collisions for has them be strong in any session
+ * (--checksum-choice), see PROTOCOL.md [run-key].
  */
 #ifndef LADE_CHUNKER_DIGEST_H
 #define LADE_CHUNKER_DIGEST_H
@@ -21,16 +22,28 @@
 /* Bytes of a run key: XXH3's default secret length. */
 #define LADE_RUN_KEY_LEN 192u
 
+/* How digests are made. */
+enum lade_digest_kind {
+	LADE_DIGEST_XXH3,    /* XXH3-128 under the key's bytes */
+	LADE_DIGEST_BLAKE2B, /* keyed BLAKE2b of LADE_DIGEST_LEN bytes, under the key's secret */
+	LADE_DIGEST_SHA256,  /* the first LADE_DIGEST_LEN bytes of HMAC-SHA-256 (RFC 2104), under the key's secret */
+	LADE_DIGEST_KIND_COUNT,
+};
+
 /* What digests are made with; plain memory. */
 struct lade_run_key {
 	_Alignas(64) uint8_t bytes[LADE_RUN_KEY_LEN]; /* of XXH3, and of cut points */
-	bool strong;                     /* digests are BLAKE2b under secret; bytes are not used */
+	enum lade_digest_kind kind;
+	bool lasts;                      /* it outlives the session: recipes that were made under it are worth keeping */
 	uint8_t secret[LADE_SECRET_LEN];
 };
 
 /* Expand the secrets of both sides' HELLO, that of the side that dialled first, to a run key. */
 void lade_run_key_derive(struct lade_run_key *key_out, const uint8_t dialler[LADE_SECRET_LEN],
 			 const uint8_t answerer[LADE_SECRET_LEN]);
+
+/* Have digests under a derived run key be of kind, which the user chose. */
+void lade_run_key_choose(struct lade_run_key *key, enum lade_digest_kind kind);
 
 /*
  * Derive what recipes are made with from a recipe key: names_out for cut points and the names of chunks, which are fast,

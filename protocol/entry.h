@@ -45,7 +45,19 @@
 #define LADE_OPTION_INPLACE LADE_OPTION(21) /* files that are there are written over */
 #define LADE_OPTION_SPARSE LADE_OPTION(22) /* zeros become holes */
 #define LADE_OPTION_INDEX LADE_OPTION(23) /* the receiver knows the chunks of all files that it has */
-#define LADE_OPTIONS_KNOWN (LADE_OPTION(24) - 1)
+#define LADE_OPTION_EXISTING LADE_OPTION(37) /* nothing is made that is not there */
+#define LADE_OPTION_IGNORE_EXISTING LADE_OPTION(38) /* nothing that is there is updated, but for directories */
+#define LADE_OPTION_UPDATE LADE_OPTION(39) /* files that are newer than the sender's stay */
+#define LADE_OPTION_IGNORE_TIMES LADE_OPTION(40) /* size and time do not tell that a file is the same */
+#define LADE_OPTION_SIZE_ONLY LADE_OPTION(41) /* the size alone does */
+#define LADE_OPTION_PRUNE_EMPTY_DIRS LADE_OPTION(42) /* directories without anything else in them are not said */
+#define LADE_OPTION_KEEP_DIRLINKS LADE_OPTION(43) /* a symlink to a directory is as good as the directory */
+#define LADE_OPTION_MKPATH LADE_OPTION(44) /* what the destination's path lacks is made */
+#define LADE_OPTION_PREALLOCATE LADE_OPTION(45) /* files have their blocks before their content */
+#define LADE_OPTION_APPEND LADE_OPTION(46) /* files grow at their end; what they have is taken as right */
+#define LADE_OPTION_APPEND_VERIFY LADE_OPTION(47) /* the same, but what they have is compared */
+#define LADE_OPTION_DELETE_EXCLUDED LADE_OPTION(24) /* rules that name no side protect nothing */
+#define LADE_OPTIONS_KNOWN ((LADE_OPTION(25) - 1) | (LADE_OPTION(48) - LADE_OPTION(37)))
 
 /* What becomes of a file that is in an alternative directory already: the values of OPEN's alternative (see [open]). */
 enum lade_alternative {

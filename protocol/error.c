@@ -62,6 +62,10 @@ const char *lade_error_text(int code)
 		return "the other side does not speak lade's protocol; is lade installed there, and does its shell start-up print nothing?";
 	case LADE_E_CLOSED:
 		return "connection closed unexpectedly";
+	case LADE_E_TIMEOUT:
+		return "nothing was heard for the time of --timeout";
+	case LADE_E_STOPPED:
+		return "the time of --stop-after or --stop-at has come; the next run goes on where this one stopped";
 	case LADE_E_AUTH:
 		return "authentication failed: the tokens differ";
 	case LADE_E_SHRUNK:

@@ -34,6 +34,8 @@ enum lade_error {
 	LADE_E_USAGE = -18,     /* the caller of the program asked for something impossible */
 	LADE_E_CANCELLED = -19, /* the session was told to stop */
 	LADE_E_REMOTE = -20,    /* the peer reported a failure that ends the session */
+	LADE_E_TIMEOUT = -21,   /* nothing was heard of the peer for as long as the user waits */
+	LADE_E_STOPPED = -22,   /* the time that the user gave to the session is over */
 };
 
 /* Bytes kept of a fault's subject, terminating NUL included; longer ones are cut in the middle. */

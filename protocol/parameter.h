@@ -13,6 +13,11 @@
 enum lade_parameter {
 	LADE_PARAMETER_COMPRESSION = 1,
 	LADE_PARAMETER_LEVEL = 2,
+	LADE_PARAMETER_CHECKSUM = 30,
+	LADE_PARAMETER_FILE_CHECKSUM = 31,
+	LADE_PARAMETER_MODIFY_WINDOW = 32,
+	LADE_PARAMETER_BWLIMIT = 60,
+	LADE_PARAMETER_TIMEOUT = 61,
 };
 
 /* Append one parameter; they must be appended in the order of their keys. A failure is the writer's. */

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -53,44 +54,6 @@ static void no_delay(int fd)
 	int one = 1;
 
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-}
-
-static int connect_to(const struct addrinfo *address)
-{
-	int fd = socket(address->ai_family, address->ai_socktype | SOCK_CLOEXEC, address->ai_protocol);
-	int saved;
-
-	if (fd < 0)
-		return -1;
-	if (connect(fd, address->ai_addr, address->ai_addrlen) == 0)
-		return fd;
-	saved = errno;
-	close(fd);
-	errno = saved;
-	return -1;
-}
-
-int lade_connection_dial(struct lade_connection *connection, const char *host, const char *port,
-			 struct lade_fault *fault)
-{
-	const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
-	struct addrinfo *addresses;
-	char peer[256];
-	int fd = -1;
-
-	snprintf(peer, sizeof(peer), strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
-	if (getaddrinfo(host, port, &hints, &addresses)) {
-		errno = ENOENT;
-		return lade_fault_set(fault, LADE_E_ABSENT, "look up host", peer);
-	}
-	for (struct addrinfo *address = addresses; address && fd < 0; address = address->ai_next)
-		fd = connect_to(address);
-	freeaddrinfo(addresses);
-	if (fd < 0)
-		return lade_fault_set(fault, LADE_E_SYSTEM, "connect to", peer);
-	no_delay(fd);
-	init(connection, LADE_CONNECTION_TCP, fd, fd, peer);
-	return 0;
 }
 
 int lade_connection_accept(struct lade_connection *connection, int fd, struct lade_fault *fault)
@@ -276,6 +239,7 @@ static int receive(struct lade_connection *connection, void *buf, size_t len, si
 	if (got < 0)
 		return lade_fault_set(fault, errno == ECONNRESET ? LADE_E_CLOSED : LADE_E_SYSTEM, "receive from",
 				      connection->peer);
+	atomic_fetch_add(&connection->received, (uint64_t)got);
 	*got_out = (size_t)got < len ? (size_t)got : len;
 	connection->ahead_off = 0;
 	connection->ahead_len = (unsigned)((size_t)got - *got_out);
@@ -327,6 +291,14 @@ int lade_connection_wait(struct lade_connection *connection, int timeout_ms, str
 	return ready ? 0 : LADE_E_AGAIN;
 }
 
+bool lade_connection_waiting(const struct lade_connection *connection)
+{
+	int len = 0;
+
+	/* Sockets: tcp(7), unix(7); pipes: pipe(7). */
+	return ioctl(connection->in_fd, FIONREAD, &len) == 0 && len > 0;
+}
+
 /* Drop done bytes from the front of the vectors. Returns how many vectors are used up. */
 static int use_up(struct iovec *vectors, int count, size_t done)
 {
@@ -348,22 +320,50 @@ static int write_failed(const struct lade_connection *connection, struct lade_fa
 	return lade_fault_set(fault, gone ? LADE_E_CLOSED : LADE_E_SYSTEM, "send to", connection->peer);
 }
 
+static ssize_t send_vectors(struct lade_connection *connection, struct iovec *vectors, int count, bool more)
+{
+	struct msghdr message = { .msg_iov = vectors, .msg_iovlen = (size_t)count };
+
+	if (connection->kind == LADE_CONNECTION_PIPES)
+		return writev(connection->out_fd, vectors, count);
+	return sendmsg(connection->out_fd, &message, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+}
+
+/* Send as much as the limit grants at once: what is beyond it is cut off for the time of the call. */
+static ssize_t send_granted(struct lade_connection *connection, struct iovec *vectors, int count, bool more)
+{
+	size_t len = 0, granted, last_len;
+	ssize_t sent;
+	int last = 0;
+
+	for (int i = 0; i < count; i++)
+		len += vectors[i].iov_len;
+	if (!len || !connection->throttle)
+		return send_vectors(connection, vectors, count, more);
+	granted = lade_throttle_take(connection->throttle, len);
+	len = granted;
+	while (len > vectors[last].iov_len)
+		len -= vectors[last++].iov_len;
+	last_len = vectors[last].iov_len;
+	vectors[last].iov_len = len;
+	sent = send_vectors(connection, vectors, last + 1, more || last + 1 < count || len < last_len);
+	vectors[last].iov_len = last_len;
+	lade_throttle_give_back(connection->throttle, granted - (sent > 0 ? (size_t)sent : 0));
+	return sent;
+}
+
 int lade_connection_write(struct lade_connection *connection, struct iovec *vectors, int count, bool more,
 			  struct lade_fault *fault)
 {
 	while (count) {
-		struct msghdr message = { .msg_iov = vectors, .msg_iovlen = (size_t)count };
-		ssize_t sent;
+		ssize_t sent = send_granted(connection, vectors, count, more);
 		int used;
 
-		if (connection->kind == LADE_CONNECTION_PIPES)
-			sent = writev(connection->out_fd, vectors, count);
-		else
-			sent = sendmsg(connection->out_fd, &message, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
 		if (sent < 0 && errno == EINTR)
 			continue;
 		if (sent < 0)
 			return write_failed(connection, fault);
+		atomic_fetch_add(&connection->sent, (uint64_t)sent);
 		used = use_up(vectors, count, (size_t)sent);
 		vectors += used;
 		count -= used;

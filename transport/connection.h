@@ -5,6 +5,7 @@
 #ifndef LADE_TRANSPORT_CONNECTION_H
 #define LADE_TRANSPORT_CONNECTION_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,6 +14,7 @@
 
 #include "protocol/error.h"
 #include "protocol/limits.h"
+#include "transport/throttle.h"
 
 enum lade_connection_kind {
 	LADE_CONNECTION_PAIR,  /* AF_UNIX socket pair: the other process of one local command */
@@ -28,6 +30,8 @@ struct lade_connection {
 	enum lade_connection_kind kind;
 	int in_fd;   /* the same as out_fd for sockets */
 	int out_fd;
+	_Atomic uint64_t received, sent; /* bytes, but those that were moved from in_fd or to out_fd; any thread may look */
+	struct lade_throttle *throttle; /* what is written waits for it: borrowed; NULL: nothing does. Who moves to out_fd asks it too */
 	pid_t child; /* the process that was spawned for it, or -1 */
 	/* Descriptors that came with the bytes read so far and were not yet taken (PAIR only). */
 	int descriptors[LADE_DESCRIPTORS_MAX];
@@ -35,15 +39,12 @@ struct lade_connection {
 	uint8_t ahead[LADE_CONNECTION_AHEAD_MAX]; /* bytes that were read ahead: ahead_len from ahead_off are left */
 	unsigned ahead_off, ahead_len;
 	unsigned frame_ahead; /* frame.c's: the length of control that is expected of the next frame, or 0 */
+	int timeout_ms; /* how long the opening may wait for each of the peer's words; 0: as long as its kind allows */
 	char peer[256]; /* for messages: "127.0.0.1:873", "ssh host", "local" */
 };
 
 /* Both ends of an AF_UNIX stream socket pair. Returns 0 or LADE_E_SYSTEM. Each is closed with lade_connection_close(). */
 int lade_connection_pair(struct lade_connection *a, struct lade_connection *b, struct lade_fault *fault);
-
-/* Connect to host (name or address, IPv6 without brackets) and port over TCP. LADE_E_SYSTEM: the errno of the last address tried. */
-int lade_connection_dial(struct lade_connection *connection, const char *host, const char *port,
-			 struct lade_fault *fault);
 
 /* Take over a connected TCP socket. fd is consumed. */
 int lade_connection_accept(struct lade_connection *connection, int fd, struct lade_fault *fault);
@@ -95,6 +96,9 @@ int lade_connection_read_some(struct lade_connection *connection, void *buf, siz
 
 /* Wait at most timeout_ms for something to read. 0, LADE_E_AGAIN when the time is up, LADE_E_SYSTEM. */
 int lade_connection_wait(struct lade_connection *connection, int timeout_ms, struct lade_fault *fault);
+
+/* True if there are bytes to be read at once. Any thread. */
+bool lade_connection_waiting(const struct lade_connection *connection);
 
 /* Write count vectors completely (they are used up). more: payload follows at once. 0, LADE_E_CLOSED, LADE_E_SYSTEM. */
 int lade_connection_write(struct lade_connection *connection, struct iovec *vectors, int count, bool more,

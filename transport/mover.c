@@ -178,6 +178,11 @@ int lade_movers_new(const struct lade_mover_calls *calls, struct lade_movers **m
 	return 0;
 }
 
+uint64_t lade_movers_consumed(const struct lade_movers *movers)
+{
+	return atomic_load_explicit(&movers->consumed, memory_order_relaxed);
+}
+
 void lade_movers_free(struct lade_movers *movers)
 {
 	if (!movers)
@@ -312,7 +317,8 @@ static int try_ways(struct lade_mover_run *run, const enum lade_path *ways, size
 	}
 }
 
-int lade_move(struct lade_movers *movers, struct lade_move *move, struct lade_fault *fault)
+/* Move all of it at once. */
+static int move_now(struct lade_movers *movers, struct lade_move *move, struct lade_fault *fault)
 {
 	struct lade_mover_run run = { .movers = movers, .calls = movers->calls,
 				      .move = move, .fault = fault };
@@ -329,4 +335,61 @@ int lade_move(struct lade_movers *movers, struct lade_move *move, struct lade_fa
 		return lade_mover_target_failed(&run, "fstat");
 	ways = ways_of(&run, &count);
 	return try_ways(&run, ways, count);
+}
+
+static off_t behind(off_t off, uint64_t len)
+{
+	return off == LADE_NO_OFFSET ? off : off + (off_t)len;
+}
+
+/* Sharing extents moves no bytes: where that works for all of it nothing waits. */
+static bool clone_all(struct lade_movers *movers, struct lade_move *move)
+{
+	struct lade_move clone = *move;
+
+	if ((move->path != LADE_PATH_AUTO && move->path != LADE_PATH_CLONE) || move->in_off == LADE_NO_OFFSET ||
+	    move->out_off == LADE_NO_OFFSET)
+		return false;
+	clone.path = LADE_PATH_CLONE;
+	clone.only = true;
+	if (move_now(movers, &clone, NULL))
+		return false;
+	clone.path = move->path;
+	clone.only = move->only;
+	*move = clone;
+	return true;
+}
+
+/* Move it in pieces, as the limit grants them. */
+static int move_in_pieces(struct lade_movers *movers, struct lade_move *move, struct lade_fault *fault)
+{
+	uint64_t consumed = 0, moved = 0;
+	enum lade_path used = LADE_PATH_AUTO;
+	int error = 0;
+
+	while (moved < move->len && !error) {
+		struct lade_move piece = *move;
+		uint64_t left = move->len - moved;
+
+		piece.in_off = behind(move->in_off, moved);
+		piece.out_off = behind(move->out_off, moved);
+		piece.len = lade_throttle_take(move->throttle, left < SIZE_MAX ? (size_t)left : SIZE_MAX);
+		piece.more = move->more || piece.len < left;
+		error = move_now(movers, &piece, fault);
+		lade_throttle_give_back(move->throttle, (size_t)(piece.len - piece.moved));
+		consumed += piece.consumed;
+		moved += piece.moved;
+		used = piece.moved ? piece.used : used;
+	}
+	move->consumed = consumed;
+	move->moved = moved;
+	move->used = used;
+	return error;
+}
+
+int lade_move(struct lade_movers *movers, struct lade_move *move, struct lade_fault *fault)
+{
+	if (!move->throttle)
+		return move_now(movers, move, fault);
+	return clone_all(movers, move) ? 0 : move_in_pieces(movers, move, fault);
 }

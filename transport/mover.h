@@ -25,6 +25,7 @@
 #include <sys/types.h>
 
 #include "protocol/error.h"
+#include "transport/throttle.h"
 
 /* The ways; the table above says in which order a pair tries them. */
 enum lade_path {
@@ -56,6 +57,8 @@ struct lade_move {
 	uint64_t len;        /* bytes to move */
 	bool more;           /* more bytes for a target socket follow at once; a hint */
 	enum lade_path path; /* start here in the pair's order; AUTO or not of the pair: top */
+	struct lade_throttle *throttle; /* bytes wait for it, except those that are cloned; borrowed, NULL: none */
+	bool eager;          /* take bytes of a TCP source as they come, without SO_RCVLOWAT: somebody watches whether they do */
 	bool only;           /* path is not AUTO: no fallback, LADE_E_UNSUPPORTED instead */
 
 	uint64_t consumed;   /* bytes taken from the source */
@@ -94,6 +97,9 @@ struct lade_movers;
  * Returns 0, or LADE_E_MEMORY. The caller frees *movers_out with lade_movers_free().
  */
 int lade_movers_new(const struct lade_mover_calls *calls, struct lade_movers **movers_out);
+
+/* Bytes that were taken from sources so far, those of moves under way too. Any thread. */
+uint64_t lade_movers_consumed(const struct lade_movers *movers);
 
 /* Close the pooled pipes and free. NULL does nothing. No transfer may be under way. */
 void lade_movers_free(struct lade_movers *movers);

@@ -36,6 +36,7 @@ off_t lade_mover_out_off(const struct lade_mover_run *run)
 void lade_mover_consume(struct lade_mover_run *run, size_t len)
 {
 	run->move->consumed += len;
+	atomic_fetch_add_explicit(&run->movers->consumed, len, memory_order_relaxed);
 }
 
 void lade_mover_arrive(struct lade_mover_run *run, size_t len)

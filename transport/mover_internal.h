@@ -10,6 +10,7 @@
 #define LADE_TRANSPORT_MOVER_INTERNAL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "transport/mover.h"
 #include "transport/pipe_pool.h"
@@ -36,6 +37,7 @@ struct lade_movers {
 	pthread_mutex_t mutex; /* guards the buffers */
 	uint8_t *buffers[LADE_MOVER_BUFFERS];
 	unsigned buffer_count;
+	_Atomic uint64_t consumed; /* by all moves */
 };
 
 /* What an end is. */

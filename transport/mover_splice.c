@@ -26,7 +26,7 @@ static bool has_lowat(const struct lade_mover_run *run)
 	int domain = 0;
 	socklen_t len = sizeof(domain);
 
-	return run->in == LADE_MOVER_SOCKET &&
+	return run->in == LADE_MOVER_SOCKET && !run->move->eager &&
 	       getsockopt(run->move->in_fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
 	       (domain == AF_INET || domain == AF_INET6);
 }

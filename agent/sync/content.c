@@ -106,9 +106,11 @@ static bool is_zero(const uint8_t *data, size_t len)
 static enum fate fate_of(const struct lade_content *content, const uint8_t *data, size_t len, const uint8_t *old,
 			 size_t old_len)
 {
-	if ((content->sparse || len <= old_len) && memcmp(data, old, len) == 0)
+	bool hole = content->sparse && len == LADE_CONTENT_BLOCK && is_zero(data, len);
+
+	if ((content->sparse || len <= old_len) && !(hole && content->allocated) && memcmp(data, old, len) == 0)
 		return LEAVE;
-	return content->sparse && len == LADE_CONTENT_BLOCK && is_zero(data, len) ? PUNCH : WRITE;
+	return hole ? PUNCH : WRITE;
 }
 
 static int meet(int fd, enum fate fate, const uint8_t *data, size_t len, uint64_t off)

@@ -19,6 +19,7 @@ struct lade_content {
 	int fd;      /* borrowed; for reading and writing */
 	bool sparse; /* zeros are left out: the file must have its length already */
 	bool over;   /* something may stand there: blocks that are equal are not written. Else nothing but zeros may */
+	bool allocated; /* sparse: zeros that stand there may have blocks, which go */
 };
 
 /*

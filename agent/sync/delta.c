@@ -216,6 +216,9 @@ int lade_delta_judge(struct lade_receiver *receiver, struct delta *delta, uint64
 	struct lade_recv_event verdict;
 	bool settles;
 
+	/* They are judged in their order; and settled, the file may be gone. */
+	if (good && delta->file->grown_to < off + len)
+		delta->file->grown_to = off + len;
 	lade_session_lock(session);
 	if (good)
 		session->progress.bytes_done += len;
@@ -261,6 +264,8 @@ static bool is_good(struct lade_receiver *receiver, const struct delta *delta, c
 	const struct lade_range range = { delta->file->temporary.fd, piece->off, piece->len };
 	uint8_t digest[LADE_DIGEST_LEN];
 
+	if (lade_delta_is_trusted(receiver, delta, piece->off))
+		return true;
 	if (data)
 		lade_digest(&receiver->session.pieces, data, piece->len, digest);
 	else if (lade_range_digest(&range, &receiver->session.pieces, space->buffer, digest, NULL))
@@ -328,7 +333,7 @@ struct todo {
 /* True if another piece may be looked at: all that is asked for because of it may be kept, and it is known how to ask. */
 static bool may_go_on(const struct delta *delta)
 {
-	return !delta->ask_count && delta->piece_count < DELTA_PIECES_MAX && lade_worth_known(&delta->worth);
+	return !delta->ask_count && delta->piece_count < (delta->file->appends ? 1 : DELTA_PIECES_MAX) && lade_worth_known(&delta->worth);
 }
 
 /* False if there is nothing to do; then it is idle. */

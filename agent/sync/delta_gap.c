@@ -37,8 +37,7 @@ static bool add_ask(struct delta *delta, const struct lade_recv_gap *ask)
 	return true;
 }
 
-/* A range to be asked for as it is. False: no memory. */
-static bool add_literal(struct delta *delta, uint64_t off, uint64_t len)
+bool lade_delta_add_literal(struct delta *delta, uint64_t off, uint64_t len)
 {
 	bool added = true;
 
@@ -95,7 +94,7 @@ static bool split(struct delta *delta, uint64_t len, uint64_t old_len, bool boun
 	bool added = true;
 
 	if (choice == LADE_WORTH_PLAIN)
-		return add_literal(delta, gap->off, len);
+		return lade_delta_add_literal(delta, gap->off, len);
 	for (uint64_t start = 0; start < len && added; start += LADE_GAP_MAX) {
 		uint64_t end = len - start < LADE_GAP_MAX ? len : start + LADE_GAP_MAX;
 		struct lade_recv_gap ask = part_of(gap, start, end, old_len, bounded);

@@ -75,7 +75,7 @@ static bool punch(struct lade_receiver *receiver, struct delta *delta, const str
 static bool make_hole(struct lade_receiver *receiver, struct delta *delta, const struct news *news, struct workspace *space)
 {
 	uint64_t off = news->event.off, len = news->event.len;
-	bool old = delta->resumed || delta->file->overwrite;
+	bool old = delta->resumed || delta->file->overwrite || lade_incoming_is_allocated(receiver);
 
 	if (delta->untouched || (delta->in_place && delta->file->overwrite)) {
 		if (!all_zeros(delta, off, len, space->piece)) {
@@ -94,9 +94,14 @@ static bool make_hole(struct lade_receiver *receiver, struct delta *delta, const
 int lade_delta_take_hole(struct lade_receiver *receiver, struct delta *delta, const struct news *news,
 			 struct workspace *space)
 {
-	bool made = lade_delta_prepare(receiver, delta, news, space) && make_hole(receiver, delta, news, space);
+	bool made;
 
-	lade_indexed_note(receiver, delta, news);
+	if (lade_delta_appends(receiver, delta, news->event.off, news->event.len)) {
+		made = lade_delta_append_hole(receiver, delta, news);
+	} else {
+		made = lade_delta_prepare(receiver, delta, news, space) && make_hole(receiver, delta, news, space);
+		lade_indexed_note(receiver, delta, news);
+	}
 	/* It has no digest to differ from, so a length of 0 is judged: nothing is to be asked for again. */
 	return lade_delta_judge(receiver, delta, news->event.off, 0, made);
 }

@@ -1,6 +1,6 @@
 /*
  * A file that is made from old content, for delta.c (news and what becomes of it), delta_piece.c (a
- * piece against the basis), delta_hole.c (a hole), delta_gap.c (asking for what the basis lacks) and delta_over.c (a basis that
+ * piece against the basis), delta_append.c (a file that grows), delta_hole.c (a hole), delta_gap.c (asking for what the basis lacks) and delta_over.c (a basis that
  * is written over). Stays in agent/sync/.
  *
  * The reader leaves news; one worker at a time works on a file, and all but the first part of
@@ -149,6 +149,23 @@ void lade_delta_out_of_memory(struct lade_receiver *receiver, struct delta *delt
 int lade_delta_take_piece(struct lade_receiver *receiver, struct delta *delta, const struct news *news,
 			  struct workspace *space);
 
+/* Keep a piece of which missing bytes are asked for until they have come. False: no memory. */
+bool lade_delta_keep_piece(struct delta *delta, const struct news *news, uint32_t missing);
+
+/* ---- delta_append.c ---- */
+
+/* True if len bytes at off are not to be looked for in old content: those of a file that grows, behind what it has or all of them. */
+bool lade_delta_appends(const struct lade_receiver *receiver, const struct delta *delta, uint64_t off, uint64_t len);
+
+/* True if a piece at off begins with what is taken as right (--append): its digest says nothing. */
+bool lade_delta_is_trusted(const struct lade_receiver *receiver, const struct delta *delta, uint64_t off);
+
+/* [recipe] Take a piece for which lade_delta_appends(): ask for what of it is not there. */
+int lade_delta_append_piece(struct lade_receiver *receiver, struct delta *delta, const struct news *news);
+
+/* [hole] The same of a hole: there is nothing behind the end of the file that had to go. False: the file has failed. */
+bool lade_delta_append_hole(struct lade_receiver *receiver, struct delta *delta, const struct news *news);
+
 /* ---- indexed.c ---- */
 
 /* Remember the chunks of a piece, or a hole, of the new file. Does nothing without an index. */
@@ -198,6 +215,9 @@ void lade_delta_forget_old(struct delta *delta, const struct lade_recv_gap *gap)
 void lade_delta_over_fini(struct delta *delta);
 
 /* ---- delta_gap.c ---- */
+
+/* Ask for len new bytes at off as they are. False: no memory. */
+bool lade_delta_add_literal(struct delta *delta, uint64_t off, uint64_t len);
 
 /* Extend the gap, or begin one, by len new bytes at off. False: no memory. */
 bool lade_delta_widen_gap(struct delta *delta, uint64_t off, uint64_t len);

@@ -361,8 +361,7 @@ static int assemble(struct lade_receiver *receiver, struct delta *delta, struct 
 	return assembly->missing || !cloned || landed_well(receiver, delta, news, space);
 }
 
-/* The piece lacks something: keep it until that has come. False: no memory. */
-static bool keep_piece(struct delta *delta, const struct assembly *assembly)
+bool lade_delta_keep_piece(struct delta *delta, const struct news *news, uint32_t missing)
 {
 	struct piece *pieces = lade_grown(delta->pieces, delta->piece_count, &delta->piece_capacity, sizeof(*pieces));
 	struct piece *piece;
@@ -371,8 +370,8 @@ static bool keep_piece(struct delta *delta, const struct assembly *assembly)
 		return false;
 	delta->pieces = pieces;
 	piece = &delta->pieces[delta->piece_count++];
-	*piece = (struct piece){ assembly->off, assembly->len, assembly->missing, { 0 } };
-	memcpy(piece->digest, assembly->said->digest, LADE_DIGEST_LEN);
+	*piece = (struct piece){ news->event.off, (uint32_t)news->event.len, missing, { 0 } };
+	memcpy(piece->digest, news->digest, LADE_DIGEST_LEN);
 	/* No more are taken before one of them is filled: nothing that is to fill them may wait for what comes next. */
 	if (delta->piece_count < DELTA_PIECES_MAX || lade_delta_close_gap(delta, LADE_DELTA_UNKNOWN))
 		return true;
@@ -402,7 +401,7 @@ static int take_chunks(struct lade_receiver *receiver, struct delta *delta, cons
 		lade_delta_keep_asked(receiver, delta);
 		made = assemble(receiver, delta, assembly, space);
 	}
-	if (made == 1 && assembly->missing && !keep_piece(delta, assembly)) {
+	if (made == 1 && assembly->missing && !lade_delta_keep_piece(delta, news, assembly->missing)) {
 		lade_delta_out_of_memory(receiver, delta);
 		made = -1;
 	}
@@ -450,6 +449,8 @@ int lade_delta_take_piece(struct lade_receiver *receiver, struct delta *delta, c
 	uint32_t len = (uint32_t)news->event.len;
 	bool made = false;
 
+	if (lade_delta_appends(receiver, delta, off, len))
+		return lade_delta_append_piece(receiver, delta, news);
 	if (!lade_delta_prepare(receiver, delta, news, space))
 		return lade_delta_judge(receiver, delta, off, len, false);
 	lade_indexed_note(receiver, delta, news);

@@ -34,7 +34,7 @@ int lade_receiver_add_leader(struct lade_receiver *receiver, uint64_t index, cha
 	leaders = lade_grown(receiver->leaders, receiver->leader_count, &receiver->leader_capacity, sizeof(*leaders));
 	if (leaders) {
 		receiver->leaders = leaders;
-		leaders[receiver->leader_count++] = (struct leader){ index, path, false };
+		leaders[receiver->leader_count++] = (struct leader){ .index = index, .path = path };
 	}
 	lade_session_unlock(&receiver->session);
 	if (leaders)
@@ -43,7 +43,7 @@ int lade_receiver_add_leader(struct lade_receiver *receiver, uint64_t index, cha
 	return LADE_E_MEMORY;
 }
 
-static struct leader *find_leader(struct lade_receiver *receiver, uint64_t index)
+struct leader *lade_receiver_find_leader(struct lade_receiver *receiver, uint64_t index)
 {
 	size_t low = 0, high = receiver->leader_count;
 
@@ -63,7 +63,7 @@ void lade_receiver_leader_failed(struct lade_receiver *receiver, uint64_t index)
 	struct leader *leader;
 
 	lade_session_lock(&receiver->session);
-	leader = find_leader(receiver, index);
+	leader = lade_receiver_find_leader(receiver, index);
 	if (leader)
 		leader->failed = true;
 	lade_session_unlock(&receiver->session);
@@ -90,7 +90,7 @@ int lade_receiver_add_link(struct lade_receiver *receiver, uint64_t index, mode_
 {
 	const struct link_record record = { index, mode };
 
-	if (!find_leader(receiver, index))
+	if (!lade_receiver_find_leader(receiver, index))
 		return lade_fault_set(fault, LADE_E_PROTOCOL, "link (its leader is unknown)", path);
 	return add_record(receiver->links, &record, sizeof(record), path, fault);
 }
@@ -182,7 +182,7 @@ static void link_followers(struct lade_receiver *receiver)
 		int error;
 
 		memcpy(&record, bytes.data, sizeof(record));
-		leader = find_leader(receiver, record.leader);
+		leader = lade_receiver_find_leader(receiver, record.leader);
 		if (leader->failed) {
 			lade_session_tell(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, "link", path,
 					  "the file that it is another name of did not arrive");
@@ -217,18 +217,30 @@ static void not_removed(void *context, const struct lade_fault *fault)
 		lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, fault);
 }
 
-static struct lade_removal removal_of(struct lade_receiver *receiver, const char *prefix)
+/* Remove name in directory, with all that is in it but for what is protected. 0 or the fault. */
+static int remove_tree(struct lade_receiver *receiver, struct lade_directory *directory, const char *name,
+		       struct lade_fault *fault)
 {
-	const struct lade_filter *filter = receiver->session.settings->filter;
-
-	return (struct lade_removal){
-		.filter = lade_filter_empty(filter) ? NULL : filter,
-		.prefix = prefix,
+	struct lade_removal removal = {
 		.dry_run = receiver->keep.options & LADE_OPTION_DRY_RUN,
 		.context = receiver,
 		.removed = removed,
 		.failed = not_removed,
 	};
+	char *prefix = lade_directory_path(directory, NULL);
+	int error;
+
+	if (!prefix)
+		return lade_fault_set(fault, LADE_E_MEMORY, "remove", name);
+	error = lade_receiver_protection(receiver, directory, true, &removal.scope, fault);
+	removal.prefix = prefix;
+	if (!error)
+		error = lade_remove_tree(directory, name, &removal, fault);
+	else
+		lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, fault);
+	lade_filter_scope_free(removal.scope);
+	free(prefix);
+	return error;
 }
 
 struct lade_directory *lade_receiver_handle_of(struct lade_receiver *receiver, char *path, char **name_out)
@@ -260,22 +272,29 @@ static void delete_temporary(struct lade_directory *directory, const char *name)
 	lade_directory_unpin(directory);
 }
 
+/* A symlink may have been found to lead into it since that was planned (-K). */
+static bool is_kept(struct lade_receiver *receiver, struct lade_directory *directory, const char *name)
+{
+	bool kept;
+	int fd;
+
+	if (!receiver->kept_count || lade_directory_pin(directory, &fd, NULL))
+		return false;
+	kept = lade_receiver_keeps(receiver, fd, name);
+	lade_directory_unpin(directory);
+	return kept;
+}
+
 static void delete_one(struct lade_receiver *receiver, const char *path)
 {
 	char *copy = strdup(path), *name;
 	struct lade_directory *directory = copy ? lade_receiver_handle_of(receiver, copy, &name) : NULL;
-	struct lade_removal removal;
 	struct lade_fault fault;
 
-	if (directory && lade_temporary_is(name)) {
+	if (directory && lade_temporary_is(name))
 		delete_temporary(directory, name);
-	} else if (directory) {
-		char *prefix = lade_directory_path(directory, NULL);
-
-		removal = removal_of(receiver, prefix);
-		(void)lade_remove_tree(directory, name, &removal, &fault);
-		free(prefix);
-	}
+	else if (directory && !is_kept(receiver, directory, name))
+		(void)remove_tree(receiver, directory, name, &fault);
 	lade_directory_unref(directory);
 	free(copy);
 }
@@ -302,10 +321,6 @@ static void delete_planned(struct lade_receiver *receiver)
 int lade_receiver_make_way(struct lade_receiver *receiver, struct lade_directory *directory, int fd, const char *name,
 			   struct lade_fault *fault)
 {
-	struct lade_removal removal;
-	char *prefix;
-	int error;
-
 	if (unlinkat(fd, name, 0) == 0 || errno == ENOENT)
 		return 0;
 	/* Linux says EISDIR for a directory, POSIX EPERM. */
@@ -313,13 +328,7 @@ int lade_receiver_make_way(struct lade_receiver *receiver, struct lade_directory
 		return 0;
 	if (errno != ENOTEMPTY || !(receiver->keep.options & LADE_OPTION_DELETE) || lade_receiver_keeps(receiver, fd, name))
 		return lade_fault_set(fault, LADE_E_SYSTEM, "make way for", name);
-	prefix = lade_directory_path(directory, NULL);
-	if (!prefix)
-		return lade_fault_set(fault, LADE_E_MEMORY, "make way for", name);
-	removal = removal_of(receiver, prefix);
-	error = lade_remove_tree(directory, name, &removal, fault);
-	free(prefix);
-	return error;
+	return remove_tree(receiver, directory, name, fault);
 }
 
 /* ---- directories ---- */
@@ -422,11 +431,21 @@ static void set_directories(struct lade_receiver *receiver)
 		lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &fault);
 }
 
+static void follow_links(struct lade_receiver *receiver)
+{
+	if (receiver->keep.options & LADE_OPTION_KEEP_DIRLINKS)
+		lade_directories_follow(receiver->tree, true);
+}
+
 void lade_receiver_finish(struct lade_receiver *receiver)
 {
 	link_followers(receiver);
-	if (receiver->tree)
+	if (receiver->tree) {
+		/* Nothing was planned behind a symlink: one that is in the way now has come since. */
+		lade_directories_follow(receiver->tree, false);
 		delete_planned(receiver);
+		follow_links(receiver);
+	}
 	if (receiver->tree && !(receiver->keep.options & LADE_OPTION_DRY_RUN))
 		set_directories(receiver);
 }

@@ -19,14 +19,20 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Milliseconds that a stranger on TCP has left; -1: for ever. started_ms: when the handshake began. */
+/* Milliseconds that the peer has left, by --timeout or as a stranger on TCP; -1: for ever. started_ms: when the wait began. */
 static int patience(const struct lade_connection *connection, int64_t started_ms)
 {
-	int64_t left_ms = started_ms + LADE_HANDSHAKE_TIMEOUT_MS - now_ms();
+	int64_t left_ms = started_ms - now_ms() + (connection->timeout_ms ? connection->timeout_ms : LADE_HANDSHAKE_TIMEOUT_MS);
 
-	if (connection->kind != LADE_CONNECTION_TCP)
+	if (connection->kind != LADE_CONNECTION_TCP && !connection->timeout_ms)
 		return -1;
 	return left_ms > 0 ? (int)left_ms : 0;
+}
+
+/* The peer has no time left. */
+static int too_late(const struct lade_connection *connection, const char *operation, struct lade_fault *fault)
+{
+	return lade_fault_set(fault, connection->timeout_ms ? LADE_E_TIMEOUT : LADE_E_STRANGER, operation, connection->peer);
 }
 
 /* Read the peer's HELLO; the magic is judged as soon as its bytes are there, so that a short greeting of a stranger does not hang us. */
@@ -39,7 +45,7 @@ static int read_hello(struct lade_connection *connection, uint8_t bytes[LADE_HEL
 	while (len < LADE_HELLO_LEN) {
 		error = lade_connection_wait(connection, patience(connection, started_ms), fault);
 		if (error == LADE_E_AGAIN)
-			return lade_fault_set(fault, LADE_E_STRANGER, "wait for a greeting from", connection->peer);
+			return too_late(connection, "wait for a greeting from", fault);
 		if (!error)
 			error = lade_connection_read_some(connection, bytes + len, LADE_HELLO_LEN - len, &got, fault);
 		if (error)
@@ -84,7 +90,7 @@ static int read_one(struct lade_connection *connection, struct lade_writer *cont
 
 	error = lade_connection_wait(connection, patience(connection, now_ms()), fault);
 	if (error == LADE_E_AGAIN)
-		return lade_fault_set(fault, LADE_E_STRANGER, "wait for", connection->peer);
+		return too_late(connection, "wait for", fault);
 	if (!error)
 		error = lade_frame_read(connection, control, &payload_len, fault);
 	if (error)

@@ -22,12 +22,24 @@ static void make_different(const struct incoming *file)
 	(void)futimens(file->temporary.fd, times);
 }
 
+/* What did not come whole is not to be taken for what is right by the next run. */
+static void shorten(const struct incoming *file)
+{
+	uint64_t old = (uint64_t)file->existing.st_size, to = file->grown_to > old ? file->grown_to : old;
+	struct stat st;
+
+	if (fstat(file->temporary.fd, &st) == 0 && (uint64_t)st.st_size > to)
+		(void)!ftruncate(file->temporary.fd, (off_t)to);
+}
+
 void lade_incoming_discard(struct incoming *file, struct lade_temporary *temporary)
 {
 	int fd;
 
 	if (temporary->fd < 0)
 		return;
+	if (file->appends)
+		shorten(file);
 	if (file->overwrite)
 		make_different(file);
 	if (lade_directory_pin(file->directory, &fd, NULL) == 0) {
@@ -98,7 +110,10 @@ static int open_itself(struct lade_receiver *receiver, struct incoming *file, in
 {
 	int error = lade_temporary_open_itself(directory_fd, file->name, working_mode(receiver, file), &file->temporary,
 					       fault);
+	struct stat st;
 
+	if (!error && file->appends && !file->begun && fstat(file->temporary.fd, &st) == 0 && st.st_size != file->existing.st_size)
+		error = lade_fault_set(fault, LADE_E_CHANGED, "append to", file->name);
 	if (!error && file->delta)
 		error = lade_delta_overwrites(file->delta, file->temporary.fd, fault);
 	if (error)
@@ -128,12 +143,22 @@ static int lengthen(const struct lade_receiver *receiver, const struct incoming 
 {
 	struct stat st;
 
-	if (!(receiver->keep.options & LADE_OPTION_SPARSE))
+	/* The length of a file that grows tells how much of it is there. */
+	if (!(receiver->keep.options & LADE_OPTION_SPARSE) || file->appends)
 		return 0;
 	if (fstat(file->temporary.fd, &st) ||
 	    ((uint64_t)st.st_size < file->size && ftruncate(file->temporary.fd, (off_t)file->size)))
 		return lade_fault_set(fault, LADE_E_SYSTEM, "set length of", file->name);
 	return 0;
+}
+
+/* --preallocate: without room for it the file fails before anything is sent for nothing. Not every file system can. */
+static int allocate(const struct lade_receiver *receiver, const struct incoming *file, struct lade_fault *fault)
+{
+	if (!(receiver->keep.options & LADE_OPTION_PREALLOCATE) || !file->size ||
+	    fallocate(file->temporary.fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)file->size) == 0 || errno == EOPNOTSUPP || errno == EINTR)
+		return 0;
+	return lade_fault_set(fault, LADE_E_SYSTEM, "allocate blocks of", file->name);
 }
 
 static int open_if_needed(struct lade_receiver *receiver, struct incoming *file, uint32_t attempt, struct lade_fault *fault)
@@ -147,6 +172,8 @@ static int open_if_needed(struct lade_receiver *receiver, struct incoming *file,
 		return error;
 	error = open_temporary(receiver, file, fd, attempt, fault);
 	lade_directory_unpin(file->directory);
+	if (!error)
+		error = allocate(receiver, file, fault);
 	return error ? error : lengthen(receiver, file, fault);
 }
 
@@ -176,13 +203,18 @@ int lade_incoming_open(struct lade_receiver *receiver, struct incoming *file, ui
 	return error;
 }
 
+bool lade_incoming_is_allocated(const struct lade_receiver *receiver)
+{
+	return (receiver->keep.options & LADE_OPTION_SPARSE) && (receiver->keep.options & LADE_OPTION_PREALLOCATE);
+}
+
 int lade_incoming_put(const struct lade_receiver *receiver, const struct incoming *file, const uint8_t *data, size_t len,
 		      uint64_t off)
 {
-	bool sparse = receiver->keep.options & LADE_OPTION_SPARSE;
+	bool sparse = (receiver->keep.options & LADE_OPTION_SPARSE) && !file->appends;
 	/* Of a described file more may be written to one place: what turned out wrong, and what an earlier session left. */
 	bool over = (sparse && (file->delta || file->overwrite)) || (file->delta && file->overwrite);
-	const struct lade_content content = { file->temporary.fd, sparse, over };
+	const struct lade_content content = { file->temporary.fd, sparse, over, lade_incoming_is_allocated(receiver) };
 
 	return lade_content_put(&content, data, len, off);
 }
@@ -219,6 +251,8 @@ static int commit(struct lade_receiver *receiver, struct incoming *file, struct 
 
 	if (fstat(place.fd, &st))
 		return lade_fault_set(fault, LADE_E_SYSTEM, "stat temporary file of", file->name);
+	if (file->appends && file->size < (uint64_t)file->existing.st_size)
+		return lade_fault_set(fault, LADE_E_CHANGED, "append to (the source became shorter)", file->name);
 	/* Shorter: it ends in a hole. */
 	if ((uint64_t)st.st_size != file->size && ftruncate(place.fd, (off_t)file->size))
 		return lade_fault_set(fault, LADE_E_SYSTEM, "set length of", file->name);

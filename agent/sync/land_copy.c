@@ -15,9 +15,9 @@
 #define LOOK_LEN (256u << 10)
 
 /* Do as lade_move() does, but by way of memory, where zeros are found. over: something may stand there. */
-static int move_looking(const struct lade_move *move, bool over, struct lade_fault *fault)
+static int move_looking(const struct lade_receiver *receiver, const struct lade_move *move, bool over, struct lade_fault *fault)
 {
-	const struct lade_content content = { move->out_fd, true, over };
+	const struct lade_content content = { move->out_fd, true, over, lade_incoming_is_allocated(receiver) };
 	uint8_t *buffer = malloc(LOOK_LEN);
 	int error = buffer ? 0 : lade_fault_set(fault, LADE_E_MEMORY, "copy", NULL);
 
@@ -27,6 +27,7 @@ static int move_looking(const struct lade_move *move, bool over, struct lade_fau
 			move->in_fd, (uint64_t)move->in_off + done, left < LOOK_LEN ? (uint32_t)left : LOOK_LEN,
 		};
 
+		lade_throttle_take_all(move->throttle, range.len);
 		error = lade_range_read(&range, buffer, fault);
 		if (error)
 			break;
@@ -56,7 +57,7 @@ int lade_receiver_copy_extents(struct lade_receiver *receiver, struct lade_move 
 		data = lseek(move->in_fd, data, SEEK_DATA);
 		if (data < 0 || (uint64_t)data >= size)
 			data = (off_t)size; /* ENXIO: the rest is a hole */
-		if (over)
+		if (over || lade_incoming_is_allocated(receiver))
 			error = make_hole(move, hole, data, fault);
 		if (error || (uint64_t)data == size)
 			break;
@@ -66,19 +67,28 @@ int lade_receiver_copy_extents(struct lade_receiver *receiver, struct lade_move 
 		move->in_off = move->out_off = data;
 		move->len = (uint64_t)(hole - data);
 		move->consumed = move->moved = 0;
-		error = receiver->keep.options & LADE_OPTION_SPARSE ? move_looking(move, over, fault) :
+		error = receiver->keep.options & LADE_OPTION_SPARSE ? move_looking(receiver, move, over, fault) :
 			lade_move(receiver->session.movers, move, fault);
 		data = hole;
 	}
 	return error;
 }
 
-static int copy_content(struct lade_receiver *receiver, const struct incoming *file, int in_fd, const struct stat *st,
-			struct lade_fault *fault)
+/* How a local copy is made, and how it went. */
+struct copy {
+	int in_fd;                      /* the source; borrowed */
+	struct lade_throttle *throttle; /* of what stands for a transfer; else NULL */
+	struct stat after;              /* the source, when it was done */
+	bool whole;                     /* all that was announced was copied */
+	bool changed;                   /* the source is not what was announced, or moved meanwhile */
+};
+
+static int copy_content(struct lade_receiver *receiver, const struct incoming *file, const struct copy *copy,
+			const struct stat *st, struct lade_fault *fault)
 {
 	struct lade_move move = {
-		.in_fd = in_fd, .out_fd = file->temporary.fd, .len = (uint64_t)st->st_size,
-		.path = receiver->session.settings->path,
+		.in_fd = copy->in_fd, .out_fd = file->temporary.fd, .len = (uint64_t)st->st_size,
+		.path = receiver->session.settings->path, .throttle = copy->throttle,
 	};
 	struct lade_move clone = move;
 
@@ -105,27 +115,20 @@ static bool same_content(struct lade_receiver *receiver, int in_fd, int out_fd, 
 		lade_digest_equal(source, copy);
 }
 
-/* How a local copy went. */
-struct copy {
-	struct stat after; /* the source, when it was done */
-	bool whole;        /* all that was announced was copied */
-	bool changed;      /* the source is not what was announced, or moved meanwhile */
-};
-
 static bool is_as_it_was(const struct stat *before, const struct stat *after)
 {
 	return after->st_size == before->st_size && !memcmp(&after->st_mtim, &before->st_mtim, sizeof(before->st_mtim)) &&
 		!memcmp(&after->st_ctim, &before->st_ctim, sizeof(before->st_ctim));
 }
 
-/* Make the temporary file a copy of in_fd. */
-static int copy_file(struct lade_receiver *receiver, struct incoming *file, int in_fd, uint32_t attempt, struct copy *copy,
+/* Make the temporary file a copy of the source. */
+static int copy_file(struct lade_receiver *receiver, struct incoming *file, uint32_t attempt, struct copy *copy,
 		     struct lade_fault *fault)
 {
 	struct stat before, *after = &copy->after;
 	int error;
 
-	if (fstat(in_fd, &before) || !S_ISREG(before.st_mode))
+	if (fstat(copy->in_fd, &before) || !S_ISREG(before.st_mode))
 		return lade_fault_set(fault, LADE_E_SYSTEM, "stat source of", file->name);
 	*after = before;
 	copy->changed = (uint64_t)before.st_size != file->size;
@@ -133,8 +136,8 @@ static int copy_file(struct lade_receiver *receiver, struct incoming *file, int 
 		return 0;
 	error = lade_incoming_open(receiver, file, attempt, fault);
 	if (!error)
-		error = copy_content(receiver, file, in_fd, &before, fault);
-	if (fstat(in_fd, after))
+		error = copy_content(receiver, file, copy, &before, fault);
+	if (fstat(copy->in_fd, after))
 		return lade_fault_set(fault, LADE_E_SYSTEM, "stat source of", file->name);
 	copy->whole = !error;
 	copy->changed = !is_as_it_was(&before, after);
@@ -143,7 +146,7 @@ static int copy_file(struct lade_receiver *receiver, struct incoming *file, int 
 	else if (error)
 		return error;
 	if (!copy->changed && (receiver->keep.options & LADE_OPTION_VERIFY) &&
-	    !same_content(receiver, in_fd, file->temporary.fd, file->size))
+	    !same_content(receiver, copy->in_fd, file->temporary.fd, file->size))
 		return lade_fault_set(fault, LADE_E_CHANGED, "verify the copy of", file->name);
 	return 0;
 }
@@ -151,8 +154,8 @@ static int copy_file(struct lade_receiver *receiver, struct incoming *file, int 
 int lade_receiver_copy_local(struct lade_receiver *receiver, struct incoming *file, int in_fd, const struct stat *expected,
 			     struct lade_fault *fault)
 {
-	struct copy copy = { .whole = false };
-	int error = copy_file(receiver, file, in_fd, 0, &copy, fault);
+	struct copy copy = { .in_fd = in_fd };
+	int error = copy_file(receiver, file, 0, &copy, fault);
 
 	if (!error && (copy.changed || copy.after.st_dev != expected->st_dev || copy.after.st_ino != expected->st_ino ||
 		       !is_as_it_was(expected, &copy.after)))
@@ -168,10 +171,10 @@ void lade_receiver_copy(struct lade_receiver *receiver, const struct job *job)
 	struct lade_recv_source source = { 0 };
 	struct lade_recv_event event;
 	struct lade_fault fault;
-	struct copy copy = { .whole = false };
+	struct copy copy = { .in_fd = job->fd, .throttle = session->connection->throttle };
 	bool failed;
 
-	failed = copy_file(receiver, file, job->fd, job->event.attempt, &copy, &fault);
+	failed = copy_file(receiver, file, job->event.attempt, &copy, &fault);
 	close(job->fd);
 	if (failed) {
 		/* A mover names its system call; people know reading and writing. */

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/tree/metadata.h"
 #include "chunker/codec.h"
+#include "chunker/digest.h"
 #include "protocol/limits.h"
 #include "protocol/parameter.h"
 
@@ -31,6 +33,11 @@ struct row {
 static const struct row rows[] = {
 	NUMBER(COMPRESSION, SENDER, compression, LADE_COMPRESSION_COUNT - 1),
 	NUMBER(LEVEL, SENDER, level, LADE_CODEC_LEVEL_MAX),
+	NUMBER(CHECKSUM, BOTH, checksum, LADE_DIGEST_KIND_COUNT - 1),
+	NUMBER(FILE_CHECKSUM, BOTH, file_checksum, LADE_DIGEST_KIND_COUNT - 1),
+	NUMBER(MODIFY_WINDOW, RECEIVER, modify_window, LADE_WINDOW_MAX),
+	NUMBER(BWLIMIT, BOTH, bwlimit, INT64_MAX),
+	NUMBER(TIMEOUT, BOTH, timeout, LADE_TIMEOUT_MAX),
 };
 
 static const void *field_of(const struct lade_settings *settings, const struct row *row)

@@ -126,8 +126,6 @@ static int set_path(struct planner *planner, const struct level *level, const ch
 static int plan_deletion(struct planner *planner, struct level *level, const struct lade_name *name,
 			 struct lade_fault *fault)
 {
-	const struct lade_filter *filter = planner->session->settings->filter;
-
 	bool temporary = lade_temporary_is(name->name);
 
 	if (temporary && planner->dry_run)
@@ -139,7 +137,7 @@ static int plan_deletion(struct planner *planner, struct level *level, const str
 		lade_plan_change(level);
 		return lade_spool_add(planner->receiver->deletions, planner->path, strlen(planner->path) + 1, fault);
 	}
-	if (lade_filter_excludes(filter, planner->path, is_directory_name(level, name)) ||
+	if ((planner->protection && lade_filter_scope_excludes(planner->protection, planner->path, is_directory_name(level, name), NULL)) ||
 	    lade_receiver_keeps(planner->receiver, level->fd, name->name))
 		return 0;
 	lade_plan_change(level);
@@ -186,6 +184,39 @@ static int level_pin(struct level *level, struct lade_fault *fault)
 	return error;
 }
 
+/* The rules that hold in a directory which is entered, open as fd or -1. 0 or the fault: then nothing in it is deleted. */
+static int enter_protection(struct planner *planner, int fd, struct lade_fault *fault)
+{
+	if (!planner->protection)
+		return 0;
+	if (planner->depth == 0 && fd >= 0)
+		lade_filter_scope_begin(planner->protection, fd, 0);
+	return lade_filter_scope_enter(planner->protection, fd, planner->path, fault);
+}
+
+/* Read what is in the directory of the level, and what of that is protected. 0 or the fault: then nothing in it is deleted. */
+static int read_level(struct planner *planner, struct level *level, struct lade_fault *fault)
+{
+	struct lade_fault later;
+	int error = level_pin(level, fault), rules = enter_protection(planner, level->fd, &later);
+
+	if (!error && rules && rules != LADE_E_MEMORY) {
+		/* It is a file below it that is at fault. */
+		lade_session_report(planner->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &later);
+		return 0;
+	}
+	if (!error && rules)
+		return lade_fault_set(fault, rules, "read the rules of", planner->path);
+	if (!error)
+		error = open_names(level, fault);
+	if (error && error != LADE_E_MEMORY) {
+		/* What cannot be read is not deleted from. */
+		lade_plan_problem(planner, fault);
+		close_names(level);
+	}
+	return error;
+}
+
 int lade_plan_enter(struct planner *planner, struct lade_directory *directory, struct target *target,
 		    struct lade_fault *fault)
 {
@@ -204,20 +235,12 @@ int lade_plan_enter(struct planner *planner, struct lade_directory *directory, s
 	level = &planner->levels[planner->depth];
 	*level = (struct level){ .directory = directory, .target = target, .fd = -1, .path_len = strlen(planner->path) };
 	error = lade_plan_enter_alternatives(planner, fault);
-	if (!error && planner->deletes && directory && target->existed) {
-		error = level_pin(level, fault);
-		if (!error)
-			error = open_names(level, fault);
-		if (error == LADE_E_MEMORY)
-			return error;
-		if (error) {
-			/* What cannot be read is not deleted from. */
-			lade_plan_problem(planner, fault);
-			close_names(level);
-		}
-		return 0;
+	level->linked = planner->enters_link || (planner->depth && level[-1].linked);
+	if (!error && planner->deletes && directory && target->existed && !level->linked) {
+		error = read_level(planner, level, fault);
+		return error == LADE_E_MEMORY ? error : 0;
 	}
-	return error;
+	return error ? error : enter_protection(planner, -1, fault);
 }
 
 /* Let go of a directory. A target without a handle (nothing is there) is nobody else's. */
@@ -225,6 +248,7 @@ static void level_fini(struct planner *planner, struct level *level)
 {
 	close_names(level);
 	lade_plan_leave_alternatives(planner, level);
+	free(level->symlinks);
 	level_unpin(level);
 	if (!level->directory && level->target != &planner->receiver->root) {
 		free((void *)level->target->metadata.xattrs.data);
@@ -246,6 +270,8 @@ static int leave(struct planner *planner, bool incomplete, struct lade_fault *fa
 	planner->path[level->path_len] = '\0';
 	level_fini(planner, level);
 	planner->depth--;
+	if (planner->protection)
+		lade_filter_scope_leave(planner->protection);
 	lade_plan_forget_neighbours(planner);
 	return error;
 }
@@ -408,10 +434,19 @@ static void say_end(struct planner *planner)
 	struct lade_session *session = planner->session;
 
 	lade_session_lock(session);
-	session->totals.exit = (uint32_t)session->exit;
-	lade_put_end(lade_session_queue(session), &session->totals);
-	lade_session_queued(session, true);
+	lade_session_queue_end(session);
 	lade_session_unlock(session);
+}
+
+static int new_protection(struct planner *planner)
+{
+	const struct lade_filter *filter = planner->session->settings->filter;
+	const struct lade_filter_use use = {
+		.side = LADE_FILTER_RECEIVER,
+		.delete_excluded = planner->receiver->keep.options & LADE_OPTION_DELETE_EXCLUDED,
+	};
+
+	return lade_filter_empty(filter) ? 0 : lade_filter_scope_new(filter, &use, &planner->protection);
 }
 
 void *lade_receiver_plan(void *argument)
@@ -428,6 +463,8 @@ void *lade_receiver_plan(void *argument)
 	int result = 0;
 
 	lade_writer_init(&bytes, LADE_ENTRY_CREDIT);
+	if (planner.deletes && new_protection(&planner))
+		result = lade_fault_set(&fault, LADE_E_MEMORY, "read the rules of the destination", NULL);
 	while (result == 0 && take_entries(&planner, &bytes))
 		result = plan_bytes(&planner, lade_slice(bytes.data, bytes.len), &fault);
 	if (result == 1 && lade_plan_ask_deferred(&planner, &fault))
@@ -443,6 +480,7 @@ void *lade_receiver_plan(void *argument)
 		level_fini(&planner, &planner.levels[i - 1]);
 	lade_writer_fini(&bytes);
 	lade_plan_moved_fini(&planner.moved);
+	lade_filter_scope_free(planner.protection);
 	lade_plan_forget_neighbours(&planner);
 	free(planner.levels);
 	free(planner.path);

@@ -88,11 +88,7 @@ static int keep(struct lade_receiver *receiver, const struct stat *st)
 	return 0;
 }
 
-/*
- * Remember the directory fd and all above it up to root, if it is below that: they are not to be deleted. fd is consumed.
- * Returns 0 or LADE_E_MEMORY.
- */
-static int keep_chain(struct lade_receiver *receiver, int fd, const struct stat *root)
+int lade_plan_keep_chain(struct lade_receiver *receiver, int fd, const struct stat *root)
 {
 	size_t before = receiver->kept_count;
 	struct stat st, last = { 0 };
@@ -130,7 +126,7 @@ static int use(struct lade_receiver *receiver, struct lade_directories *tree, co
 	if (!error && (fstat(fd, &st) || (root_fd >= 0 && fstat(root_fd, &root))))
 		error = lade_fault_set(fault, LADE_E_SYSTEM, "stat alternative directory", path);
 	if (!error && root_fd >= 0)
-		error = keep_chain(receiver, openat(fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC), &root);
+		error = lade_plan_keep_chain(receiver, openat(fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC), &root);
 	if (root_fd >= 0)
 		lade_directory_unpin(lade_directories_root(receiver->tree));
 	if (fd >= 0)

@@ -56,6 +56,8 @@ uint32_t lade_plan_metadata_changes(struct planner *planner, const struct place 
 		return changes;
 	if (strcmp(place->name, ".") == 0)
 		at.fd = place->fd;
+	else if (place->linked_fd >= 0)
+		at.fd = place->linked_fd;
 	(void)lade_attributes_compare(&keep->wish, &at, place->wanted.xattrs, planner->receiver->identities, &xattrs,
 				      &acls, NULL);
 	return changes | (xattrs ? LADE_ITEM_XATTR : 0) | (acls ? LADE_ITEM_ACL : 0);
@@ -165,7 +167,8 @@ static void special(struct planner *planner, struct place *place)
 	if (!place->exists && lade_plan_special_aside(planner, place, &changes))
 		return;
 	if (same_type)
-		changes = LADE_ITEM_LOCAL | LADE_ITEM_CHECKSUM | lade_plan_metadata_changes(planner, place);
+		changes = LADE_ITEM_LOCAL | LADE_ITEM_CHECKSUM | lade_plan_metadata_changes(planner, place) |
+			(planner->receiver->keep.options & LADE_OPTION_TIMES ? 0 : LADE_ITEM_TIME_NOW);
 	if (!planner->dry_run) {
 		lade_plan_change(place->level);
 		errno = 0;
@@ -199,7 +202,8 @@ static void open_up(struct planner *planner, struct place *place, struct target 
 	if ((target->own_mode & 0500) == 0500)
 		target->closed = true;
 	/* Not through a symlink that somebody put there since the stat. */
-	else if (fchmodat(place->level->fd, place->name, target->own_mode | 0700, AT_SYMLINK_NOFOLLOW) == 0)
+	else if (place->linked_fd >= 0 ? fchmod(place->linked_fd, target->own_mode | 0700) == 0 :
+		 fchmodat(place->level->fd, place->name, target->own_mode | 0700, AT_SYMLINK_NOFOLLOW) == 0)
 		target->opened = target->differs = true;
 }
 
@@ -269,7 +273,10 @@ static int enter(struct planner *planner, struct place *place, struct target *ta
 	}
 	if (!directory) /* a dry run, or it could not be made */
 		target->empty = true;
-	return lade_plan_enter(planner, directory, target, fault);
+	planner->enters_link = place->linked_fd >= 0;
+	error = lade_plan_enter(planner, directory, target, fault);
+	planner->enters_link = false;
+	return error;
 }
 
 static int directory(struct planner *planner, struct place *place, struct lade_fault *fault)
@@ -314,11 +321,12 @@ static int root(struct planner *planner, struct place *place, struct lade_fault 
 	target->differs = changes || !target->existed;
 	if (target->existed)
 		open_up(planner, place, target);
-	lade_plan_item(planner, place, changes);
+	if (place->exists || !(planner->receiver->keep.options & LADE_OPTION_EXISTING))
+		lade_plan_item(planner, place, changes);
 	return lade_plan_enter(planner, directory_handle ? lade_directory_ref(directory_handle) : NULL, target, fault);
 }
 
-/* ---- any entry ---- */
+/* ---- what is there, and its other names ---- */
 
 /* What is there under the entry's name. False if that cannot be told (and was reported). */
 static bool look(struct planner *planner, struct place *place)
@@ -335,10 +343,41 @@ static bool look(struct planner *planner, struct place *place)
 	return false;
 }
 
-/* Remember the first of several names, or link a further one at the end. Returns 1 if nothing else is to be done. */
-static int link_entry(struct planner *planner, const struct place *place, struct lade_fault *fault)
+/*
+ * A further name of an inode whose first one was passed over, leader, takes the place of that; entry is memory for what it is then. Returns
+ * 1 if nothing can be done.
+ */
+static int take_the_lead(struct planner *planner, struct place *place, struct leader *leader, struct lade_msg_entry *entry,
+			 struct lade_fault *fault)
+{
+	char *path;
+
+	if (S_ISREG(place->wanted.mode) && place->entry->size && !leader->deferred && !planner->dry_run) {
+		lade_fault_set(fault, LADE_E_LIMIT, "link (too many first names were left as they are)", NULL);
+		lade_plan_problem(planner, fault);
+		return 1;
+	}
+	path = strdup(planner->path);
+	if (!path)
+		return lade_fault_set(fault, LADE_E_MEMORY, "plan", NULL);
+	free(leader->path);
+	leader->path = path;
+	leader->passed = false;
+	*entry = *place->entry;
+	entry->link = LADE_LINK_LEADER;
+	place->entry = entry;
+	place->index = leader->index;
+	return 0;
+}
+
+/*
+ * Remember the first of several names, or link a further one at the end. Returns 1 if nothing else is to be done. leading is memory for
+ * take_the_lead().
+ */
+static int link_entry(struct planner *planner, struct place *place, struct lade_msg_entry *leading, struct lade_fault *fault)
 {
 	struct lade_receiver *receiver = planner->receiver;
+	struct leader *leader;
 	char *path;
 
 	if (place->entry->link == LADE_LINK_NONE)
@@ -348,15 +387,70 @@ static int link_entry(struct planner *planner, const struct place *place, struct
 		return path && !lade_receiver_add_leader(receiver, place->index, path) ? 0 :
 			lade_fault_set(fault, LADE_E_MEMORY, "plan", NULL);
 	}
+	leader = lade_receiver_find_leader(receiver, place->entry->link - LADE_LINK_FOLLOWS);
+	if (leader && leader->passed)
+		return take_the_lead(planner, place, leader, leading, fault);
 	/* Whether it is linked already is seen at the end only, when its leader is in place. */
 	lade_plan_change(place->level);
-	if (S_ISREG(place->wanted.mode)) {
-		planner->counted.files++;
-		planner->counted.total_bytes += place->entry->size;
-	}
 	return lade_receiver_add_link(receiver, place->entry->link - LADE_LINK_FOLLOWS, place->wanted.mode,
 				      planner->path, fault) ? fault->code : 1;
 }
+
+/* ---- what the user's rules leave as it is ---- */
+
+/* True if nothing is to become of the entry. A thing of another type is never newer, and directories are gone into. */
+static bool is_passed(const struct planner *planner, const struct place *place)
+{
+	const struct lade_keep *keep = &planner->receiver->keep;
+	mode_t there = place->st.st_mode, wanted = place->wanted.mode;
+
+	if (place->level->passed)
+		return true;
+	if (!place->exists)
+		return keep->options & LADE_OPTION_EXISTING;
+	if ((keep->options & LADE_OPTION_IGNORE_EXISTING) && !(S_ISDIR(there) && S_ISDIR(wanted)))
+		return true;
+	return (keep->options & LADE_OPTION_UPDATE) && S_ISREG(there) && S_ISREG(wanted) &&
+		lade_keep_time_newer(keep, &place->st.st_mtim, &place->wanted.mtime);
+}
+
+/* [defer] The first name of an inode is passed over: another one may want its content. */
+static int pass_leader(struct planner *planner, const struct place *place, struct lade_fault *fault)
+{
+	char *path = strdup(planner->path);
+	struct leader *leader;
+
+	if (!path || lade_receiver_add_leader(planner->receiver, place->index, path))
+		return lade_fault_set(fault, LADE_E_MEMORY, "plan", NULL);
+	leader = lade_receiver_find_leader(planner->receiver, place->index);
+	leader->passed = true;
+	leader->deferred = S_ISREG(place->wanted.mode) && place->entry->size && !planner->dry_run &&
+		planner->deferred_count < LADE_DEFERRED_MAX;
+	if (leader->deferred)
+		lade_plan_say_defer(planner, place->index);
+	return 0;
+}
+
+/* Leave what is there as it is. A directory is entered all the same: the stream goes on in it. */
+static int pass(struct planner *planner, struct place *place, struct lade_fault *fault)
+{
+	struct target *target;
+	int error;
+
+	if (place->entry->link == LADE_LINK_LEADER)
+		return pass_leader(planner, place, fault);
+	if (!S_ISDIR(place->wanted.mode))
+		return 0;
+	target = new_target(planner, place, fault);
+	if (!target)
+		return fault->code;
+	error = enter(planner, place, target, false, fault);
+	if (!error)
+		planner->levels[planner->depth].passed = true;
+	return error;
+}
+
+/* ---- any entry ---- */
 
 /* The name under which a source comes: its last component, or "." for its content. */
 static bool is_named(const char *source, struct lade_slice name)
@@ -402,6 +496,30 @@ static bool asked_for(const struct planner *planner, const struct lade_msg_entry
 		!lade_filter_excludes(filter, planner->path, S_ISDIR(mode));
 }
 
+/* What is there is known: do what is to be done about it. */
+static int act(struct planner *planner, struct place *place, struct lade_fault *fault)
+{
+	struct lade_msg_entry leading;
+	int result = lade_plan_note_symlink(planner, place, fault);
+
+	if (!result)
+		result = lade_plan_follow(planner, place, fault);
+	if (result < 0)
+		return result;
+	if (result || is_passed(planner, place))
+		return pass(planner, place, fault);
+	result = link_entry(planner, place, &leading, fault);
+	if (result)
+		return result < 0 ? result : 0;
+	if (S_ISDIR(place->wanted.mode))
+		return directory(planner, place, fault);
+	if (S_ISREG(place->wanted.mode))
+		return lade_plan_file(planner, place, fault);
+	if (place->level->fd >= 0 || planner->dry_run)
+		special(planner, place);
+	return 0;
+}
+
 int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry, const struct lade_recv_event *event,
 		    struct lade_fault *fault)
 {
@@ -409,11 +527,15 @@ int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry,
 	char name[LADE_NAME_MAX + 1];
 	struct place place = {
 		.entry = entry, .level = &planner->levels[planner->depth], .index = event->index, .name = name,
-		.fd = planner->levels[planner->depth].fd,
+		.fd = planner->levels[planner->depth].fd, .linked_fd = -1,
 	};
 	int result;
 
 	planner->counted.entries++;
+	if (S_ISREG((mode_t)entry->mode)) {
+		planner->counted.files++;
+		planner->counted.total_bytes += entry->size;
+	}
 	memcpy(name, entry->name.data, entry->name.len);
 	name[entry->name.len] = '\0';
 	if (receiver->only_name && event->depth == 0)
@@ -430,14 +552,8 @@ int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry,
 	}
 	if (!look(planner, &place))
 		return S_ISDIR(place.wanted.mode) ? directory(planner, &place, fault) : 0;
-	result = link_entry(planner, &place, fault);
-	if (result)
-		return result < 0 ? result : 0;
-	if (S_ISDIR(place.wanted.mode))
-		return directory(planner, &place, fault);
-	if (S_ISREG(place.wanted.mode))
-		return lade_plan_file(planner, &place, fault);
-	if (place.level->fd >= 0 || planner->dry_run)
-		special(planner, &place);
-	return 0;
+	result = act(planner, &place, fault);
+	if (place.linked_fd >= 0)
+		close(place.linked_fd);
+	return result;
 }

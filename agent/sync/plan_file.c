@@ -21,7 +21,7 @@ static bool same_digest(struct planner *planner, const struct place *place)
 
 	if (fd < 0)
 		return false;
-	same = lade_file_digest(fd, place->entry->size, &planner->session->key, digest, NULL) == 0 &&
+	same = lade_file_digest(fd, place->entry->size, &planner->session->files, digest, NULL) == 0 &&
 		lade_digest_equal(digest, place->entry->digest.data);
 	close(fd);
 	return same;
@@ -33,7 +33,10 @@ bool lade_plan_same_file(struct planner *planner, const struct place *place)
 		return false;
 	if (planner->receiver->keep.options & LADE_OPTION_CHECKSUM)
 		return place->entry->size == 0 || (place->entry->digest.len && same_digest(planner, place));
-	return lade_time_equal(&place->st.st_mtim, &place->wanted.mtime);
+	if (planner->receiver->keep.options & LADE_OPTION_SIZE_ONLY)
+		return true;
+	return !(planner->receiver->keep.options & LADE_OPTION_IGNORE_TIMES) &&
+		lade_keep_time_equal(&planner->receiver->keep, &place->st.st_mtim, &place->wanted.mtime);
 }
 
 static uint32_t file_changes(struct planner *planner, const struct place *place)
@@ -83,6 +86,13 @@ static bool written_over(const struct planner *planner, const struct place *plac
 	return (planner->receiver->keep.options & LADE_OPTION_INPLACE) && (place->exists ? S_ISREG(place->st.st_mode) : !left);
 }
 
+/* --append, --append-verify: true if a file stands at place, which may only grow. */
+static bool grows(const struct planner *planner, const struct place *place)
+{
+	return (planner->receiver->keep.options & (LADE_OPTION_APPEND | LADE_OPTION_APPEND_VERIFY)) && place->exists &&
+		S_ISREG(place->st.st_mode);
+}
+
 int lade_plan_describe(const struct planner *planner, struct incoming *file)
 {
 	file->cut_class = planner->receiver->indexed ? lade_indexed_class(file->size) : lade_cut_class_of(file->size);
@@ -122,6 +132,11 @@ static int choose_basis(struct planner *planner, const struct place *place, cons
 	bool described = pays(planner, place);
 
 	file->left = was_left(planner, place);
+	file->appends = grows(planner, place);
+	if (file->appends) {
+		file->overwrite = true;
+		return lade_plan_describe(planner, file) ? lade_fault_set(fault, LADE_E_MEMORY, "plan", NULL) : 0;
+	}
 	file->overwrite = written_over(planner, place, file->left);
 	if (!described && aside->fit && pays(planner, &aside->place)) {
 		file->basis_name = strdup(place->name);
@@ -204,13 +219,13 @@ int lade_plan_file(struct planner *planner, struct place *place, struct lade_fau
 	struct aside aside;
 	int result;
 
-	planner->counted.files++;
-	planner->counted.total_bytes += place->entry->size;
 	result = lade_plan_file_aside(planner, place, &aside, fault);
 	if (result)
 		return result < 0 ? result : 0;
 	if (lade_plan_same_file(planner, place)) {
 		lade_plan_mend(planner, place, lade_plan_metadata_changes(planner, place));
+	} else if (grows(planner, place) && (uint64_t)place->st.st_size >= place->entry->size) {
+		/* As in rsync it is left as it is, its metadata included. */
 	} else if (planner->dry_run) {
 		planner->counted.transferred++;
 		planner->counted.created += !place->exists;

@@ -1,7 +1,7 @@
 /*
  * The planner's state, for plan.c (the entry stream), plan_root.c (the destination itself) and
  * plan_entry.c (one entry against what is there), plan_file.c (one file), plan_moved.c (files under new names),
- * plan_alternative.c (alternative directories) and plan_fuzzy.c (files with similar names).
+ * plan_link.c (symlinks to directories), plan_alternative.c (alternative directories) and plan_fuzzy.c (files with similar names).
  */
 #ifndef LADE_AGENT_SYNC_PLAN_INTERNAL_H
 #define LADE_AGENT_SYNC_PLAN_INTERNAL_H
@@ -17,6 +17,10 @@ struct level {
 	int fd;                           /* pinned, or -1 */
 	struct lade_directory **alternatives; /* in each alternative directory, referenced, NULL where there is none; NULL: nowhere */
 	size_t path_len;                  /* of its path in planner->path */
+	bool linked;                      /* -K: a symlink leads to it, or to one above it: nothing is deleted there */
+	uint64_t *symlinks;               /* -K: digests of the symlinks' names that were said in it, symlink_count; owned */
+	size_t symlink_count, symlink_capacity;
+	bool passed;                      /* the user's rules leave the directory as it is: all that is in it is passed over */
 	struct lade_name_list *names;     /* what it holds, where deletion is on; else NULL */
 	struct lade_name_cursor *files, *directories; /* how far each part of the entry stream has come in names */
 	struct lade_name files_at, directories_at;
@@ -65,9 +69,12 @@ struct planner {
 	struct lade_msg_end counted; /* since the last give_credit() */
 	size_t uncredited;    /* bytes of entry stream since then */
 	struct moved moved;
+	size_t deferred_count; /* so far, see [defer] */
 	struct neighbours neighbours;
+	struct lade_filter_scope *protection; /* what is not to be deleted, where deletion is on; NULL: there are no rules */
 	bool rooted;          /* the destination is open: level 0 */
 	bool dry_run, deletes;
+	bool enters_link;     /* the directory that is entered next is behind a symlink (-K) */
 };
 
 /* One entry and what the destination has in its place. */
@@ -80,6 +87,7 @@ struct place {
 	struct lade_metadata wanted;
 	bool exists;
 	struct stat st;   /* if it exists */
+	int linked_fd;    /* -K: the directory that a symlink of the name leads to, of which st is; else -1. Owned by lade_plan_entry() */
 };
 
 /* How well what stands in an alternative directory fits an entry, rising. */
@@ -151,6 +159,9 @@ int lade_plan_enter(struct planner *planner, struct lade_directory *directory, s
 /* True if file may be one that is about to be deleted, under another name. */
 bool lade_plan_may_be_moved(const struct planner *planner, const struct incoming *file);
 
+/* [defer] Entry index may be wanted later. At most LADE_DEFERRED_MAX times, which planner->deferred_count counts. */
+void lade_plan_say_defer(struct planner *planner, uint64_t index);
+
 /* [defer] Decide about file (consumed) later. 0, or the fault that ends the session. */
 int lade_plan_defer(struct planner *planner, uint64_t index, struct incoming *file, struct lade_fault *fault);
 
@@ -167,6 +178,17 @@ void lade_plan_moved_fini(struct moved *moved);
 
 /* True if what is at place is the same symlink, device, FIFO or socket but for its metadata. */
 bool lade_plan_same_special(const struct place *place);
+
+/* ---- plan_link.c ---- */
+
+/* -K: remember that a symlink was said, if place is one: a directory of its name is not to be looked for behind it. 0 or LADE_E_MEMORY. */
+int lade_plan_note_symlink(struct planner *planner, const struct place *place, struct lade_fault *fault);
+
+/*
+ * -K: if a directory is wanted where a symlink to one stands, take that for it: linked_fd and st are set. Returns 0; 1 if it leads where
+ * it may not be followed to (which is reported); or LADE_E_MEMORY.
+ */
+int lade_plan_follow(struct planner *planner, struct place *place, struct lade_fault *fault);
 
 /* ---- plan_alternative.c ---- */
 
@@ -196,6 +218,12 @@ int lade_plan_file_aside(struct planner *planner, struct place *place, struct as
  * True if that is done; else *changes is what is to be told when it is made.
  */
 bool lade_plan_special_aside(struct planner *planner, const struct place *place, uint32_t *changes);
+
+/*
+ * Remember the directory fd and all above it up to root, if it is below that: they are not to be deleted. fd is consumed.
+ * Returns 0 or LADE_E_MEMORY.
+ */
+int lade_plan_keep_chain(struct lade_receiver *receiver, int fd, const struct stat *root);
 
 /* What is to be told of a directory that is not there. */
 uint32_t lade_plan_directory_aside(struct planner *planner, const struct place *place);

@@ -28,14 +28,24 @@
 bool lade_plan_may_be_moved(const struct planner *planner, const struct incoming *file)
 {
 	return planner->deletes && !file->existed && !file->delta && file->size >= MOVED_LEAST &&
-		planner->moved.deferred_count < LADE_DEFERRED_MAX && file->metadata.xattrs.len <= ATTRIBUTES_MAX &&
+		planner->deferred_count < LADE_DEFERRED_MAX && file->metadata.xattrs.len <= ATTRIBUTES_MAX &&
 		!(planner->receiver->keep.options & LADE_OPTION_WHOLE_FILE);
+}
+
+void lade_plan_say_defer(struct planner *planner, uint64_t index)
+{
+	struct lade_session *session = planner->session;
+
+	planner->deferred_count++;
+	lade_session_lock(session);
+	lade_session_recv_defer(planner->receiver->machine, index, lade_session_queue(session));
+	lade_session_queued(session, false);
+	lade_session_unlock(session);
 }
 
 int lade_plan_defer(struct planner *planner, uint64_t index, struct incoming *file, struct lade_fault *fault)
 {
 	struct moved *moved = &planner->moved;
-	struct lade_session *session = planner->session;
 	struct deferred_file *files = lade_grown(moved->deferred, moved->deferred_count, &moved->deferred_capacity,
 						 sizeof(*files));
 
@@ -45,10 +55,7 @@ int lade_plan_defer(struct planner *planner, uint64_t index, struct incoming *fi
 	}
 	moved->deferred = files;
 	files[moved->deferred_count++] = (struct deferred_file){ index, file, NULL, 0 };
-	lade_session_lock(session);
-	lade_session_recv_defer(planner->receiver->machine, index, lade_session_queue(session));
-	lade_session_queued(session, false);
-	lade_session_unlock(session);
+	lade_plan_say_defer(planner, index);
 	return 0;
 }
 
@@ -131,10 +138,7 @@ static void consider(struct moved *moved, const struct lade_walk_item *item)
 /* Look at everything under a name that is to be deleted, but for what the filter protects. */
 static void look_into(struct planner *planner, const char *path)
 {
-	const struct lade_filter *filter = planner->session->settings->filter;
-	struct lade_walk_options options = {
-		.recursive = true, .filter = lade_filter_empty(filter) ? NULL : filter,
-	};
+	struct lade_walk_options options = { .recursive = true };
 	struct lade_walk_source source = { 0 };
 	struct lade_walk *walk = NULL;
 	struct lade_walk_item item;
@@ -146,11 +150,14 @@ static void look_into(struct planner *planner, const char *path)
 	if (source.directory)
 		prefix = lade_directory_path(source.directory, NULL);
 	options.prefix = prefix;
-	if (prefix && lade_walk_new(&source, 1, &options, &walk, NULL) == 0)
+	/* Where it is not known what is protected nothing is deleted, so nothing there was moved. */
+	if (prefix && lade_receiver_protection(planner->receiver, source.directory, true, &options.scope, NULL) == 0 &&
+	    lade_walk_new(&source, 1, &options, &walk, NULL) == 0)
 		while ((event = lade_walk_next(walk, &item, NULL)) > 0)
 			if (event == LADE_WALK_ENTRY && S_ISREG(item.st.st_mode) && item.st.st_size)
 				consider(&planner->moved, &item);
 	lade_walk_free(walk);
+	lade_filter_scope_free(options.scope);
 	lade_directory_unref(source.directory);
 	free(prefix);
 	free(copy);

@@ -10,6 +10,33 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Of directories that no entry is about. */
+static mode_t directory_mode(const struct lade_receiver *receiver)
+{
+	return 0700 | (0777 & ~receiver->keep.umask);
+}
+
+/* --mkpath: make all directories that the path lacks. 0 or the fault. */
+static int make_path(const struct lade_receiver *receiver, const char *path, struct lade_fault *fault)
+{
+	char *copy = strdup(path);
+	int error = 0;
+
+	if (!copy)
+		return lade_fault_set(fault, LADE_E_MEMORY, "create destination", path);
+	for (char *slash = copy; slash && !error; ) {
+		slash = strchr(slash + 1, '/');
+		if (slash)
+			*slash = '\0';
+		if (mkdir(copy, directory_mode(receiver)) && errno != EEXIST)
+			error = lade_fault_set(fault, LADE_E_SYSTEM, "create destination", copy);
+		if (slash)
+			*slash = '/';
+	}
+	free(copy);
+	return error;
+}
+
 /* The destination is a file: its directory is the root, its last component the name. */
 static int as_file(struct planner *planner, const char *path, struct lade_fault *fault)
 {
@@ -24,6 +51,12 @@ static int as_file(struct planner *planner, const char *path, struct lade_fault 
 		return lade_fault_set(fault, LADE_E_MEMORY, "open destination", path);
 	}
 	error = lade_directories_open(directory, 0, &receiver->tree, fault);
+	if (error == LADE_E_ABSENT && (receiver->keep.options & LADE_OPTION_MKPATH)) {
+		receiver->root.empty = true;
+		error = planner->dry_run ? 0 : make_path(receiver, directory, fault);
+		if (!error && !planner->dry_run)
+			error = lade_directories_open(directory, 0, &receiver->tree, fault);
+	}
 	free(directory);
 	return error;
 }
@@ -36,8 +69,14 @@ static int as_new_directory(struct planner *planner, const char *path, struct la
 	receiver->root.empty = true;
 	if (dry_run)
 		return 0;
-	if (mkdir(path, 0700 | (0777 & ~receiver->keep.umask)))
+	if (receiver->keep.options & LADE_OPTION_MKPATH) {
+		if (make_path(receiver, path, fault))
+			return fault->code;
+		/* As in rsync it is none of the transfer's directories then: that finds it there. */
+		receiver->root.existed = true;
+	} else if (mkdir(path, directory_mode(receiver))) {
 		return lade_fault_set(fault, LADE_E_SYSTEM, "create destination", path);
+	}
 	receiver->session.totals.created++;
 	return lade_directories_open(path, 0, &receiver->tree, fault);
 }
@@ -84,6 +123,8 @@ int lade_plan_root(struct planner *planner, bool single, struct lade_fault *faul
 	error = lade_plan_open_alternatives(planner, fault);
 	if (error)
 		return error;
+	if (receiver->tree && (receiver->keep.options & LADE_OPTION_KEEP_DIRLINKS))
+		lade_directories_follow(receiver->tree, true);
 	if (receiver->tree)
 		root = lade_directory_ref(lade_directories_root(receiver->tree));
 	return lade_plan_enter(planner, root, &receiver->root, fault);

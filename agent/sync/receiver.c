@@ -138,8 +138,9 @@ static int step_locked(struct lade_receiver *receiver, const struct lade_message
 	switch (event->type) {
 	case LADE_RECV_HOLE:
 		receiver->session.progress.bytes_done += event->len;
-		/* Otherwise a new temporary file has no blocks there. */
-		return described ? lade_delta_hear(receiver, event) : file && file->overwrite;
+		/* Otherwise a new temporary file has no blocks there, or is to have them. */
+		return described ? lade_delta_hear(receiver, event) :
+			file && (file->overwrite || lade_incoming_is_allocated(receiver));
 	case LADE_RECV_RECIPE:
 	case LADE_RECV_DESCRIBED:
 	case LADE_RECV_PATCH:
@@ -203,7 +204,7 @@ static int hear(struct lade_receiver *receiver, const struct lade_message *messa
 	raw_len = unpacks ? raw_len_of(receiver, message, payload_len) : 0;
 	if (unpacks && !raw_len)
 		return LADE_E_PROTOCOL;
-	if (message->type == LADE_MSG_REPORT || message->type == LADE_MSG_ITEM)
+	if (lade_session_hears(message->type))
 		return lade_session_heard(&receiver->session, message);
 	lade_session_lock(&receiver->session);
 	step = step_locked(receiver, message, raw_len, &event);
@@ -369,6 +370,7 @@ int lade_receiver_run(const struct lade_receiver_job *job, struct lade_msg_end *
 	lade_block_key_derive(&receiver->block_key, &receiver->session.key);
 	lade_path_choice_init(&receiver->choice, job->settings->path, land_paths, 2);
 	lade_keep_init(&receiver->keep, job->settings->options, job->umask);
+	receiver->keep.modify_window = job->settings->modify_window;
 	if (start(receiver, &fault))
 		lade_session_fail(&receiver->session, &fault);
 	status = lade_session_run(&receiver->session, &threads, receiver, totals_out);

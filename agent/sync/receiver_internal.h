@@ -19,6 +19,7 @@
 #include "agent/sync/receiver.h"
 #include "agent/sync/session.h"
 #include "agent/tree/directory.h"
+#include "agent/tree/filter_scope.h"
 #include "agent/tree/identity.h"
 #include "agent/tree/metadata.h"
 #include "agent/tree/spool.h"
@@ -53,6 +54,8 @@ struct incoming {
 	bool left;                        /* an earlier session seems to have left part of it */
 	bool overwrite;                   /* --inplace: temporary is the file itself; kept is not used */
 	bool begun;                       /* that was opened for writing */
+	bool appends;                     /* it only grows (--append, --append-verify); overwrite and delta are set as well */
+	uint64_t grown_to;                /* so much of it is as it should be */
 	unsigned cut_class;               /* it is described, cut so; 0: it is not */
 	struct delta *delta;              /* it is described, and made from what is there; else NULL */
 	char name[];
@@ -88,6 +91,8 @@ struct leader {
 	uint64_t index;
 	char *path;
 	bool failed;
+	bool passed;   /* the user's rules leave it as it is: the first of the others that they do not takes its place */
+	bool deferred; /* passed: its content may be wanted for that one, see [defer] */
 };
 
 /* A directory of the destination that is not deleted. */
@@ -284,6 +289,9 @@ int lade_incoming_open(struct lade_receiver *receiver, struct incoming *file, ui
 /* Take over what an earlier session left of file. Returns 0, or an error if there is nothing that may be used. */
 int lade_incoming_continue(struct lade_receiver *receiver, struct incoming *file, int directory_fd);
 
+/* True if files have blocks from the start (--preallocate), and holes are to be made in them (-S). */
+bool lade_incoming_is_allocated(const struct lade_receiver *receiver);
+
 /* Write len bytes of its content, which is open, at off. Returns 0, LADE_E_TARGET with errno, or LADE_E_MEMORY. */
 int lade_incoming_put(const struct lade_receiver *receiver, const struct incoming *file, const uint8_t *data, size_t len,
 		      uint64_t off);
@@ -356,6 +364,15 @@ void lade_receiver_problem(struct lade_receiver *receiver, const struct lade_dir
 /* What apply says when something could not be set: reported for the place, once per kind where the file system cannot. */
 void lade_receiver_metadata_problem(struct lade_receiver *receiver, const char *path, const struct lade_fault *fault);
 
+/* ---- protect.c ---- */
+
+/*
+ * What is not to be deleted: the rules that hold in the directory, as they are now, or in a directory below it that goes (removing). NULL in
+ * *scope_out: there are no rules. The caller frees it. 0, or the fault: then they are not known, and nothing may be deleted there.
+ */
+int lade_receiver_protection(struct lade_receiver *receiver, struct lade_directory *directory, bool removing,
+			     struct lade_filter_scope **scope_out, struct lade_fault *fault);
+
 /* ---- finish.c ---- */
 
 /* All content is there: link, delete, set directories. Planner's thread. */
@@ -373,6 +390,9 @@ void lade_receiver_directory_done(struct lade_directory *directory, void *target
 
 /* Remember a leader's path (consumed). 0 or LADE_E_MEMORY. */
 int lade_receiver_add_leader(struct lade_receiver *receiver, uint64_t index, char *path);
+
+/* The leader index, or NULL. Planner's thread, which is the one that adds them. */
+struct leader *lade_receiver_find_leader(struct lade_receiver *receiver, uint64_t index);
 
 /* The content of leader index did not come: nothing is linked to it. */
 void lade_receiver_leader_failed(struct lade_receiver *receiver, uint64_t index);

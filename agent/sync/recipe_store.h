@@ -22,7 +22,7 @@
 
 /* Which recipe. */
 struct lade_recipe_of {
-	const struct lade_run_key *key; /* strong */
+	const struct lade_run_key *key; /* one that lasts */
 	unsigned cut_class;
 	struct lade_stamp stamp;
 };

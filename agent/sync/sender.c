@@ -133,10 +133,8 @@ static void end_heard(struct lade_sender *sender, const struct lade_msg_end *end
 
 	session->peer_totals = *end;
 	session->exit = lade_exit_worse(session->exit, (int)end->exit);
-	session->totals.exit = (uint32_t)session->exit;
 	sender->ending = true;
-	lade_put_end(lade_session_queue(session), &session->totals); /* [end] */
-	lade_session_queued(session, true);
+	lade_session_queue_end(session);
 }
 
 /* Act on one message; the lock is held. *released_out: a file that nobody needs any more. */
@@ -195,7 +193,7 @@ static int hear(struct lade_sender *sender, const struct lade_message *message)
 	struct source *released = NULL;
 	int error;
 
-	if (message->type == LADE_MSG_REPORT || message->type == LADE_MSG_ITEM)
+	if (lade_session_hears(message->type))
 		return lade_session_heard(&sender->session, message);
 	lade_session_lock(&sender->session);
 	error = hear_locked(sender, message, &released);
@@ -373,7 +371,7 @@ static int open_walk(struct lade_sender *sender, const struct lade_sender_job *j
 {
 	const struct lade_walk_options options = {
 		.recursive = job->settings->options & LADE_OPTION_RECURSIVE,
-		.filter = lade_filter_empty(job->settings->filter) ? NULL : job->settings->filter,
+		.scope = sender->scope,
 		.avoid = job->avoid,
 	};
 	int error = open_sources(sender, job, set, fault);
@@ -388,8 +386,13 @@ static int open_walk(struct lade_sender *sender, const struct lade_sender_job *j
 
 static int start(struct lade_sender *sender, struct lade_fault *fault)
 {
+	const struct lade_settings *settings = sender->session.settings;
+	const struct lade_filter_use use = { .side = LADE_FILTER_SENDER };
+
 	if (lade_session_send_new(&sender->machine) || lade_identities_new(&sender->identities) ||
 	    lade_inode_map_new(&sender->inodes))
+		return lade_fault_set(fault, LADE_E_MEMORY, "start the sender", NULL);
+	if (!lade_filter_empty(settings->filter) && lade_filter_scope_new(settings->filter, &use, &sender->scope))
 		return lade_fault_set(fault, LADE_E_MEMORY, "start the sender", NULL);
 	lade_session_send_limit(sender->machine, sender->session.limits.entry_credit);
 	lade_writer_init(&sender->xattrs, LADE_XATTRS_MAX);
@@ -401,6 +404,7 @@ static void stop(struct lade_sender *sender)
 	struct source *source;
 
 	lade_walk_free(sender->walk);
+	lade_filter_scope_free(sender->scope);
 	for (uint32_t i = 0; i < sender->range_count; i++)
 		free(sender->ranges[(sender->range_head + i) % LADE_WANTED_RANGES_MAX].signature);
 	while (sender->machine && (source = lade_session_send_abandon(sender->machine)))
@@ -408,6 +412,8 @@ static void stop(struct lade_sender *sender)
 	lade_session_send_free(sender->machine);
 	lade_identities_free(sender->identities);
 	lade_inode_map_free(sender->inodes);
+	lade_sender_drop_held(sender);
+	free(sender->held);
 	lade_writer_fini(&sender->xattrs);
 	lade_session_fini(&sender->session);
 }

@@ -22,7 +22,7 @@ static int add_chunks(struct feeder *feeder, struct lade_msg_recipe *recipe)
 
 	while (recipe->len < LADE_RUN_DEFAULT && (got = lade_cut_stream_next(&feeder->cuts, &chunk, NULL)) == 1) {
 		recipe->len += chunk.len;
-		if (chunk.len == size && !feeder->session->pieces.strong) {
+		if (chunk.len == size && feeder->session->pieces.kind == LADE_DIGEST_XXH3) {
 			lade_digest(&feeder->session->pieces, chunk.data, chunk.len, recipe->digest);
 			return 0;
 		}

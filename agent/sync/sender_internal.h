@@ -54,6 +54,12 @@ struct wanted_range {
 
 #define LADE_WANTED_RANGES_MAX (LADE_WANT_RUNS_MAX + LADE_WANT_GAPS_MAX)
 
+/* The entry of a directory that is said when there is something in it. */
+struct held_entry {
+	struct lade_msg_entry entry;
+	char *bytes; /* owned: its name and attributes */
+};
+
 struct lade_sender {
 	struct lade_session session;
 	struct lade_session_send *machine;         /* under the session's lock, as all that follows */
@@ -69,15 +75,21 @@ struct lade_sender {
 
 	/* the walker's own */
 	struct lade_walk *walk;
+	struct lade_filter_scope *scope; /* NULL: there are no rules */
 	struct lade_identities *identities;
 	struct lade_inode_map *inodes;
 	bool single;
 	bool incomplete;
 	struct lade_writer xattrs;
+	struct held_entry *held;                   /* -m: directories on the way to the one at hand that are not said yet, held_count */
+	size_t held_count, held_capacity;
 };
 
 /* The walker's thread. */
 void *lade_sender_walk(void *sender);
+
+/* -m: forget the directories that are still empty. */
+void lade_sender_drop_held(struct lade_sender *sender);
 
 /* The feeder's thread. */
 void *lade_sender_feed(void *sender);

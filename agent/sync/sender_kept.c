@@ -21,7 +21,7 @@ void lade_feed_find_kept(struct feeder *feeder, const struct stat *st)
 {
 	struct large *large = &feeder->large;
 
-	if (!feeder->session->pieces.strong || large->source->size < LADE_RECIPE_KEPT_LEAST || !have_store(feeder))
+	if (!feeder->session->pieces.lasts || large->source->size < LADE_RECIPE_KEPT_LEAST || !have_store(feeder))
 		return;
 	clock_gettime(CLOCK_REALTIME, &feeder->kept_start);
 	feeder->kept_of = (struct lade_recipe_of){

@@ -85,7 +85,7 @@ static int send_payload(struct feeder *feeder, int fd, const uint8_t *data, cons
 	struct lade_move move = {
 		.in_fd = fd, .in_off = (off_t)run->off,
 		.out_fd = feeder->session->connection->out_fd, .out_off = LADE_NO_OFFSET,
-		.len = run->len, .path = feeder->path,
+		.len = run->len, .path = feeder->path, .throttle = feeder->session->connection->throttle,
 	};
 	int error, padded;
 

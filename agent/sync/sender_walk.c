@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "agent/sync/file_digest.h"
+#include "agent/sync/grow.h"
 #include "agent/tree/attributes.h"
 
 /* Try to say something; where the credit does not suffice, send what is queued and wait for more. Lock held. */
@@ -168,7 +169,7 @@ static bool add_digest(struct lade_sender *sender, const struct lade_walk_item *
 		failed_at(sender, "open", item->path);
 		return false;
 	}
-	error = lade_file_digest(fd, entry->size, &sender->session.key, parts->digest, &fault);
+	error = lade_file_digest(fd, entry->size, &sender->session.files, parts->digest, &fault);
 	close(fd);
 	if (error == LADE_E_SHRUNK)
 		return true; /* it will be looked at again when it is wanted */
@@ -237,6 +238,62 @@ static int say(struct lade_sender *sender, const struct lade_walk_item *item, co
 	return error == LADE_E_MEMORY ? out_of_memory(fault) : 0;
 }
 
+/* ---- directories that may stay empty (-m) ---- */
+
+/* Hold the entry of a directory back until there is something in it. 0 or LADE_E_MEMORY. */
+static int hold(struct lade_sender *sender, const struct lade_msg_entry *entry)
+{
+	struct held_entry *held = lade_grown(sender->held, sender->held_count, &sender->held_capacity, sizeof(*held));
+	size_t name_len = entry->name.len, xattrs_len = entry->xattrs.len;
+
+	if (!held)
+		return LADE_E_MEMORY;
+	sender->held = held;
+	held += sender->held_count;
+	held->entry = *entry;
+	held->bytes = malloc(name_len + xattrs_len);
+	if (!held->bytes)
+		return LADE_E_MEMORY;
+	memcpy(held->bytes, entry->name.data, name_len);
+	if (xattrs_len)
+		memcpy(held->bytes + name_len, entry->xattrs.data, xattrs_len);
+	held->entry.name = lade_slice(held->bytes, name_len);
+	held->entry.xattrs = lade_slice(held->bytes + name_len, xattrs_len);
+	sender->held_count++;
+	return 0;
+}
+
+void lade_sender_drop_held(struct lade_sender *sender)
+{
+	while (sender->held_count)
+		free(sender->held[--sender->held_count].bytes);
+}
+
+/* Something is in all of them. */
+static int say_held(struct lade_sender *sender, struct lade_fault *fault)
+{
+	const struct lade_walk_item directory = { .st.st_mode = S_IFDIR };
+	int error = 0;
+
+	for (size_t i = 0; i < sender->held_count && !error; i++)
+		error = say(sender, &directory, &sender->held[i].entry, fault);
+	lade_sender_drop_held(sender);
+	return error;
+}
+
+/* Say an entry whose parts are complete, or hold it back. The root of the transfer is there anyhow. */
+static int say_or_hold(struct lade_sender *sender, const struct lade_walk_item *item, const struct lade_msg_entry *entry,
+		       struct lade_fault *fault)
+{
+	bool prunes = sender->session.settings->options & LADE_OPTION_PRUNE_EMPTY_DIRS;
+	int error;
+
+	if (prunes && S_ISDIR(item->st.st_mode) && item->path[0])
+		return hold(sender, entry) ? out_of_memory(fault) : 0;
+	error = say_held(sender, fault);
+	return error ? error : say(sender, item, entry, fault);
+}
+
 /*
  * Say an entry. Something that cannot be read is left out, unless it is a directory: that is entered by the walk
  * whatever happens, so its entry must be said.
@@ -254,8 +311,9 @@ static int say_entry(struct lade_sender *sender, const struct lade_walk_item *it
 	};
 	struct parts parts;
 
+	/* To -m it is there all the same, as in rsync. */
 	if (left_out(sender, item))
-		return 0;
+		return say_held(sender, fault);
 	if (S_ISREG(st->st_mode))
 		entry.size = (uint64_t)st->st_size;
 	if (S_ISBLK(st->st_mode) || S_ISCHR(st->st_mode)) {
@@ -269,13 +327,18 @@ static int say_entry(struct lade_sender *sender, const struct lade_walk_item *it
 	if (say_identities(sender, &entry))
 		return out_of_memory(fault);
 	add_link(sender, st, &entry);
-	return say(sender, item, &entry, fault);
+	return say_or_hold(sender, item, &entry, fault);
 }
 
+/* All of a directory was said; or nothing of it, nor the directory itself. */
 static int say_leave(struct lade_sender *sender, bool incomplete)
 {
 	int error;
 
+	if (sender->held_count) {
+		free(sender->held[--sender->held_count].bytes);
+		return 0;
+	}
 	lade_session_lock(&sender->session);
 	SAY(sender, lade_session_send_leave(sender->machine, incomplete, lade_session_queue(&sender->session)));
 	lade_session_unlock(&sender->session);

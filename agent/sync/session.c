@@ -31,7 +31,10 @@ int lade_session_init(struct lade_session *session, struct lade_connection *conn
 	session->settings = settings;
 	session->limits = lade_session_limits_of(settings->limits);
 	session->events = events;
-	session->key = session->names = session->pieces = *key;
+	session->key = session->names = session->files = *key;
+	lade_run_key_choose(&session->key, (enum lade_digest_kind)settings->checksum);
+	lade_run_key_choose(&session->files, (enum lade_digest_kind)settings->file_checksum);
+	session->pieces = session->key;
 	session->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (session->wake_fd < 0)
 		return lade_fault_set(fault, LADE_E_SYSTEM, "create eventfd", NULL);
@@ -150,6 +153,27 @@ void lade_session_queued(struct lade_session *session, bool urgent)
 		pthread_cond_signal(&session->to_writer);
 }
 
+void lade_session_queue_end(struct lade_session *session)
+{
+	session->totals.exit = (uint32_t)session->exit;
+	lade_put_end(lade_session_queue(session), &session->totals); /* [end] */
+	session->said_end = true;
+	lade_session_queued(session, true);
+}
+
+void lade_session_keep_alive(struct lade_session *session)
+{
+	lade_session_lock(session);
+	if (!session->queued && !session->said_end && !session->failed && !session->finished) {
+		const struct lade_msg_keepalive keepalive = { ++session->keepalives };
+
+		lade_put_keepalive(lade_session_queue(session), &keepalive); /* [keepalive] */
+	}
+	/* What is queued is a sign, too. */
+	lade_session_queued(session, true);
+	lade_session_unlock(session);
+}
+
 void lade_session_wait_room(struct lade_session *session)
 {
 	while (!session->failed && session->queued > session->limits.queue) {
@@ -213,6 +237,9 @@ int lade_exit_of(const struct lade_fault *fault)
 		return LADE_EXIT_STREAM;
 	case LADE_E_CANCELLED:
 		return LADE_EXIT_SIGNAL;
+	case LADE_E_TIMEOUT:
+	case LADE_E_STOPPED:
+		return LADE_EXIT_TIMEOUT;
 	case LADE_E_MEMORY:
 		return LADE_EXIT_MEMORY;
 	default:
@@ -331,6 +358,8 @@ void lade_session_fail_locked(struct lade_session *session, const struct lade_fa
 		lade_put_report(writer, &report);
 		session->urgent = true;
 	}
+	/* What is under way, and the last words behind it, are not to wait. */
+	lade_throttle_lift(session->connection->throttle);
 	wake_all(session);
 	wake_waiter(session);
 }
@@ -358,12 +387,20 @@ static void heard_report(struct lade_session *session, const struct lade_msg_rep
 	lade_session_fail(session, &fault);
 }
 
+bool lade_session_hears(enum lade_message_type type)
+{
+	return type == LADE_MSG_REPORT || type == LADE_MSG_ITEM || type == LADE_MSG_KEEPALIVE;
+}
+
 int lade_session_heard(struct lade_session *session, const struct lade_message *message)
 {
 	if (message->type == LADE_MSG_REPORT) {
 		heard_report(session, &message->report);
 		return 0;
 	}
+	/* [keepalive] That it came is all it says. */
+	if (message->type == LADE_MSG_KEEPALIVE)
+		return 0;
 	/* Items are for the user; a server is told none. */
 	if (message->type != LADE_MSG_ITEM || !session->events)
 		return LADE_E_PROTOCOL;

@@ -39,6 +39,7 @@ struct lade_session {
 	struct lade_session_limits limits;
 	struct lade_movers *movers;
 	struct lade_run_key key;
+	struct lade_run_key files;         /* of whole files (-c) */
 	struct lade_run_key names, pieces; /* of recipes: of cut points and chunks, and of pieces; key, unless there is a recipe key */
 
 	pthread_mutex_t lock;
@@ -48,6 +49,8 @@ struct lade_session {
 	size_t queued;            /* bytes in them */
 	bool urgent;              /* write even if it is little */
 	bool failed;              /* no new work; fault says why */
+	bool said_end;            /* our END is queued: nothing may follow it */
+	uint32_t keepalives;      /* how many were queued */
 	bool finished;            /* the last message was written or heard */
 	bool lost;                /* the peer takes no more; the reader finds out why */
 	pthread_cond_t *role_waits[LADE_SESSION_WAITS]; /* the role's own conditions, woken at the end; NULL: unused */
@@ -82,6 +85,12 @@ struct lade_writer *lade_session_queue(struct lade_session *session);
 
 /* Messages were appended; the lock is held. urgent: let them go at once, else when enough has come together. */
 void lade_session_queued(struct lade_session *session, bool urgent);
+
+/* Queue END with our sums, after which nothing may be queued; the lock is held. */
+void lade_session_queue_end(struct lade_session *session);
+
+/* Queue a sign of life, or have what is queued go out at once; nothing where all was said; the lock is not held. */
+void lade_session_keep_alive(struct lade_session *session);
 
 /*
  * Wait until the queue is short again, or the session fails; the lock is held. What is queued goes out at
@@ -120,7 +129,10 @@ void lade_session_tell(struct lade_session *session, enum lade_severity severity
 void lade_session_item(struct lade_session *session, uint32_t changes, uint32_t mode, const char *path,
 		       const char *target);
 
-/* A REPORT or ITEM from the peer. Fails the session for a fatal one. Lock not held. Returns 0, or LADE_E_PROTOCOL. */
+/* True for messages that concern no role: lade_session_heard() takes them. */
+bool lade_session_hears(enum lade_message_type type);
+
+/* One of these from the peer. Fails the session for a fatal one. Lock not held. Returns 0, or LADE_E_PROTOCOL. */
 int lade_session_heard(struct lade_session *session, const struct lade_message *message);
 
 /* The session is over in order. Lock held. */

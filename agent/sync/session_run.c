@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/sync/watch.h"
 #include "agent/tree/directory.h"
 #include "transport/frame.h"
 
@@ -139,7 +140,38 @@ static void fail_with(struct lade_session *session, int code, const char *operat
 	lade_session_fail(session, &fault);
 }
 
-/* Wait for the end or a failure: progress and signals. */
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* --timeout: fail for a silent peer, and do not be one. */
+static void watch_peer(struct lade_session *session, struct lade_watch *watch)
+{
+	struct lade_connection *connection = session->connection;
+	uint64_t moved = lade_movers_consumed(session->movers);
+	const struct lade_watch_facts facts = {
+		.heard = atomic_load(&connection->received) + moved,
+		.said = atomic_load(&connection->sent) + moved,
+		.waiting = lade_connection_waiting(connection),
+	};
+
+	switch (lade_watch_look(watch, &facts, now_ms())) {
+	case LADE_WATCH_SPEAK:
+		lade_session_keep_alive(session);
+		break;
+	case LADE_WATCH_OVER:
+		fail_with(session, LADE_E_TIMEOUT, "wait for", connection->peer);
+		break;
+	case LADE_WATCH_FINE:
+		break;
+	}
+}
+
+/* Wait for the end or a failure: progress, signals, and limits of time. */
 static void wait_for_end(struct lade_session *session)
 {
 	struct pollfd wait_for[] = {
@@ -147,9 +179,11 @@ static void wait_for_end(struct lade_session *session)
 		{ .fd = signal_pipe[0], .events = POLLIN },
 	};
 	bool over = false, lost = false;
+	struct lade_watch watch;
 	uint64_t count;
 	int ticks = 0;
 
+	lade_watch_init(&watch, session->settings->timeout, now_ms());
 	while (!over) {
 		if (poll(wait_for, 2, PROGRESS_PERIOD_MS) == 0) {
 			show_progress(session, false);
@@ -158,6 +192,7 @@ static void wait_for_end(struct lade_session *session)
 		(void)!read(session->wake_fd, &count, sizeof(count));
 		if (signal_seen)
 			fail_with(session, LADE_E_CANCELLED, "sync", NULL);
+		watch_peer(session, &watch);
 		if (ticks * PROGRESS_PERIOD_MS >= GRACE_MS)
 			fail_with(session, LADE_E_CLOSED, "send to", session->connection->peer);
 		lade_session_lock(session);
@@ -188,14 +223,14 @@ static void *run_thread(void *argument)
 	return NULL;
 }
 
-/* Wait at most GRACE_MS for the threads of a kind. */
+/* Wait a while for the threads of a kind. A peer that was silent for too long has had its time. */
 static void wait_returned(struct lade_session *session, const unsigned *running)
 {
 	struct timespec until;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += GRACE_MS / 1000;
 	lade_session_lock(session);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += session->fault.code == LADE_E_TIMEOUT ? 1 : GRACE_MS / 1000;
 	while (*running && pthread_cond_timedwait(&session->returned, &session->lock, &until) == 0)
 		;
 	lade_session_unlock(session);
@@ -226,8 +261,22 @@ static bool part(struct lade_session *session)
 	lade_connection_end_writing(session->connection);
 	wait_returned(session, &session->reading);
 	lade_connection_cancel(session->connection);
-	/* Our own standard input and output cannot be cut off: who waits there is left behind, the process ends soon. */
-	return connection->kind != LADE_CONNECTION_PIPES || connection->child > 0 || both_returned(session);
+	if (connection->kind != LADE_CONNECTION_PIPES)
+		return true;
+	/*
+	 * Pipes cannot be cut off: who waits there is woken when the child dies, which it does not as long as it is stopped, nor if it
+	 * left its end to others. Then, and at our own standard input and output, he is left behind: the process ends soon.
+	 */
+	if (connection->child > 0) {
+		wait_returned(session, &session->writing);
+		wait_returned(session, &session->reading);
+	}
+	if (!both_returned(session) && connection->child > 0) {
+		(void)kill(connection->child, SIGKILL);
+		wait_returned(session, &session->writing);
+		wait_returned(session, &session->reading);
+	}
+	return both_returned(session);
 }
 
 static void tell_fault(struct lade_session *session)

@@ -13,6 +13,9 @@
 #include "protocol/entry.h"
 #include "transport/mover.h"
 
+/* Most seconds of --timeout, that is for ever. */
+#define LADE_TIMEOUT_MAX 2147483647u
+
 /*
  * The settings of one side. Borrowed by the session until it has ended. What is a uint64_t or a text, but for the options, travels as
  * parameter (agent/sync/parameters.h); 0 or NULL: not asked for.
@@ -22,6 +25,11 @@ struct lade_settings {
 	enum lade_path path;        /* --path= of this side */
 	uint64_t compression;       /* enum lade_compression; these two are the sender's */
 	uint64_t level;             /* of LADE_COMPRESSION_ZSTD */
+	uint64_t checksum;          /* enum lade_digest_kind, of what travels */
+	uint64_t file_checksum;     /* the same, of whole files (-c) */
+	uint64_t modify_window;     /* --modify-window, as in struct lade_keep; the receiver's */
+	uint64_t bwlimit;           /* bytes a second that each side may write to the connection */
+	uint64_t timeout;           /* seconds of silence after which a side gives up, up to LADE_TIMEOUT_MAX */
 	struct lade_filter *filter; /* never NULL; owned by whoever made the settings */
 	enum lade_alternative alternative; /* the receiver acts on these; NONE: there are no directories */
 	const char *const *alternatives;   /* directories as the user wrote them, alternative_count; relative ones to the destination */

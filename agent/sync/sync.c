@@ -5,6 +5,7 @@
 #include "agent/sync/sync.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +73,13 @@ static int receive_into(struct lade_receiver_job *job, struct lade_msg_end *tota
 	return status;
 }
 
+int lade_sync_limit(struct lade_connection *connection, const struct lade_settings *settings, struct lade_fault *fault)
+{
+	if (!settings->bwlimit || connection->throttle || !lade_throttle_new(settings->bwlimit, &connection->throttle))
+		return 0;
+	return lade_fault_set(fault, LADE_E_MEMORY, "limit the rate of", connection->peer);
+}
+
 /* ---- the client ---- */
 
 /* [open] What the other side is to do. */
@@ -134,6 +142,7 @@ int lade_sync_client(const struct lade_sync_job *job, struct lade_msg_end *total
 	struct lade_fault fault;
 
 	memset(totals_out, 0, sizeof(*totals_out));
+	job->connection->timeout_ms = job->settings->timeout < INT_MAX / 1000 ? (int)job->settings->timeout * 1000 : INT_MAX;
 	if (lade_handshake_greet(job->connection, job->token, true, &key, &fault) || open_session(job, &fault)) {
 		report_fault(job->events, &fault);
 		return lade_exit_of(&fault);
@@ -254,7 +263,7 @@ static int serve_open(struct lade_connection *connection, const struct lade_run_
 	struct lade_fault fault;
 	int status;
 
-	if (check_open(open, &list, &alternatives, &settings, &fault)) {
+	if (check_open(open, &list, &alternatives, &settings, &fault) || lade_sync_limit(connection, &settings, &fault)) {
 		refuse(connection, &fault);
 		status = lade_exit_of(&fault);
 	} else if (open->role == ROLE_RECEIVE) {
@@ -278,6 +287,7 @@ int lade_sync_serve(struct lade_connection *connection, const struct lade_token 
 	struct lade_writer control;
 	struct lade_run_key key;
 	struct lade_fault fault;
+	bool limited = connection->throttle;
 	int status;
 
 	lade_writer_init(&control, LADE_CONTROL_MAX);
@@ -286,6 +296,10 @@ int lade_sync_serve(struct lade_connection *connection, const struct lade_token 
 		status = lade_exit_of(&fault);
 	else
 		status = serve_open(connection, &key, &open, limits);
+	if (!limited) {
+		lade_throttle_free(connection->throttle);
+		connection->throttle = NULL;
+	}
 	lade_writer_fini(&control);
 	return status;
 }

@@ -28,6 +28,8 @@ enum lade_exit {
 	LADE_EXIT_MEMORY = 22,
 	LADE_EXIT_PARTIAL = 23,
 	LADE_EXIT_VANISHED = 24,
+	LADE_EXIT_TIMEOUT = 30,  /* nothing was heard, or the time is over */
+	LADE_EXIT_CONTIMEOUT = 35, /* nobody answered when a connection was to be made */
 };
 
 /* A client's session. All is borrowed until lade_sync_client() returns. */
@@ -48,6 +50,12 @@ struct lade_sync_job {
  * SIGINT, SIGTERM and SIGHUP end it in order (see lade_sync_setup()).
  */
 int lade_sync_client(const struct lade_sync_job *job, struct lade_msg_end *totals_out);
+
+/*
+ * Have what is written to the connection wait for settings->bwlimit, if there is one and nothing waits yet. Both ends of a local
+ * session share one limit: it is set before the fork. Whoever made connection frees its throttle. Returns 0, or LADE_E_MEMORY with the fault.
+ */
+int lade_sync_limit(struct lade_connection *connection, const struct lade_settings *settings, struct lade_fault *fault);
 
 /* The other end: answer one client on connection as it asks. token NULL: none is asked for; limits NULL: the program's own. Returns the exit status. */
 int lade_sync_serve(struct lade_connection *connection, const struct lade_token *token,

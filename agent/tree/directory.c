@@ -61,7 +61,7 @@ struct lade_directories {
 	struct lade_directory *oldest;
 	unsigned held;
 	unsigned open_count;
-	bool openat2; /* decided when the table is opened */
+	enum lade_directory_way way; /* decided when the table is opened; see lade_directories_follow() */
 };
 
 static int fail(struct lade_fault *fault, int code, const struct lade_directory *directory)
@@ -187,7 +187,7 @@ static int open_from(const struct lade_directory *above, const struct lade_direc
 		}
 	}
 	for (;;) {
-		fd = lade_directory_open_below(table->openat2, above->fd, name, len);
+		fd = lade_directory_open_below(table->way, above->fd, name, len);
 		saved = errno;
 		if (fd >= 0 || (errno != EMFILE && errno != ENFILE))
 			break;
@@ -241,7 +241,8 @@ static int pin_closed(struct lade_directory *directory, int *fd_out, struct lade
 	int fd, code, victim, second = -1;
 	struct stat st;
 
-	while (above->fd < 0)
+	/* A symlink may lead above any other directory, though not above the root. */
+	while (above->fd < 0 || (table->way == LADE_DIRECTORY_LINKS && above->parent))
 		above = above->parent;
 	pin_locked(above);
 	directory->opening = true;
@@ -488,7 +489,7 @@ int lade_directories_open(const char *path, unsigned held,
 	table->root = root;
 	table->open_count = 1;
 	table->held = held == 0 ? LADE_DIRECTORIES_HELD : held < HELD_MIN ? HELD_MIN : held;
-	table->openat2 = lade_directory_open_probe(root->fd);
+	table->way = lade_directory_open_probe(root->fd) ? LADE_DIRECTORY_CONFINED : LADE_DIRECTORY_PLAIN;
 	pthread_mutex_init(&table->lock, NULL);
 	pthread_cond_init(&table->settled, NULL);
 	*directories_out = table;
@@ -526,13 +527,13 @@ int lade_directories_resolve(struct lade_directories *directories, const char *p
 
 	if (path_len == 0) {
 		/* Not dup(): that would share the offset of the root's descriptor. */
-		fd = lade_directory_open_below(directories->openat2, root_fd, ".", 1);
+		fd = lade_directory_open_below(directories->way, root_fd, ".", 1);
 		path = ".";
 		path_len = 1;
 	} else if (!lade_directory_open_is_path(path, path_len)) {
 		return lade_fault_set_bytes(fault, LADE_E_REFUSED, "use the path", path, path_len);
 	} else {
-		fd = lade_directory_open_below(directories->openat2, root_fd, path, path_len);
+		fd = lade_directory_open_below(directories->way, root_fd, path, path_len);
 	}
 	if (fd < 0)
 		return lade_fault_set_bytes(fault, lade_directory_open_code(errno),
@@ -541,11 +542,17 @@ int lade_directories_resolve(struct lade_directories *directories, const char *p
 	return 0;
 }
 
+void lade_directories_follow(struct lade_directories *directories, bool follow)
+{
+	if (directories->way != LADE_DIRECTORY_PLAIN)
+		directories->way = follow ? LADE_DIRECTORY_LINKS : LADE_DIRECTORY_CONFINED;
+}
+
 /* For tests. */
 
 void lade_directories_force_plain(struct lade_directories *directories)
 {
-	directories->openat2 = false;
+	directories->way = LADE_DIRECTORY_PLAIN;
 }
 
 unsigned lade_directories_open_count(struct lade_directories *directories)

@@ -41,6 +41,12 @@ struct lade_directory;   /* one handle, reference counted */
 int lade_directories_open(const char *path, unsigned held,
 			  struct lade_directories **directories_out, struct lade_fault *fault);
 
+/*
+ * From now on follow symlinks below the root, or do not: those that lead out of it never are, nor absolute ones. While no other thread uses the
+ * table. Where openat2(2) is missing it does nothing, and they are refused.
+ */
+void lade_directories_follow(struct lade_directories *directories, bool follow);
+
 /* Close the table and its root; every handle is released by now. NULL does nothing. */
 void lade_directories_close(struct lade_directories *directories);
 

@@ -2,7 +2,7 @@
  * How one directory is opened below a held one: the kernel's side of directory.c.
  *
  * No state and no locks. A path here is made of components that were checked by
- * lade_directory_open_is_name(); no symlink in it is followed and nothing above
+ * lade_directory_open_is_name(); no symlink in it is followed, unless that is asked for, and nothing above
  * at_fd is reached, whatever is renamed meanwhile.
  *
  * Limits: a mount point inside the tree is entered; whether to cross file systems
@@ -42,14 +42,14 @@
  * could not be sure to stay beneath; asking again is what openat2(2) advises, and the
  * bound keeps somebody who renames without end from holding us.
  */
-static int open_confined(int at_fd, const char *path, int flags)
+static int open_confined(int at_fd, const char *path, int flags, bool links)
 {
 	struct open_how how;
 	long fd;
 
 	memset(&how, 0, sizeof(how));
 	how.flags = (unsigned int)flags;
-	how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+	how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | (links ? 0 : RESOLVE_NO_SYMLINKS);
 	for (unsigned tries = 0; tries < RESOLVE_TRIES; tries++) {
 		fd = syscall(SYS_openat2, at_fd, path, &how, sizeof(how));
 		if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
@@ -58,11 +58,12 @@ static int open_confined(int at_fd, const char *path, int flags)
 	return (int)fd;
 }
 #else
-static int open_confined(int at_fd, const char *path, int flags)
+static int open_confined(int at_fd, const char *path, int flags, bool links)
 {
 	(void)at_fd;
 	(void)path;
 	(void)flags;
+	(void)links;
 	errno = ENOSYS;
 	return -1;
 }
@@ -74,7 +75,7 @@ static int open_confined(int at_fd, const char *path, int flags)
  */
 bool lade_directory_open_probe(int root_fd)
 {
-	int fd = open_confined(root_fd, ".", OPEN_SEARCH);
+	int fd = open_confined(root_fd, ".", OPEN_SEARCH, false);
 
 	if (fd >= 0) {
 		close(fd);
@@ -110,9 +111,10 @@ static int open_plain(int at_fd, char *path, int flags)
 	return fd;
 }
 
-static int open_piece(bool openat2, int at_fd, char *piece, int flags)
+static int open_piece(enum lade_directory_way way, int at_fd, char *piece, int flags)
 {
-	return openat2 ? open_confined(at_fd, piece, flags) : open_plain(at_fd, piece, flags);
+	return way == LADE_DIRECTORY_PLAIN ? open_plain(at_fd, piece, flags) :
+		open_confined(at_fd, piece, flags, way == LADE_DIRECTORY_LINKS);
 }
 
 /* Bytes of the longest run of whole components at path that fit a piece; len is not 0. */
@@ -127,8 +129,11 @@ static size_t piece_len(const char *path, size_t len)
 	return (size_t)(slash - path);
 }
 
-/* The kernel takes PATH_MAX bytes at once: longer paths go in pieces. */
-int lade_directory_open_below(bool openat2, int at_fd, const char *path, size_t len)
+/*
+ * The kernel takes PATH_MAX bytes at once: longer paths go in pieces. A symlink in the second one may then not lead above that, which costs
+ * such a path a symlink that a shorter one could have.
+ */
+int lade_directory_open_below(enum lade_directory_way way, int at_fd, const char *path, size_t len)
 {
 	char piece[PATH_MAX];
 	int fd, above = at_fd, saved;
@@ -140,10 +145,10 @@ int lade_directory_open_below(bool openat2, int at_fd, const char *path, size_t 
 		last = part == len;
 		memcpy(piece, path, part);
 		piece[part] = '\0';
-		fd = open_piece(openat2, above, piece, last ? OPEN_READ : OPEN_SEARCH);
+		fd = open_piece(way, above, piece, last ? OPEN_READ : OPEN_SEARCH);
 		/* What may be searched but not read is still good for everything but listing. */
 		if (last && fd < 0 && errno == EACCES)
-			fd = open_piece(openat2, above, piece, OPEN_SEARCH);
+			fd = open_piece(way, above, piece, OPEN_SEARCH);
 		saved = errno;
 		if (above != at_fd)
 			close(above);

@@ -8,6 +8,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* How the components of a path are resolved. */
+enum lade_directory_way {
+	LADE_DIRECTORY_PLAIN,    /* one by one, without openat2(2) */
+	LADE_DIRECTORY_CONFINED, /* by openat2(2): no symlink is followed */
+	LADE_DIRECTORY_LINKS,    /* by openat2(2): symlinks that do not lead out of the first directory are followed */
+};
+
 /* True if openat2(2) is there and allowed. root_fd: any directory. */
 bool lade_directory_open_probe(int root_fd);
 
@@ -20,10 +27,10 @@ int lade_directory_open_root(const char *path);
 
 /*
  * Open the directory at path (len bytes, not empty: "." alone, or checked components)
- * below at_fd, with openat2(2) or component by component. A descriptor for the
+ * below at_fd. A descriptor for the
  * caller to close (O_PATH where it may only be searched), or -1 with errno.
  */
-int lade_directory_open_below(bool openat2, int at_fd, const char *path, size_t len);
+int lade_directory_open_below(enum lade_directory_way way, int at_fd, const char *path, size_t len);
 
 /* What an errno of the calls above means: LADE_E_ABSENT, _REFUSED, _MEMORY or _SYSTEM. */
 int lade_directory_open_code(int error);

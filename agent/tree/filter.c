@@ -1,204 +1,212 @@
 /*
- * Rules in their order, and their way in: options, files, the peer.
- *
- * The texts of the rules are kept beside the compiled patterns, since they travel. The
- * sum of their encoded lengths is watched while they are added, so that encoding cannot
- * fail for length and a peer's rules cannot take more memory than their own bytes times
- * a constant (see filter_pattern.c).
- *
- * Limits: no merge files, no per-directory rules, no modifiers.
+ * The rules of a session, and their way in: options, files, the peer.
  */
 #include "agent/tree/filter.h"
 
-#include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/tree/filter_pattern.h"
+#include "agent/tree/filter_internal.h"
+#include "agent/tree/filter_parse.h"
 #include "protocol/limits.h"
 
 #define COUNT_LEN_MAX 3u /* varint of a count below LADE_RULES_MAX */
 
-struct rule {
-	struct lade_filter_pattern *pattern;
-	char *text;
-	size_t len;
-	bool include;
-};
-
-struct lade_filter {
-	struct rule *rules;
-	size_t count;
-	size_t capacity;
-	size_t encoded_len; /* of all rules, their count not included */
-};
-
 int lade_filter_new(struct lade_filter **filter_out)
 {
 	*filter_out = calloc(1, sizeof(**filter_out));
-	return *filter_out ? 0 : LADE_E_MEMORY;
-}
-
-static void forget(struct lade_filter *filter)
-{
-	for (size_t i = 0; i < filter->count; i++) {
-		lade_filter_pattern_free(filter->rules[i].pattern);
-		free(filter->rules[i].text);
-	}
-	filter->count = 0;
-	filter->encoded_len = 0;
+	if (!*filter_out)
+		return LADE_E_MEMORY;
+	(*filter_out)->list.bytes_max = LADE_RULES_MAX - COUNT_LEN_MAX;
+	return 0;
 }
 
 void lade_filter_free(struct lade_filter *filter)
 {
 	if (!filter)
 		return;
-	forget(filter);
-	free(filter->rules);
+	lade_filter_list_fini(&filter->list);
 	free(filter);
 }
 
-static bool reserve(struct lade_filter *filter)
+void lade_filter_set_nul(struct lade_filter *filter, bool nul)
 {
-	size_t capacity = filter->capacity ? 2 * filter->capacity : 16;
-	struct rule *rules;
-
-	if (filter->count < filter->capacity)
-		return true;
-	rules = realloc(filter->rules, capacity * sizeof(*rules));
-	if (!rules)
-		return false;
-	filter->rules = rules;
-	filter->capacity = capacity;
-	return true;
+	filter->nul = nul;
 }
 
-/* Add a checked pattern as it is. 0, LADE_E_MEMORY, LADE_E_LIMIT. */
-static int append(struct lade_filter *filter, bool include, const char *text, size_t len)
-{
-	size_t encoded_len = 1u + (len < 128 ? 1u : 2u) + len; /* len is below 2^14 */
-	struct rule rule = { NULL, NULL, len, include };
+/* ---- from options and files ---- */
 
-	if (len > LADE_FILTER_PATTERN_MAX ||
-	    filter->encoded_len + encoded_len > LADE_RULES_MAX - COUNT_LEN_MAX)
-		return LADE_E_LIMIT;
-	if (!reserve(filter))
-		return LADE_E_MEMORY;
-	rule.text = malloc(len);
-	if (!rule.text)
-		return LADE_E_MEMORY;
-	memcpy(rule.text, text, len);
-	if (lade_filter_pattern_new(text, len, &rule.pattern) != 0) {
-		free(rule.text);
-		return LADE_E_MEMORY;
-	}
-	filter->rules[filter->count++] = rule;
-	filter->encoded_len += encoded_len;
-	return 0;
+static struct lade_filter_reading reading_of(struct lade_filter *filter)
+{
+	return (struct lade_filter_reading){ .list = &filter->list, .nul = filter->nul, .directory_fd = AT_FDCWD };
+}
+
+static struct lade_filter_reading old_reading_of(struct lade_filter *filter, bool include)
+{
+	struct lade_filter_reading reading = reading_of(filter);
+
+	reading.old = true;
+	reading.defaults = include ? LADE_RULE_INCLUDE : 0;
+	return reading;
 }
 
 int lade_filter_add(struct lade_filter *filter, bool include, const char *pattern,
 		    struct lade_fault *fault)
 {
-	const char *text = pattern;
-	int code;
+	struct lade_filter_reading reading = old_reading_of(filter, include);
 
-	if (strcmp(text, "!") == 0) {
-		forget(filter);
-		return 0;
-	}
-	if ((text[0] == '+' || text[0] == '-') && text[1] == ' ') {
-		include = text[0] == '+';
-		text += 2;
-	}
-	code = *text ? append(filter, include, text, strlen(text)) : LADE_E_USAGE;
-	return code ? lade_fault_set(fault, code, "use the pattern", pattern) : 0;
-}
-
-/* One line of a rules file, NUL-terminated, its end of line included. */
-static int add_line(struct lade_filter *filter, bool include, char *line, size_t len,
-		    struct lade_fault *fault)
-{
-	if (memchr(line, '\0', len))
-		return lade_fault_set(fault, LADE_E_USAGE, "use the pattern", line);
-	if (len > 0 && line[len - 1] == '\n')
-		line[--len] = '\0';
-	if (len > 0 && line[len - 1] == '\r')
-		line[--len] = '\0';
-	if (len == 0 || line[0] == '#' || line[0] == ';')
-		return 0;
-	return lade_filter_add(filter, include, line, fault);
+	return lade_filter_parse_rule(&reading, pattern, fault);
 }
 
 int lade_filter_add_file(struct lade_filter *filter, bool include, const char *file,
 			 struct lade_fault *fault)
 {
-	bool standard = strcmp(file, "-") == 0;
-	FILE *stream = standard ? stdin : fopen(file, "re");
-	char *line = NULL;
-	size_t capacity = 0;
-	ssize_t len;
-	int code = 0;
+	struct lade_filter_reading reading = old_reading_of(filter, include);
 
-	if (!stream)
-		return lade_fault_set(fault, errno == ENOENT ? LADE_E_ABSENT : LADE_E_SYSTEM,
-				      "open", file);
-	while (code == 0 && (len = getline(&line, &capacity, stream)) >= 0)
-		code = add_line(filter, include, line, (size_t)len, fault);
-	if (code == 0 && !feof(stream))
-		code = lade_fault_set(fault, LADE_E_SYSTEM, "read", file);
-	free(line);
-	if (!standard)
-		fclose(stream);
-	return code;
+	return lade_filter_parse_file(&reading, file, file, fault);
+}
+
+int lade_filter_add_rule(struct lade_filter *filter, const char *rule, struct lade_fault *fault)
+{
+	struct lade_filter_reading reading = reading_of(filter);
+
+	return lade_filter_parse_rule(&reading, rule, fault);
+}
+
+int lade_filter_add_git(struct lade_filter *filter, struct lade_fault *fault)
+{
+	static char name[] = ".gitignore";
+	const struct lade_filter_rule rule = {
+		.text = name, .len = sizeof(name) - 1, .flags = LADE_RULE_DIR_MERGE | LADE_RULE_GIT,
+	};
+	int error = lade_filter_list_add(&filter->list, &rule);
+
+	return error ? lade_fault_set(fault, error, "use the rules of", name) : 0;
+}
+
+/* ---- questions ---- */
+
+/* What a rule says of a path where it is not known in which tree that is. */
+enum guess { GUESS_NO, GUESS_YES, GUESS_MAY_INCLUDE };
+
+static enum guess guess(const struct lade_filter_rule *rule, const char *path, size_t name_off, bool is_directory)
+{
+	bool matches;
+
+	/* What excludes only can but exclude more. */
+	if (rule->flags & LADE_RULE_DIR_MERGE)
+		return (rule->flags & (LADE_RULE_PLAIN | LADE_RULE_INCLUDE)) == LADE_RULE_PLAIN ? GUESS_NO : GUESS_MAY_INCLUDE;
+	if ((rule->flags & LADE_RULE_ABSOLUTE) && lade_filter_pattern_takes_path(rule->pattern))
+		return rule->flags & LADE_RULE_INCLUDE ? GUESS_MAY_INCLUDE : GUESS_NO;
+	matches = lade_filter_pattern_matches(rule->pattern, path, strlen(path), name_off, is_directory);
+	return matches != !!(rule->flags & LADE_RULE_NEGATE) ? GUESS_YES : GUESS_NO;
 }
 
 bool lade_filter_excludes(const struct lade_filter *filter, const char *path, bool is_directory)
 {
-	const char *slash;
-	size_t len, name_off;
+	static const struct lade_filter_use use = { .side = LADE_FILTER_SENDER };
+	const char *slash = strrchr(path, '/');
+	size_t name_off = slash ? (size_t)(slash + 1 - path) : 0;
 
-	if (filter->count == 0)
-		return false;
-	slash = strrchr(path, '/');
-	len = strlen(path);
-	name_off = slash ? (size_t)(slash + 1 - path) : 0;
-	for (size_t i = 0; i < filter->count; i++)
-		if (lade_filter_pattern_matches(filter->rules[i].pattern, path, len, name_off,
-						is_directory))
-			return !filter->rules[i].include;
+	for (size_t i = 0; i < filter->list.count; i++) {
+		const struct lade_filter_rule *rule = &filter->list.rules[i];
+		enum guess what;
+
+		if ((rule->flags & LADE_RULE_XATTR) || !lade_filter_rule_counts(rule->flags, &use))
+			continue;
+		what = guess(rule, path, name_off, is_directory);
+		if (what != GUESS_NO)
+			return what == GUESS_YES && !(rule->flags & LADE_RULE_INCLUDE);
+	}
 	return false;
 }
 
 bool lade_filter_empty(const struct lade_filter *filter)
 {
-	return filter->count == 0;
+	return filter->list.count == 0;
 }
+
+bool lade_filter_reads_tree(const struct lade_filter *filter)
+{
+	for (size_t i = 0; i < filter->list.count; i++)
+		if (filter->list.rules[i].flags & LADE_RULE_DIR_MERGE)
+			return true;
+	return false;
+}
+
+enum lade_filter_verdict lade_filter_attribute(const struct lade_filter *filter, const struct lade_filter_use *use,
+					       const char *name)
+{
+	enum lade_filter_verdict verdict = LADE_FILTER_UNRULED;
+
+	for (size_t i = 0; i < filter->list.count; i++) {
+		const struct lade_filter_rule *rule = &filter->list.rules[i];
+		bool matches;
+
+		if (!(rule->flags & LADE_RULE_XATTR))
+			continue;
+		verdict = LADE_FILTER_INCLUDED;
+		if (!lade_filter_rule_counts(rule->flags, use))
+			continue;
+		matches = lade_filter_pattern_matches(rule->pattern, name, strlen(name), 0, false);
+		if (matches != !!(rule->flags & LADE_RULE_NEGATE))
+			return rule->flags & LADE_RULE_INCLUDE ? LADE_FILTER_INCLUDED : LADE_FILTER_EXCLUDED;
+	}
+	return verdict;
+}
+
+/* ---- to the peer and from it ---- */
 
 int lade_filter_encode(const struct lade_filter *filter, struct lade_writer *writer)
 {
-	lade_writer_put_varint(writer, filter->count);
-	for (size_t i = 0; i < filter->count; i++) {
-		lade_writer_put_u8(writer, filter->rules[i].include);
-		lade_writer_put_slice(writer,
-				      lade_slice(filter->rules[i].text, filter->rules[i].len));
+	lade_writer_put_varint(writer, filter->list.count);
+	for (size_t i = 0; i < filter->list.count; i++) {
+		const struct lade_filter_rule *rule = &filter->list.rules[i];
+
+		lade_writer_put_varint(writer, rule->flags);
+		lade_writer_put_slice(writer, lade_slice(rule->text, rule->len));
 	}
 	return writer->error;
+}
+
+/* What only a merge has, and what it has not. */
+static bool flags_are_possible(unsigned flags)
+{
+	const unsigned of_merges = LADE_RULE_PLAIN | LADE_RULE_NO_INHERIT | LADE_RULE_WORDS | LADE_RULE_CVS | LADE_RULE_GIT;
+
+	if (!(flags & LADE_RULE_DIR_MERGE))
+		return !(flags & of_merges);
+	if ((flags & LADE_RULE_GIT) && (flags & (of_merges | LADE_RULE_INCLUDE)) != LADE_RULE_GIT)
+		return false;
+	return !(flags & (LADE_RULE_NEGATE | LADE_RULE_XATTR)) &&
+	       ((flags & LADE_RULE_PLAIN) || !(flags & (LADE_RULE_INCLUDE | LADE_RULE_CVS)));
+}
+
+/* A merge's file is one component of a directory, whatever is before it. */
+static bool is_file_name(struct lade_slice text)
+{
+	const uint8_t *slash = memrchr(text.data, '/', text.len);
+	const uint8_t *name = slash ? slash + 1 : text.data;
+	size_t len = (size_t)(text.data + text.len - name);
+
+	return len && len <= LADE_NAME_MAX && !(len <= 2 && name[0] == '.' && name[len - 1] == '.');
 }
 
 /* One rule from a peer: 0 or a code. */
 static int decode_rule(struct lade_filter *filter, struct lade_reader *reader)
 {
-	uint8_t include = lade_reader_get_u8(reader);
+	unsigned flags = (unsigned)lade_reader_get_varint(reader, LADE_RULE_FLAGS);
 	struct lade_slice text = lade_reader_get_slice(reader, LADE_FILTER_PATTERN_MAX);
+	const struct lade_filter_rule rule = { .text = (char *)(uintptr_t)text.data, .len = text.len, .flags = flags };
 
 	if (reader->error)
 		return reader->error;
-	if (include > 1 || text.len == 0 || memchr(text.data, '\0', text.len))
+	if (text.len == 0 || memchr(text.data, '\0', text.len) || !flags_are_possible(flags) ||
+	    ((flags & LADE_RULE_DIR_MERGE) && !is_file_name(text)))
 		return LADE_E_PROTOCOL;
-	return append(filter, include, (const char *)text.data, text.len);
+	return lade_filter_list_add(&filter->list, &rule);
 }
 
 int lade_filter_decode(struct lade_slice encoded, struct lade_filter **filter_out)
@@ -213,6 +221,7 @@ int lade_filter_decode(struct lade_slice encoded, struct lade_filter **filter_ou
 	code = lade_filter_new(&filter);
 	if (code)
 		return code;
+	filter->list.bytes_max = LADE_RULES_MAX;
 	lade_reader_init(&reader, encoded.data, encoded.len);
 	count = lade_reader_get_varint(&reader, LADE_RULES_MAX);
 	code = reader.error;

@@ -14,6 +14,10 @@
  * the pattern has, or, if it holds `**`, anew behind every slash. Bytes that no
  * element tells apart share a class and its bits.
  *
+ * git's patterns are the same automata. A whole component of two stars may stand for none, with
+ * the slash behind it: the state before it, when it is entered, enters the state behind its slash
+ * as well (skips).
+ *
  * A pattern without a wildcard is compared as bytes.
  *
  * Limits: sets are of bytes, [:classes:] those of ASCII; no collation, no case folding.
@@ -44,7 +48,10 @@ struct parse {
 	const uint8_t *end;
 	struct byte_set *sets; /* of the elements */
 	uint8_t *loops;        /* of the states: one more than elements */
+	uint8_t *skips;        /* of the states: entered, they enter the next one too */
 	size_t count;
+	const uint8_t *start;
+	enum lade_filter_syntax syntax;
 };
 
 struct lade_filter_pattern {
@@ -63,6 +70,7 @@ struct lade_filter_pattern {
 	uint8_t class_of[BYTES];
 	uint64_t *accepts; /* words for each class */
 	uint64_t *loops;   /* words for a byte that is no slash, then for a slash */
+	uint64_t *skips;   /* words; NULL: there are none */
 };
 
 /* Sets. */
@@ -189,17 +197,42 @@ static bool parse_class(struct parse *parse, struct byte_set *set)
 	return false;
 }
 
+/* git: stars that were a whole component, with a slash behind them. */
+static void parse_components(struct parse *parse)
+{
+	parse->skips[parse->count] = 1;
+	set_put(&parse->sets[parse->count++], '/');
+	parse->at++;
+	/* Twice the same is no more than once, and a skip leads no further than one state. */
+	while (parse->end - parse->at > 2 && memcmp(parse->at, "**/", 3) == 0)
+		parse->at += 3;
+}
+
+/* Stars, the first of which was taken. */
+static void parse_stars(struct parse *parse)
+{
+	bool git = parse->syntax == LADE_FILTER_SYNTAX_GIT;
+	bool whole = parse->at - parse->start < 2 || parse->at[-2] == '/';
+	enum loop loop = LOOP_NAME;
+
+	for (; parse->at < parse->end && *parse->at == '*'; parse->at++)
+		loop = LOOP_PATH;
+	whole = whole && (parse->at == parse->end || *parse->at == '/');
+	if (git && !whole)
+		loop = LOOP_NAME;
+	parse->loops[parse->count] = (uint8_t)loop;
+	if (git && loop == LOOP_PATH && parse->at < parse->end)
+		parse_components(parse);
+}
+
 /* The next element into sets[count], or a loop into loops[count]. False: no pattern. */
 static bool parse_next(struct parse *parse)
 {
 	struct byte_set *set = &parse->sets[parse->count];
 	uint8_t byte = *parse->at++;
-	enum loop loop = LOOP_NAME;
 
 	if (byte == '*') {
-		for (; parse->at < parse->end && *parse->at == '*'; parse->at++)
-			loop = LOOP_PATH;
-		parse->loops[parse->count] = (uint8_t)loop;
+		parse_stars(parse);
 		return true;
 	}
 	parse->count++;
@@ -273,6 +306,14 @@ static int assemble(struct lade_filter_pattern *pattern, const struct parse *par
 			if (set_has(&parse->sets[i], byte))
 				bit_put(pattern->accepts + pattern->class_of[byte] * pattern->words,
 					i);
+	for (size_t i = 0; i < parse->count; i++) {
+		if (parse->skips[i] && !pattern->skips)
+			pattern->skips = calloc(pattern->words, sizeof(*pattern->skips));
+		if (parse->skips[i] && !pattern->skips)
+			return LADE_E_MEMORY;
+		if (parse->skips[i])
+			bit_put(pattern->skips, i);
+	}
 	for (size_t i = 0; i <= parse->count; i++) {
 		if (parse->loops[i] != LOOP_NONE)
 			bit_put(pattern->loops, i);
@@ -282,14 +323,19 @@ static int assemble(struct lade_filter_pattern *pattern, const struct parse *par
 	return 0;
 }
 
-static int compile_wild(struct lade_filter_pattern *pattern, const char *text, size_t len)
+static int compile_wild(struct lade_filter_pattern *pattern, const char *text, size_t len,
+			enum lade_filter_syntax syntax)
 {
-	struct parse parse = { (const uint8_t *)text, (const uint8_t *)text + len, NULL, NULL, 0 };
+	struct parse parse = {
+		.at = (const uint8_t *)text, .end = (const uint8_t *)text + len,
+		.start = (const uint8_t *)text, .syntax = syntax,
+	};
 	int code = LADE_E_MEMORY;
 
 	parse.sets = calloc(len + 1, sizeof(*parse.sets));
 	parse.loops = calloc(len + 1, sizeof(*parse.loops));
-	if (!parse.sets || !parse.loops)
+	parse.skips = calloc(len + 1, sizeof(*parse.skips));
+	if (!parse.sets || !parse.loops || !parse.skips)
 		goto out;
 	code = 0;
 	while (parse.at < parse.end && !pattern->never)
@@ -299,6 +345,7 @@ static int compile_wild(struct lade_filter_pattern *pattern, const char *text, s
 out:
 	free(parse.sets);
 	free(parse.loops);
+	free(parse.skips);
 	return code;
 }
 
@@ -321,7 +368,29 @@ static bool has_wildcard(const char *text, size_t len)
 	return memchr(text, '*', len) || memchr(text, '?', len) || memchr(text, '[', len);
 }
 
-int lade_filter_pattern_new(const char *text, size_t len, struct lade_filter_pattern **pattern_out)
+/* What the text as a whole says: without the slash at its end. */
+static void classify_text(struct lade_filter_pattern *pattern, const char *text, size_t len,
+			  enum lade_filter_syntax syntax)
+{
+	bool slash = memchr(text, '/', len);
+	const char *behind = text + (text[0] == '/');
+
+	if (syntax == LADE_FILTER_SYNTAX_GIT) {
+		pattern->path = pattern->anchored = slash;
+	} else {
+		pattern->leading_any = begins_with(text, len, "**");
+		pattern->with_contents = ends_with(text, len, "/***");
+		pattern->path = slash || memmem(text, len, "**", 2);
+		pattern->anchored = text[0] == '/';
+		pattern->anywhere = !pattern->anchored && !pattern->leading_any &&
+				    memmem(text, len, "**", 2);
+	}
+	for (; behind < text + len; behind++)
+		pattern->slashes += *behind == '/';
+}
+
+int lade_filter_pattern_new(const char *text, size_t len, enum lade_filter_syntax syntax,
+			    struct lade_filter_pattern **pattern_out)
 {
 	struct lade_filter_pattern *pattern = calloc(1, sizeof(*pattern));
 	int code = 0;
@@ -332,18 +401,14 @@ int lade_filter_pattern_new(const char *text, size_t len, struct lade_filter_pat
 		pattern->directory_only = true;
 		len--;
 	}
-	pattern->leading_any = begins_with(text, len, "**");
-	pattern->with_contents = ends_with(text, len, "/***");
-	pattern->path = memchr(text, '/', len) || memmem(text, len, "**", 2);
-	pattern->anchored = text[0] == '/';
-	text += pattern->anchored;
-	len -= pattern->anchored;
-	pattern->anywhere =
-		!pattern->anchored && !pattern->leading_any && memmem(text, len, "**", 2);
-	for (size_t i = 0; i < len; i++)
-		pattern->slashes += text[i] == '/';
-	if (has_wildcard(text, len)) {
-		code = compile_wild(pattern, text, len);
+	classify_text(pattern, text, len, syntax);
+	if (text[0] == '/') {
+		text++;
+		len--;
+	}
+	/* To git a backslash is never itself. */
+	if (has_wildcard(text, len) || (syntax == LADE_FILTER_SYNTAX_GIT && memchr(text, '\\', len))) {
+		code = compile_wild(pattern, text, len, syntax);
 	} else {
 		pattern->literal = malloc(len + 1);
 		pattern->literal_len = len;
@@ -367,7 +432,18 @@ void lade_filter_pattern_free(struct lade_filter_pattern *pattern)
 	free(pattern->literal);
 	free(pattern->accepts);
 	free(pattern->loops);
+	free(pattern->skips);
 	free(pattern);
+}
+
+bool lade_filter_pattern_anchored(const struct lade_filter_pattern *pattern)
+{
+	return pattern->anchored;
+}
+
+bool lade_filter_pattern_takes_path(const struct lade_filter_pattern *pattern)
+{
+	return pattern->path;
 }
 
 /* Matching. */
@@ -390,12 +466,18 @@ static bool step(const struct lade_filter_pattern *pattern, uint64_t *states, ui
 {
 	const uint64_t *accepts = pattern->accepts + pattern->class_of[byte] * pattern->words;
 	const uint64_t *loops = pattern->loops + (byte == '/' ? pattern->words : 0);
-	uint64_t carry = 0, moved, any = 0;
+	uint64_t carry = 0, skipped = 0, moved, entered, any = 0;
 
 	for (size_t i = 0; i < pattern->words; i++) {
 		moved = states[i] & accepts[i];
-		states[i] = moved << 1 | carry | (states[i] & loops[i]);
+		entered = moved << 1 | carry;
 		carry = moved >> (WORD_BITS - 1);
+		if (pattern->skips) {
+			moved = entered & pattern->skips[i];
+			entered |= moved << 1 | skipped;
+			skipped = moved >> (WORD_BITS - 1);
+		}
+		states[i] = entered | (states[i] & loops[i]);
 		any |= states[i];
 	}
 	return any != 0;
@@ -439,6 +521,8 @@ static bool wild_matches(const struct lade_filter_pattern *pattern, const char *
 		return false;
 	memset(states, 0, pattern->words * sizeof(states[0]));
 	states[0] = 1;
+	if (pattern->skips && pattern->skips[0] & 1)
+		states[0] |= 2;
 	if (pattern->leading_any)
 		alive = step(pattern, states, '/');
 	else if (!pattern->anchored && !pattern->anywhere &&

@@ -69,6 +69,29 @@ bool lade_time_equal(const struct timespec *destination, const struct timespec *
 	return have == want || have == 0 || have == want / 1000 * 1000 || have == want / 100 * 100;
 }
 
+bool lade_keep_time_equal(const struct lade_keep *keep, const struct timespec *destination, const struct timespec *wanted)
+{
+	uint64_t apart;
+
+	if (keep->modify_window == LADE_WINDOW_DEFAULT)
+		return lade_time_equal(destination, wanted);
+	if (keep->modify_window == LADE_WINDOW_NANOSECONDS)
+		return destination->tv_sec == wanted->tv_sec && destination->tv_nsec == wanted->tv_nsec;
+	/* Unsigned: a peer's time may be as far away as numbers go. */
+	apart = destination->tv_sec < wanted->tv_sec ? (uint64_t)wanted->tv_sec - (uint64_t)destination->tv_sec :
+		(uint64_t)destination->tv_sec - (uint64_t)wanted->tv_sec;
+	return apart <= keep->modify_window - LADE_WINDOW_SECONDS;
+}
+
+bool lade_keep_time_newer(const struct lade_keep *keep, const struct timespec *destination, const struct timespec *wanted)
+{
+	if (destination->tv_sec > wanted->tv_sec)
+		return true;
+	if (keep->modify_window >= LADE_WINDOW_SECONDS)
+		return (uint64_t)wanted->tv_sec - (uint64_t)destination->tv_sec < keep->modify_window - LADE_WINDOW_SECONDS;
+	return destination->tv_sec == wanted->tv_sec && destination->tv_nsec > wanted->tv_nsec;
+}
+
 mode_t lade_metadata_mode(const struct lade_keep *keep, const struct lade_metadata *wanted, const struct stat *existing)
 {
 	if (keep->options & LADE_OPTION_PERMS)
@@ -101,7 +124,7 @@ uint32_t lade_metadata_compare(const struct lade_keep *keep, const struct lade_m
 {
 	uint32_t differs = 0;
 
-	if ((keep->options & LADE_OPTION_TIMES) && !lade_time_equal(&existing->st_mtim, &wanted->mtime))
+	if ((keep->options & LADE_OPTION_TIMES) && !lade_keep_time_equal(keep, &existing->st_mtim, &wanted->mtime))
 		differs |= LADE_ITEM_TIME;
 	/* Linux has no modes of symlinks. */
 	if ((keep->options & LADE_OPTION_PERMS) && !S_ISLNK(wanted->mode) &&
@@ -145,6 +168,15 @@ static void note(int *result, const char *operation, struct lade_fault *fault)
 		*result = lade_fault_set(fault, LADE_E_SYSTEM, operation, NULL);
 }
 
+/* True if place gets the wanted time. The window is about what stays; what is new has the very time. */
+static bool new_time(const struct lade_keep *keep, const struct lade_metadata *wanted, const struct stat *now,
+		     const struct stat *existing, uint32_t differs)
+{
+	if (!(keep->options & LADE_OPTION_TIMES))
+		return false;
+	return now == existing ? differs & LADE_ITEM_TIME : !lade_time_equal(&now->st_mtim, &wanted->mtime);
+}
+
 int lade_metadata_apply(const struct lade_keep *keep, const struct lade_metadata *wanted,
 			const struct lade_metadata_place *place, const struct stat *now, const struct stat *existing,
 			struct lade_identities *identities, struct lade_fault *fault)
@@ -170,7 +202,7 @@ int lade_metadata_apply(const struct lade_keep *keep, const struct lade_metadata
 	    ((now->st_mode & PERMISSION_BITS) != mode || acls || (owner && (mode & (S_ISUID | S_ISGID)))) &&
 	    change_mode(place, mode))
 		note(&result, "change mode of", fault);
-	if ((differs & LADE_ITEM_TIME) && change_time(place, &wanted->mtime))
+	if (new_time(keep, wanted, now, existing, differs) && change_time(place, &wanted->mtime))
 		note(&result, "set times of", fault);
 	return result;
 }

@@ -22,8 +22,15 @@ struct lade_keep {
 	gid_t *groups;    /* supplementary groups, group_count; owned */
 	size_t group_count;
 	gid_t egid;
+	uint64_t modify_window; /* how exactly times are compared: lade_keep_time_equal(); set by whoever knows */
 	struct lade_attributes_wish wish;
 };
+
+/* Values of modify_window; from LADE_WINDOW_SECONDS on it is so many seconds more than that. */
+#define LADE_WINDOW_DEFAULT 0u     /* lade_time_equal() */
+#define LADE_WINDOW_NANOSECONDS 1u /* to the nanosecond */
+#define LADE_WINDOW_SECONDS 2u     /* to the second */
+#define LADE_WINDOW_MAX (LADE_WINDOW_SECONDS + INT32_MAX)
 
 /* What an entry wants its place to be; ids are already this host's. xattrs borrowed or owned as the holder says. */
 struct lade_metadata {
@@ -48,6 +55,12 @@ void lade_metadata_from_entry(struct lade_metadata *metadata_out, const struct l
  */
 bool lade_time_equal(const struct timespec *destination, const struct timespec *wanted);
 
+/* The same as exactly as keep asks for: whole seconds that differ by no more than its window are equal. */
+bool lade_keep_time_equal(const struct lade_keep *keep, const struct timespec *destination, const struct timespec *wanted);
+
+/* True if the destination's time is the later one: with a window of seconds, if the wanted one is not later by as much. */
+bool lade_keep_time_newer(const struct lade_keep *keep, const struct timespec *destination, const struct timespec *wanted);
+
 /* Permission bits that a place gets: with -p those of the entry; else st's (existing), or the entry's under the umask. */
 mode_t lade_metadata_mode(const struct lade_keep *keep, const struct lade_metadata *wanted, const struct stat *existing);
 
@@ -64,7 +77,8 @@ struct lade_metadata_place {
 
 /*
  * Give place the wanted metadata; now is what it has (for a new file: what fstat said), existing what stood there before this
- * session, whose mode stays without -p (NULL: nothing of its kind did). identities maps ids in ACLs, may be NULL. Owner and group without the right are left alone.
+ * session, whose mode stays without -p (NULL: nothing of its kind did; now itself: place is that very thing, whose time stays if it is
+ * right but for the window). identities maps ids in ACLs, may be NULL. Owner and group without the right are left alone.
  * Returns 0, or LADE_E_SYSTEM / LADE_E_UNSUPPORTED with the first failure; goes on after one.
  */
 int lade_metadata_apply(const struct lade_keep *keep, const struct lade_metadata *wanted,

@@ -63,7 +63,7 @@ int lade_remove_tree(struct lade_directory *directory, const char *name, const s
 {
 	const struct lade_walk_source source = { directory, name };
 	const struct lade_walk_options options = {
-		.recursive = true, .filter = removal->filter, .prefix = removal->prefix,
+		.recursive = true, .scope = removal->scope, .prefix = removal->prefix,
 	};
 	struct state state = { removal, fault, 0 };
 	struct lade_walk_item item;

@@ -9,12 +9,12 @@
 #include <sys/types.h>
 
 #include "agent/tree/directory.h"
-#include "agent/tree/filter.h"
+#include "agent/tree/filter_scope.h"
 #include "protocol/error.h"
 
 /* What a removal tells and asks; borrowed for the call. */
 struct lade_removal {
-	const struct lade_filter *filter; /* what it excludes stays; NULL: nothing does */
+	struct lade_filter_scope *scope;  /* what it excludes stays; the directory is entered, and so are those above; NULL: nothing does */
 	const char *prefix;               /* path of the directory in the transfer */
 	bool dry_run;                     /* only tell */
 	void *context;

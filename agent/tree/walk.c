@@ -210,11 +210,20 @@ static int frame_read(struct frame *frame, struct lade_fault *fault)
 	return error ? error : result;
 }
 
+/* The rules in the directory of the frame hold from here on. */
+static int enter_scope(struct lade_walk *walk, const struct frame *frame, struct lade_fault *fault)
+{
+	if (!walk->options.scope)
+		return 0;
+	walk->path[frame->path_len] = '\0';
+	return lade_filter_scope_enter(walk->options.scope, frame->fd, walk->path, fault);
+}
+
 /* Enter the directory of the last entry. Returns 0 or PROBLEM (entered, but incomplete), or an error. */
 static int enter(struct lade_walk *walk, struct lade_walk_item *item, struct lade_fault *fault)
 {
 	struct frame *frame;
-	int error;
+	int error, scope_error;
 
 	if (walk->depth == walk->frame_capacity) {
 		size_t capacity = walk->frame_capacity ? 2 * walk->frame_capacity : 16;
@@ -234,6 +243,14 @@ static int enter(struct lade_walk *walk, struct lade_walk_item *item, struct lad
 	error = frame_read(frame, fault);
 	if (error != LADE_E_SOURCE && error != 0)
 		return error;
+	scope_error = enter_scope(walk, frame, error ? NULL : fault);
+	if (scope_error == LADE_E_MEMORY)
+		return scope_error;
+	if (scope_error) {
+		/* What it would leave out is not known: nothing of it takes part. */
+		error = LADE_E_SOURCE;
+		frame_unpin(frame);
+	}
 	if (!error)
 		return 0;
 	frame->incomplete = true;
@@ -278,7 +295,7 @@ static int look(struct lade_walk *walk, struct lade_directory *parent, int fd, c
 	int error;
 
 	memset(item, 0, sizeof(*item));
-	if (walk->options.filter && lade_filter_excludes(walk->options.filter, walk->path, as_directory))
+	if (walk->options.scope && lade_filter_scope_excludes(walk->options.scope, walk->path, as_directory, NULL))
 		return 0;
 	if (fstatat(fd, name, &item->st, AT_SYMLINK_NOFOLLOW))
 		return problem(walk, item, LADE_E_SOURCE, "stat", fault);
@@ -302,6 +319,13 @@ static int look(struct lade_walk *walk, struct lade_directory *parent, int fd, c
 	return LADE_WALK_ENTRY;
 }
 
+/* Another source: its place is another, too. */
+static void begin_scope(struct lade_walk *walk, size_t prefix_len)
+{
+	if (walk->options.scope)
+		lade_filter_scope_begin(walk->options.scope, walk->top_fd, prefix_len);
+}
+
 /* The content of the one source. */
 static int source_root(struct lade_walk *walk, struct lade_walk_item *item, struct lade_fault *fault)
 {
@@ -312,6 +336,7 @@ static int source_root(struct lade_walk *walk, struct lade_walk_item *item, stru
 	if (lade_directory_pin(root, &walk->top_fd, fault))
 		return LADE_WALK_PROBLEM;
 	walk->top = root;
+	begin_scope(walk, 0);
 	if (fstat(walk->top_fd, &item->st))
 		return problem(walk, item, LADE_E_SOURCE, "stat", fault);
 	if (!walk->options.recursive)
@@ -342,6 +367,7 @@ static int next_source(struct lade_walk *walk, struct lade_walk_item *item, stru
 		if (lade_directory_pin(source->directory, &walk->top_fd, fault))
 			return LADE_WALK_PROBLEM;
 		walk->top = source->directory;
+		begin_scope(walk, walk->prefix_len);
 		event = look(walk, walk->top, walk->top_fd, source->name, source_is_directory(source), item, fault);
 		item->vanished = false;
 		if (event)
@@ -362,6 +388,8 @@ static int leave(struct lade_walk *walk, struct lade_walk_item *item)
 	item->left = walk->left = lade_directory_ref(frame->directory);
 	frame_fini(frame);
 	walk->depth--;
+	if (walk->options.scope)
+		lade_filter_scope_leave(walk->options.scope);
 	return LADE_WALK_LEAVE;
 }
 

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 
 #include "agent/tree/directory.h"
-#include "agent/tree/filter.h"
+#include "agent/tree/filter_scope.h"
 #include "protocol/error.h"
 
 struct lade_walk;
@@ -46,7 +46,7 @@ struct lade_walk_source {
 
 struct lade_walk_options {
 	bool recursive;                  /* else each directory, "." too, is a PROBLEM */
-	const struct lade_filter *filter; /* borrowed; NULL: nothing is left out */
+	struct lade_filter_scope *scope; /* what is left out; directories above the sources may be entered. Borrowed; NULL: nothing */
 	const char *prefix;              /* path of the sources' directory in the transfer, for names and filters; NULL: "" */
 	const char *avoid;               /* path of a directory (not a source itself) that is left out: the destination, which
 	                                    may be made while the walk is under way; borrowed, may be NULL */

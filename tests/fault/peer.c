@@ -24,6 +24,7 @@
 #include "agent/sync/sync.h"
 #include "protocol/entry.h"
 #include "protocol/hello.h"
+#include "transport/dial.h"
 #include "transport/frame.h"
 
 #define TIMEOUT_MS 120000
@@ -44,7 +45,7 @@ static void connect_tcp(struct lade_connection ends[2])
 	    getsockname(listener, (struct sockaddr *)&address, &address_len))
 		abort();
 	snprintf(port, sizeof(port), "%u", ntohs(address.sin_port));
-	if (lade_connection_dial(&ends[0], "127.0.0.1", port, NULL))
+	if (lade_connection_dial(&ends[0], &(struct lade_dial){ .host = "127.0.0.1", .port = port }, NULL))
 		abort();
 	fd = accept(listener, NULL, NULL);
 	if (fd < 0 || lade_connection_accept(&ends[1], fd, NULL))

@@ -95,6 +95,36 @@ static void bad_open(struct peer *peer, const struct attack *attack)
 	peer_say(peer);
 }
 
+/* attack->data: the parameters. The server is told of a time-out, and hears nothing more. */
+static void open_and_be_silent(struct peer *peer, const struct attack *attack)
+{
+	const struct lade_slice destination = { (const uint8_t *)attack_scene()->inside, strlen(attack_scene()->inside) };
+	struct lade_msg_open open = { .options = ATTACK_OPTIONS, .rules = lade_slice("", 1),
+				      .parameters = { attack->data, attack->len } };
+	struct lade_message message;
+	struct lade_writer paths;
+
+	peer_hello(peer);
+	lade_writer_init(&paths, LADE_CONTROL_MAX);
+	lade_writer_put_slice(&paths, destination);
+	open.paths = lade_slice(paths.data, paths.len);
+	lade_put_open(&peer->out, &open);
+	peer_say(peer);
+	lade_writer_fini(&paths);
+	/* As long as we speak it does not give up, though there is nothing to do, and speaks too. */
+	for (unsigned i = 1; i <= 8; i++) {
+		const struct lade_msg_keepalive alive = { i };
+
+		assert_true(peer_hear_type(peer, LADE_MSG_KEEPALIVE, &message));
+		assert_int_equal(message.keepalive.count, i);
+		lade_put_keepalive(&peer->out, &alive);
+		peer_say(peer);
+	}
+	assert_int_equal(peer->fatal, 0);
+	assert_false(peer_hear_type(peer, LADE_MSG_END, &message));
+	assert_int_equal(peer->fatal, 1);
+}
+
 /* Two OPENs. */
 static void open_twice(struct peer *peer, const struct attack *attack)
 {
@@ -190,6 +220,10 @@ static const struct attack attacks[] = {
 	    OPEN(.role = 1, .paths = SLICE("\1/"), NO_RULES, .parameters = SLICE("\1\10\2"))),
 	ROW("compression without a level", bad_open, STREAM,
 	    OPEN(.role = 1, .paths = SLICE("\1/"), NO_RULES, .parameters = SLICE("\1\10\1\0\0\0\0\0\0\0"))),
+	ROW("a time-out beyond all time", bad_open, LADE_EXIT_VERSION,
+	    OPEN(.paths = SLICE("\1/"), NO_RULES, .parameters = SLICE("\75\10\0\0\0\200\0\0\0\0"))),
+	ROW("a rate beyond all numbers", bad_open, LADE_EXIT_VERSION,
+	    OPEN(.paths = SLICE("\1/"), NO_RULES, .parameters = SLICE("\74\10\0\0\0\0\0\0\0\200"))),
 	ROW("alternatives of no kind", bad_open, STREAM, OPEN(.paths = SLICE("\1/"), NO_RULES,
 							      .alternatives = SLICE("\1x"))),
 	ROW("a kind of alternatives without any", bad_open, STREAM, OPEN(.paths = SLICE("\1/"), NO_RULES,
@@ -207,6 +241,7 @@ static const struct attack attacks[] = {
 	ROW("no alternatives to look into", bad_open, STREAM, OPEN(.paths = SLICE("\1/"), NO_RULES, .fuzzy_alternatives = 1)),
 	ROW("alternatives for a sender", bad_open, STREAM, OPEN(.role = 1, .paths = SLICE("\1/"), NO_RULES, .alternative = 3,
 								.alternatives = SLICE("\1x"))),
+	ROW("a client that falls silent", open_and_be_silent, LADE_EXIT_TIMEOUT, TCP, .data = "\75\10\1\0\0\0\0\0\0", .len = 10),
 	ROW("two requests", open_twice, STREAM),
 	ROW("a destination without a parent", bad_destination, LADE_EXIT_FILE,
 	    .data = "/nonexistent/lade/fault"),

@@ -44,6 +44,24 @@ int crypto_generichash_final(crypto_generichash_state *state, unsigned char *out
 	abort();
 }
 
+int crypto_auth_hmacsha256_init(crypto_auth_hmacsha256_state *state, const unsigned char *key, size_t key_len)
+{
+	(void)state, (void)key, (void)key_len;
+	abort();
+}
+
+int crypto_auth_hmacsha256_update(crypto_auth_hmacsha256_state *state, const unsigned char *in, unsigned long long in_len)
+{
+	(void)state, (void)in, (void)in_len;
+	abort();
+}
+
+int crypto_auth_hmacsha256_final(crypto_auth_hmacsha256_state *state, unsigned char *out)
+{
+	(void)state, (void)out;
+	abort();
+}
+
 static uint8_t *data;
 
 static int differs(const struct lade_cut_engine *engine, unsigned cut_class, const char *what)
@@ -93,7 +111,7 @@ static int check_ends(const struct lade_cut_engine *engine, const struct lade_cu
 int main(void)
 {
 	const struct lade_cut_engine *const *engines;
-	struct lade_run_key key = { .strong = false };
+	struct lade_run_key key = { .kind = LADE_DIGEST_XXH3 };
 	struct lade_cut cut;
 	size_t count;
 	int failed = 0;

@@ -22,6 +22,7 @@
 #include <cmocka.h>
 
 #include "transport/connection.h"
+#include "transport/dial.h"
 
 #define MUCH (3u << 20) /* far more than the kernel buffers */
 
@@ -368,7 +369,7 @@ static void connect_both(struct lade_connection *dialler, struct lade_connection
 	char port[8], peer[32];
 	int listener = listen_anywhere(port), fd;
 
-	assert_int_equal(lade_connection_dial(dialler, "127.0.0.1", port, NULL), 0);
+	assert_int_equal(lade_connection_dial(dialler, &(struct lade_dial){ .host = "127.0.0.1", .port = port }, NULL), 0);
 	snprintf(peer, sizeof(peer), "127.0.0.1:%s", port);
 	assert_string_equal(dialler->peer, peer);
 	fd = accept(listener, NULL, NULL);
@@ -420,7 +421,7 @@ static void test_nobody_listens(void **state)
 
 	(void)state;
 	close(listener);
-	assert_int_equal(lade_connection_dial(&connection, "127.0.0.1", port, &fault),
+	assert_int_equal(lade_connection_dial(&connection, &(struct lade_dial){ .host = "127.0.0.1", .port = port }, &fault),
 			 LADE_E_SYSTEM);
 	assert_int_equal(fault.sys_errno, ECONNREFUSED);
 	snprintf(peer, sizeof(peer), "127.0.0.1:%s", port);

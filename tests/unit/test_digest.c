@@ -318,6 +318,39 @@ static void test_strong_streams(void **state)
 		lade_digest_stream_free(streams[i]);
 }
 
+/* Of a session whose user wants strong ones: made as PROTOCOL.md says, at once and in pieces. */
+static void test_chosen_digests(void **state)
+{
+	static const size_t lens[] = { 0, 1, 55, 63, 64, 65, 127, 128, 4096, 100000 };
+	uint8_t dialler[LADE_SECRET_LEN], answerer[LADE_SECRET_LEN], digest[LADE_DIGEST_LEN];
+	uint8_t expected[crypto_auth_hmacsha256_BYTES];
+	struct lade_digest_stream *stream;
+	struct lade_run_key key, chosen;
+
+	(void)state;
+	example_secrets(dialler, answerer);
+	lade_run_key_derive(&key, dialler, answerer);
+	chosen = key;
+	lade_run_key_choose(&chosen, LADE_DIGEST_BLAKE2B);
+	for (size_t i = 0; i < COUNT(lens); i++)
+		check_strong(&chosen, key.bytes, lens[i]);
+	lade_run_key_choose(&chosen, LADE_DIGEST_SHA256);
+	assert_int_equal(lade_digest_stream_new(&chosen, &stream), 0);
+	for (size_t i = 0; i < COUNT(lens); i++) {
+		assert_int_equal(crypto_auth_hmacsha256(expected, data, lens[i], key.bytes), 0);
+		lade_digest(&chosen, data, lens[i], digest);
+		assert_memory_equal(digest, expected, LADE_DIGEST_LEN);
+		by_pieces(stream, lens[i], 17, digest);
+		assert_memory_equal(digest, expected, LADE_DIGEST_LEN);
+	}
+	lade_digest_stream_free(stream);
+	lade_run_key_choose(&chosen, LADE_DIGEST_XXH3);
+	lade_digest(&chosen, data, 1000, digest);
+	lade_digest(&key, data, 1000, expected);
+	assert_memory_equal(digest, expected, LADE_DIGEST_LEN);
+	assert_false(chosen.lasts);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +365,7 @@ int main(void)
 		cmocka_unit_test(test_fixed_values_of_a_recipe_key),
 		cmocka_unit_test(test_another_recipe_key_is_another_digest),
 		cmocka_unit_test(test_strong_streams),
+		cmocka_unit_test(test_chosen_digests),
 	};
 
 	for (size_t i = 0; i < sizeof(data); i++)

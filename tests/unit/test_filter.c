@@ -306,7 +306,12 @@ static void test_encode(void **state)
 
 static void test_decode_bad(void **state)
 {
-	static const uint8_t include[] = { 1, 2, 1, 'a' }, empty[] = { 1, 0, 0 },
+	/* PLAIN without DIR_MERGE, GIT and WORDS, NEGATE of a file, XATTR of a file, INCLUDE without PLAIN; then names. */
+	static const uint8_t plain[] = { 1, 0x80, 2, 1, 'a' }, git_words[] = { 1, 0x80, 0x29, 1, 'a' },
+			     negate[] = { 1, 0x90, 1, 1, 'a' }, xattr[] = { 1, 0xc0, 1, 1, 'a' },
+			     includes[] = { 1, 0x81, 1, 1, 'a' }, flags[] = { 1, 0x80, 0x40, 1, 'a' },
+			     dots[] = { 1, 0x80, 1, 2, '.', '.' }, no_name[] = { 1, 0x80, 1, 2, 'a', '/' };
+	static const uint8_t empty[] = { 1, 0, 0 },
 			     with_nul[] = { 1, 0, 2, 'a', 0 };
 	static const uint8_t left[] = { 1, 0, 1, 'a', 0 }, cut[] = { 2, 0, 1, 'a' };
 	static const uint8_t many[] = { 0x81, 0x80, 0x0c }, long_one[] = { 1, 0, 0x81, 0x20 };
@@ -316,7 +321,14 @@ static void test_decode_bad(void **state)
 	(void)state;
 #define CHECK(code, list) \
 	assert_int_equal(lade_filter_decode(lade_slice(list, sizeof(list)), &filter), code)
-	CHECK(LADE_E_PROTOCOL, include);
+	CHECK(LADE_E_PROTOCOL, plain);
+	CHECK(LADE_E_PROTOCOL, git_words);
+	CHECK(LADE_E_PROTOCOL, negate);
+	CHECK(LADE_E_PROTOCOL, xattr);
+	CHECK(LADE_E_PROTOCOL, includes);
+	CHECK(LADE_E_LIMIT, flags);
+	CHECK(LADE_E_PROTOCOL, dots);
+	CHECK(LADE_E_PROTOCOL, no_name);
 	CHECK(LADE_E_PROTOCOL, empty);
 	CHECK(LADE_E_PROTOCOL, with_nul);
 	CHECK(LADE_E_PROTOCOL, left);

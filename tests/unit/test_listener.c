@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "transport/connection.h"
+#include "transport/dial.h"
 
 static void splits(const char *text, const char *host, const char *port)
 {
@@ -115,7 +116,7 @@ static void talk(const char *where)
 	/* A peer may be gone between poll and accept. */
 	assert_true(fcntl(listener.fd, F_GETFL) & O_NONBLOCK);
 	assert_int_equal(lade_listener_accept(&listener, 0, NULL, &fd, &fault), LADE_E_AGAIN);
-	assert_int_equal(lade_connection_dial(&near, bound.host, bound.port, &fault), 0);
+	assert_int_equal(lade_connection_dial(&near, &(struct lade_dial){ .host = bound.host, .port = bound.port }, &fault), 0);
 	assert_int_equal(lade_listener_accept(&listener, -1, NULL, &fd, &fault), 0);
 	/* Blocking, and not for our children. */
 	assert_int_equal(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);

@@ -19,7 +19,7 @@
 #include "tests/put_message.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define TYPE_LAST LADE_MSG_RECIPE_KEY
+#define TYPE_LAST LADE_MSG_KEEPALIVE
 #define SEED 0x6c616465u
 
 enum kind { KIND_U32, KIND_U64, KIND_S64, KIND_BYTES, KIND_DIGEST };
@@ -48,6 +48,12 @@ static const struct field fields[] = {
 #define DIGEST(name, field) FIELD(name, field, KIND_DIGEST, LADE_DIGEST_LEN)
 #include "protocol/messages.def"
 };
+
+/* Some numbers up to the last are nobody's. */
+static bool is_message(int number)
+{
+	return lade_message_name((enum lade_message_type)number)[0] != '?';
+}
 
 /* ---- values ---- */
 
@@ -269,6 +275,8 @@ static void test_round_trip(void **state)
 {
 	(void)state;
 	for (int type = 1; type <= TYPE_LAST; type++) {
+		if (!is_message(type))
+			continue;
 		round_trip(type, ALL_ZERO);
 		round_trip(type, ALL_MAX);
 		for (int i = 0; i < 300; i++)
@@ -287,6 +295,8 @@ static void test_messages_follow_each_other(void **state)
 	(void)state;
 	lade_writer_init(&writer, LADE_CONTROL_MAX);
 	for (int number = 1; number <= TYPE_LAST; number++) {
+		if (!is_message(number))
+			continue;
 		fill(&message, number, ANY);
 		put_message(&writer, &message);
 	}
@@ -295,6 +305,8 @@ static void test_messages_follow_each_other(void **state)
 	for (int number = 1; number <= TYPE_LAST; number++) {
 		size_t before = reader.off;
 
+		if (!is_message(number))
+			continue;
 		assert_int_equal(lade_message_peek(&reader, &type, &len), 0);
 		assert_int_equal(type, number);
 		assert_int_equal(reader.off, before);
@@ -318,6 +330,7 @@ static void test_numbers_and_bytes_are_fixed(void **state)
 		"BUNDLE", "DESCRIPTOR",  "ITEM",      "REPORT", "END",
 		"WANT_RECIPE", "RECIPE", "WANT_GAP",  "PATCH",  "RECIPE_CREDIT",
 		"DEFER",  "PACKED",      "RECIPE_KEY",
+		[LADE_MSG_KEEPALIVE] = "KEEPALIVE",
 	};
 	static const uint8_t want_run[] = { 10, 5, 0, 0, 7, 0x80, 0x80, 0x40, 0x2a };
 	static const uint8_t file_end[] = { 16, 6, 0, 0, 1, 0, 0xac, 0x02, 0x01, 0x05 };
@@ -330,7 +343,7 @@ static void test_numbers_and_bytes_are_fixed(void **state)
 	(void)state;
 	assert_int_equal(COUNT(names), TYPE_LAST + 1);
 	for (size_t i = 0; i < COUNT(names); i++)
-		assert_string_equal(lade_message_name((enum lade_message_type)i), names[i]);
+		assert_string_equal(lade_message_name((enum lade_message_type)i), names[i] ? names[i] : "?");
 	lade_writer_init(&writer, LADE_CONTROL_MAX);
 	lade_put_want_run(&writer, &want);
 	assert_int_equal(writer.len, sizeof(want_run));
@@ -431,6 +444,8 @@ static void test_truncated_messages(void **state)
 		struct lade_writer writer;
 		size_t used;
 
+		if (!is_message(type))
+			continue;
 		fill(&message, type, ANY);
 		lade_writer_init(&writer, LADE_CONTROL_MAX);
 		put_message(&writer, &message);
@@ -451,6 +466,8 @@ static void test_wrong_body_lengths(void **state)
 		struct lade_writer writer;
 		size_t whole;
 
+		if (!is_message(type))
+			continue;
 		fill(&message, type, ANY);
 		lade_writer_init(&writer, LADE_CONTROL_MAX);
 		put_message(&writer, &message);
@@ -475,7 +492,7 @@ static void test_unknown_numbers(void **state)
 
 	(void)state;
 	for (int number = 0; number < 256; number++) {
-		if (number >= 1 && number <= TYPE_LAST)
+		if (is_message(number))
 			continue;
 		bytes[0] = (uint8_t)number;
 		assert_int_equal(decode(bytes, sizeof(bytes), &used), LADE_E_PROTOCOL);
@@ -511,6 +528,8 @@ static void test_full_writer(void **state)
 		struct lade_writer writer;
 		size_t whole;
 
+		if (!is_message(type))
+			continue;
 		fill(&message, type, ALL_MAX);
 		lade_writer_init(&writer, LADE_CONTROL_MAX);
 		put_message(&writer, &message);
@@ -549,6 +568,8 @@ static void test_dump_stays_inside(void **state)
 {
 	(void)state;
 	for (int type = 1; type <= TYPE_LAST; type++) {
+		if (!is_message(type))
+			continue;
 		char whole[8192], part[8192];
 		struct lade_message message;
 		size_t len, name_len = strlen(lade_message_name((enum lade_message_type)type));

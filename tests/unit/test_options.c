@@ -14,6 +14,8 @@
 #include <cmocka.h>
 
 #include "agent/endpoint.h"
+#include "agent/tree/metadata.h"
+#include "chunker/digest.h"
 #include "agent/help.h"
 #include "agent/option_table.h"
 #include "agent/options.h"
@@ -168,6 +170,46 @@ static void test_values(void **state)
 	assert_int_equal(options.settings.path, LADE_PATH_AUTO);
 }
 
+static void test_bwlimit(void **state)
+{
+	(void)state;
+	good("-a a b");
+	assert_int_equal(options.settings.bwlimit, 0);
+	good("-a --bwlimit=100 a b");
+	assert_int_equal(options.settings.bwlimit, 100 << 10);
+	good("-a --bwlimit 1.5m a b");
+	assert_int_equal(options.settings.bwlimit, 3 << 19);
+	/* To whole KiB. */
+	good("-a --bwlimit=10MB a b");
+	assert_int_equal(options.settings.bwlimit, 9766 << 10);
+	good("-a --bwlimit=512b a b");
+	assert_int_equal(options.settings.bwlimit, 1024);
+	good("-a --bwlimit=100 --bwlimit=0 a b");
+	assert_int_equal(options.settings.bwlimit, 0);
+	good("-a --bwlimit=100 --no-bwlimit a b");
+	assert_int_equal(options.settings.bwlimit, 0);
+	bad("-a --bwlimit=511b a b", "--bwlimit", "511b");
+	bad("-a --bwlimit=-1 a b", "--bwlimit", "'-1'");
+	bad("-a --bwlimit=fast a b", "--bwlimit", "fast");
+	bad("-a --bwlimit= a b", "--bwlimit", "''");
+}
+
+static void test_timeouts(void **state)
+{
+	(void)state;
+	good("-a --timeout=30 a b");
+	assert_int_equal(options.settings.timeout, 30);
+	good("-a --timeout=30 --no-timeout a b");
+	assert_int_equal(options.settings.timeout, 0);
+	good("-a --contimeout=7 --token-file=t a lade+tcp://h:1/b");
+	assert_int_equal(options.contimeout, 7);
+	bad("-a --timeout=-1 a b", "--timeout", "'-1'");
+	bad("-a --timeout=2147483648 a b", "--timeout", "'2147483648'");
+	bad("-a --contimeout=2147484 --token-file=t a lade+tcp://h:1/b", "--contimeout", "'2147484'");
+	bad("-a --contimeout=7 a b", "--contimeout", "lade+tcp");
+	bad("-a --contimeout=7 a h:b", "--contimeout", "ConnectTimeout");
+}
+
 static void test_errors_name_what_is_wrong(void **state)
 {
 	(void)state;
@@ -193,10 +235,97 @@ static void test_errors_name_what_is_wrong(void **state)
 	bad("--zl=3x a b", "'--zl'", "from 1 to 19");
 	bad("--compress-level= a b", "'--compress-level'", "from 1 to 19");
 	bad("--zc=lz4 a b", "'--zc'", "none of zstd, auto, none");
-	bad("-u a b", "'-u'", "not available yet");
-	bad("--update a b", "'--update'", "not available yet");
+	bad("-@ x a b", "'-@'", "seconds");
+	bad("--modify-window=-0 a b", "'--modify-window'", "seconds");
+	bad("--modify-window=1.5 a b", "'--modify-window'", "seconds");
+	bad("-@2147483648 a b", "'-@'", "seconds");
+	bad("--append -W a b", "--append", "--whole-file");
+	bad("-W --append-verify a b", "--append", "--whole-file");
+	bad("--cc=md5 a b", "'md5'", "sha256");
+	bad("--checksum-choice=xxh128,sha1 a b", "'sha1'", "sha256");
+	bad("--cc=xxh64 a b", "'xxh64'", "xxh128");
+	bad("--cc=none a b", "'none'", "always checked");
+	bad("--cc=sha256, a b", "'sha256,'", "none of");
+	bad("--cc= a b", "'--cc'", "none of");
+	bad("-s a b", "'-s'", "remote shell");
+	bad("--no-i-r a b", "'--no-i-r'", "always");
+	bad("--no-motd a b", "'--no-motd'", "daemon");
+	bad("-M--fake-super a b", "'-M'", "same options");
+	bad("--checksum-seed=1 a b", "'--checksum-seed'", "key of its own");
 	bad("-P a b", "'-P'", "not available yet");
-	bad("--bwlimit=1m a b", "'--bwlimit'", "not available yet");
+}
+
+/* They stand for --inplace too, and against sending files whole where both sides are on one host. */
+static void test_append(void **state)
+{
+	(void)state;
+	good("a b");
+	assert_true(options.settings.options & LADE_OPTION_WHOLE_FILE);
+	good("--append a b");
+	assert_int_equal(options.settings.options, LADE_OPTION_APPEND | LADE_OPTION_INPLACE);
+	good("--append-verify a b");
+	assert_int_equal(options.settings.options, LADE_OPTION_APPEND_VERIFY | LADE_OPTION_INPLACE);
+	good("--append-verify --append a b");
+	assert_int_equal(options.settings.options, LADE_OPTION_APPEND_VERIFY | LADE_OPTION_INPLACE);
+	good("--append --no-append --no-W a b");
+	assert_int_equal(options.settings.options, 0);
+}
+
+static void test_modify_window(void **state)
+{
+	static const struct {
+		const char *line;
+		uint64_t window;
+	} cases[] = {
+		{ "a b", LADE_WINDOW_DEFAULT },
+		{ "-@0 a b", LADE_WINDOW_SECONDS },
+		{ "--modify-window=1 a b", LADE_WINDOW_SECONDS + 1 },
+		{ "-@-1 a b", LADE_WINDOW_NANOSECONDS },
+		{ "-@ -5 a b", LADE_WINDOW_NANOSECONDS },
+		{ "--modify-window=2147483647 a b", LADE_WINDOW_MAX },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		good(cases[i].line);
+		assert_int_equal(options.settings.modify_window, cases[i].window);
+	}
+}
+
+static void test_checksum_choice(void **state)
+{
+	static const struct {
+		const char *line;
+		enum lade_digest_kind sent, files;
+	} cases[] = {
+		{ "a b", LADE_DIGEST_XXH3, LADE_DIGEST_XXH3 },
+		{ "--cc=auto a b", LADE_DIGEST_XXH3, LADE_DIGEST_XXH3 },
+		{ "--cc=sha256 --cc=xxh3 a b", LADE_DIGEST_XXH3, LADE_DIGEST_XXH3 },
+		{ "--checksum-choice=xxh128 a b", LADE_DIGEST_XXH3, LADE_DIGEST_XXH3 },
+		{ "--cc=sha256 a b", LADE_DIGEST_SHA256, LADE_DIGEST_SHA256 },
+		{ "--cc=blake2b a b", LADE_DIGEST_BLAKE2B, LADE_DIGEST_BLAKE2B },
+		{ "--cc=auto,blake2b a b", LADE_DIGEST_XXH3, LADE_DIGEST_BLAKE2B },
+		{ "--cc=sha256,xxh128 a b", LADE_DIGEST_SHA256, LADE_DIGEST_XXH3 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		good(cases[i].line);
+		assert_int_equal(options.settings.checksum, cases[i].sent);
+		assert_int_equal(options.settings.file_checksum, cases[i].files);
+	}
+}
+
+static void test_what_is_updated(void **state)
+{
+	(void)state;
+	good("-uImK --existing --ignore-existing --size-only --mkpath --preallocate --no-W a b");
+	assert_int_equal(options.settings.options,
+			 LADE_OPTION_UPDATE | LADE_OPTION_IGNORE_TIMES | LADE_OPTION_PRUNE_EMPTY_DIRS | LADE_OPTION_KEEP_DIRLINKS |
+			 LADE_OPTION_EXISTING | LADE_OPTION_IGNORE_EXISTING | LADE_OPTION_SIZE_ONLY | LADE_OPTION_MKPATH |
+			 LADE_OPTION_PREALLOCATE);
+	good("--ignore-non-existing --no-existing -u --no-u --no-W a b");
+	assert_int_equal(options.settings.options, 0);
 }
 
 static void test_compression(void **state)
@@ -585,7 +714,13 @@ int main(void)
 		cmocka_unit_test(test_what_is_printed),
 		cmocka_unit_test(test_compression),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_bwlimit),
+		cmocka_unit_test(test_timeouts),
 		cmocka_unit_test(test_errors_name_what_is_wrong),
+		cmocka_unit_test(test_append),
+		cmocka_unit_test(test_modify_window),
+		cmocka_unit_test(test_checksum_choice),
+		cmocka_unit_test(test_what_is_updated),
 		cmocka_unit_test(test_arguments_that_look_like_options),
 		cmocka_unit_test(test_help_and_version_need_nothing_else),
 		cmocka_unit_test(test_filters_are_kept_in_order),

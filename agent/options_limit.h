@@ -1,0 +1,16 @@
+/*
+ * The options of `lade sync` that set limits: how much, how long, how large.
+ */
+#ifndef LADE_AGENT_OPTIONS_LIMIT_H
+#define LADE_AGENT_OPTIONS_LIMIT_H
+
+#include "agent/option_walk.h"
+#include "agent/options.h"
+
+/* Apply one use of a LADE_SYNC_ option of this kind. Returns 0, or LADE_E_USAGE with the complaint filled. */
+int lade_options_apply_limit(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint);
+
+/* What these options need of others, when all were applied. Returns 0, or LADE_E_USAGE with the complaint filled. */
+int lade_options_check_limits(const struct lade_options *options, struct lade_complaint *complaint);
+
+#endif

@@ -1,0 +1,140 @@
+/*
+ * Dialling: the addresses of a name are tried in the order of getaddrinfo(3), all of them within one time-out.
+ */
+#include "transport/dial.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int look_up(const char *host, const char *port, int family, struct addrinfo **addresses_out, struct lade_fault *fault)
+{
+	const struct addrinfo hints = { .ai_family = family, .ai_socktype = SOCK_STREAM };
+
+	if (getaddrinfo(host, port, &hints, addresses_out) == 0)
+		return 0;
+	return lade_fault_set(fault, LADE_E_ABSENT, family == AF_UNSPEC ? "look up host" :
+			      family == AF_INET ? "look up the IPv4 address of" : "look up the IPv6 address of", host);
+}
+
+static int set_options(int fd, const struct lade_dial *dial, struct lade_fault *fault)
+{
+	for (unsigned i = 0; i < dial->option_count; i++) {
+		const struct lade_socket_option *option = &dial->options[i];
+
+		if (setsockopt(fd, option->level, option->option, &option->value, sizeof(option->value)))
+			return lade_fault_set(fault, LADE_E_SYSTEM, "set socket option", option->name);
+	}
+	return 0;
+}
+
+/* Take the own address that was asked for. */
+static int take_address(int fd, const struct lade_dial *dial, int family, struct lade_fault *fault)
+{
+	struct addrinfo *own;
+	int error;
+
+	if (!dial->address)
+		return 0;
+	error = look_up(dial->address, NULL, family, &own, fault);
+	if (error)
+		return error;
+	if (bind(fd, own->ai_addr, own->ai_addrlen))
+		error = lade_fault_set(fault, LADE_E_SYSTEM, "use the address", dial->address);
+	freeaddrinfo(own);
+	return error;
+}
+
+/* Wait for a connection under way until end_ms. */
+static int finish_connect(int fd, int64_t end_ms, const char *peer, struct lade_fault *fault)
+{
+	struct pollfd pollfd = { .fd = fd, .events = POLLOUT };
+	socklen_t len = sizeof(errno);
+	int error = 0, ready;
+
+	do {
+		int64_t left_ms = end_ms - now_ms();
+
+		ready = left_ms > 0 ? poll(&pollfd, 1, (int)left_ms) : 0;
+	} while (ready < 0 && errno == EINTR);
+	if (ready == 0)
+		return lade_fault_set(fault, LADE_E_TIMEOUT, "connect to", peer);
+	if (ready > 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0)
+		errno = error;
+	return errno ? lade_fault_set(fault, LADE_E_SYSTEM, "connect to", peer) : 0;
+}
+
+/* Connect fd; end_ms: until when, or 0. Blocking again behind it. */
+static int connect_fd(int fd, const struct addrinfo *address, int64_t end_ms, const char *peer, struct lade_fault *fault)
+{
+	int flags = fcntl(fd, F_GETFL), error = 0;
+
+	if (end_ms)
+		(void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+	if (connect(fd, address->ai_addr, address->ai_addrlen)) {
+		if (end_ms && errno == EINPROGRESS)
+			error = finish_connect(fd, end_ms, peer, fault);
+		else
+			error = lade_fault_set(fault, LADE_E_SYSTEM, "connect to", peer);
+	}
+	(void)fcntl(fd, F_SETFL, flags);
+	return error;
+}
+
+static int try_address(const struct lade_dial *dial, const struct addrinfo *address, int64_t end_ms, const char *peer,
+		       int *fd_out, struct lade_fault *fault)
+{
+	int fd = socket(address->ai_family, address->ai_socktype | SOCK_CLOEXEC, address->ai_protocol);
+	int error = fd < 0 ? lade_fault_set(fault, LADE_E_SYSTEM, "connect to", peer) : 0;
+
+	if (!error)
+		error = set_options(fd, dial, fault);
+	if (!error)
+		error = take_address(fd, dial, address->ai_family, fault);
+	if (!error)
+		error = connect_fd(fd, address, end_ms, peer, fault);
+	if (!error)
+		*fd_out = fd;
+	else if (fd >= 0)
+		close(fd);
+	return error;
+}
+
+int lade_connection_dial(struct lade_connection *connection, const struct lade_dial *dial, struct lade_fault *fault)
+{
+	int64_t end_ms = dial->timeout_ms ? now_ms() + dial->timeout_ms : 0;
+	struct addrinfo *addresses;
+	char peer[sizeof(connection->peer)];
+	int fd = -1, error;
+
+	error = look_up(dial->host, dial->port, dial->family, &addresses, fault);
+	if (error)
+		return error;
+	snprintf(peer, sizeof(peer), strchr(dial->host, ':') ? "[%.200s]:%.20s" : "%.200s:%.20s", dial->host, dial->port);
+	for (const struct addrinfo *address = addresses; address; address = address->ai_next) {
+		error = try_address(dial, address, end_ms, peer, &fd, fault);
+		if (!error || error == LADE_E_TIMEOUT)
+			break;
+	}
+	freeaddrinfo(addresses);
+	if (error)
+		return error;
+	error = lade_connection_accept(connection, fd, fault);
+	/* The name that the user knows it by. */
+	memcpy(connection->peer, peer, sizeof(peer));
+	return error;
+}
