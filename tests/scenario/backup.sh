@@ -60,7 +60,7 @@ no_leftovers "nothing else stays" "$T/dst"
 reset
 exits "-b --delete" 0 lade sync -aib --delete "$T/src/" "$T/dst/"
 prints "says what it deletes" '^\*deleting   gone/sub/2$'
-says "and what it cannot" 'cannot delete non-empty directory: "gone/sub"'
+prints "and what it cannot" '^cannot delete non-empty directory: gone/sub$'
 check "all is there" exist "$T/dst/gone/1~" "$T/dst/gone/sub/2~" "$T/dst/extra~"
 check "under no other name" absent "$T/dst/gone/1" "$T/dst/gone/sub/2" "$T/dst/extra" "$T/dst/empty"
 times_listing "$T/dst/gone" >"$T/before"

@@ -119,6 +119,12 @@ static struct lade_message any_message(void)
 	case LADE_MSG_IDENTITY:
 		message.identity.name = lade_slice(name, strlen(name));
 		break;
+	case LADE_MSG_IMPLIED:
+		message.implied.name = lade_slice(name, strlen(name));
+		break;
+	case LADE_MSG_MISSING:
+		message.missing.name = lade_slice(name, strlen(name));
+		break;
 	case LADE_MSG_CREDIT:
 		message.credit.planned = draw(8);
 		message.credit.bytes = (uint32_t)draw(100);
