@@ -208,9 +208,6 @@ static void special(struct planner *planner, struct place *place)
 		lade_plan_stored(planner, place->index);
 		return;
 	}
-	/* Who may not make devices is not told of each: as with rsync, they need root. */
-	if ((S_ISBLK(place->wanted.mode) || S_ISCHR(place->wanted.mode)) && !planner->receiver->keep.super)
-		return;
 	if (!place->exists && lade_plan_special_aside(planner, place, &changes))
 		return;
 	if (same_type)
@@ -589,8 +586,9 @@ static int pass(struct planner *planner, struct place *place, struct lade_fault 
 /* ---- any entry ---- */
 
 /*
- * True if an entry is of a kind that the user's options have, and no filter leaves it out. The
- * sender knows both: one that sends it nevertheless would widen what the user asked for.
+ * True if an entry is of a kind that the user's options can bring about, and no filter leaves it out. The
+ * sender knows both: one that sends it nevertheless would widen what the user asked for. A type that is left
+ * out is none of that: it is said for its name alone.
  */
 static bool asked_for(struct planner *planner, const struct lade_msg_entry *entry)
 {
@@ -601,15 +599,11 @@ static bool asked_for(struct planner *planner, const struct lade_msg_entry *entr
 
 	if (!lade_plan_is_asked(planner, entry->name, S_ISDIR(mode), &implied))
 		return false;
-	if (S_ISLNK(mode) && (!(options & LADE_OPTION_LINKS) || (options & LADE_OPTION_COPY_LINKS)))
+	if (S_ISLNK(mode) && (options & LADE_OPTION_COPY_LINKS))
 		return false;
 	/* What it leads to was asked for. One that was munged may have any target. */
 	if (S_ISLNK(mode) && (options & LADE_OPTION_COPY_UNSAFE_LINKS) && !(options & LADE_OPTION_MUNGE_LINKS) &&
 	    lade_symlink_unsafe(entry->target, lade_symlink_depth(planner->path)))
-		return false;
-	if ((S_ISBLK(mode) || S_ISCHR(mode)) && !(options & LADE_OPTION_DEVICES))
-		return false;
-	if ((S_ISFIFO(mode) || S_ISSOCK(mode)) && !(options & LADE_OPTION_SPECIALS))
 		return false;
 	if (S_ISDIR(mode) && !implied && !(options & (LADE_OPTION_RECURSIVE | LADE_OPTION_DIRS)))
 		return false;
@@ -636,7 +630,7 @@ static bool stays(const struct planner *planner, const struct place *place)
 	if (S_ISREG(mode))
 		return (settings->size_limit && place->entry->size >= settings->size_limit) ||
 			place->entry->size < settings->size_least;
-	return S_ISLNK(mode) && (settings->options & LADE_OPTION_SAFE_LINKS) &&
+	return S_ISLNK(mode) && (settings->options & LADE_OPTION_SAFE_LINKS) && (settings->options & LADE_OPTION_LINKS) &&
 		lade_symlink_unsafe(place->entry->target, lade_symlink_depth(planner->path));
 }
 
@@ -720,6 +714,26 @@ static int act(struct planner *planner, struct place *place, struct lade_fault *
 	return 0;
 }
 
+/* True if nothing is done with an entry of this type: the user does not want it, or we may not make it. */
+static bool is_left_out(const struct planner *planner, const struct lade_msg_entry *entry)
+{
+	const struct lade_keep *keep = &planner->receiver->keep;
+	mode_t mode = (mode_t)entry->mode;
+
+	return lade_entry_left_out(keep->options, entry->mode) || ((S_ISBLK(mode) || S_ISCHR(mode)) && !keep->super);
+}
+
+/* Tell of it, as rsync(1) does: not of what would have been passed over anyhow. What has its name here is not deleted. */
+static void leave_out(struct planner *planner, struct place *place)
+{
+	if (!look(planner, place))
+		return;
+	if (is_passed(planner, place))
+		tell_passed(planner, place);
+	else
+		lade_session_note(planner->session, LADE_TOPIC_NONREG, "skipping non-regular file \"", planner->path, "\"");
+}
+
 int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry, const struct lade_recv_event *event,
 		    struct lade_fault *fault)
 {
@@ -744,6 +758,10 @@ int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry,
 	lade_metadata_from_entry(&place.wanted, entry, receiver->identities);
 	if (planner->session->settings->listing)
 		return list(planner, &place, fault);
+	if (is_left_out(planner, entry)) {
+		leave_out(planner, &place);
+		return 0;
+	}
 	if (planner->session->settings->chmod)
 		place.wanted.mode = lade_mode_changes_apply(planner->session->settings->chmod, place.wanted.mode);
 	if (munges(planner) && S_ISLNK(place.wanted.mode) && !munge(planner, &place, &munged))
