@@ -570,11 +570,14 @@ void *lade_receiver_plan(void *argument)
 	if (result == 1 && lade_plan_ask_deferred(&planner, &fault))
 		result = -1;
 	if (result < 0) {
+		lade_receiver_tell_all(receiver);
 		lade_session_fail(planner.session, &fault);
 	} else if (result == 1 && wait_slots(&planner)) {
 		lade_receiver_finish(receiver);
 		lade_indexed_save(receiver);
 		say_end(&planner);
+	} else {
+		lade_receiver_tell_all(receiver);
 	}
 	for (size_t i = planner.rooted ? planner.depth + 1 : 0; i > 0; i--)
 		level_fini(&planner, &planner.levels[i - 1]);

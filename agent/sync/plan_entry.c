@@ -36,7 +36,7 @@ void lade_plan_item(struct planner *planner, const struct place *place, uint32_t
 	};
 
 	if (lade_session_itemizes(planner->session, changes))
-		lade_session_item(planner->session, &item);
+		lade_receiver_tell(planner->receiver, &item);
 }
 
 int lade_plan_own_xattrs(struct lade_metadata *metadata, struct lade_fault *fault)
