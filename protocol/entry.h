@@ -160,6 +160,9 @@ bool lade_entry_name_valid(struct lade_slice name);
 /* True if path, with a slash before it or without, is made of valid names, one at least; there may be slashes behind it. */
 bool lade_entry_path_valid(const char *path);
 
+/* [entry] True if the options (LADE_OPTION_*) leave out what has this mode: a symlink, a device, a FIFO or a socket. */
+bool lade_entry_left_out(uint64_t options, uint32_t mode);
+
 /*
  * Check what can be checked of an entry on its own: the name ("." is allowed for a
  * directory if root_allowed), a known type, and that the fields belong to that type.

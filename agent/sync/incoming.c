@@ -429,7 +429,7 @@ static void tell(struct lade_receiver *receiver, struct incoming *file)
 	if (path) {
 		if (digest_wanted(receiver, file, digest))
 			item.digest = lade_slice(digest, sizeof(digest));
-		item.path = lade_slice(path, strlen(path));
+		item.path = lade_receiver_told_name(receiver, path);
 		lade_receiver_tell_file(receiver, file, &item);
 	}
 	free(path);

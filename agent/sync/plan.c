@@ -379,10 +379,14 @@ static int entry(struct planner *planner, const struct lade_message *message, co
 	int error = 0;
 
 	assert(planner->rooted && planner->levels);
-	if (only && event->depth == 0)
+	if (only && event->depth == 0) {
 		error = set_path(planner, level, only, strlen(only));
-	else if (!is_root)
+		/* There is one such entry. */
+		if (!planner->receiver->only_source)
+			planner->receiver->only_source = strndup((const char *)name.data, name.len);
+	} else if (!is_root) {
 		error = set_path(planner, level, (const char *)name.data, name.len);
+	}
 	if (error)
 		return lade_fault_set(fault, error, "plan", NULL);
 	/* The destination may be unreadable here and now; then each entry says so. */

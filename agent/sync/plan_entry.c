@@ -26,7 +26,7 @@ void lade_plan_item(struct planner *planner, const struct place *place, uint32_t
 	const struct lade_msg_item item = {
 		.changes = changes,
 		.mode = (uint32_t)place->wanted.mode,
-		.path = lade_slice(planner->path, strlen(planner->path)),
+		.path = lade_receiver_told_name(planner->receiver, planner->path),
 		.target = entry->target,
 		.size = entry->size + entry->target.len,
 		.mtime_s = entry->mtime_s,
@@ -601,15 +601,14 @@ static bool asked_for(struct planner *planner, const struct lade_msg_entry *entr
 
 	if (!lade_plan_is_asked(planner, entry->name, S_ISDIR(mode), &implied))
 		return false;
-	if (S_ISLNK(mode) && (!(options & LADE_OPTION_LINKS) || (options & LADE_OPTION_COPY_LINKS)))
+	if (S_ISLNK(mode) && (options & LADE_OPTION_COPY_LINKS))
+		return false;
+	/* Nothing becomes of it, but what has its name is not deleted. */
+	if (lade_entry_left_out(options, mode) && !(options & LADE_OPTION_DELETE))
 		return false;
 	/* What it leads to was asked for. One that was munged may have any target. */
 	if (S_ISLNK(mode) && (options & LADE_OPTION_COPY_UNSAFE_LINKS) && !(options & LADE_OPTION_MUNGE_LINKS) &&
 	    lade_symlink_unsafe(entry->target, lade_symlink_depth(planner->path)))
-		return false;
-	if ((S_ISBLK(mode) || S_ISCHR(mode)) && !(options & LADE_OPTION_DEVICES))
-		return false;
-	if ((S_ISFIFO(mode) || S_ISSOCK(mode)) && !(options & LADE_OPTION_SPECIALS))
 		return false;
 	if (S_ISDIR(mode) && !implied && !(options & (LADE_OPTION_RECURSIVE | LADE_OPTION_DIRS)))
 		return false;
@@ -627,8 +626,16 @@ static void count(struct planner *planner, const struct lade_msg_entry *entry)
 	planner->counted.total_bytes += entry->size + entry->target.len;
 }
 
+static void tell_unsafe(struct planner *planner, struct lade_slice target)
+{
+	char rest[LADE_TARGET_MAX + 8];
+
+	snprintf(rest, sizeof(rest), "\" -> \"%.*s\"", (int)target.len, (const char *)target.data);
+	lade_session_note(planner->session, LADE_TOPIC_SYMSAFE, "ignoring unsafe symlink \"", planner->path, rest);
+}
+
 /* True if the user wants nothing to be done about this entry, whatever is there. */
-static bool stays(const struct planner *planner, const struct place *place)
+static bool stays(struct planner *planner, const struct place *place)
 {
 	const struct lade_settings *settings = planner->session->settings;
 	mode_t mode = place->wanted.mode;
@@ -636,8 +643,11 @@ static bool stays(const struct planner *planner, const struct place *place)
 	if (S_ISREG(mode))
 		return (settings->size_limit && place->entry->size >= settings->size_limit) ||
 			place->entry->size < settings->size_least;
-	return S_ISLNK(mode) && (settings->options & LADE_OPTION_SAFE_LINKS) &&
-		lade_symlink_unsafe(place->entry->target, lade_symlink_depth(planner->path));
+	if (!S_ISLNK(mode) || !(settings->options & LADE_OPTION_SAFE_LINKS) ||
+	    !lade_symlink_unsafe(place->entry->target, lade_symlink_depth(planner->path)))
+		return false;
+	tell_unsafe(planner, place->entry->target);
+	return true;
 }
 
 /* A symlink that is not to be followed here. */
@@ -739,6 +749,8 @@ int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry,
 		place.name = receiver->only_name;
 	if (!asked_for(planner, entry))
 		return lade_fault_set(fault, LADE_E_PROTOCOL, "take what was not asked for:", planner->path);
+	if (lade_entry_left_out(receiver->keep.options, entry->mode))
+		return 0;
 	if (lade_attributes_check(entry->xattrs))
 		return lade_fault_set(fault, LADE_E_PROTOCOL, "understand the attributes of", planner->path);
 	lade_metadata_from_entry(&place.wanted, entry, receiver->identities);

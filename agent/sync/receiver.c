@@ -388,6 +388,7 @@ static void stop(struct lade_receiver *receiver)
 	free(receiver->leaders);
 	free((void *)receiver->root.metadata.xattrs.data);
 	free(receiver->only_name);
+	free(receiver->only_source);
 	free(receiver->run);
 	free(receiver->packed);
 	lade_codec_free(receiver->codec);

@@ -177,6 +177,7 @@ struct lade_receiver {
 	struct lade_directories *partials; /* --partial-dir, if it is one for all; else NULL */
 	struct lade_spool *delayed;    /* --delay-updates; under the session's lock; NULL: nothing yet */
 	char *only_name;               /* a single file's name at the destination, or NULL */
+	char *only_source;             /* its name at the source, once that was said, or NULL */
 
 	/* the planner's own */
 	struct lade_spool *deletions, *links;
@@ -202,6 +203,9 @@ struct lade_directory *lade_receiver_handle_of(struct lade_receiver *receiver, c
 
 /* Tell of item, which lade_session_itemizes() its changes, behind all that the planner told of or keeps a place for. Planner's thread. */
 void lade_receiver_tell(struct lade_receiver *receiver, const struct lade_msg_item *item);
+
+/* What an item is told of: the name at the source, where a single file gets another one; else path. */
+struct lade_slice lade_receiver_told_name(const struct lade_receiver *receiver, const char *path);
 
 /* Keep the place of file's item here, if the user wants one. Planner's thread. */
 void lade_receiver_tell_later(struct lade_receiver *receiver, struct incoming *file);

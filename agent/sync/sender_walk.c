@@ -68,11 +68,15 @@ static int say_identities(struct lade_sender *sender, const struct lade_msg_entr
 	return error ? error : lade_attributes_visit_ids(entry->xattrs, say_identity, sender);
 }
 
-/* Report that something of the source is left out. */
+/* Report that something of the source is left out. That a directory is, without -r, is no fault. */
 static void problem(struct lade_sender *sender, const struct lade_fault *fault, bool vanished)
 {
-	if (fault->code == LADE_E_UNSUPPORTED || fault->code == LADE_E_REFUSED) {
-		lade_session_tell(&sender->session, fault->code == LADE_E_UNSUPPORTED ? LADE_REPORT_NOTE : LADE_REPORT_WARNING, 0, fault->operation, fault->subject, NULL);
+	if (fault->code == LADE_E_UNSUPPORTED) {
+		lade_session_note(&sender->session, LADE_TOPIC_ALWAYS, fault->operation, " ", fault->subject);
+		return;
+	}
+	if (fault->code == LADE_E_REFUSED) {
+		lade_session_tell(&sender->session, LADE_REPORT_WARNING, 0, fault->operation, fault->subject, NULL);
 		return;
 	}
 	sender->incomplete = true;
@@ -94,15 +98,17 @@ static void failed_at(struct lade_sender *sender, const char *operation, const c
 /* True if the options leave this type out; the user is told of it once per thing, as by rsync. */
 static bool left_out(struct lade_sender *sender, const struct lade_walk_item *item)
 {
-	uint64_t options = sender->session.settings->options;
-	mode_t mode = item->st.st_mode;
-	bool out = (S_ISLNK(mode) && !(options & LADE_OPTION_LINKS)) ||
-		((S_ISBLK(mode) || S_ISCHR(mode)) && !(options & LADE_OPTION_DEVICES)) ||
-		((S_ISFIFO(mode) || S_ISSOCK(mode)) && !(options & LADE_OPTION_SPECIALS));
+	bool out = lade_entry_left_out(sender->session.settings->options, (uint32_t)item->st.st_mode);
 
 	if (out)
 		lade_session_note(&sender->session, LADE_TOPIC_NONREG, "skipping non-regular file \"", item->path, "\"");
 	return out;
+}
+
+/* True if what is left out is said all the same: then nothing that has its name is deleted. */
+static bool keeps_name(const struct lade_sender *sender)
+{
+	return (sender->session.settings->options & LADE_OPTION_DELETE) && !sender->session.settings->listing;
 }
 
 /* The parts of an entry that need memory of their own while it is said. */
@@ -389,9 +395,10 @@ static int say_entry(struct lade_sender *sender, struct lade_walk_item *item, st
 		.gid = st->st_gid,
 	};
 	struct parts parts;
+	bool left = usable && left_out(sender, item);
 
 	/* To -m it is there all the same, as in rsync. */
-	if (!usable || left_out(sender, item))
+	if (!usable || (left && !keeps_name(sender)))
 		return say_held(sender, fault);
 	if (sender->session.settings->chmod)
 		entry.mode = lade_mode_changes_apply(sender->session.settings->chmod, entry.mode);
@@ -405,6 +412,8 @@ static int say_entry(struct lade_sender *sender, struct lade_walk_item *item, st
 	}
 	if (S_ISLNK(st->st_mode) && !add_target(sender, item, &entry, &parts))
 		return 0;
+	if (left)
+		return say_or_hold(sender, item, &entry, fault);
 	if (!add_xattrs(sender, item, &entry) || !add_digest(sender, item, &entry, &parts))
 		return 0;
 	if (say_identities(sender, &entry))

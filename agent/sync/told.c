@@ -6,6 +6,8 @@
  */
 #include "agent/sync/receiver_internal.h"
 
+#include <string.h>
+
 /* Hand on all that need not wait. Lock held. */
 static void hand_on(struct lade_receiver *receiver)
 {
@@ -23,6 +25,13 @@ void lade_receiver_tell(struct lade_receiver *receiver, const struct lade_msg_it
 		lade_session_item(&receiver->session, item);
 	hand_on(receiver);
 	pthread_mutex_unlock(&receiver->telling);
+}
+
+struct lade_slice lade_receiver_told_name(const struct lade_receiver *receiver, const char *path)
+{
+	const char *name = receiver->only_source ? receiver->only_source : path;
+
+	return lade_slice(name, strlen(name));
 }
 
 void lade_receiver_tell_later(struct lade_receiver *receiver, struct incoming *file)
