@@ -166,7 +166,7 @@ static int plan_deletion(struct planner *planner, struct level *level, const str
 	    lade_receiver_keeps(planner->receiver, level->fd, name->name))
 		return 0;
 	if ((planner->receiver->keep.options & LADE_OPTION_ONE_FILE_SYSTEM) && begins_another(planner, level, name)) {
-		lade_session_tell(planner->session, LADE_REPORT_NOTE, 0, "cannot delete mount point:", planner->path, NULL);
+		lade_session_note(planner->session, LADE_TOPIC_MOUNT, "cannot delete mount point: ", planner->path, NULL);
 		return 0;
 	}
 	lade_plan_change(level);

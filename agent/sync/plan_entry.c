@@ -631,7 +631,7 @@ static void tell_unsafe(struct planner *planner, struct lade_slice target)
 	char rest[LADE_TARGET_MAX + 8];
 
 	snprintf(rest, sizeof(rest), "\" -> \"%.*s\"", (int)target.len, (const char *)target.data);
-	lade_session_note(planner->session, LADE_TOPIC_SYMSAFE, "ignoring unsafe symlink \"", planner->path, rest);
+	lade_session_note(planner->session, LADE_TOPIC_UNSAFE, "ignoring unsafe symlink \"", planner->path, rest);
 }
 
 /* True if the user wants nothing to be done about this entry, whatever is there. */

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -378,6 +379,22 @@ static int say_or_hold(struct lade_sender *sender, const struct lade_walk_item *
 	return error ? error : say(sender, item, entry, fault);
 }
 
+/* --copy-unsafe-links: tell of a symlink that is not safe, so that what it leads to is copied. */
+static void tell_copied(struct lade_sender *sender, const struct lade_walk_item *item)
+{
+	char target[LADE_TARGET_MAX], rest[LADE_TARGET_MAX + 8];
+	ssize_t len;
+
+	if (!item->followed || !(sender->session.settings->options & LADE_OPTION_COPY_UNSAFE_LINKS) ||
+	    !lade_session_wants(&sender->session, LADE_TOPIC_SYMSAFE))
+		return;
+	len = readlinkat(item->parent_fd, item->name, target, sizeof(target));
+	if (len < 0 || !lade_symlink_unsafe(lade_slice(target, (size_t)len), lade_symlink_depth(item->path)))
+		return;
+	snprintf(rest, sizeof(rest), "\" -> \"%.*s\"", (int)len, target);
+	lade_session_note(&sender->session, LADE_TOPIC_SYMSAFE, "copying unsafe symlink \"", item->path, rest);
+}
+
 /*
  * Say an entry. Something that cannot be read is left out, unless it is a directory: that is entered by the walk
  * whatever happens, so its entry must be said.
@@ -397,6 +414,7 @@ static int say_entry(struct lade_sender *sender, struct lade_walk_item *item, st
 	struct parts parts;
 	bool left = usable && left_out(sender, item);
 
+	tell_copied(sender, item);
 	/* To -m it is there all the same, as in rsync. */
 	if (!usable || (left && !keeps_name(sender)))
 		return say_held(sender, fault);

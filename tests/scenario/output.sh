@@ -342,6 +342,51 @@ lade sync -rl --out-format=%n%L "$T/order/" "$T/order-blocked"
 printf '%s\n' a b 'l -> a' m z d/ d/f d/h d/e/ d/e/g >"$T/expected"
 report "nothing waits for it" "$(differ "$T/expected" "$out")"
 
+# What is left out keeps its name from being deleted.
+mkdir -p "$T/left" "$T/left-dst"
+ln -s nowhere "$T/left/link"
+printf x >"$T/left-dst/link"
+printf x >"$T/left-dst/gone"
+for way in local push pull; do
+	touch "$T/left-dst/gone"
+	case $way in
+	local) ends=("$T/left/" "$T/left-dst") ;;
+	push) ends=("${remote[@]}" "$T/left/" "x:$T/left-dst") ;;
+	pull) ends=("${remote[@]}" "x:$T/left/" "$T/left-dst") ;;
+	esac
+	syncs "--delete without -l ($way)" -rt --delete "${ends[@]}"
+	prints_sorted "the symlink is told of ($way)" <<'END'
+skipping non-regular file "link"
+END
+	report "what has its name stays ($way)" "$(exist "$T/left-dst/link"; absent "$T/left-dst/gone")"
+done
+
+# The other notes.
+mkdir "$T/notes"
+printf 1 >"$T/notes/f"
+ln -s /nowhere "$T/notes/unsafe"
+cp -a "$T/notes" "$T/notes-dst"
+rm "$T/notes-dst/unsafe"
+printf 2 >"$T/notes/f"
+touch -d '2024-05-06 07:08:09' "$T/notes/f"
+syncs "--info=backup,remove" -rltb --safe-links --remove-source-files --info=backup,remove "${remote[@]}" "$T/notes/" "x:$T/notes-dst"
+prints_sorted "what is backed up and removed" <<'END'
+backed up f to f~
+sender removed f
+END
+syncs "--info=name with --safe-links" -rl --safe-links --info=name "$T/notes/" "$T/notes-dst"
+prints "an unsafe symlink" '^ignoring unsafe symlink "unsafe" -> "/nowhere"$'
+printf 3 >"$T/notes/f"
+mkdir "$T/notes-one"
+syncs "another name" -i "${remote[@]}" "$T/notes/f" "x:$T/notes-one/g"
+prints_sorted "a single file is told of by its name at the source" <<'END'
+>f+++++++++ f
+END
+syncs "a directory without -r" -t "$T/notes" "$T/notes-one"
+prints_sorted "a directory that is skipped" <<'END'
+skipping directory notes
+END
+
 # Bytes of other locales.
 mkdir "$T/eight"
 printf x >"$T/eight/"$'\xfcber\001'
