@@ -71,8 +71,12 @@ static int say_identities(struct lade_sender *sender, const struct lade_msg_entr
 /* Report that something of the source is left out. */
 static void problem(struct lade_sender *sender, const struct lade_fault *fault, bool vanished)
 {
-	if (fault->code == LADE_E_UNSUPPORTED || fault->code == LADE_E_REFUSED) {
-		lade_session_tell(&sender->session, fault->code == LADE_E_UNSUPPORTED ? LADE_REPORT_NOTE : LADE_REPORT_WARNING, 0, fault->operation, fault->subject, NULL);
+	if (fault->code == LADE_E_UNSUPPORTED) {
+		lade_session_note(&sender->session, LADE_TOPIC_ALWAYS, "skipping directory ", fault->subject, NULL);
+		return;
+	}
+	if (fault->code == LADE_E_REFUSED) {
+		lade_session_tell(&sender->session, LADE_REPORT_WARNING, 0, fault->operation, fault->subject, NULL);
 		return;
 	}
 	sender->incomplete = true;

@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,11 +25,15 @@
 
 enum { KEY_FILE, KEY_DIRECTORY };
 
+/* Beside the events: nothing to tell of, but another layer may have the name. */
+#define ELSEWHERE 1000
+
 /* One source's part in a directory. */
 struct layer {
 	struct lade_directory *directory;       /* referenced */
 	const struct lade_selection *selection; /* the names that take part; NULL: all, */
 	struct lade_selection_at at;
+	const char *written;                    /* the directory below which names were selected, as the user wrote it */
 	const char *only;                       /* or just this one */
 	dev_t device;                           /* of the file system that must not be left; valid unless names were selected */
 	int fd;                                 /* pinned, or -1 */
@@ -59,8 +64,8 @@ struct lade_walk {
 	struct frame next;      /* the directory of the last ENTRY, to be entered */
 	bool entering;
 	bool at_root;           /* "." is still to be said */
-	const struct lade_selection *missing; /* paths whose way is missing: positions [missing_at, missing_end) */
-	size_t missing_at, missing_end;
+	const struct layer *lost; /* of the frame on top: its paths at [lost_at, lost_end) lead nowhere */
+	size_t lost_at, lost_end;
 	struct lade_directory *left; /* the directory of the last LEAVE */
 	bool avoid_known;
 	struct stat avoid; /* of options.avoid, once it is there */
@@ -149,8 +154,8 @@ static int add_content(struct lade_walk *walk, struct lade_directory *directory,
 	return 0;
 }
 
-/* Add a layer for what is selected of directory. */
-static int add_selected(struct lade_walk *walk, struct lade_directory *directory, const struct lade_selection *selection,
+/* Add a layer for what source's selection has in directory. */
+static int add_selected(struct lade_walk *walk, struct lade_directory *directory, const struct lade_walk_source *source,
 			const struct lade_selection_at *at)
 {
 	struct layer *layer;
@@ -160,7 +165,8 @@ static int add_selected(struct lade_walk *walk, struct lade_directory *directory
 	layer = add_layer(walk, lade_directory_ref(directory));
 	if (!layer)
 		return LADE_E_MEMORY;
-	layer->selection = selection;
+	layer->selection = source->selection;
+	layer->written = source->written;
 	layer->at = *at;
 	return 0;
 }
@@ -190,7 +196,7 @@ static int add_source(struct lade_walk *walk, const struct lade_walk_source *sou
 		return LADE_E_MEMORY;
 	if (source->selection) {
 		at = lade_selection_root(source->selection);
-		return add_selected(walk, source->directory, source->selection, &at);
+		return add_selected(walk, source->directory, source, &at);
 	}
 	if (!source->name)
 		return 0;
@@ -432,16 +438,16 @@ static bool is_avoided(struct lade_walk *walk, const struct stat *st)
 	return walk->avoid_known && walk->avoid.st_dev == st->st_dev && walk->avoid.st_ino == st->st_ino;
 }
 
-/* True if the filter leaves walk->path out. */
-static bool is_hidden(struct lade_walk *walk, bool as_directory)
+/* True if the filter leaves path out. tells: whoever wants to know hears of it. */
+static bool is_hidden(const struct lade_walk *walk, const char *path, bool as_directory, bool tells)
 {
 	const struct lade_walk_options *options = &walk->options;
 	struct lade_filter_decision decision;
 
-	if (!options->scope || !lade_filter_scope_excludes(options->scope, walk->path, as_directory, &decision))
+	if (!options->scope || !lade_filter_scope_excludes(options->scope, path, as_directory, &decision))
 		return false;
-	if (options->hidden)
-		options->hidden(options->context, walk->path, as_directory, decision.text);
+	if (options->hidden && tells)
+		options->hidden(options->context, path, as_directory, decision.text);
 	return true;
 }
 
@@ -451,39 +457,88 @@ static bool is_foreign(const struct lade_walk *walk, const struct layer *layer, 
 	return walk->options.one_file_system && !layer->selection && !layer->only && st->st_dev != layer->device;
 }
 
+/* Nothing is at path below the directory that was written; errno says why. The user knows it by both. */
+static int not_found(const char *written, const char *path, struct lade_fault *fault)
+{
+	char *whole = NULL;
+	size_t len = written ? strlen(written) : 0;
+	int saved = errno;
+
+	if (len && strcmp(written, ".") && asprintf(&whole, written[len - 1] == '/' ? "%s%s" : "%s/%s", written, path) < 0)
+		whole = NULL;
+	errno = saved;
+	lade_fault_set(fault, LADE_E_SOURCE, "find source", whole ? whole : path);
+	free(whole);
+	return LADE_WALK_PROBLEM;
+}
+
+/* ---- paths that lead nowhere ---- */
+
+enum fate { FATE_THERE, FATE_HIDDEN, FATE_ABSENT };
+
+/* What becomes of a path of the layer's selection. tells: of one that is hidden. */
+static enum fate fate_of(const struct lade_walk *walk, const struct layer *layer, const char *path, bool tells)
+{
+	const struct lade_walk_options *options = &walk->options;
+	bool follows = options->copy_links || options->copy_dirlinks;
+	struct stat st;
+
+	if (fstatat(layer->fd, path + layer->at.off, &st, follows ? 0 : AT_SYMLINK_NOFOLLOW))
+		return errno == ENOENT || errno == ENOTDIR ? FATE_ABSENT : FATE_THERE;
+	return is_hidden(walk, path, S_ISDIR(st.st_mode), tells) ? FATE_HIDDEN : FATE_THERE;
+}
+
+/* True if there is something to come to below a directory that was not named. Where what is missing is told of, that is something. */
+static bool leads_somewhere(const struct lade_walk *walk, const struct layer *layer, const struct lade_selection_at *below)
+{
+	bool some = walk->options.missing == LADE_MISSING_TELL;
+
+	for (size_t i = below->first; i < below->end && !some; i++)
+		some = fate_of(walk, layer, lade_selection_path(layer->selection, i), false) == FATE_THERE;
+	return some;
+}
+
+/* Have the paths below told of that lead nowhere. */
+static void lose(struct lade_walk *walk, const struct layer *layer, const struct lade_selection_at *below)
+{
+	walk->lost = layer;
+	walk->lost_at = below->first;
+	walk->lost_end = below->end;
+}
+
+/* The next path that led nowhere. Returns PROBLEM; or 0: there are no more. */
+static int lost_path(struct lade_walk *walk, struct lade_walk_item *item, struct lade_fault *fault)
+{
+	while (walk->lost_at < walk->lost_end) {
+		const char *path = lade_selection_path(walk->lost->selection, walk->lost_at++);
+
+		if (fate_of(walk, walk->lost, path, true) != FATE_ABSENT || walk->options.missing != LADE_MISSING_PROBLEM)
+			continue;
+		memset(item, 0, sizeof(*item));
+		item->path = path;
+		return not_found(walk->lost->written, path, fault);
+	}
+	return 0;
+}
+
 /* Something that was named, or the way to it, is not there. */
 static int missing(struct lade_walk *walk, const struct layer *layer, struct lade_walk_item *item, struct lade_fault *fault)
 {
 	struct lade_selection_at below = { 0 };
 	unsigned what = 0;
-	int event = 0;
+	int event = ELSEWHERE;
 
 	memset(item, 0, sizeof(*item));
-	if (is_selected(layer, layer->head.name, layer->head.name_len, &what, &below) &&
-	    walk->options.missing == LADE_MISSING_PROBLEM) {
-		walk->missing = layer->selection;
-		walk->missing_at = below.first;
-		walk->missing_end = below.end;
-	}
+	if (is_selected(layer, layer->head.name, layer->head.name_len, &what, &below))
+		lose(walk, layer, &below);
 	if (what && walk->options.missing == LADE_MISSING_PROBLEM)
-		event = problem(walk, item, LADE_E_SOURCE, "find source", fault);
+		event = not_found(layer->written, walk->path, fault);
 	if (what && walk->options.missing == LADE_MISSING_TELL)
 		event = LADE_WALK_MISSING;
 	item->path = walk->path;
 	item->name = layer->head.name;
 	item->name_len = layer->head.name_len;
-	item->vanished = false;
 	return event;
-}
-
-/* The next path whose way was missing. */
-static int missing_path(struct lade_walk *walk, struct lade_walk_item *item, struct lade_fault *fault)
-{
-	memset(item, 0, sizeof(*item));
-	item->path = lade_selection_path(walk->missing, walk->missing_at++);
-	errno = ENOENT;
-	lade_fault_set(fault, LADE_E_SOURCE, "find source", item->path);
-	return LADE_WALK_PROBLEM;
 }
 
 /* ---- one name ---- */
@@ -526,6 +581,7 @@ static int new_handle(const struct layer *layer, bool followed, struct lade_dire
 /* Have what is wanted of a layer's directory entered. st: of that directory. */
 static int descend(struct lade_walk *walk, const struct layer *layer, const struct stat *st, bool followed, struct lade_fault *fault)
 {
+	const struct lade_walk_source source = { .selection = layer->selection, .written = layer->written };
 	bool selected = layer->selection || layer->only, content;
 	struct lade_directory *directory;
 	struct lade_selection_at below;
@@ -542,7 +598,7 @@ static int descend(struct lade_walk *walk, const struct layer *layer, const stru
 	if (content)
 		error = add_content(walk, directory, selected ? st->st_dev : layer->device);
 	if (!error)
-		error = add_selected(walk, directory, layer->selection, &below);
+		error = add_selected(walk, directory, &source, &below);
 	lade_directory_unref(directory);
 	return error ? out_of_memory(walk, fault) : 0;
 }
@@ -602,7 +658,7 @@ static int look(struct lade_walk *walk, const struct layer *layer, struct lade_w
 	if (!is_selected(layer, name->name, name->name_len, &what, &below))
 		return 0;
 	item->implied = !what;
-	if (!item->implied && is_hidden(walk, as_directory))
+	if (!item->implied && is_hidden(walk, walk->path, as_directory, true))
 		return 0;
 	error = look_at(&glance, layer->fd, name->name, &item->st, &item->followed);
 	if (error == LADE_E_SOURCE && errno == ENOENT && (layer->selection || layer->only))
@@ -617,7 +673,12 @@ static int look(struct lade_walk *walk, const struct layer *layer, struct lade_w
 		return problem(walk, item, LADE_E_SOURCE, "stat", fault);
 	if (item->implied && !S_ISDIR(item->st.st_mode)) {
 		errno = ENOTDIR;
-		return problem(walk, item, LADE_E_SOURCE, "find source", fault);
+		item->path = walk->path;
+		return not_found(layer->written, walk->path, fault);
+	}
+	if (item->implied && !leads_somewhere(walk, layer, &below)) {
+		lose(walk, layer, &below);
+		return ELSEWHERE;
 	}
 	if (S_ISDIR(item->st.st_mode) != as_directory)
 		return problem(walk, item, LADE_E_CHANGED, "walk", fault);
@@ -773,6 +834,8 @@ static int next_name(struct lade_walk *walk, struct lade_walk_item *item, struct
 		event = look(walk, layer, item, fault);
 	/* Where one layer fails another one may have it. */
 	layer->taken = true;
+	if (event == ELSEWHERE)
+		return 0;
 	if (event == LADE_WALK_PROBLEM || event == LADE_WALK_MISSING)
 		return event;
 	for (unsigned i = 0; i < frame->layer_count; i++)
@@ -815,15 +878,15 @@ int lade_walk_next(struct lade_walk *walk, struct lade_walk_item *item_out, stru
 	walk->left = NULL;
 	if (walk->at_root)
 		return say_root(walk, item_out, fault);
-	if (walk->missing_at < walk->missing_end)
-		return missing_path(walk, item_out, fault);
 	if (walk->entering) {
 		event = enter(walk, fault);
 		if (event)
 			return event;
 	}
 	while (walk->depth && !event) {
-		event = ready(walk, &walk->frames[walk->depth - 1], item_out, fault);
+		event = lost_path(walk, item_out, fault);
+		if (!event)
+			event = ready(walk, &walk->frames[walk->depth - 1], item_out, fault);
 		if (!event)
 			event = next_name(walk, item_out, fault);
 	}

@@ -59,6 +59,7 @@ struct lade_walk_source {
 	struct lade_directory *directory;
 	const char *name;                       /* this one entry of it; or NULL */
 	const struct lade_selection *selection; /* these paths below it; or NULL */
+	const char *written;                    /* with a selection: the directory as the user wrote it, for what is told of its paths */
 };
 
 struct lade_walk_options {
