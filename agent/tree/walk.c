@@ -658,7 +658,7 @@ static int look(struct lade_walk *walk, const struct layer *layer, struct lade_w
 	if (!is_selected(layer, name->name, name->name_len, &what, &below))
 		return 0;
 	item->implied = !what;
-	if (!item->implied && is_hidden(walk, walk->path, as_directory, true))
+	if (!item->implied && !(layer->only && walk->options.names_asked) && is_hidden(walk, walk->path, as_directory, true))
 		return 0;
 	error = look_at(&glance, layer->fd, name->name, &item->st, &item->followed);
 	if (error == LADE_E_SOURCE && errno == ENOENT && (layer->selection || layer->only))
