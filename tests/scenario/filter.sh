@@ -113,10 +113,10 @@ for way in $ways; do
 	goes "$way: --delete-after with a file of rules that comes" 0 "$way" --delete-after -f': .rf'
 	holds "$way: it protects" "$T/dst" a .rf n gone/n
 
-	tree "$T/dst" '.rf=- o\n' n o
+	tree "$T/dst" '.rf=- o\n# old\n' n o
 	goes "$way: --delete-after with a file of rules that is replaced" 0 "$way" --delete-after -f': .rf'
 	holds "$way: what the old one named goes" "$T/dst" a .rf n
-	tree "$T/dst" '.rf=- o\n' n o
+	tree "$T/dst" '.rf=- o\n# old\n' n o
 	goes "$way: --delete with a file of rules that is replaced" 0 "$way" --delete -f': .rf'
 	holds "$way: what the new one names goes" "$T/dst" a .rf o
 
