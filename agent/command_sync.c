@@ -352,7 +352,7 @@ static int setup(struct run *run)
 	struct lade_fault fault;
 
 	if (options->list_file && lade_source_list_read(options->list_file, options->from0, &run->list, &fault))
-		return lade_complain_fault(&run->complaint, LADE_EXIT_FILE, &fault);
+		return lade_complain_fault(&run->complaint, fault.code == LADE_E_MEMORY ? LADE_EXIT_MEMORY : LADE_EXIT_USAGE, &fault);
 	if (lade_sync_setup(&fault) || lade_sync_limit_memory(&run->options.settings, &fault))
 		return lade_complain_fault(&run->complaint, LADE_EXIT_IPC, &fault);
 	return 0;

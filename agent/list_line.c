@@ -66,15 +66,16 @@ void lade_list_line(struct lade_writer *writer, const char *path, const struct l
 		    const struct lade_list_style *style)
 {
 	char mode[11], size[LADE_FIGURE_SIZE], when[64], columns[128];
+	const int width = style->human == LADE_HUMAN_PLAIN ? 11 : 14;
 	uint64_t bytes;
 
 	if (entry) {
 		put_mode(entry->mode, mode);
 		put_time(entry->mtime_s, when, sizeof(when));
 		bytes = S_ISLNK((mode_t)entry->mode) ? entry->target.len : entry->size;
-		snprintf(columns, sizeof(columns), "%s %14s %s ", mode, lade_figure(size, bytes, style->human), when);
+		snprintf(columns, sizeof(columns), "%s %*s %s ", mode, width, lade_figure(size, bytes, style->human), when);
 	} else {
-		snprintf(columns, sizeof(columns), "%-46s", "*missing");
+		snprintf(columns, sizeof(columns), "%-*s", width + 32, "*missing");
 	}
 	lade_writer_put_bytes(writer, columns, strlen(columns));
 	lade_escape_put_text(writer, path);

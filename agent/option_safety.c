@@ -24,7 +24,8 @@ static int apply_delete_when(struct lade_options *options, const struct lade_opt
 				     "'%s': only one of the --delete-before, -during, -delay and -after may be given; " HINT,
 				     use->spelled);
 	options->delete_when = when;
-	options->settings.delete_before = when == LADE_DELETE_BEFORE;
+	options->settings.deletion = when == LADE_DELETE_BEFORE ? LADE_DELETION_FIRST :
+		when == LADE_DELETE_AFTER ? LADE_DELETION_LAST : LADE_DELETION_ANY;
 	options->settings.options |= LADE_OPTION_DELETE;
 	return 0;
 }

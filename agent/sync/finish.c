@@ -298,6 +298,8 @@ static int remove_tree(struct lade_receiver *receiver, struct lade_directory *di
 	error = lade_receiver_protection(receiver, directory, true, &removal.scope, fault);
 	removal.prefix = prefix;
 	removal.makes_way = makes_way;
+	/* The rules may have been replaced since the deletion was planned. Only --delete-after goes by the new ones. */
+	removal.asked = !makes_way && receiver->session.settings->deletion != LADE_DELETION_LAST;
 	if (!error)
 		error = lade_remove_tree(directory, name, &removal, fault);
 	else

@@ -147,11 +147,19 @@ static bool begins_another(const struct planner *planner, const struct level *le
 	return fstatat(level->fd, name->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev != planner->device;
 }
 
+/* True if what is protected now may be deleted all the same, once other rules have arrived. */
+static bool asks_again(const struct planner *planner)
+{
+	const struct lade_settings *settings = planner->session->settings;
+
+	return settings->deletion == LADE_DELETION_LAST && !planner->dry_run && lade_filter_reads_tree(settings->filter);
+}
+
 /* One name that the sender did not say: to be deleted, unless a filter protects it or somebody is making it. */
 static int plan_deletion(struct planner *planner, struct level *level, const struct lade_name *name,
 			 struct lade_fault *fault)
 {
-	bool temporary = lade_temporary_is(name->name);
+	bool temporary = lade_temporary_is(name->name), is_protected;
 
 	if (temporary && planner->dry_run)
 		return 0;
@@ -162,15 +170,18 @@ static int plan_deletion(struct planner *planner, struct level *level, const str
 		lade_plan_change(level);
 		return lade_spool_add(planner->receiver->deletions, planner->path, strlen(planner->path) + 1, fault);
 	}
-	if ((planner->protection && lade_filter_scope_excludes(planner->protection, planner->path, is_directory_name(level, name), NULL)) ||
-	    lade_receiver_keeps(planner->receiver, level->fd, name->name))
+	is_protected = planner->protection &&
+		lade_filter_scope_excludes(planner->protection, planner->path, is_directory_name(level, name), NULL);
+	if ((is_protected && !asks_again(planner)) || lade_receiver_keeps(planner->receiver, level->fd, name->name))
 		return 0;
 	if ((planner->receiver->keep.options & LADE_OPTION_ONE_FILE_SYSTEM) && begins_another(planner, level, name)) {
 		lade_session_note(planner->session, LADE_TOPIC_MOUNT, "cannot delete mount point: ", planner->path, NULL);
 		return 0;
 	}
-	lade_plan_change(level);
-	lade_plan_removed(planner, planner->path);
+	if (!is_protected) {
+		lade_plan_change(level);
+		lade_plan_removed(planner, planner->path);
+	}
 	return lade_spool_add(planner->receiver->deletions, planner->path, strlen(planner->path) + 1, fault);
 }
 
@@ -556,7 +567,7 @@ void *lade_receiver_plan(void *argument)
 		.session = &receiver->session,
 		.dry_run = receiver->keep.options & LADE_OPTION_DRY_RUN || receiver->session.settings->listing,
 		.deletes = receiver->keep.options & LADE_OPTION_DELETE,
-		.deletes_first = receiver->session.settings->delete_before && !(receiver->keep.options & LADE_OPTION_DRY_RUN),
+		.deletes_first = receiver->session.settings->deletion == LADE_DELETION_FIRST && !(receiver->keep.options & LADE_OPTION_DRY_RUN),
 		.ignores_errors = receiver->keep.options & LADE_OPTION_IGNORE_ERRORS,
 	};
 	struct lade_writer bytes;

@@ -99,6 +99,15 @@ static int as_new_directory(struct planner *planner, const char *path, struct la
 	return lade_directories_open(path, 0, &receiver->tree, fault);
 }
 
+/* What is there cannot hold what was asked for: the reason is the system's, but it is the user's choice that does not fit. */
+static int no_directory(const char *path, struct lade_fault *fault)
+{
+	errno = ENOTDIR;
+	lade_fault_set(fault, LADE_E_SYSTEM, "open destination", path);
+	fault->code = LADE_E_USAGE;
+	return fault->code;
+}
+
 static int open_root(struct planner *planner, const char *path, bool single, struct lade_fault *fault)
 {
 	struct lade_receiver *receiver = planner->receiver;
@@ -106,10 +115,14 @@ static int open_root(struct planner *planner, const char *path, bool single, str
 	bool slash = len && path[len - 1] == '/';
 	struct stat st;
 
-	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+	if (stat(path, &st) == 0) {
+		if (!S_ISDIR(st.st_mode))
+			return single ? as_file(planner, path, fault) : no_directory(path, fault);
 		receiver->root.existed = true;
 		return lade_directories_open(path, 0, &receiver->tree, fault);
 	}
+	if (errno == ENOTDIR)
+		return no_directory(path, fault);
 	if (single && !slash)
 		return as_file(planner, path, fault);
 	if (lstat(path, &st) == 0) {
@@ -138,6 +151,8 @@ int lade_plan_root(struct planner *planner, bool single, struct lade_fault *faul
 	if ((receiver->keep.options & LADE_OPTION_INDEX) && !planner->dry_run && lade_indexed_begin(receiver, fault))
 		return fault->code;
 	error = open_root(planner, *path ? path : ".", single, fault);
+	if (error == LADE_E_USAGE)
+		return error;
 	if (error)
 		return lade_fault_set(fault, error, "open destination", path);
 	if (lade_indexed_open(receiver, fault) || lade_backup_begin(receiver, fault) ||

@@ -302,7 +302,7 @@ static int open_sources(struct lade_sender *sender, struct source_set *set, stru
 			continue;
 		}
 		set->sources[set->count++] = (struct lade_walk_source){
-			.directory = lade_directories_root(*table), .selection = group->selection,
+			.directory = lade_directories_root(*table), .selection = group->selection, .written = group->base,
 		};
 	}
 	return 0;

@@ -20,6 +20,13 @@
 /* Least bytes of --max-alloc: the stacks of the threads are among them. */
 #define LADE_MEMORY_MIN (128u << 20)
 
+/* What --delete has to do with the rest of a session. All deletions are planned first, and carried out after the scan. */
+enum lade_deletion {
+	LADE_DELETION_ANY,
+	LADE_DELETION_FIRST, /* content is asked for when they are done */
+	LADE_DELETION_LAST,  /* rules in the destination's directories count as they are when all has arrived */
+};
+
 /*
  * The settings of one side. Borrowed by the session until it has ended. What is a uint64_t or a text, but for the options, travels as
  * parameter (agent/sync/parameters.h); 0 or NULL: not asked for.
@@ -44,7 +51,7 @@ struct lade_settings {
 	uint64_t notes;             /* 1 << enum lade_topic: which notes the user wants */
 	uint64_t max_alloc;         /* bytes of memory that a side may have, from LADE_MEMORY_MIN */
 	int64_t stop_at;            /* when this side stops, in seconds since 1970; 0: never */
-	uint64_t delete_before;     /* 1: content is asked for when the deletions are done; the receiver's, as the next ones */
+	uint64_t deletion;          /* enum lade_deletion; the receiver's, as the next ones */
 	uint64_t max_delete;        /* one more than the names that may be deleted */
 	const char *backup_dir;     /* as the user wrote it; relative to the destination */
 	const char *suffix;         /* of the names of backups; not NULL if there are any and no backup_dir */

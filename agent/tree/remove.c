@@ -124,7 +124,7 @@ int lade_remove_tree(struct lade_directory *directory, const char *name, const s
 {
 	const struct lade_walk_source source = { .directory = directory, .name = name };
 	const struct lade_walk_options options = {
-		.recursive = true, .scope = removal->scope, .prefix = removal->prefix,
+		.recursive = true, .scope = removal->scope, .names_asked = removal->asked, .prefix = removal->prefix,
 		.one_file_system = removal->one_file_system,
 	};
 	struct state state = { .removal = removal, .fault = fault };

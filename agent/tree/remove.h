@@ -16,6 +16,7 @@
 struct lade_removal {
 	struct lade_filter_scope *scope;  /* what it excludes stays; the directory is entered, and so are those above; NULL: nothing does */
 	const char *prefix;               /* path of the directory in the transfer */
+	bool asked;                       /* the scope was asked about name before: it decides on what is in it */
 	bool dry_run;                     /* only tell */
 	bool makes_way;                   /* something else comes in the place of name: that it goes is not told, nor asked about */
 	bool one_file_system;             /* what is on other file systems stays, and so do the directories above it */

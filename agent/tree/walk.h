@@ -59,6 +59,7 @@ struct lade_walk_source {
 	struct lade_directory *directory;
 	const char *name;                       /* this one entry of it; or NULL */
 	const struct lade_selection *selection; /* these paths below it; or NULL */
+	const char *written;                    /* with a selection: the directory as the user wrote it, for what is told of its paths */
 };
 
 struct lade_walk_options {
@@ -69,6 +70,7 @@ struct lade_walk_options {
 	bool copy_unsafe_links;          /* those that lead out of the transfer */
 	unsigned one_file_system;        /* 1: do not look into other file systems below a source; 2: leave out where they begin, too */
 	enum lade_missing missing;
+	bool names_asked;                /* the scope was asked about the names of sources before: it decides on what is below them */
 	struct lade_filter_scope *scope; /* what is left out; directories above the sources may be entered. Borrowed; NULL: nothing */
 	const char *prefix;              /* path of the sources' directory in the transfer, for names and filters; NULL: "" */
 	const char *avoid;               /* path of a directory (not a source itself) that is left out: the destination, which

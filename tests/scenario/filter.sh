@@ -107,7 +107,18 @@ for way in $ways; do
 	tree "$T/src" a '.rf=- n\n'
 	tree "$T/dst" n m gone/n gone/m
 	goes "$way: --delete with a file of rules that comes" 0 "$way" --delete -f': .rf'
-	holds "$way: it protects as well" "$T/dst" a .rf n gone/n
+	holds "$way: it comes too late for what is beside it" "$T/dst" a .rf gone/n
+
+	tree "$T/dst" n m gone/n gone/m
+	goes "$way: --delete-after with a file of rules that comes" 0 "$way" --delete-after -f': .rf'
+	holds "$way: it protects" "$T/dst" a .rf n gone/n
+
+	tree "$T/dst" '.rf=- o\n# old\n' n o
+	goes "$way: --delete-after with a file of rules that is replaced" 0 "$way" --delete-after -f': .rf'
+	holds "$way: what the old one named goes" "$T/dst" a .rf n
+	tree "$T/dst" '.rf=- o\n# old\n' n o
+	goes "$way: --delete with a file of rules that is replaced" 0 "$way" --delete -f': .rf'
+	holds "$way: what the new one names goes" "$T/dst" a .rf o
 
 	# A tree whose rules are wrong: nothing of the directory is sent, nothing in it is deleted, the rest goes on.
 	tree "$T/src" a 'd/.rf=- ok\nsecret text' d/b e/c

@@ -50,7 +50,23 @@ check "leaves them as they are" test "$(stat -c %a ../own/a)" = 711
 check "and what is in them" exist ../own/a/mine
 syncs "the same from the other side, where they are missing" -aR "${far[@]}" --no-implied-dirs "h:$PWD/one/./a/b" ../own2/
 holds "they are made" ../own2 "a a/b a/b/f "
+exits "a kept path that leads nowhere" 23 lade sync -aR one/./a/nope one/./no/where one/./no/there one/./c/h ../lost/
+holds "has no directories made on its way" ../lost "c c/h "
+says "its whole path is told" 'find source "one/a/nope"'
+says "of each" 'find source "one/no/where"'
+says "and every one" 'find source "one/no/there"'
+syncs "a kept path that is excluded" -aR --exclude=b one/./a/b ../hidden/
+holds "has none made either" ../hidden ""
+syncs "--ignore-missing-args with a name that the second has alone" -a --ignore-missing-args one/z two/z ../second/
+holds "takes the second's" ../second "z "
 exits "no .. in a path that is kept" 1 lade sync -aR one/../one/a ../never/
+
+# ---- a destination that does not fit ----
+echo file >../plainfile
+exits "a directory onto a file" 3 lade sync -a one/ ../plainfile
+exits "two onto a file" 3 lade sync -a two/x two/z ../plainfile
+exits "one below a file" 3 lade sync -a two/x ../plainfile/new
+check "the file stays" test "$(cat ../plainfile)" = file
 
 # ---- lists ----
 printf 'a/b\n# a remark\n; another\n\n/c/\na/../../c/h\n' >../list
@@ -74,7 +90,7 @@ syncs "a list there of what is there" -a "${far[@]}" --files-from=":$T/list" "h:
 holds "arrives, too" ../pulled2 "a a/b c c/h "
 syncs "a list there of what is here" -a "${far[@]}" --files-from="h:$T/list" one "h:$T/pushed/"
 holds "arrives as well" ../pushed "a a/b c c/h "
-exits "a list that is not there" 11 lade sync -a --files-from=../nope one ../never/
+exits "a list that is not there" 1 lade sync -a --files-from=../nope one ../never/
 exits "a list that is not there on the other side" 11 lade sync -a "${far[@]}" --files-from=:/nope/nope one "h:$T/never/"
 exits "a list of one source only" 1 lade sync -a --files-from=../list one two ../never/
 mkdir -p ../ldel/a/b ../ldel/c && touch ../ldel/top ../ldel/a/old ../ldel/c/old
@@ -84,7 +100,7 @@ holds "deletes only in what is listed with its content" ../ldel "a a/b a/old c c
 # ---- directories without -r ----
 lade sync -t one/a one/c/h ../plain/
 holds "without -r and -d directories are skipped" ../plain "h "
-says "which is told" 'skipping directory "a"'
+prints "which is told" '^skipping directory a$'
 syncs "-d" -d one/a two/ ../dirs/
 holds "takes directories, and the content of one with a slash" ../dirs "a x z "
 mkdir -p ../ddel/a && touch ../ddel/old ../ddel/a/old
