@@ -340,7 +340,7 @@ static bool is_kept(struct lade_receiver *receiver, struct lade_directory *direc
 	bool kept;
 	int fd;
 
-	if (!receiver->kept_count || lade_directory_pin(directory, &fd, NULL))
+	if (lade_directory_pin(directory, &fd, NULL))
 		return false;
 	kept = lade_receiver_keeps(receiver, fd, name);
 	lade_directory_unpin(directory);
@@ -373,14 +373,16 @@ void lade_receiver_delete(struct lade_receiver *receiver)
 	struct lade_fault fault;
 	int got;
 
-	if (!lade_spool_count(receiver->deletions) || receiver->deleted || !receiver->tree)
+	if (receiver->deleted || !receiver->tree)
 		return;
 	receiver->deleted = true;
 	if (receiver->incomplete && !(receiver->keep.options & LADE_OPTION_IGNORE_ERRORS)) {
-		lade_session_tell(&receiver->session, LADE_REPORT_WARNING, 0,
-				  "not all of the source could be read: nothing is deleted", NULL, NULL);
+		if (receiver->deletes_below)
+			lade_session_note(&receiver->session, LADE_TOPIC_ALWAYS, "IO error encountered -- skipping file deletion", NULL, NULL);
 		return;
 	}
+	if (!lade_spool_count(receiver->deletions))
+		return;
 	/* Nothing was planned behind a symlink: one that is in the way now has come since. */
 	lade_directories_follow(receiver->tree, false);
 	while ((got = lade_spool_next(receiver->deletions, &path, &fault)) == 1)
@@ -407,6 +409,14 @@ static bool is_empty(int directory_fd, const char *name)
 	return empty;
 }
 
+static void tell_not_empty(struct lade_receiver *receiver, const struct lade_directory *directory, const char *name)
+{
+	char *path = lade_directory_path(directory, name);
+
+	lade_session_note(&receiver->session, LADE_TOPIC_ALWAYS, "cannot delete non-empty directory: ", path ? path : name, NULL);
+	free(path);
+}
+
 /* Remove a directory with content that is in the way, if that is asked for. */
 static int remove_from_way(struct lade_receiver *receiver, struct lade_directory *directory, int fd, const char *name,
 			   struct lade_fault *fault)
@@ -414,6 +424,7 @@ static int remove_from_way(struct lade_receiver *receiver, struct lade_directory
 	int error;
 
 	if (!(receiver->keep.options & (LADE_OPTION_DELETE | LADE_OPTION_FORCE)) || lade_receiver_keeps(receiver, fd, name)) {
+		tell_not_empty(receiver, directory, name);
 		errno = ENOTEMPTY;
 		return lade_fault_set(fault, LADE_E_SYSTEM, "make way for", name);
 	}

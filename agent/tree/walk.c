@@ -473,6 +473,7 @@ static int missing(struct lade_walk *walk, const struct layer *layer, struct lad
 	item->name = layer->head.name;
 	item->name_len = layer->head.name_len;
 	item->vanished = false;
+	item->absent = event == LADE_WALK_PROBLEM;
 	return event;
 }
 
@@ -481,6 +482,7 @@ static int missing_path(struct lade_walk *walk, struct lade_walk_item *item, str
 {
 	memset(item, 0, sizeof(*item));
 	item->path = lade_selection_path(walk->missing, walk->missing_at++);
+	item->absent = true;
 	errno = ENOENT;
 	lade_fault_set(fault, LADE_E_SOURCE, "find source", item->path);
 	return LADE_WALK_PROBLEM;

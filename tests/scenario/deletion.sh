@@ -30,6 +30,8 @@ for form in --delete --del --delete-before --delete-during --delete-delay --dele
 	check "$form -n deletes nothing" exist "$T/dst/extra" "$T/dst/gone/sub/3" "$T/dst/way/in/file"
 	syncs "$form" -ai $form "$T/src/" "$T/dst/"
 	sorted >"$T/real"
+	# As in rsync: where something was deleted first the directory has another time, and is told of.
+	[ $form != --delete-before ] || sed -i '/^\.d\.\.t/d' "$T/real" "$T/dry"
 	report "$form -n announces what the real run does" "$(differ "$T/real" "$T/dry")"
 	same "$form makes the destination like the source" "$T/src" "$T/dst"
 	prints "$form says what it deletes" '^\*deleting   gone/sub/3$'
