@@ -573,6 +573,30 @@ static void set_directories(struct lade_receiver *receiver)
 		lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &fault);
 }
 
+/* --fsync: names, modes and times are on disk too, on the file system of the tree, before the other side hears that all is done. */
+static void sync_tree(struct lade_receiver *receiver, struct lade_directories *tree)
+{
+	struct lade_directory *root = tree ? lade_directories_root(tree) : NULL;
+	struct lade_fault fault;
+	int fd, error;
+
+	if (!root)
+		return;
+	error = lade_directory_pin(root, &fd, &fault);
+	if (!error) {
+		int readable = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		/* A directory that is search-only cannot be opened so: then what stands in it is as safe as without this. */
+		if (readable >= 0 && syncfs(readable))
+			error = lade_fault_set(&fault, LADE_E_SYSTEM, "fsync", receiver->job->destination);
+		if (readable >= 0)
+			close(readable);
+		lade_directory_unpin(root);
+	}
+	if (error)
+		lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &fault);
+}
+
 void lade_receiver_finish(struct lade_receiver *receiver)
 {
 	lade_holding_commit_all(receiver);
@@ -581,4 +605,8 @@ void lade_receiver_finish(struct lade_receiver *receiver)
 	tell_undeleted(receiver);
 	if (receiver->tree && !(receiver->keep.options & LADE_OPTION_DRY_RUN))
 		set_directories(receiver);
+	if ((receiver->keep.options & LADE_OPTION_FSYNC) && !(receiver->keep.options & LADE_OPTION_DRY_RUN)) {
+		sync_tree(receiver, receiver->tree);
+		sync_tree(receiver, receiver->backups);
+	}
 }
