@@ -161,6 +161,12 @@ bool lade_entry_name_valid(struct lade_slice name);
 bool lade_entry_path_valid(const char *path);
 
 /*
+ * True if a session with these options (LADE_OPTION_ bits) does nothing with an entry of this mode: its type is not copied. Such an entry
+ * is said all the same, so that what has its name at the destination is not deleted.
+ */
+bool lade_entry_left_out(uint64_t options, uint32_t mode);
+
+/*
  * Check what can be checked of an entry on its own: the name ("." is allowed for a
  * directory if root_allowed), a known type, and that the fields belong to that type.
  * Returns 0 or LADE_E_PROTOCOL.

@@ -91,18 +91,12 @@ static void failed_at(struct lade_sender *sender, const char *operation, const c
 	problem(sender, &fault, errno == ENOENT);
 }
 
-/* True if the options leave this type out; the user is told of it once per thing, as by rsync. */
-static bool left_out(struct lade_sender *sender, const struct lade_walk_item *item)
+/* True if only the name and the type of this are of use to the receiver. All types are listed. */
+static bool left_out(const struct lade_sender *sender, const struct lade_walk_item *item)
 {
-	uint64_t options = sender->session.settings->options;
-	mode_t mode = item->st.st_mode;
-	bool out = (S_ISLNK(mode) && !(options & LADE_OPTION_LINKS)) ||
-		((S_ISBLK(mode) || S_ISCHR(mode)) && !(options & LADE_OPTION_DEVICES)) ||
-		((S_ISFIFO(mode) || S_ISSOCK(mode)) && !(options & LADE_OPTION_SPECIALS));
+	const struct lade_settings *settings = sender->session.settings;
 
-	if (out)
-		lade_session_note(&sender->session, LADE_TOPIC_NONREG, "skipping non-regular file \"", item->path, "\"");
-	return out;
+	return !settings->listing && lade_entry_left_out(settings->options, (uint32_t)item->st.st_mode);
 }
 
 /* The parts of an entry that need memory of their own while it is said. */
@@ -391,8 +385,12 @@ static int say_entry(struct lade_sender *sender, struct lade_walk_item *item, st
 	struct parts parts;
 
 	/* To -m it is there all the same, as in rsync. */
-	if (!usable || left_out(sender, item))
+	if (!usable)
 		return say_held(sender, fault);
+	if (S_ISLNK(st->st_mode) && !add_target(sender, item, &entry, &parts))
+		return 0;
+	if (left_out(sender, item))
+		return say_or_hold(sender, item, &entry, fault);
 	if (sender->session.settings->chmod)
 		entry.mode = lade_mode_changes_apply(sender->session.settings->chmod, entry.mode);
 	add_atime(sender, st, &entry);
@@ -403,8 +401,6 @@ static int say_entry(struct lade_sender *sender, struct lade_walk_item *item, st
 		entry.rdev_major = major(st->st_rdev);
 		entry.rdev_minor = minor(st->st_rdev);
 	}
-	if (S_ISLNK(st->st_mode) && !add_target(sender, item, &entry, &parts))
-		return 0;
 	if (!add_xattrs(sender, item, &entry) || !add_digest(sender, item, &entry, &parts))
 		return 0;
 	if (say_identities(sender, &entry))
