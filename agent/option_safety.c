@@ -90,8 +90,9 @@ static int check_backup(struct lade_options *options, struct lade_complaint *com
 
 	if (settings->backup_dir)
 		settings->options |= LADE_OPTION_BACKUP;
-	if (suffix && !(settings->options & LADE_OPTION_BACKUP))
-		return lade_complain(complaint, LADE_EXIT_USAGE, "--suffix does nothing without --backup (-b); " HINT);
+	/* As in rsync it may be there always, and -b sometimes. */
+	if (!(settings->options & LADE_OPTION_BACKUP))
+		settings->suffix = suffix = NULL;
 	if (suffix && (strchr(suffix, '/') || strlen(suffix) >= LADE_NAME_MAX))
 		return lade_complain(complaint, LADE_EXIT_USAGE, "--suffix=%s is no end of a name; " HINT, suffix);
 	if (suffix && !*suffix && !settings->backup_dir)

@@ -235,6 +235,7 @@ static const struct lade_option_row rows[] = {
 	MISSING("iconv", NULL, 0, "not available yet; names are the same bytes on both sides"),
 	REFUSED("crtimes", NULL, 'N', "Linux cannot set birth times"),
 	REFUSED("block-size", NULL, 'B', "chunks have no fixed size"),
+	REFUSED("remove-sent-files", NULL, 0, "use --remove-source-files"),
 	REFUSED("checksum-seed", NULL, 0, "each session has a key of its own"),
 	REFUSED("inc-recursive", "i-r", 0, "what is found is sent while the rest is looked for, always"),
 	REFUSED("no-inc-recursive", "no-i-r", 0,

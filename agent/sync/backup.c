@@ -54,6 +54,31 @@ static int make_path(char *path, mode_t mode, size_t *there_out)
 	return 0;
 }
 
+void lade_backup_as_before(const struct lade_receiver *receiver, struct stat *st)
+{
+	if (receiver->root_mtime.tv_sec || receiver->root_mtime.tv_nsec)
+		st->st_mtim = receiver->root_mtime;
+}
+
+/* Make the backup directory, and know what time the destination had before, in which it may be. 0 or -1 with errno. */
+static int make_backups(struct lade_receiver *receiver)
+{
+	struct stat st = { 0 };
+	int fd;
+
+	if (lade_directory_pin(lade_directories_root(receiver->tree), &fd, NULL) == 0) {
+		(void)fstat(fd, &st);
+		lade_directory_unpin(lade_directories_root(receiver->tree));
+	}
+	if (make_path(receiver->backup_path, 0777 & ~receiver->keep.umask, &receiver->backup_path_there))
+		return -1;
+	if (receiver->backup_path_there < strlen(receiver->backup_path)) {
+		receiver->root_mtime = st.st_mtim;
+		atomic_store_explicit(&receiver->root.touched, true, memory_order_relaxed);
+	}
+	return 0;
+}
+
 static int open_backups(struct lade_receiver *receiver, const char *written, struct lade_fault *fault)
 {
 	bool dry_run = receiver->keep.options & LADE_OPTION_DRY_RUN;
@@ -67,10 +92,8 @@ static int open_backups(struct lade_receiver *receiver, const char *written, str
 	while (len > 1 && receiver->backup_path[len - 1] == '/')
 		receiver->backup_path[--len] = '\0';
 	receiver->backup_path_there = len;
-	if (!dry_run && make_path(receiver->backup_path, 0777 & ~receiver->keep.umask, &receiver->backup_path_there))
+	if (!dry_run && make_backups(receiver))
 		return lade_fault_set(fault, LADE_E_SYSTEM, "create backup directory", receiver->backup_path);
-	if (receiver->backup_path_there < len)
-		atomic_store_explicit(&receiver->root.touched, true, memory_order_relaxed);
 	error = lade_directories_open(receiver->backup_path, 0, &receiver->backups, fault);
 	if (error && dry_run)
 		return 0;
@@ -87,6 +110,9 @@ int lade_backup_begin(struct lade_receiver *receiver, struct lade_fault *fault)
 	if ((settings->suffix && (!*settings->suffix || strchr(settings->suffix, '/'))) ||
 	    (settings->backup_dir && !*settings->backup_dir) || (!settings->backup_dir && !settings->suffix))
 		return lade_fault_set(fault, LADE_E_PROTOCOL, "understand where backups go", NULL);
+	/* Backups beside what is replaced are changes in its directory: what times directories have says when, as in rsync. */
+	if (!settings->backup_dir)
+		receiver->keep.options |= LADE_OPTION_OMIT_DIR_TIMES;
 	receiver->backup_keep = receiver->keep;
 	receiver->backup_keep.options |= LADE_OPTION_PERMS | LADE_OPTION_TIMES | LADE_OPTION_OWNER | LADE_OPTION_GROUP;
 	if (settings->backup_dir)

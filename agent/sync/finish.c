@@ -344,7 +344,7 @@ static bool is_kept(struct lade_receiver *receiver, struct lade_directory *direc
 	bool kept;
 	int fd;
 
-	if (!receiver->kept_count || lade_directory_pin(directory, &fd, NULL))
+	if (lade_directory_pin(directory, &fd, NULL))
 		return false;
 	kept = lade_receiver_keeps(receiver, fd, name);
 	lade_directory_unpin(directory);
@@ -378,15 +378,17 @@ void lade_receiver_delete(struct lade_receiver *receiver)
 	int got;
 	bool spares = receiver->incomplete && !(receiver->keep.options & LADE_OPTION_IGNORE_ERRORS);
 
-	if (receiver->deleted || !receiver->tree || (!lade_spool_count(receiver->deletions) && !spares))
+	if (receiver->deleted || !receiver->tree)
 		return;
 	receiver->deleted = true;
 	if (spares) {
-		if (receiver->keep.options & LADE_OPTION_DELETE)
+		if (receiver->deletes_below)
 			lade_session_note(&receiver->session, LADE_TOPIC_ALWAYS, "IO error encountered -- skipping file deletion",
 					  NULL, NULL);
 		return;
 	}
+	if (!lade_spool_count(receiver->deletions))
+		return;
 	/* Nothing was planned behind a symlink: one that is in the way now has come since. */
 	lade_directories_follow(receiver->tree, false);
 	while ((got = lade_spool_next(receiver->deletions, &path, &fault)) == 1)
@@ -573,6 +575,30 @@ static void set_directories(struct lade_receiver *receiver)
 		lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &fault);
 }
 
+/* --fsync: names, modes and times are on disk too, on the file system of the tree, before the other side hears that all is done. */
+static void sync_tree(struct lade_receiver *receiver, struct lade_directories *tree)
+{
+	struct lade_directory *root = tree ? lade_directories_root(tree) : NULL;
+	struct lade_fault fault;
+	int fd, error;
+
+	if (!root)
+		return;
+	error = lade_directory_pin(root, &fd, &fault);
+	if (!error) {
+		int readable = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		/* A directory that is search-only cannot be opened so: then what stands in it is as safe as without this. */
+		if (readable >= 0 && syncfs(readable))
+			error = lade_fault_set(&fault, LADE_E_SYSTEM, "fsync", receiver->job->destination);
+		if (readable >= 0)
+			close(readable);
+		lade_directory_unpin(root);
+	}
+	if (error)
+		lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &fault);
+}
+
 void lade_receiver_finish(struct lade_receiver *receiver)
 {
 	lade_holding_commit_all(receiver);
@@ -582,4 +608,8 @@ void lade_receiver_finish(struct lade_receiver *receiver)
 	tell_undeleted(receiver);
 	if (receiver->tree && !(receiver->keep.options & LADE_OPTION_DRY_RUN))
 		set_directories(receiver);
+	if ((receiver->keep.options & LADE_OPTION_FSYNC) && !(receiver->keep.options & LADE_OPTION_DRY_RUN)) {
+		sync_tree(receiver, receiver->tree);
+		sync_tree(receiver, receiver->backups);
+	}
 }

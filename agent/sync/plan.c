@@ -312,6 +312,26 @@ static void level_fini(struct planner *planner, struct level *level)
 	lade_directory_unref(level->directory);
 }
 
+/* --delete-before: a directory in which something is deleted has another time when it is compared, in rsync; so that is told. */
+static void tell_time(struct planner *planner, const struct level *level)
+{
+	const struct target *target = level->target;
+	const struct lade_metadata *wanted = &target->metadata;
+
+	if (!planner->deletes_first || !target->named || target->differs ||
+	    !lade_metadata_keeps_mtime(&planner->receiver->keep, S_IFDIR))
+		return;
+	lade_session_item(planner->session, &(struct lade_msg_item){
+		.changes = LADE_ITEM_TIME,
+		.mode = (uint32_t)wanted->mode,
+		.path = lade_slice(planner->path, level->path_len),
+		.mtime_s = wanted->mtime.tv_sec,
+		.mtime_ns = (uint32_t)wanted->mtime.tv_nsec,
+		.uid = wanted->uid,
+		.gid = wanted->gid,
+	});
+}
+
 /* [leave] All of a directory was said. The last one to let go of its handle sets its metadata. */
 static int leave(struct planner *planner, bool incomplete, struct lade_fault *fault)
 {
@@ -320,8 +340,13 @@ static int leave(struct planner *planner, bool incomplete, struct lade_fault *fa
 
 	assert(planner->levels && planner->depth);
 	planner->path[level->path_len] = '\0';
-	if (level->names && (!incomplete || planner->ignores_errors) && level_pin(level, fault) == 0)
+	if (level->names && (!incomplete || planner->ignores_errors) && level_pin(level, fault) == 0) {
+		uint64_t before = lade_spool_count(planner->receiver->deletions);
+
 		error = plan_deletions(planner, level, fault);
+		if (lade_spool_count(planner->receiver->deletions) > before)
+			tell_time(planner, level);
+	}
 	planner->path[level->path_len] = '\0';
 	level_fini(planner, level);
 	planner->depth--;
@@ -368,8 +393,9 @@ static int missing(struct planner *planner, struct lade_slice said, struct lade_
 	    lade_temporary_is(name) || lade_receiver_keeps(planner->receiver, level->fd, name))
 		return 0;
 	/* As in rsync: what is in a directory goes only where things are deleted anyhow. */
-	if (S_ISDIR(st.st_mode) && !planner->deletes && !is_empty(level->fd, name)) {
-		lade_session_tell(planner->session, LADE_REPORT_NOTE, 0, "cannot delete non-empty directory:", planner->path, NULL);
+	if (S_ISDIR(st.st_mode) && !planner->deletes && !(planner->receiver->keep.options & LADE_OPTION_FORCE) &&
+	    !is_empty(level->fd, name)) {
+		lade_session_note(planner->session, LADE_TOPIC_ALWAYS, "cannot delete non-empty directory: ", planner->path, NULL);
 		return 0;
 	}
 	/* It is deleted because it was named, and not once more because it was not said. It comes among the files. */
@@ -405,6 +431,7 @@ static int entry(struct planner *planner, const struct lade_message *message, co
 		lade_plan_problem(planner, fault);
 		level->target->empty = false;
 	}
+	planner->receiver->deletes_below |= level->names != NULL;
 	if (!is_root)
 		error = keep_name(level, name, implied || S_ISDIR((mode_t)message->entry.mode), fault);
 	if (!error)

@@ -77,13 +77,16 @@ static bool same_inode(const struct stat *a, const struct stat *b)
 
 static int keep(struct lade_receiver *receiver, const struct stat *st)
 {
-	struct kept *kept = lade_grown(receiver->kept, receiver->kept_count, &receiver->kept_capacity, sizeof(*kept));
+	struct kept *kept;
 
-	if (!kept)
-		return LADE_E_MEMORY;
-	receiver->kept = kept;
-	receiver->kept[receiver->kept_count++] = (struct kept){ st->st_dev, st->st_ino };
-	return 0;
+	lade_session_lock(&receiver->session);
+	kept = lade_grown(receiver->kept, receiver->kept_count, &receiver->kept_capacity, sizeof(*kept));
+	if (kept) {
+		receiver->kept = kept;
+		receiver->kept[receiver->kept_count++] = (struct kept){ st->st_dev, st->st_ino };
+	}
+	lade_session_unlock(&receiver->session);
+	return kept ? 0 : LADE_E_MEMORY;
 }
 
 int lade_plan_keep_chain(struct lade_receiver *receiver, int fd, const struct stat *root)
@@ -108,7 +111,9 @@ int lade_plan_keep_chain(struct lade_receiver *receiver, int fd, const struct st
 	if (fd >= 0)
 		close(fd);
 	/* It is elsewhere. */
+	lade_session_lock(&receiver->session);
 	receiver->kept_count = before;
+	lade_session_unlock(&receiver->session);
 	return error;
 }
 
@@ -197,16 +202,18 @@ int lade_plan_open_alternatives(struct planner *planner, struct lade_fault *faul
 	return error;
 }
 
-bool lade_receiver_keeps(const struct lade_receiver *receiver, int fd, const char *name)
+bool lade_receiver_keeps(struct lade_receiver *receiver, int fd, const char *name)
 {
 	struct stat st;
+	bool kept = false;
 
-	if (!receiver->kept_count || fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISDIR(st.st_mode))
+	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISDIR(st.st_mode))
 		return false;
-	for (size_t i = 0; i < receiver->kept_count; i++)
-		if (receiver->kept[i].dev == st.st_dev && receiver->kept[i].ino == st.st_ino)
-			return true;
-	return false;
+	lade_session_lock(&receiver->session);
+	for (size_t i = 0; i < receiver->kept_count && !kept; i++)
+		kept = receiver->kept[i].dev == st.st_dev && receiver->kept[i].ino == st.st_ino;
+	lade_session_unlock(&receiver->session);
+	return kept;
 }
 
 /* ---- levels ---- */
@@ -407,7 +414,7 @@ static bool copy_from(struct planner *planner, const struct aside *aside, struct
 static int copy_aside(struct planner *planner, const struct place *place, const struct aside *aside, struct lade_fault *fault)
 {
 	struct incoming *file = NULL;
-	uint32_t changes = lade_plan_metadata_changes(planner, &aside->place);
+	uint32_t changes = lade_plan_metadata_changes(planner, &aside->place) | lade_plan_time_now(planner, place);
 
 	if (changes || lade_session_itemizes(planner->session, 0))
 		changes |= LADE_ITEM_LOCAL;

@@ -267,6 +267,16 @@ static void open_up(struct planner *planner, struct place *place, struct target 
 		target->opened = target->differs = true;
 }
 
+/* With --backup-dir a directory has its mode before the first backup goes to one that is made like it; again at the end, with all else. */
+static void set_mode_early(struct planner *planner, const struct place *place, uint32_t changes)
+{
+	const struct lade_keep *keep = &planner->receiver->keep;
+	mode_t mode = lade_metadata_mode(keep, &place->wanted, &place->st) | (keep->euid ? 0700 : 0);
+
+	if (planner->receiver->backups && (changes & LADE_ITEM_PERMS) && !planner->dry_run && !keep->fake && place->linked_fd < 0)
+		(void)fchmodat(place->level->fd, place->name, mode, AT_SYMLINK_NOFOLLOW);
+}
+
 void lade_plan_change(struct level *level)
 {
 	struct target *target = level->target;
@@ -351,6 +361,7 @@ static int directory(struct planner *planner, struct place *place, struct lade_f
 		changes = lade_plan_metadata_changes(planner, place);
 		target->differs = changes;
 		open_up(planner, place, target);
+		set_mode_early(planner, place, changes);
 	} else {
 		target->empty = target->differs = true;
 		changes = lade_plan_directory_aside(planner, place);
@@ -825,6 +836,7 @@ int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry,
 
 		if (place.level->fd >= 0 && fstat(place.level->fd, &place.st) == 0)
 			place.exists = true;
+		lade_backup_as_before(receiver, &place.st);
 		if (place.exists)
 			lade_metadata_unfake(&receiver->keep, &at, &place.st);
 		return root(planner, &place, fault);

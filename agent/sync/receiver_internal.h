@@ -167,11 +167,12 @@ struct lade_receiver {
 	struct target root;
 	struct lade_directories *alternatives[LADE_ALTERNATIVES_MAX]; /* those that could be opened, alternative_count */
 	unsigned alternative_count;
-	struct kept *kept;             /* what holds one of them below the destination, kept_count; owned */
+	struct kept *kept;             /* what holds one of them below the destination, kept_count; owned; under the session's lock, as -K adds to it */
 	size_t kept_count, kept_capacity;
 	struct lade_directories *backups; /* the backup directory; NULL: there is none */
 	char *backup_path;             /* its path; owned */
 	size_t backup_path_there;      /* so many bytes of that were there before */
+	struct timespec root_mtime;    /* of the destination, before that was made; 0: nothing was */
 	struct lade_keep backup_keep;  /* what backups keep: all; borrows from keep */
 	struct lade_directories *workshop; /* -T; NULL: there is none */
 	int workshop_fd;               /* its root, pinned; or -1 */
@@ -184,6 +185,7 @@ struct lade_receiver {
 	struct lade_spool *deletions, *links;
 	bool incomplete;
 	bool deleted; /* what is planned was deleted */
+	bool deletes_below; /* it was looked for what is to be deleted */
 
 	uint64_t undeleted; /* names that --max-delete has left; under the session's lock */
 };
@@ -219,8 +221,8 @@ void lade_receiver_tell_all(struct lade_receiver *receiver);
 
 /* ---- plan_alternative.c ---- */
 
-/* True if name in the directory is an alternative directory, or one is somewhere below it: then it is not deleted. */
-bool lade_receiver_keeps(const struct lade_receiver *receiver, int fd, const char *name);
+/* True if name in the directory is an alternative directory, or one is somewhere below it: then it is not deleted. Any thread. */
+bool lade_receiver_keeps(struct lade_receiver *receiver, int fd, const char *name);
 
 /*
  * path, of a directory that the user names, as it is to be opened: a relative one begins at the destination, or, where that is a
@@ -238,6 +240,9 @@ enum backup_how { BACKUP_KEEP, BACKUP_MOVE, BACKUP_COPY };
 
 /* The destination is open: find the place for backups, if any are to be made. Planner's thread. 0, or the fault that ends the session. */
 int lade_backup_begin(struct lade_receiver *receiver, struct lade_fault *fault);
+
+/* st is what the destination itself is now: have it as it was before the backup directory was made in it. */
+void lade_backup_as_before(const struct lade_receiver *receiver, struct stat *st);
 
 /* Let go of it. */
 void lade_backup_end(struct lade_receiver *receiver);

@@ -136,7 +136,9 @@ static void end_heard(struct lade_sender *sender, const struct lade_msg_end *end
 	lade_sender_remove_stored(sender);
 	lade_session_lock(session);
 	session->peer_totals = *end;
-	session->exit = lade_exit_worse(session->exit, (int)end->exit);
+	/* As in rsync a source that is not there is no worse than deletions that stopped. */
+	session->exit = end->exit == LADE_EXIT_DELETE_LIMIT && session->exit == LADE_EXIT_PARTIAL && session->events &&
+		!sender->incomplete ? LADE_EXIT_DELETE_LIMIT : lade_exit_worse(session->exit, (int)end->exit);
 	sender->ending = true;
 	lade_session_queue_end(session);
 	lade_session_unlock(session);
@@ -260,16 +262,13 @@ static void close_sources(struct source_set *set)
 	free(set->sources);
 }
 
-/* The directory of sources cannot be opened: each of them is an error of its own, unless that is no error. */
+/* The directory of sources cannot be opened: each of them is an error of its own, whatever is to become of those that are missing in it. */
 static void cannot_open(struct lade_sender *sender, const struct lade_source_group *group, const struct lade_fault *why)
 {
 	struct lade_selection_at all = lade_selection_root(group->selection);
-	uint64_t ignored = LADE_OPTION_IGNORE_MISSING_ARGS | LADE_OPTION_DELETE_MISSING_ARGS;
 	bool root = lade_selection_root_what(group->selection);
 	char *path;
 
-	if (why->code == LADE_E_ABSENT && (sender->session.settings->options & ignored))
-		return;
 	sender->incomplete = true;
 	for (size_t i = root ? 0 : all.first; i < all.end; i++) {
 		const char *rest = lade_selection_path(group->selection, i);

@@ -524,6 +524,8 @@ void *lade_sender_walk(void *argument)
 			error = say_held(sender, &fault) ? fault.code : say_missing(sender, &item);
 		else if (event == LADE_WALK_LEAVE)
 			error = say_leave(sender, item.incomplete);
+		else if (event == LADE_WALK_PROBLEM && item.absent)
+			lade_session_report(&sender->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &fault);
 		else if (event == LADE_WALK_PROBLEM)
 			problem(sender, &fault, item.vanished);
 	}

@@ -225,7 +225,7 @@ int lade_exit_of(const struct lade_fault *fault)
 	case LADE_OK:
 		return LADE_EXIT_OK;
 	case LADE_E_USAGE:
-		return LADE_EXIT_SELECT;
+		return LADE_EXIT_USAGE;
 	case LADE_E_VERSION:
 	case LADE_E_STRANGER:
 		return LADE_EXIT_VERSION;

@@ -81,6 +81,18 @@ static void unlink_one(struct state *state, int fd, const char *name, const char
 		removal->removed(removal->context, path, mode);
 }
 
+/*
+ * A directory of ours that we may not write to is opened up, as by rsync, since what is in it is to go. Not through a symlink that somebody
+ * put there. A failure shows in what is done next.
+ */
+static void open_up(const struct lade_removal *removal, const struct lade_walk_item *item)
+{
+	const mode_t mode = item->st.st_mode & 07777;
+
+	if (!removal->dry_run && geteuid() && item->st.st_uid == geteuid() && !(mode & S_IWUSR))
+		(void)fchmodat(item->parent_fd, item->name, mode | S_IWUSR, AT_SYMLINK_NOFOLLOW);
+}
+
 static void leave(struct state *state, const struct lade_walk_item *item)
 {
 	struct lade_directory *parent;
@@ -143,6 +155,8 @@ int lade_remove_tree(struct lade_directory *directory, const char *name, const s
 	while ((event = lade_walk_next(walk, &item, &problem)) > 0) {
 		if (event == LADE_WALK_ENTRY && !S_ISDIR(item.st.st_mode)) {
 			unlink_one(&state, item.parent_fd, item.name, item.path, item.st.st_mode);
+		} else if (event == LADE_WALK_ENTRY) {
+			open_up(removal, &item);
 		} else if (event == LADE_WALK_LEAVE) {
 			leave(&state, &item);
 		} else if (event == LADE_WALK_PROBLEM && !item.vanished && problem.sys_errno != ENOENT) {

@@ -45,6 +45,7 @@ struct lade_walk_item {
 	struct lade_directory *left;   /* LEAVE: the directory; NULL where nothing of its content was wanted */
 	bool incomplete;               /* LEAVE: not all of the directory was wanted, or could be read */
 	bool vanished;                 /* PROBLEM: it was there a moment ago */
+	bool absent;                   /* PROBLEM: it was named, and is not there: nothing that is there was left out */
 };
 
 /* What becomes of something that was named and is not there. */

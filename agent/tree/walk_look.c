@@ -132,6 +132,7 @@ int lade_walk_lost_path(struct lade_walk *walk, struct lade_walk_item *item, str
 			continue;
 		memset(item, 0, sizeof(*item));
 		item->path = path;
+		item->absent = true;
 		return not_found(walk->lost->written, path, fault);
 	}
 	return 0;
@@ -154,6 +155,7 @@ static int missing(struct lade_walk *walk, const struct layer *layer, struct lad
 	item->path = walk->path;
 	item->name = layer->head.name;
 	item->name_len = layer->head.name_len;
+	item->absent = event == LADE_WALK_PROBLEM;
 	return event;
 }
 

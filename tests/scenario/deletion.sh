@@ -30,6 +30,8 @@ for form in --delete --del --delete-before --delete-during --delete-delay --dele
 	check "$form -n deletes nothing" exist "$T/dst/extra" "$T/dst/gone/sub/3" "$T/dst/way/in/file"
 	syncs "$form" -ai $form "$T/src/" "$T/dst/"
 	sorted >"$T/real"
+	# As in rsync: where something was deleted first the directory has another time, and is told of.
+	[ $form != --delete-before ] || sed -i '/^\.d\.\.t/d' "$T/real" "$T/dry"
 	report "$form -n announces what the real run does" "$(differ "$T/real" "$T/dry")"
 	same "$form makes the destination like the source" "$T/src" "$T/dst"
 	prints "$form says what it deletes" '^\*deleting   gone/sub/3$'
@@ -136,6 +138,28 @@ chmod 700 "$T/src/closed"
 reset
 exits "a source that is missing among others" 23 lade sync -a --delete "$T/src/a" "$T/missing" "$T/dst/"
 check "nothing is deleted for it" exist "$T/dst/extra" "$T/dst/gone/1"
+
+# As in rsync: a missing name is no part of the source that could not be read, a missing directory whose content was asked for is.
+reset
+rm -r "$T/src/way" "$T/dst/way"
+exits "a missing name beside a directory, --max-delete" 25 lade sync -a --delete --max-delete=0 "$T/missing" "$T/src/" "$T/dst/"
+exits "a missing directory beside another" 23 lade sync -a --delete "$T/missing/" "$T/src/" "$T/dst/"
+prints "says that nothing is deleted" '^IO error encountered -- skipping file deletion$'
+check "and nothing is" exist "$T/dst/extra" "$T/dst/gone/1"
+exits "nor with --ignore-missing-args" 23 lade sync -a --delete --ignore-missing-args "$T/missing/" "$T/src/" "$T/dst/"
+check "as before" exist "$T/dst/extra" "$T/dst/gone/1"
+exits "a missing name beside a directory" 23 lade sync -a --delete "$T/missing" "$T/src/" "$T/dst/"
+check "keeps nothing from being deleted" absent "$T/dst/extra" "$T/dst/gone"
+
+# A directory of ours that we may not write to is opened up to be deleted.
+reset
+rm -r "$T/src/way" "$T/dst/way"
+! is_root || chown -R 65534:65534 "$T/src" "$T/dst"
+chmod 555 "$T/dst/gone" "$T/dst/gone/sub"
+exits "--delete -n of a directory that is read-only" 0 closed -an --delete
+check "leaves its mode" test "$(stat -c %a "$T/dst/gone")" = 555
+exits "--delete of a directory that is read-only" 0 closed -a --delete
+check "it goes" absent "$T/dst/gone"
 
 # An excluded directory that cannot be read is no fault.
 reset

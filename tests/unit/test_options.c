@@ -394,11 +394,12 @@ static void test_errors_name_what_is_wrong(void **state)
 	assert_true(lade_filter_excludes(options.settings.filter, "a/.part", true));
 	good("-r --partial-dir=x --no-partial a b");
 	assert_null(options.settings.partial_dir);
-	bad("-r --suffix=.x a b", "--suffix", "--backup");
 	bad("-rb --suffix=a/b a b", "--suffix=a/b", "end of a name");
 	bad("-rb --suffix= a b", "--suffix", "--backup-dir");
 	good("-rb a b");
 	assert_string_equal(options.settings.suffix, "~");
+	good("-r --suffix=.x a b");
+	assert_null(options.settings.suffix);
 	good("-r --backup-dir=d --suffix= a b");
 	assert_null(options.settings.suffix);
 	assert_true(options.settings.options & LADE_OPTION_BACKUP);

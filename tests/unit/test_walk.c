@@ -319,8 +319,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_destination_that_is_there, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_destination_that_is_made_meanwhile, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_directory_that_becomes_a_symlink, setup, teardown),
-}
-
 		cmocka_unit_test_setup_teardown(test_several_sources, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_selected_paths, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_paths_that_lead_nowhere, setup, teardown),
