@@ -246,6 +246,20 @@ static void test_bits_are_fixed(void **state)
 	assert_int_equal(LADE_REPORT_FATAL, 3);
 }
 
+static void test_what_is_left_out(void **state)
+{
+	(void)state;
+	assert_true(lade_entry_left_out(0, S_IFLNK | 0777));
+	assert_false(lade_entry_left_out(LADE_OPTION_LINKS, S_IFLNK | 0777));
+	assert_true(lade_entry_left_out(LADE_OPTION_SPECIALS, S_IFCHR));
+	assert_false(lade_entry_left_out(LADE_OPTION_DEVICES, S_IFBLK));
+	assert_true(lade_entry_left_out(LADE_OPTION_DEVICES, S_IFIFO));
+	assert_true(lade_entry_left_out(LADE_OPTION_DEVICES, S_IFSOCK));
+	assert_false(lade_entry_left_out(LADE_OPTION_SPECIALS, S_IFIFO));
+	assert_false(lade_entry_left_out(0, S_IFREG));
+	assert_false(lade_entry_left_out(0, S_IFDIR));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +271,7 @@ int main(void)
 		cmocka_unit_test(test_digest_lengths),
 		cmocka_unit_test(test_targets),
 		cmocka_unit_test(test_bits_are_fixed),
+		cmocka_unit_test(test_what_is_left_out),
 	};
 
 	memset(long_name, 'x', sizeof(long_name));
