@@ -45,11 +45,9 @@ static bool target_valid(struct lade_slice target, bool is_symlink)
 
 bool lade_entry_left_out(uint64_t options, uint32_t mode)
 {
-	if (S_ISLNK(mode))
-		return !(options & LADE_OPTION_LINKS);
-	if (S_ISBLK(mode) || S_ISCHR(mode))
-		return !(options & LADE_OPTION_DEVICES);
-	return (S_ISFIFO(mode) || S_ISSOCK(mode)) && !(options & LADE_OPTION_SPECIALS);
+	return (S_ISLNK(mode) && !(options & LADE_OPTION_LINKS)) ||
+		((S_ISBLK(mode) || S_ISCHR(mode)) && !(options & LADE_OPTION_DEVICES)) ||
+		((S_ISFIFO(mode) || S_ISSOCK(mode)) && !(options & LADE_OPTION_SPECIALS));
 }
 
 int lade_entry_check(const struct lade_msg_entry *entry, bool root_allowed)

@@ -161,7 +161,10 @@ bool lade_entry_name_valid(struct lade_slice name);
 /* True if path, with a slash before it or without, is made of valid names, one at least; there may be slashes behind it. */
 bool lade_entry_path_valid(const char *path);
 
-/* [entry] True if the options (LADE_OPTION_*) leave out what has this mode: a symlink, a device, a FIFO or a socket. */
+/*
+ * True if a session with these options (LADE_OPTION_ bits) does nothing with an entry of this mode: its type is not copied. Such an entry
+ * is said all the same, so that what has its name at the destination is not deleted.
+ */
 bool lade_entry_left_out(uint64_t options, uint32_t mode);
 
 /*

@@ -109,6 +109,7 @@ struct leader {
 struct follower {
 	uint64_t leader, index; /* entries */
 	mode_t mode;
+	uint32_t changes;       /* as ITEM has them, if it is not linked yet */
 };
 
 /* A directory of the destination that is not deleted. */

@@ -96,20 +96,12 @@ static void failed_at(struct lade_sender *sender, const char *operation, const c
 	problem(sender, &fault, errno == ENOENT);
 }
 
-/* True if the options leave this type out; the user is told of it once per thing, as by rsync. */
-static bool left_out(struct lade_sender *sender, const struct lade_walk_item *item)
+/* True if only the name and the type of this are of use to the receiver. All types are listed. */
+static bool left_out(const struct lade_sender *sender, const struct lade_walk_item *item)
 {
-	bool out = lade_entry_left_out(sender->session.settings->options, (uint32_t)item->st.st_mode);
+	const struct lade_settings *settings = sender->session.settings;
 
-	if (out)
-		lade_session_note(&sender->session, LADE_TOPIC_NONREG, "skipping non-regular file \"", item->path, "\"");
-	return out;
-}
-
-/* True if what is left out is said all the same: then nothing that has its name is deleted. */
-static bool keeps_name(const struct lade_sender *sender)
-{
-	return (sender->session.settings->options & LADE_OPTION_DELETE) && !sender->session.settings->listing;
+	return !settings->listing && lade_entry_left_out(settings->options, (uint32_t)item->st.st_mode);
 }
 
 /* The parts of an entry that need memory of their own while it is said. */
@@ -412,12 +404,15 @@ static int say_entry(struct lade_sender *sender, struct lade_walk_item *item, st
 		.gid = st->st_gid,
 	};
 	struct parts parts;
-	bool left = usable && left_out(sender, item);
 
 	tell_copied(sender, item);
 	/* To -m it is there all the same, as in rsync. */
-	if (!usable || (left && !keeps_name(sender)))
+	if (!usable)
 		return say_held(sender, fault);
+	if (S_ISLNK(st->st_mode) && !add_target(sender, item, &entry, &parts))
+		return 0;
+	if (left_out(sender, item))
+		return say_or_hold(sender, item, &entry, fault);
 	if (sender->session.settings->chmod)
 		entry.mode = lade_mode_changes_apply(sender->session.settings->chmod, entry.mode);
 	add_atime(sender, st, &entry);
@@ -428,10 +423,6 @@ static int say_entry(struct lade_sender *sender, struct lade_walk_item *item, st
 		entry.rdev_major = major(st->st_rdev);
 		entry.rdev_minor = minor(st->st_rdev);
 	}
-	if (S_ISLNK(st->st_mode) && !add_target(sender, item, &entry, &parts))
-		return 0;
-	if (left)
-		return say_or_hold(sender, item, &entry, fault);
 	if (!add_xattrs(sender, item, &entry) || !add_digest(sender, item, &entry, &parts))
 		return 0;
 	if (say_identities(sender, &entry))

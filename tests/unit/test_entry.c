@@ -246,18 +246,25 @@ static void test_bits_are_fixed(void **state)
 	assert_int_equal(LADE_REPORT_FATAL, 3);
 }
 
-static void test_what_is_left_out(void **state)
+static void test_types_left_out(void **state)
 {
+	const struct {
+		uint64_t option;
+		uint32_t types[2];
+	} rows[] = {
+		{ LADE_OPTION_LINKS, { S_IFLNK, S_IFLNK } },
+		{ LADE_OPTION_DEVICES, { S_IFBLK, S_IFCHR } },
+		{ LADE_OPTION_SPECIALS, { S_IFIFO, S_IFSOCK } },
+	};
+
 	(void)state;
-	assert_true(lade_entry_left_out(0, S_IFLNK | 0777));
-	assert_false(lade_entry_left_out(LADE_OPTION_LINKS, S_IFLNK | 0777));
-	assert_true(lade_entry_left_out(LADE_OPTION_SPECIALS, S_IFCHR));
-	assert_false(lade_entry_left_out(LADE_OPTION_DEVICES, S_IFBLK));
-	assert_true(lade_entry_left_out(LADE_OPTION_DEVICES, S_IFIFO));
-	assert_true(lade_entry_left_out(LADE_OPTION_DEVICES, S_IFSOCK));
-	assert_false(lade_entry_left_out(LADE_OPTION_SPECIALS, S_IFIFO));
-	assert_false(lade_entry_left_out(0, S_IFREG));
-	assert_false(lade_entry_left_out(0, S_IFDIR));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (size_t j = 0; j < 2; j++) {
+			assert_false(lade_entry_left_out(rows[i].option, rows[i].types[j] | 0600));
+			assert_true(lade_entry_left_out(LADE_OPTIONS_KNOWN & ~rows[i].option, rows[i].types[j] | 0600));
+		}
+	assert_false(lade_entry_left_out(0, S_IFREG | 0600));
+	assert_false(lade_entry_left_out(0, S_IFDIR | 0700));
 }
 
 int main(void)
@@ -270,8 +277,8 @@ int main(void)
 		cmocka_unit_test(test_fields_belong_to_types),
 		cmocka_unit_test(test_digest_lengths),
 		cmocka_unit_test(test_targets),
+		cmocka_unit_test(test_types_left_out),
 		cmocka_unit_test(test_bits_are_fixed),
-		cmocka_unit_test(test_what_is_left_out),
 	};
 
 	memset(long_name, 'x', sizeof(long_name));
