@@ -104,10 +104,8 @@ skipping non-regular file "p"
 cannot delete non-empty directory: kept
 deleting gone/x
 deleting gone/
-deleting l
-deleting p
 sent
-total size is 1,010  speedup
+total size is 1,011  speedup
 END
 syncs "without -v" -rt "$T/src/" "$T/dst"
 prints_sorted "what is left out is told anyhow" <<'END'
@@ -304,6 +302,8 @@ syncs "--info=skip with --existing" -rt --existing --info=skip,nonreg0 "${remote
 prints_sorted "what is not made" <<'END'
 not creating new directory "d"
 not creating new file "b"
+not creating new file "l"
+not creating new file "p"
 END
 
 # In the order of the names, whatever is done first.
@@ -340,6 +340,7 @@ report "items of files that are asked for later" "$(differ "$T/expected" "$out")
 mkdir -p "$T/order-blocked/c/full"
 lade sync -rl --out-format=%n%L "$T/order/" "$T/order-blocked"
 printf '%s\n' a b 'l -> a' m z d/ d/f d/h d/e/ d/e/g >"$T/expected"
+grep -v '^cannot delete' "$out" >"$out.rest"; mv "$out.rest" "$out"
 report "nothing waits for it" "$(differ "$T/expected" "$out")"
 
 # What is left out keeps its name from being deleted.
@@ -380,7 +381,7 @@ printf 3 >"$T/notes/f"
 mkdir "$T/notes-one"
 syncs "another name" -i "${remote[@]}" "$T/notes/f" "x:$T/notes-one/g"
 prints_sorted "a single file is told of by its name at the source" <<'END'
->f+++++++++ f
+<f+++++++++ f
 END
 syncs "a directory without -r" -t "$T/notes" "$T/notes-one"
 prints_sorted "a directory that is skipped" <<'END'
