@@ -188,7 +188,18 @@ static int put(const struct ends *ends, const char *name)
 	return result;
 }
 
-/* Give what is no regular file, made as name, the metadata of the original. */
+/* What runs as somebody else does not run as us, or with our group, where it cannot be given to them: now is how its copy was made. */
+static void drop_set_id(const struct lade_keep *keep, struct lade_metadata *wanted, const struct stat *now)
+{
+	uint32_t changes = lade_metadata_compare(keep, wanted, now);
+
+	if (now->st_uid != wanted->uid && !(changes & LADE_ITEM_OWNER))
+		wanted->mode &= ~(mode_t)S_ISUID;
+	if (now->st_gid != wanted->gid && !(changes & LADE_ITEM_GROUP))
+		wanted->mode &= ~(mode_t)S_ISGID;
+}
+
+/* Give what was made as name the metadata of the original. */
 static void copy_metadata(struct lade_receiver *receiver, const struct ends *ends, const struct lade_metadata_place *place)
 {
 	const struct lade_attributes_place original = { -1, ends->from_fd, ends->from };
@@ -203,8 +214,10 @@ static void copy_metadata(struct lade_receiver *receiver, const struct ends *end
 	    lade_attributes_read(&receiver->keep.wish, &original, &xattrs, NULL) == 0)
 		wanted.xattrs = lade_slice(xattrs.data, xattrs.len);
 	/* What the other file system cannot keep is no reason to do without a backup. */
-	if ((place->fd >= 0 ? fstat(place->fd, &now) : fstatat(place->directory_fd, place->name, &now, AT_SYMLINK_NOFOLLOW)) == 0)
+	if ((place->fd >= 0 ? fstat(place->fd, &now) : fstatat(place->directory_fd, place->name, &now, AT_SYMLINK_NOFOLLOW)) == 0) {
+		drop_set_id(&receiver->backup_keep, &wanted, &now);
 		(void)lade_metadata_apply(&receiver->backup_keep, &wanted, place, &now, NULL, NULL, NULL);
+	}
 	lade_writer_fini(&xattrs);
 }
 
