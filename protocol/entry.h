@@ -140,6 +140,7 @@ enum lade_topic {
 	LADE_TOPIC_SYMSAFE,  /* symlinks that are not safe */
 	LADE_TOPIC_MISC,
 	LADE_TOPIC_FILTER,   /* what the rules hide */
+	LADE_TOPIC_UNSAFE,   /* symlinks that are left out because they are not safe */
 	LADE_TOPIC_COUNT,
 };
 

@@ -341,6 +341,23 @@ static bool is_backup(const char *name, const char *suffix)
 	return len > suffix_len && strcmp(name + len - suffix_len, suffix) == 0;
 }
 
+/* In the words of rsync(1). */
+static void tell_backed_up(struct lade_receiver *receiver, const char *path)
+{
+	const struct lade_settings *settings = receiver->session.settings;
+	const char *dir = settings->backup_dir ? settings->backup_dir : "", *suffix = settings->suffix ? settings->suffix : "";
+	char *rest;
+
+	if (!lade_session_wants(&receiver->session, LADE_TOPIC_BACKUP))
+		return;
+	rest = malloc(strlen(dir) + strlen(path) + strlen(suffix) + sizeof(" to /"));
+	if (rest) {
+		sprintf(rest, " to %s%s%s%s", dir, *dir ? "/" : "", path, suffix);
+		lade_session_note(&receiver->session, LADE_TOPIC_BACKUP, "backed up ", path, rest);
+	}
+	free(rest);
+}
+
 int lade_backup(struct lade_receiver *receiver, int fd, const char *path, enum backup_how how, struct lade_fault *fault)
 {
 	const char *slash = strrchr(path, '/'), *suffix = receiver->session.settings->suffix;
@@ -363,6 +380,8 @@ int lade_backup(struct lade_receiver *receiver, int fd, const char *path, enum b
 		result = make(receiver, &ends, how);
 	if (result)
 		lade_fault_set(fault, LADE_E_SYSTEM, "back up", path);
+	else
+		tell_backed_up(receiver, path);
 	if (receiver->backups && ends.to_fd >= 0)
 		close(ends.to_fd);
 	return result ? LADE_E_SYSTEM : 0;

@@ -574,6 +574,7 @@ static void set_directories(struct lade_receiver *receiver)
 void lade_receiver_finish(struct lade_receiver *receiver)
 {
 	lade_holding_commit_all(receiver);
+	lade_receiver_tell_all(receiver);
 	link_followers(receiver);
 	lade_receiver_delete(receiver);
 	tell_undeleted(receiver);

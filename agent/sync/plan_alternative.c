@@ -425,9 +425,8 @@ static int copy_aside(struct planner *planner, const struct place *place, const 
 		lade_incoming_free(file);
 		return 0;
 	}
-	if (!lade_incoming_commit(planner->receiver, file, 0) && file->leader)
-		lade_receiver_leader_failed(planner->receiver, file->leader - 1);
-	lade_incoming_free(file);
+	lade_receiver_tell_later(planner->receiver, file);
+	lade_receiver_whole_file(planner->receiver, file);
 	return 1;
 }
 

@@ -26,7 +26,7 @@ void lade_plan_item(struct planner *planner, const struct place *place, uint32_t
 	const struct lade_msg_item item = {
 		.changes = changes,
 		.mode = (uint32_t)place->wanted.mode,
-		.path = lade_slice(planner->path, strlen(planner->path)),
+		.path = lade_receiver_told_name(planner->receiver, planner->path),
 		.target = entry->target,
 		.size = entry->size + entry->target.len,
 		.mtime_s = entry->mtime_s,
@@ -36,7 +36,7 @@ void lade_plan_item(struct planner *planner, const struct place *place, uint32_t
 	};
 
 	if (lade_session_itemizes(planner->session, changes))
-		lade_session_item(planner->session, &item);
+		lade_receiver_tell(planner->receiver, &item);
 }
 
 int lade_plan_own_xattrs(struct lade_metadata *metadata, struct lade_fault *fault)
@@ -662,8 +662,16 @@ static void count(struct planner *planner, const struct lade_msg_entry *entry)
 	planner->counted.total_bytes += entry->size + entry->target.len;
 }
 
+static void tell_unsafe(struct planner *planner, struct lade_slice target)
+{
+	char rest[LADE_TARGET_MAX + 8];
+
+	snprintf(rest, sizeof(rest), "\" -> \"%.*s\"", (int)target.len, (const char *)target.data);
+	lade_session_note(planner->session, LADE_TOPIC_UNSAFE, "ignoring unsafe symlink \"", planner->path, rest);
+}
+
 /* True if the user wants nothing to be done about this entry, whatever is there. */
-static bool stays(const struct planner *planner, const struct place *place)
+static bool stays(struct planner *planner, const struct place *place)
 {
 	const struct lade_settings *settings = planner->session->settings;
 	mode_t mode = place->wanted.mode;
@@ -671,8 +679,11 @@ static bool stays(const struct planner *planner, const struct place *place)
 	if (S_ISREG(mode))
 		return (settings->size_limit && place->entry->size >= settings->size_limit) ||
 			place->entry->size < settings->size_least;
-	return S_ISLNK(mode) && (settings->options & LADE_OPTION_SAFE_LINKS) && (settings->options & LADE_OPTION_LINKS) &&
-		lade_symlink_unsafe(place->entry->target, lade_symlink_depth(planner->path));
+	if (!S_ISLNK(mode) || !(settings->options & LADE_OPTION_SAFE_LINKS) || !(settings->options & LADE_OPTION_LINKS) ||
+	    !lade_symlink_unsafe(place->entry->target, lade_symlink_depth(planner->path)))
+		return false;
+	tell_unsafe(planner, place->entry->target);
+	return true;
 }
 
 /* A symlink that is not to be followed here. */
