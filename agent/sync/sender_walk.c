@@ -19,6 +19,7 @@
 #include "agent/tree/attributes.h"
 #include "agent/tree/device_file.h"
 #include "agent/tree/fake_super.h"
+#include "agent/tree/filter_scope.h"
 #include "agent/tree/read_open.h"
 #include "agent/tree/symlink.h"
 
@@ -358,15 +359,41 @@ static int say_held(struct lade_sender *sender, struct lade_fault *fault)
 	return error;
 }
 
+/*
+ * 1 if a directory is said though it may be empty: the user's rules protect its name at the destination. As in rsync, those that are in
+ * files of the tree do not. Or 0, or LADE_E_MEMORY.
+ */
+static int is_protected(const struct lade_sender *sender, const char *path)
+{
+	const struct lade_settings *settings = sender->session.settings;
+	const struct lade_filter_use use = {
+		.side = LADE_FILTER_RECEIVER, .delete_excluded = settings->options & LADE_OPTION_DELETE_EXCLUDED,
+	};
+	struct lade_filter_scope *scope;
+	bool excluded;
+
+	if (lade_filter_empty(settings->filter))
+		return 0;
+	if (lade_filter_scope_new(settings->filter, &use, &scope))
+		return LADE_E_MEMORY;
+	excluded = lade_filter_scope_excludes(scope, path, true, NULL);
+	lade_filter_scope_free(scope);
+	return excluded;
+}
+
 /* Say an entry whose parts are complete, or hold it back. The root of the transfer is there anyhow. */
 static int say_or_hold(struct lade_sender *sender, const struct lade_walk_item *item, const struct lade_msg_entry *entry,
 		       struct lade_fault *fault)
 {
 	bool prunes = sender->session.settings->options & LADE_OPTION_PRUNE_EMPTY_DIRS;
-	int error;
+	int error = 1;
 
 	if (prunes && S_ISDIR(item->st.st_mode) && item->path[0])
-		return hold(sender, entry) ? out_of_memory(fault) : 0;
+		error = is_protected(sender, item->path);
+	if (error < 0 || (!error && hold(sender, entry)))
+		return out_of_memory(fault);
+	if (!error)
+		return 0;
 	error = say_held(sender, fault);
 	return error ? error : say(sender, item, entry, fault);
 }

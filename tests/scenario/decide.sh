@@ -428,4 +428,46 @@ items "-a --delete --no-D --ignore-existing" types_left_out -a --delete --no-D -
 *deleting   full
 cL+++++++++ new -> missing
 EOF
+
+# -m: what a rule of the command line protects at the destination is made, although it is empty.
+empties() {
+	rm -rf "$T/src" "$T/dst"
+	mkdir -p "$T/src/empty/sub" "$T/src/other/x" "$T/src/full/none" "$T/dst"
+	echo file >"$T/src/full/file"
+	echo 'P *' >"$T/src/full/rules"
+	find "$T/src" "$T/dst" -exec touch -d '2020-02-02 02:02:02' {} +
+}
+items "-m with a protect rule" empties -am -f 'P /empty/sub' -f '-r x' -f ': rules' <<'EOF'
+cd+++++++++ empty/
+cd+++++++++ empty/sub/
+cd+++++++++ full/
+cd+++++++++ other/
+cd+++++++++ other/x/
+>f+++++++++ full/file
+>f+++++++++ full/rules
+EOF
+
+# The first name of a file changes: what is told of the others is how they differed.
+linked_names() {
+	rm -rf "$T/src" "$T/dst"
+	mkdir "$T/src" "$T/dst"
+	echo longer >"$T/src/a"
+	ln "$T/src/a" "$T/src/b"
+	ln "$T/src/a" "$T/src/c"
+	echo old >"$T/dst/a"
+	cp "$T/dst/a" "$T/dst/b"
+	touch -d '2021-01-01' "$T/dst/a" "$T/src/a"
+	touch -d '2022-01-01' "$T/dst/b"
+	touch -d '2020-02-02' "$T/src" "$T/dst"
+}
+items "hard links" linked_names -aH <<'EOF'
+>f.s....... a
+hf+++++++++ c => a
+hf.st...... b => a
+EOF
+items "hard links, of which one is newer (-u)" linked_names -aHu <<'EOF'
+>f.s....... a
+hf+++++++++ c => a
+hf.st...... b => a
+EOF
 finish
