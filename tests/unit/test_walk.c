@@ -293,6 +293,26 @@ static void test_followed_symlinks(void **state)
 	walks_paths(fixture, PATHS("a"), &options, "a/ a/x a/s/ a/s/y !a/s/up > > ");
 }
 
+/* Somebody puts a symlink in the place of a directory that is about to be read: that is a failure, not what was to be left out. */
+static void test_directory_that_becomes_a_symlink(void **state)
+{
+	struct fixture *fixture = *state;
+	struct lade_walk_item item;
+	struct lade_fault fault;
+	char path[PATH_MAX + 16];
+
+	start(fixture);
+	walk_to(fixture, "a");
+	snprintf(path, sizeof(path), "%s/a", fixture->top);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(symlink("z", path), 0);
+	assert_int_equal(lade_walk_next(fixture->walk, &item, &fault), LADE_WALK_PROBLEM);
+	assert_string_equal(item.path, "a");
+	assert_int_equal(fault.code, LADE_E_SOURCE);
+	assert_int_equal(lade_walk_next(fixture->walk, &item, &fault), LADE_WALK_LEAVE);
+	assert_true(item.incomplete);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -303,6 +323,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_paths_that_lead_nowhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_missing_in_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_followed_symlinks, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_directory_that_becomes_a_symlink, setup, teardown),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
