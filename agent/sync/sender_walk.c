@@ -74,7 +74,7 @@ static int say_identities(struct lade_sender *sender, const struct lade_msg_entr
 static void problem(struct lade_sender *sender, const struct lade_fault *fault, bool vanished)
 {
 	if (fault->code == LADE_E_UNSUPPORTED) {
-		lade_session_note(&sender->session, LADE_TOPIC_ALWAYS, "skipping directory ", fault->subject, NULL);
+		lade_session_note(&sender->session, LADE_TOPIC_ALWAYS, fault->operation, " ", fault->subject);
 		return;
 	}
 	if (fault->code == LADE_E_REFUSED) {
