@@ -22,7 +22,8 @@
 #include "agent/tree/temporary.h"
 #include "protocol/limits.h"
 
-enum { KEY_FILE, KEY_DIRECTORY };
+/* Names that cannot be converted come last. */
+enum { KEY_FILE, KEY_DIRECTORY, KEY_FOREIGN };
 
 /* One source's part in a directory. */
 struct layer {
@@ -34,7 +35,9 @@ struct layer {
 	int fd;                                 /* pinned, or -1 */
 	struct lade_name_list *names;           /* NULL: not read */
 	struct lade_name_cursor *cursor;
-	struct lade_name head;                  /* the next name, unless taken or over */
+	struct lade_name head;                  /* the next name, unless taken or over; */
+	struct lade_name said;                  /* as the protocol has it, by which it is sorted */
+	char local[LADE_NAME_MAX + 1];          /* the name of head, where the two are not the same */
 	bool taken, over;
 };
 
@@ -245,6 +248,7 @@ void lade_walk_free(struct lade_walk *walk)
 struct glance {
 	const struct lade_walk *walk;
 	size_t depth;     /* directories between it and the root of the transfer */
+	char *said;       /* room for a name as the protocol has it */
 	bool to_directory; /* it stands for the directory that it leads to, if it leads to one */
 };
 
@@ -290,20 +294,42 @@ static int look_at(const struct glance *glance, int fd, const char *name, struct
 	return 0;
 }
 
-/* Files first. A name needs to be looked at before it is sorted only where its d_type does not tell what it stands for. */
-static int key_of(void *context, int fd, const char *name, uint8_t type)
+/* The key of a name on disk. One that is of no known type needs to be looked at. */
+static int key_on_disk(const struct glance *glance, int fd, const char *name, uint8_t type)
 {
-	const struct glance *glance = context;
 	struct stat st;
 	bool followed;
 
-	if (lade_temporary_is(name))
-		return -1;
 	if (type == DT_DIR)
 		return KEY_DIRECTORY;
 	if (type != DT_UNKNOWN && (type != DT_LNK || !follows_some(glance)))
 		return KEY_FILE;
 	return look_at(glance, fd, name, &st, &followed) == 0 && S_ISDIR(st.st_mode) ? KEY_DIRECTORY : KEY_FILE;
+}
+
+/* Have a name listed as the protocol has it, in said. False if it cannot be converted. */
+static bool convert(const struct lade_walk *walk, const char **name, char *said)
+{
+	size_t len;
+
+	if (!walk->options.charset)
+		return true;
+	if (!lade_charset_name(walk->options.charset, LADE_CHARSET_OUT, lade_slice(*name, strlen(*name)), said, &len))
+		return false;
+	*name = said;
+	return true;
+}
+
+/* Files first. A name needs to be looked at before it is sorted only where its d_type does not tell what it stands for. */
+static int key_of(void *context, int fd, const char **name, uint8_t type)
+{
+	const struct glance *glance = context;
+	int key;
+
+	if (lade_temporary_is(*name))
+		return -1;
+	key = key_on_disk(glance, fd, *name, type);
+	return convert(glance->walk, name, glance->said) ? key : KEY_FOREIGN;
 }
 
 /* ---- names of a layer ---- */
@@ -322,7 +348,7 @@ static bool is_selected(const struct layer *layer, const char *name, size_t len,
 /* A glance at name in a layer of the frame on top. */
 static struct glance glance_at(const struct lade_walk *walk, const struct layer *layer, const char *name, size_t len)
 {
-	struct glance glance = { walk, walk->depth - 1, false };
+	struct glance glance = { walk, walk->depth - 1, NULL, false };
 	struct lade_selection_at below;
 	unsigned what;
 
@@ -336,7 +362,8 @@ static struct glance glance_at(const struct lade_walk *walk, const struct layer 
 static int add_name(const struct lade_walk *walk, struct layer *layer, const char *name, size_t len, struct lade_fault *fault)
 {
 	struct glance glance = glance_at(walk, layer, name, len);
-	char copy[LADE_NAME_MAX + 1];
+	char copy[LADE_NAME_MAX + 1], said[LADE_NAME_MAX + 1];
+	const char *listed = copy;
 	struct stat st;
 	bool followed;
 	int key;
@@ -344,12 +371,15 @@ static int add_name(const struct lade_walk *walk, struct layer *layer, const cha
 	memcpy(copy, name, len);
 	copy[len] = '\0';
 	key = look_at(&glance, layer->fd, copy, &st, &followed) == 0 && S_ISDIR(st.st_mode) ? KEY_DIRECTORY : KEY_FILE;
-	return lade_name_list_add(layer->names, copy, (uint8_t)key, DT_UNKNOWN, fault);
+	if (!convert(walk, &listed, said))
+		key = KEY_FOREIGN;
+	return lade_name_list_add(layer->names, listed, (uint8_t)key, DT_UNKNOWN, fault);
 }
 
 static int list_names(const struct lade_walk *walk, struct layer *layer, struct lade_fault *fault)
 {
-	struct glance glance = { walk, walk->depth - 1, false };
+	char said[LADE_NAME_MAX + 1];
+	struct glance glance = { walk, walk->depth - 1, said, false };
 	const struct lade_listing_key key = { key_of, &glance };
 	size_t position = 0, len;
 	const char *name;
@@ -451,6 +481,14 @@ static bool is_foreign(const struct lade_walk *walk, const struct layer *layer, 
 	return walk->options.one_file_system && !layer->selection && !layer->only && st->st_dev != layer->device;
 }
 
+static void name_item(struct lade_walk_item *item, const struct layer *layer)
+{
+	item->name = layer->head.name;
+	item->name_len = layer->head.name_len;
+	item->said = layer->said.name;
+	item->said_len = layer->said.name_len;
+}
+
 /* Something that was named, or the way to it, is not there. */
 static int missing(struct lade_walk *walk, const struct layer *layer, struct lade_walk_item *item, struct lade_fault *fault)
 {
@@ -470,8 +508,7 @@ static int missing(struct lade_walk *walk, const struct layer *layer, struct lad
 	if (what && walk->options.missing == LADE_MISSING_TELL)
 		event = LADE_WALK_MISSING;
 	item->path = walk->path;
-	item->name = layer->head.name;
-	item->name_len = layer->head.name_len;
+	name_item(item, layer);
 	item->vanished = false;
 	return event;
 }
@@ -631,10 +668,25 @@ static int look(struct lade_walk *walk, const struct layer *layer, struct lade_w
 	}
 	item->parent = layer->directory;
 	item->parent_fd = layer->fd;
-	item->name = name->name;
-	item->name_len = name->name_len;
+	name_item(item, layer);
 	item->path = walk->path;
 	return LADE_WALK_ENTRY;
+}
+
+/* The other side cannot be told of the name that a layer comes to. Returns a PROBLEM, or 0 where nobody wants it. */
+static int look_foreign(struct lade_walk *walk, const struct layer *layer, struct lade_walk_item *item, struct lade_fault *fault)
+{
+	struct lade_selection_at below;
+	struct stat st;
+	unsigned what;
+
+	if (!is_selected(layer, layer->head.name, layer->head.name_len, &what, &below))
+		return 0;
+	if (what && is_hidden(walk, fstatat(layer->fd, layer->head.name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode)))
+		return 0;
+	walk->frames[walk->depth - 1].incomplete = true;
+	errno = EILSEQ;
+	return problem(walk, item, LADE_E_SOURCE, "convert the name of", fault);
 }
 
 /* ---- one directory ---- */
@@ -707,8 +759,27 @@ static int ready(struct lade_walk *walk, struct frame *frame, struct lade_walk_i
 	return frame->scoped ? 0 : enter_scope(walk, frame, item, fault);
 }
 
+/* The layer's next name. One that the list has as the protocol does came from here: it goes back. */
+static int next_head(const struct lade_walk *walk, struct layer *layer, struct lade_fault *fault)
+{
+	int got = lade_name_cursor_next(layer->cursor, &layer->said, fault);
+
+	layer->over = got == 0;
+	layer->taken = false;
+	if (got <= 0)
+		return got;
+	layer->head = layer->said;
+	if (!walk->options.charset || layer->head.key == KEY_FOREIGN)
+		return 0;
+	if (!lade_charset_name(walk->options.charset, LADE_CHARSET_IN, lade_slice(layer->said.name, layer->said.name_len), layer->local,
+			       &layer->head.name_len))
+		return lade_fault_set(fault, LADE_E_SYSTEM, "convert the name", layer->said.name);
+	layer->head.name = layer->local;
+	return 0;
+}
+
 /* The layer with the lowest name, the first of those that have it; NULL at the end of all. An error ends the walk. */
-static int lowest(struct frame *frame, struct layer **lowest_out, struct lade_fault *fault)
+static int lowest(const struct lade_walk *walk, struct frame *frame, struct layer **lowest_out, struct lade_fault *fault)
 {
 	*lowest_out = NULL;
 	for (unsigned i = 0; i < frame->layer_count; i++) {
@@ -716,18 +787,16 @@ static int lowest(struct frame *frame, struct layer **lowest_out, struct lade_fa
 		int order;
 
 		if (layer->taken && !layer->over) {
-			int got = lade_name_cursor_next(layer->cursor, &layer->head, fault);
+			int error = next_head(walk, layer, fault);
 
-			if (got < 0)
-				return got;
-			layer->over = got == 0;
-			layer->taken = false;
+			if (error)
+				return error;
 		}
 		if (layer->over)
 			continue;
 		order = !best ? -1 : layer->head.key - best->head.key;
 		if (!order)
-			order = strcmp(layer->head.name, best->head.name);
+			order = strcmp(layer->said.name, best->said.name);
 		if (order < 0)
 			*lowest_out = layer;
 	}
@@ -757,7 +826,7 @@ static int next_name(struct lade_walk *walk, struct lade_walk_item *item, struct
 {
 	struct frame *frame = &walk->frames[walk->depth - 1];
 	struct layer *layer;
-	int event = lowest(frame, &layer, fault);
+	int event = lowest(walk, frame, &layer, fault);
 
 	if (event)
 		return event;
@@ -769,6 +838,8 @@ static int next_name(struct lade_walk *walk, struct lade_walk_item *item, struct
 		lade_filter_scope_begin(walk->options.scope, layer->fd, frame->path_len);
 	if (frame->layer_count > 1 && layer->head.key == KEY_FILE && is_directory_elsewhere(walk, frame, layer))
 		event = 0;
+	else if (layer->head.key == KEY_FOREIGN)
+		event = look_foreign(walk, layer, item, fault);
 	else
 		event = look(walk, layer, item, fault);
 	/* Where one layer fails another one may have it. */
@@ -801,8 +872,8 @@ static int say_root(struct lade_walk *walk, struct lade_walk_item *item, struct 
 	}
 	item->parent = walk->root;
 	item->parent_fd = layer->fd;
-	item->name = ".";
-	item->name_len = 1;
+	item->name = item->said = ".";
+	item->name_len = item->said_len = 1;
 	item->path = walk->path;
 	return LADE_WALK_ENTRY;
 }
