@@ -19,7 +19,6 @@ names() {
 
 e=$(printf '\303\251') euro=$(printf '\342\202\254')
 latin_e=$(printf '\351')
-# In Latin-1 the second name comes before the first, in UTF-8 as well; in EUC-JP kana and kanji change places with signs.
 mkdir -p "$T/src/d$e/deep$e"
 echo one >"$T/src/caf$e"
 echo two >"$T/src/d$e/x$e"
@@ -75,6 +74,19 @@ check "so are the names of a list" [ "$status,$(names "$T/listed" | tr '\n' ' ')
 printf '%s\n' "d$latin_e/x$latin_e" >"$T/far.list"
 far -a --files-from=":$T/far.list" --iconv=utf8,latin1 "$T/src/" "host:$T/far-listed"
 check "and there in a list that is there" [ "$status,$(names "$T/far-listed" | tr '\n' ' ')" = '0,d\351$ d\351/x\351$ ' ]
+
+# In EUC-JP the comma comes before the section sign, in UTF-8 behind it.
+comma=$(printf '\343\200\201') section=$(printf '\302\247')
+mkdir -p "$T/sorted/d$comma" "$T/sorted/d$section" "$T/japan"
+touch "$T/sorted/$comma" "$T/sorted/$section" "$T/sorted/d$comma/x" "$T/sorted/d$section/y"
+touch "$T/japan/$(printf '\241\242z')" "$T/japan/$(printf '\241\370z')" "$T/japan/$(printf '\377')"
+far -a --delete --iconv=utf8,euc-jp "$T/sorted/" "host:$T/japan/"
+check "names are in another order on the other side" \
+	[ "$status,$(names "$T/japan" | tr '\n' ' ')" = '0,d\241\242$ d\241\242/x$ d\241\370$ d\241\370/y$ \241\242$ \241\370$ ' ]
+far -ai --delete --iconv=utf8,euc-jp "$T/sorted/" "host:$T/japan/"
+check "they are found there" [ "$status,$(cat "$out")" = 0, ]
+far -ai --delete --iconv=utf8,euc-jp "host:$T/japan/" "$T/sorted/"
+check "and here, on their way back" [ "$status,$(cat "$out")" = 0, ]
 
 # ---- what cannot be converted ----
 
