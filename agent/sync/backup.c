@@ -118,7 +118,7 @@ static void make_alike(struct lade_receiver *receiver, int fd, const char *name,
 	if (lade_directories_resolve(receiver->tree, path, path_len, &original, NULL))
 		return;
 	if (fstat(original, &st) == 0 && fstatat(fd, name, &now, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(now.st_mode)) {
-		wanted = (struct lade_metadata){ st.st_mode, st.st_uid, st.st_gid, now.st_mtim, { NULL, 0 } };
+		wanted = (struct lade_metadata){ .mode = st.st_mode, .uid = st.st_uid, .gid = st.st_gid, .mtime = now.st_mtim };
 		/* Something is to be put into it. */
 		if (receiver->keep.euid)
 			wanted.mode |= 0700;

@@ -134,7 +134,7 @@ for way in $ways; do
 	printf 'home\n' >"$HOME/.cvsignore"
 	tree "$T/src" a a.o home env CVS/x .git/y d/one d/two d/e/one '.cvsignore=d2 z' d2/x 'd/.cvsignore=one\n'
 	tree "$T/dst" gone/a.o
-	CVSIGNORE=env goes "$way: -C" 0 "$way" -C --delete
+	CVSIGNORE="env" goes "$way: -C" 0 "$way" -C --delete
 	holds "$way: what CVS ignores is not there" "$T/dst" a .cvsignore d/.cvsignore d/two d/e/one
 	remove_trees "$T/dst"
 	goes "$way: -C and rules before it" 0 "$way" -C -f'+ a.o' -f:C -f'+ one'

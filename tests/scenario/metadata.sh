@@ -138,7 +138,7 @@ make_both
 lade sync -rlt --open-noatime "$T/src/" "$T/dst/"
 check "--open-noatime leaves access times alone" test "$(stat -c %X "$T/src/new" "$T/src/dir/changed" | tr '\n' ' ')" = "1100000000 1100000000 "
 
-for wrong in --chmod=rw --chmod=u+r,, --chown=a:b:c --usermap=bob --groupmap=9-5:1 "--chown=a --usermap=b:c" -M--bwlimit=1 "--fake-super -A" \
+for wrong in --chmod=rw "--chmod=u+r,," --chown=a:b:c --usermap=bob --groupmap=9-5:1 "--chown=a --usermap=b:c" -M--bwlimit=1 "--fake-super -A" \
 	"--write-devices -S"; do
 	# shellcheck disable=SC2086
 	exits "$wrong is refused" 1 lade sync -a $wrong "$T/src/" "$T/dst/"
