@@ -87,6 +87,9 @@ far -ai --delete --iconv=utf8,euc-jp "$T/sorted/" "host:$T/japan/"
 check "they are found there" [ "$status,$(cat "$out")" = 0, ]
 far -ai --delete --iconv=utf8,euc-jp "host:$T/japan/" "$T/sorted/"
 check "and here, on their way back" [ "$status,$(cat "$out")" = 0, ]
+mkdir "$T/half" && mv "$T/sorted/$section" "$T/sorted/d$comma" "$T/half"
+far -ai --delete --iconv=utf8,euc-jp "$T/sorted/" "$T/half/" "host:$T/japan/"
+check "several sources come together in order" [ "$status,$(grep -cv '^\.d' "$out")" = 0,0 ]
 
 # ---- what cannot be converted ----
 
