@@ -117,7 +117,7 @@ void lade_format_time(struct lade_writer *writer, time_t time, char between)
 	int len;
 
 	if (localtime_r(&time, &parts))
-		len = snprintf(text, sizeof(text), "%04d/%02d/%02d%c%02d:%02d:%02d", parts.tm_year + 1900, parts.tm_mon + 1,
+		len = snprintf(text, sizeof(text), "%04" PRId64 "/%02d/%02d%c%02d:%02d:%02d", (int64_t)parts.tm_year + 1900, parts.tm_mon + 1,
 			       parts.tm_mday, between, parts.tm_hour, parts.tm_min, parts.tm_sec);
 	else
 		len = snprintf(text, sizeof(text), "%" PRId64, (int64_t)time);

@@ -33,7 +33,7 @@ static const struct category infos[LADE_INFO_COUNT] = {
 	[LADE_INFO_REMOVE] = { "REMOVE", "what is removed at the source", { 2, NEVER } },
 	[LADE_INFO_SKIP] = { "SKIP", "files that an option leaves as they are", { 2, NEVER } },
 	[LADE_INFO_STATS] = { "STATS", "1: two lines at the end, 2: all sums", { 1, NEVER } },
-	[LADE_INFO_SYMSAFE] = { "SYMSAFE", "symlinks that are not safe", { 1, NEVER } },
+	[LADE_INFO_SYMSAFE] = { "SYMSAFE", "symlinks that are not safe, and so copied", { 1, NEVER } },
 };
 
 static const struct category debugs[LADE_DEBUG_COUNT] = {
@@ -50,7 +50,7 @@ static const struct {
 	{ LADE_INFO_SKIP, LADE_TOPIC_SKIP }, { LADE_INFO_BACKUP, LADE_TOPIC_BACKUP },
 	{ LADE_INFO_COPY, LADE_TOPIC_COPY }, { LADE_INFO_MOUNT, LADE_TOPIC_MOUNT },
 	{ LADE_INFO_REMOVE, LADE_TOPIC_REMOVE }, { LADE_INFO_SYMSAFE, LADE_TOPIC_SYMSAFE },
-	{ LADE_INFO_MISC, LADE_TOPIC_MISC },
+	{ LADE_INFO_MISC, LADE_TOPIC_MISC }, { LADE_INFO_NAME, LADE_TOPIC_UNSAFE },
 };
 
 /* One word of a value: its name and level. */

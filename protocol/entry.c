@@ -43,6 +43,13 @@ static bool target_valid(struct lade_slice target, bool is_symlink)
 	return target.len > 0 && target.len < LADE_TARGET_MAX && !memchr(target.data, '\0', target.len);
 }
 
+bool lade_entry_left_out(uint64_t options, uint32_t mode)
+{
+	return (S_ISLNK(mode) && !(options & LADE_OPTION_LINKS)) ||
+		((S_ISBLK(mode) || S_ISCHR(mode)) && !(options & LADE_OPTION_DEVICES)) ||
+		((S_ISFIFO(mode) || S_ISSOCK(mode)) && !(options & LADE_OPTION_SPECIALS));
+}
+
 int lade_entry_check(const struct lade_msg_entry *entry, bool root_allowed)
 {
 	mode_t mode = entry->mode;

@@ -140,6 +140,7 @@ enum lade_topic {
 	LADE_TOPIC_SYMSAFE,  /* symlinks that are not safe */
 	LADE_TOPIC_MISC,
 	LADE_TOPIC_FILTER,   /* what the rules hide */
+	LADE_TOPIC_UNSAFE,   /* symlinks that are left out because they are not safe */
 	LADE_TOPIC_COUNT,
 };
 
@@ -159,6 +160,12 @@ bool lade_entry_name_valid(struct lade_slice name);
 
 /* True if path, with a slash before it or without, is made of valid names, one at least; there may be slashes behind it. */
 bool lade_entry_path_valid(const char *path);
+
+/*
+ * True if a session with these options (LADE_OPTION_ bits) does nothing with an entry of this mode: its type is not copied. Such an entry
+ * is said all the same, so that what has its name at the destination is not deleted.
+ */
+bool lade_entry_left_out(uint64_t options, uint32_t mode);
 
 /*
  * Check what can be checked of an entry on its own: the name ("." is allowed for a

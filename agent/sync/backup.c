@@ -188,7 +188,18 @@ static int put(const struct ends *ends, const char *name)
 	return result;
 }
 
-/* Give what is no regular file, made as name, the metadata of the original. */
+/* What runs as somebody else does not run as us, or with our group, where it cannot be given to them: now is how its copy was made. */
+static void drop_set_id(const struct lade_keep *keep, struct lade_metadata *wanted, const struct stat *now)
+{
+	uint32_t changes = lade_metadata_compare(keep, wanted, now);
+
+	if (now->st_uid != wanted->uid && !(changes & LADE_ITEM_OWNER))
+		wanted->mode &= ~(mode_t)S_ISUID;
+	if (now->st_gid != wanted->gid && !(changes & LADE_ITEM_GROUP))
+		wanted->mode &= ~(mode_t)S_ISGID;
+}
+
+/* Give what was made as name the metadata of the original. */
 static void copy_metadata(struct lade_receiver *receiver, const struct ends *ends, const struct lade_metadata_place *place)
 {
 	const struct lade_attributes_place original = { -1, ends->from_fd, ends->from };
@@ -203,8 +214,10 @@ static void copy_metadata(struct lade_receiver *receiver, const struct ends *end
 	    lade_attributes_read(&receiver->keep.wish, &original, &xattrs, NULL) == 0)
 		wanted.xattrs = lade_slice(xattrs.data, xattrs.len);
 	/* What the other file system cannot keep is no reason to do without a backup. */
-	if ((place->fd >= 0 ? fstat(place->fd, &now) : fstatat(place->directory_fd, place->name, &now, AT_SYMLINK_NOFOLLOW)) == 0)
+	if ((place->fd >= 0 ? fstat(place->fd, &now) : fstatat(place->directory_fd, place->name, &now, AT_SYMLINK_NOFOLLOW)) == 0) {
+		drop_set_id(&receiver->backup_keep, &wanted, &now);
 		(void)lade_metadata_apply(&receiver->backup_keep, &wanted, place, &now, NULL, NULL, NULL);
+	}
 	lade_writer_fini(&xattrs);
 }
 
@@ -328,6 +341,23 @@ static bool is_backup(const char *name, const char *suffix)
 	return len > suffix_len && strcmp(name + len - suffix_len, suffix) == 0;
 }
 
+/* In the words of rsync(1). */
+static void tell_backed_up(struct lade_receiver *receiver, const char *path)
+{
+	const struct lade_settings *settings = receiver->session.settings;
+	const char *dir = settings->backup_dir ? settings->backup_dir : "", *suffix = settings->suffix ? settings->suffix : "";
+	char *rest;
+
+	if (!lade_session_wants(&receiver->session, LADE_TOPIC_BACKUP))
+		return;
+	rest = malloc(strlen(dir) + strlen(path) + strlen(suffix) + sizeof(" to /"));
+	if (rest) {
+		sprintf(rest, " to %s%s%s%s", dir, *dir ? "/" : "", path, suffix);
+		lade_session_note(&receiver->session, LADE_TOPIC_BACKUP, "backed up ", path, rest);
+	}
+	free(rest);
+}
+
 int lade_backup(struct lade_receiver *receiver, int fd, const char *path, enum backup_how how, struct lade_fault *fault)
 {
 	const char *slash = strrchr(path, '/'), *suffix = receiver->session.settings->suffix;
@@ -350,6 +380,8 @@ int lade_backup(struct lade_receiver *receiver, int fd, const char *path, enum b
 		result = make(receiver, &ends, how);
 	if (result)
 		lade_fault_set(fault, LADE_E_SYSTEM, "back up", path);
+	else
+		tell_backed_up(receiver, path);
 	if (receiver->backups && ends.to_fd >= 0)
 		close(ends.to_fd);
 	return result ? LADE_E_SYSTEM : 0;

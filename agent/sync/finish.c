@@ -150,7 +150,7 @@ static void tell_linked(struct lade_receiver *receiver, uint32_t changes, mode_t
 	});
 }
 
-static int link_one(struct lade_receiver *receiver, const char *leader, const char *path, mode_t mode,
+static int link_one(struct lade_receiver *receiver, const char *leader, const char *path, const struct follower *follower,
 		    struct lade_fault *fault)
 {
 	bool dry_run = receiver->keep.options & LADE_OPTION_DRY_RUN, new_name = true, linked = false;
@@ -171,16 +171,14 @@ static int link_one(struct lade_receiver *receiver, const char *leader, const ch
 		close(ends.follower_fd);
 	if (error)
 		return error;
-	if (linked) {
-		if (lade_session_itemizes(&receiver->session, 0))
-			tell_linked(receiver, LADE_ITEM_LOCAL | LADE_ITEM_HARD_LINK, mode, path, "");
-		return 0;
-	}
 	lade_session_lock(&receiver->session);
-	if (new_name)
-		lade_totals_created(&receiver->session.totals, mode);
+	if (!linked && new_name)
+		lade_totals_created(&receiver->session.totals, follower->mode);
 	lade_session_unlock(&receiver->session);
-	tell_linked(receiver, LADE_ITEM_HARD_LINK | (new_name ? LADE_ITEM_NEW : 0), mode, path, leader);
+	if (!linked && !(follower->changes & LADE_ITEM_LOCAL))
+		tell_linked(receiver, follower->changes, follower->mode, path, leader);
+	else if (lade_session_itemizes(&receiver->session, 0))
+		tell_linked(receiver, LADE_ITEM_LOCAL | LADE_ITEM_HARD_LINK, follower->mode, path, "");
 	return 0;
 }
 
@@ -203,7 +201,7 @@ static void link_followers(struct lade_receiver *receiver)
 					  "the file that it is another name of did not arrive");
 			continue;
 		}
-		error = link_one(receiver, leader->path, path, record.mode, &fault);
+		error = link_one(receiver, leader->path, path, &record, &fault);
 		if (error)
 			lade_receiver_metadata_problem(receiver, path, &fault);
 		else
@@ -232,13 +230,17 @@ static void removed(void *context, const char *path, mode_t mode)
 	lade_receiver_tell_deleted(receiver, mode, path);
 }
 
+static void tell_not_empty(struct lade_receiver *receiver, const char *path)
+{
+	lade_session_note(&receiver->session, LADE_TOPIC_ALWAYS, "cannot delete non-empty directory: ", path, NULL);
+}
+
 static void not_removed(void *context, const struct lade_fault *fault)
 {
 	struct lade_receiver *receiver = context;
 
 	if (fault->sys_errno == ENOTEMPTY)
-		lade_session_note(&receiver->session, LADE_TOPIC_ALWAYS, "cannot delete non-empty directory: ",
-				  fault->subject, NULL);
+		tell_not_empty(receiver, fault->subject);
 	else
 		lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, fault);
 }
@@ -372,13 +374,15 @@ void lade_receiver_delete(struct lade_receiver *receiver)
 	struct lade_slice path;
 	struct lade_fault fault;
 	int got;
+	bool spares = receiver->incomplete && !(receiver->keep.options & LADE_OPTION_IGNORE_ERRORS);
 
-	if (!lade_spool_count(receiver->deletions) || receiver->deleted || !receiver->tree)
+	if (receiver->deleted || !receiver->tree || (!lade_spool_count(receiver->deletions) && !spares))
 		return;
 	receiver->deleted = true;
-	if (receiver->incomplete && !(receiver->keep.options & LADE_OPTION_IGNORE_ERRORS)) {
-		lade_session_tell(&receiver->session, LADE_REPORT_WARNING, 0,
-				  "not all of the source could be read: nothing is deleted", NULL, NULL);
+	if (spares) {
+		if (receiver->keep.options & LADE_OPTION_DELETE)
+			lade_session_note(&receiver->session, LADE_TOPIC_ALWAYS, "IO error encountered -- skipping file deletion",
+					  NULL, NULL);
 		return;
 	}
 	/* Nothing was planned behind a symlink: one that is in the way now has come since. */
@@ -414,6 +418,11 @@ static int remove_from_way(struct lade_receiver *receiver, struct lade_directory
 	int error;
 
 	if (!(receiver->keep.options & (LADE_OPTION_DELETE | LADE_OPTION_FORCE)) || lade_receiver_keeps(receiver, fd, name)) {
+		char *path = lade_directory_path(directory, name);
+
+		if (path)
+			tell_not_empty(receiver, path);
+		free(path);
 		errno = ENOTEMPTY;
 		return lade_fault_set(fault, LADE_E_SYSTEM, "make way for", name);
 	}
@@ -565,6 +574,7 @@ static void set_directories(struct lade_receiver *receiver)
 void lade_receiver_finish(struct lade_receiver *receiver)
 {
 	lade_holding_commit_all(receiver);
+	lade_receiver_tell_all(receiver);
 	link_followers(receiver);
 	lade_receiver_delete(receiver);
 	tell_undeleted(receiver);

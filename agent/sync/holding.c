@@ -163,7 +163,7 @@ void lade_holding_take(const struct lade_receiver *receiver, int directory_fd, c
 struct delayed {
 	struct lade_metadata metadata; /* without its attributes */
 	struct stat existing;
-	uint64_t size, leader, index;
+	uint64_t size, leader, index, told;
 	uint32_t changes;
 	bool existed, unsteady;
 	char temporary[LADE_TEMPORARY_NAME_SIZE];
@@ -174,7 +174,7 @@ static int add_delayed(struct lade_receiver *receiver, const struct incoming *fi
 {
 	struct delayed delayed = {
 		.metadata = file->metadata, .existing = file->existing, .size = file->size, .leader = file->leader,
-		.index = file->index, .changes = file->changes, .existed = file->existed, .unsteady = file->unsteady,
+		.index = file->index, .told = file->told, .changes = file->changes, .existed = file->existed, .unsteady = file->unsteady,
 		.path_len = strlen(path),
 	};
 	struct lade_writer bytes;
@@ -204,8 +204,10 @@ int lade_holding_delay(struct lade_receiver *receiver, struct incoming *file, st
 	int error = path ? add_delayed(receiver, file, path, fault) : lade_fault_set(fault, LADE_E_MEMORY, "remember", file->name);
 
 	free(path);
-	if (!error)
+	if (!error) {
 		lade_temporary_leave(&file->temporary);
+		file->told = 0; /* the record has it */
+	}
 	return error;
 }
 
@@ -231,6 +233,7 @@ static struct incoming *file_of(struct lade_receiver *receiver, const struct del
 		file->size = delayed->size;
 		file->leader = delayed->leader;
 		file->index = delayed->index;
+		file->told = delayed->told;
 		file->changes = delayed->changes;
 		file->existed = delayed->existed;
 		file->unsteady = delayed->unsteady;
@@ -270,6 +273,8 @@ static void commit_delayed(struct lade_receiver *receiver, struct lade_slice rec
 	lade_receiver_metadata_problem(receiver, path, &fault);
 	if (delayed.leader)
 		lade_receiver_leader_failed(receiver, delayed.leader - 1);
+	if (file)
+		lade_receiver_tell_file(receiver, file, NULL);
 	lade_incoming_free(file);
 }
 

@@ -410,7 +410,7 @@ static bool digest_wanted(struct lade_receiver *receiver, const struct incoming 
 	return !error;
 }
 
-static void tell(struct lade_receiver *receiver, const struct incoming *file)
+static void tell(struct lade_receiver *receiver, struct incoming *file)
 {
 	char *path = lade_directory_path(file->directory, file->name);
 	uint8_t digest[LADE_DIGEST_LEN];
@@ -429,8 +429,8 @@ static void tell(struct lade_receiver *receiver, const struct incoming *file)
 	if (path) {
 		if (digest_wanted(receiver, file, digest))
 			item.digest = lade_slice(digest, sizeof(digest));
-		item.path = lade_slice(path, strlen(path));
-		lade_session_item(&receiver->session, &item);
+		item.path = lade_receiver_told_name(receiver, path);
+		lade_receiver_tell_file(receiver, file, &item);
 	}
 	free(path);
 }
@@ -604,9 +604,10 @@ bool lade_incoming_commit(struct lade_receiver *receiver, struct incoming *file,
 	return true;
 }
 
-void lade_receiver_empty_file(struct lade_receiver *receiver, struct incoming *file)
+void lade_receiver_whole_file(struct lade_receiver *receiver, struct incoming *file)
 {
 	if (!lade_incoming_commit(receiver, file, 0) && file->leader)
 		lade_receiver_leader_failed(receiver, file->leader - 1);
+	lade_receiver_tell_file(receiver, file, NULL);
 	lade_incoming_free(file);
 }

@@ -79,6 +79,7 @@ static void land_records(struct lade_receiver *receiver, struct record *records,
 
 		if (!records[i].over || !lade_receiver_settle(receiver, file, &records[i].settled))
 			continue;
+		lade_receiver_tell_file(receiver, file, NULL);
 		lade_incoming_free(file);
 		slots[done++] = records[i].settled.slot;
 	}

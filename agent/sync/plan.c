@@ -185,7 +185,7 @@ static int plan_deletion(struct planner *planner, struct level *level, const str
 	    lade_receiver_keeps(planner->receiver, level->fd, name->name))
 		return 0;
 	if ((planner->receiver->keep.options & LADE_OPTION_ONE_FILE_SYSTEM) && begins_another(planner, level, name)) {
-		lade_session_tell(planner->session, LADE_REPORT_NOTE, 0, "cannot delete mount point:", planner->path, NULL);
+		lade_session_note(planner->session, LADE_TOPIC_MOUNT, "cannot delete mount point: ", planner->path, NULL);
 		return 0;
 	}
 	lade_plan_change(level);
@@ -490,10 +490,14 @@ static int entry(struct planner *planner, const struct lade_message *message, co
 	if (level->unnamed || !convert_entry(planner, &here))
 		return unnamed(planner, &here.entry, event, fault);
 	name = here.entry.name;
-	if (only && event->depth == 0)
+	if (only && event->depth == 0) {
 		error = set_path(planner, level, only, strlen(only));
-	else if (!is_root)
+		/* There is one such entry. */
+		if (!planner->receiver->only_source)
+			planner->receiver->only_source = strndup((const char *)name.data, name.len);
+	} else if (!is_root) {
 		error = set_path(planner, level, (const char *)name.data, name.len);
+	}
 	if (error)
 		return lade_fault_set(fault, error, "plan", NULL);
 	/* The destination may be unreadable here and now; then each entry says so. */
@@ -681,11 +685,14 @@ void *lade_receiver_plan(void *argument)
 	if (result == 1 && lade_plan_ask_deferred(&planner, &fault))
 		result = -1;
 	if (result < 0) {
+		lade_receiver_tell_all(receiver);
 		lade_session_fail(planner.session, &fault);
 	} else if (result == 1 && wait_slots(&planner)) {
 		lade_receiver_finish(receiver);
 		lade_indexed_save(receiver);
 		say_end(&planner);
+	} else {
+		lade_receiver_tell_all(receiver);
 	}
 	for (size_t i = planner.rooted ? planner.depth + 1 : 0; i > 0; i--)
 		level_fini(&planner, &planner.levels[i - 1]);

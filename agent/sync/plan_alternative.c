@@ -341,10 +341,12 @@ static bool link_as(const struct place *place, const struct aside *aside, const 
 static bool link_over(struct planner *planner, const struct place *place, const struct aside *aside)
 {
 	char temporary[LADE_TEMPORARY_NAME_SIZE];
+	struct lade_fault fault;
 	bool linked;
 
+	/* What is wrong is told by whoever tries something else now. */
 	if (S_ISDIR(place->st.st_mode) &&
-	    lade_receiver_make_way(planner->receiver, place->level->directory, place->level->fd, place->name, NULL))
+	    lade_receiver_make_way(planner->receiver, place->level->directory, place->level->fd, place->name, &fault))
 		return false;
 	if (lade_plan_back_up(planner, place))
 		return false;
@@ -423,9 +425,8 @@ static int copy_aside(struct planner *planner, const struct place *place, const 
 		lade_incoming_free(file);
 		return 0;
 	}
-	if (!lade_incoming_commit(planner->receiver, file, 0) && file->leader)
-		lade_receiver_leader_failed(planner->receiver, file->leader - 1);
-	lade_incoming_free(file);
+	lade_receiver_tell_later(planner->receiver, file);
+	lade_receiver_whole_file(planner->receiver, file);
 	return 1;
 }
 

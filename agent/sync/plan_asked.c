@@ -60,9 +60,13 @@ static int asked_of(const struct planner *planner, struct lade_slice name, struc
 
 bool lade_plan_is_source(const struct planner *planner, struct lade_slice name)
 {
-	struct asked below;
+	const struct asked *here = &planner->levels[planner->depth].asked;
+	struct lade_selection_at below;
+	unsigned what = 0;
 
-	return takes_all(planner) || asked_of(planner, name, &below) > 0;
+	/* Not what is in a directory that is one: then a sender could say anything. */
+	return takes_all(planner) || (here->some && lade_selection_find(selection_of(planner), &here->at, (const char *)name.data,
+									 name.len, &what, &below) && what);
 }
 
 bool lade_plan_is_asked(struct planner *planner, struct lade_slice name, bool is_directory, bool *implied_out)

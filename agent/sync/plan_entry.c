@@ -26,7 +26,7 @@ void lade_plan_item(struct planner *planner, const struct place *place, uint32_t
 	const struct lade_msg_item item = {
 		.changes = changes,
 		.mode = (uint32_t)place->wanted.mode,
-		.path = lade_slice(planner->path, strlen(planner->path)),
+		.path = lade_receiver_told_name(planner->receiver, planner->path),
 		.target = entry->target,
 		.size = entry->size + entry->target.len,
 		.mtime_s = entry->mtime_s,
@@ -36,7 +36,7 @@ void lade_plan_item(struct planner *planner, const struct place *place, uint32_t
 	};
 
 	if (lade_session_itemizes(planner->session, changes))
-		lade_session_item(planner->session, &item);
+		lade_receiver_tell(planner->receiver, &item);
 }
 
 int lade_plan_own_xattrs(struct lade_metadata *metadata, struct lade_fault *fault)
@@ -85,16 +85,29 @@ uint32_t lade_plan_time_now(const struct planner *planner, const struct place *p
 		keep->options & LADE_OPTION_TIMES ? LADE_ITEM_TIME : LADE_ITEM_TIME_NOW;
 }
 
+/*
+ * As in rsync, what has got another ACL has no change of permissions beside it: an ACL holds them too, but for these. A dry run
+ * has given it none.
+ */
+static uint32_t told_of(const struct planner *planner, const struct place *place, uint32_t changes)
+{
+	bool only_acl = (changes & LADE_ITEM_ACL) && !planner->dry_run &&
+		!((place->wanted.mode ^ place->st.st_mode) & (S_ISUID | S_ISGID | S_ISVTX));
+
+	return only_acl ? changes & ~(uint32_t)LADE_ITEM_PERMS : changes;
+}
+
 void lade_plan_mend(struct planner *planner, struct place *place, uint32_t changes)
 {
 	const struct lade_metadata_place at = { -1, place->level->fd, place->name };
+	const uint32_t told = told_of(planner, place, changes);
 	struct lade_fault fault;
 
 	if (changes && !planner->dry_run &&
 	    lade_metadata_apply(&planner->receiver->keep, &place->wanted, &at, &place->st, &place->st,
 				planner->receiver->identities, &fault))
 		lade_plan_problem(planner, &fault);
-	lade_plan_item(planner, place, changes);
+	lade_plan_item(planner, place, told);
 }
 
 /* Give a thing that was just made under name its metadata. */
@@ -208,9 +221,6 @@ static void special(struct planner *planner, struct place *place)
 		lade_plan_stored(planner, place->index);
 		return;
 	}
-	/* Who may not make devices is not told of each: as with rsync, they need root. */
-	if ((S_ISBLK(place->wanted.mode) || S_ISCHR(place->wanted.mode)) && !planner->receiver->keep.super)
-		return;
 	if (!place->exists && lade_plan_special_aside(planner, place, &changes))
 		return;
 	if (same_type)
@@ -489,6 +499,24 @@ static int take_the_lead(struct planner *planner, struct place *place, struct le
 	return 0;
 }
 
+/* What becomes of a further name of an inode, as bits of ITEM. With LOCAL it is linked to what is aside, which is no change. */
+static uint32_t link_changes(struct planner *planner, const struct place *place)
+{
+	uint32_t changes = LADE_ITEM_HARD_LINK;
+	struct aside aside;
+
+	if (!place->exists && place->level->alternatives && planner->session->settings->alternative == LADE_ALTERNATIVE_LINK) {
+		lade_plan_look_aside(planner, place, &aside);
+		changes |= aside.fit == FIT_EXACT ? LADE_ITEM_LOCAL : 0;
+		lade_plan_aside_fini(&aside);
+	}
+	if (!place->exists || (place->st.st_mode & S_IFMT) != (place->wanted.mode & S_IFMT))
+		return changes | LADE_ITEM_NEW;
+	if (S_ISREG(place->wanted.mode) && (uint64_t)place->st.st_size != place->entry->size)
+		changes |= LADE_ITEM_SIZE;
+	return changes | lade_plan_metadata_changes(planner, place) | lade_plan_time_now(planner, place);
+}
+
 /*
  * Remember the first of several names, or link a further one at the end. Returns 1 if nothing else is to be done. leading is memory for
  * take_the_lead().
@@ -513,11 +541,20 @@ static int link_entry(struct planner *planner, struct place *place, struct lade_
 	lade_plan_change(place->level);
 	return lade_receiver_add_link(receiver,
 				      &(struct follower){ place->entry->link - LADE_LINK_FOLLOWS, place->index,
-							  place->wanted.mode },
+							  place->wanted.mode, link_changes(planner, place) },
 				      planner->path, fault) ? fault->code : 1;
 }
 
 /* ---- what the user's rules leave as it is ---- */
+
+/* True if the entry is another name of a file that is not passed over. */
+static bool follows(const struct planner *planner, const struct place *place)
+{
+	const struct leader *leader = place->entry->link < LADE_LINK_FOLLOWS ? NULL :
+		lade_receiver_find_leader(planner->receiver, place->entry->link - LADE_LINK_FOLLOWS);
+
+	return leader && !leader->passed;
+}
 
 /* True if nothing is to become of the entry. A thing of another type is never newer, and directories are gone into. */
 static bool is_passed(const struct planner *planner, const struct place *place)
@@ -531,7 +568,8 @@ static bool is_passed(const struct planner *planner, const struct place *place)
 		return keep->options & LADE_OPTION_EXISTING;
 	if ((keep->options & LADE_OPTION_IGNORE_EXISTING) && !(S_ISDIR(there) && S_ISDIR(wanted)))
 		return true;
-	return (keep->options & LADE_OPTION_UPDATE) && S_ISREG(there) && S_ISREG(wanted) &&
+	/* A further name of a file is linked, however new what is there is. */
+	return (keep->options & LADE_OPTION_UPDATE) && S_ISREG(there) && S_ISREG(wanted) && !follows(planner, place) &&
 		lade_keep_time_newer(keep, &place->st.st_mtim, &place->wanted.mtime);
 }
 
@@ -589,8 +627,9 @@ static int pass(struct planner *planner, struct place *place, struct lade_fault 
 /* ---- any entry ---- */
 
 /*
- * True if an entry is of a kind that the user's options have, and no filter leaves it out. The
- * sender knows both: one that sends it nevertheless would widen what the user asked for.
+ * True if an entry is of a kind that the user's options can bring about, and no filter leaves it out. The
+ * sender knows both: one that sends it nevertheless would widen what the user asked for. A type that is left
+ * out is none of that: it is said for its name alone.
  */
 static bool asked_for(struct planner *planner, const struct lade_msg_entry *entry)
 {
@@ -601,15 +640,11 @@ static bool asked_for(struct planner *planner, const struct lade_msg_entry *entr
 
 	if (!lade_plan_is_asked(planner, entry->name, S_ISDIR(mode), &implied))
 		return false;
-	if (S_ISLNK(mode) && (!(options & LADE_OPTION_LINKS) || (options & LADE_OPTION_COPY_LINKS)))
+	if (S_ISLNK(mode) && (options & LADE_OPTION_COPY_LINKS))
 		return false;
 	/* What it leads to was asked for. One that was munged may have any target. */
 	if (S_ISLNK(mode) && (options & LADE_OPTION_COPY_UNSAFE_LINKS) && !(options & LADE_OPTION_MUNGE_LINKS) &&
 	    lade_symlink_unsafe(entry->target, lade_symlink_depth(planner->path)))
-		return false;
-	if ((S_ISBLK(mode) || S_ISCHR(mode)) && !(options & LADE_OPTION_DEVICES))
-		return false;
-	if ((S_ISFIFO(mode) || S_ISSOCK(mode)) && !(options & LADE_OPTION_SPECIALS))
 		return false;
 	if (S_ISDIR(mode) && !implied && !(options & (LADE_OPTION_RECURSIVE | LADE_OPTION_DIRS)))
 		return false;
@@ -627,8 +662,16 @@ static void count(struct planner *planner, const struct lade_msg_entry *entry)
 	planner->counted.total_bytes += entry->size + entry->target.len;
 }
 
+static void tell_unsafe(struct planner *planner, struct lade_slice target)
+{
+	char rest[LADE_TARGET_MAX + 8];
+
+	snprintf(rest, sizeof(rest), "\" -> \"%.*s\"", (int)target.len, (const char *)target.data);
+	lade_session_note(planner->session, LADE_TOPIC_UNSAFE, "ignoring unsafe symlink \"", planner->path, rest);
+}
+
 /* True if the user wants nothing to be done about this entry, whatever is there. */
-static bool stays(const struct planner *planner, const struct place *place)
+static bool stays(struct planner *planner, const struct place *place)
 {
 	const struct lade_settings *settings = planner->session->settings;
 	mode_t mode = place->wanted.mode;
@@ -636,8 +679,11 @@ static bool stays(const struct planner *planner, const struct place *place)
 	if (S_ISREG(mode))
 		return (settings->size_limit && place->entry->size >= settings->size_limit) ||
 			place->entry->size < settings->size_least;
-	return S_ISLNK(mode) && (settings->options & LADE_OPTION_SAFE_LINKS) &&
-		lade_symlink_unsafe(place->entry->target, lade_symlink_depth(planner->path));
+	if (!S_ISLNK(mode) || !(settings->options & LADE_OPTION_SAFE_LINKS) || !(settings->options & LADE_OPTION_LINKS) ||
+	    !lade_symlink_unsafe(place->entry->target, lade_symlink_depth(planner->path)))
+		return false;
+	tell_unsafe(planner, place->entry->target);
+	return true;
 }
 
 /* A symlink that is not to be followed here. */
@@ -738,6 +784,26 @@ int lade_plan_unnamed(struct planner *planner, const struct lade_msg_entry *entr
 	return error;
 }
 
+/* True if nothing is done with an entry of this type: the user does not want it, or we may not make it. */
+static bool is_left_out(const struct planner *planner, const struct lade_msg_entry *entry)
+{
+	const struct lade_keep *keep = &planner->receiver->keep;
+	mode_t mode = (mode_t)entry->mode;
+
+	return lade_entry_left_out(keep->options, entry->mode) || ((S_ISBLK(mode) || S_ISCHR(mode)) && !keep->super);
+}
+
+/* Tell of it, as rsync(1) does: not of what would have been passed over anyhow. What has its name here is not deleted. */
+static void leave_out(struct planner *planner, struct place *place)
+{
+	if (!look(planner, place))
+		return;
+	if (is_passed(planner, place))
+		tell_passed(planner, place);
+	else
+		lade_session_note(planner->session, LADE_TOPIC_NONREG, "skipping non-regular file \"", planner->path, "\"");
+}
+
 int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry, const struct lade_recv_event *event,
 		    struct lade_fault *fault)
 {
@@ -762,6 +828,10 @@ int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry,
 	lade_metadata_from_entry(&place.wanted, entry, receiver->identities);
 	if (planner->session->settings->listing)
 		return list(planner, &place, fault);
+	if (is_left_out(planner, entry)) {
+		leave_out(planner, &place);
+		return 0;
+	}
 	if (planner->session->settings->chmod)
 		place.wanted.mode = lade_mode_changes_apply(planner->session->settings->chmod, place.wanted.mode);
 	if (munges(planner) && S_ISLNK(place.wanted.mode) && !munge(planner, &place, &munged))

@@ -218,11 +218,12 @@ static int ask(struct planner *planner, struct place *place, const struct aside 
 		return fault->code;
 	}
 	lade_plan_change(place->level);
+	lade_receiver_tell_later(planner->receiver, file);
 	if (lade_plan_may_be_moved(planner, file) || (file->size && lade_plan_waits(planner)))
 		return lade_plan_defer(planner, place->index, file, fault);
 	if (file->size)
 		return lade_plan_want(planner, place->index, file, fault);
-	lade_receiver_empty_file(planner->receiver, file);
+	lade_receiver_whole_file(planner->receiver, file);
 	return 0;
 }
 

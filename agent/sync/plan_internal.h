@@ -162,7 +162,7 @@ int lade_plan_own_xattrs(struct lade_metadata *metadata, struct lade_fault *faul
 /* Remember what a client asked for. 0, or the fault that ends the session. */
 int lade_plan_asked(struct planner *planner, struct lade_fault *fault);
 
-/* True if a client asked for a source of this name in the directory at hand. */
+/* True if a client named a source of this name in the directory at hand. */
 bool lade_plan_is_source(const struct planner *planner, struct lade_slice name);
 
 /*

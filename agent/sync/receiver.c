@@ -388,11 +388,14 @@ static void stop(struct lade_receiver *receiver)
 	free(receiver->leaders);
 	free((void *)receiver->root.metadata.xattrs.data);
 	free(receiver->only_name);
+	free(receiver->only_source);
 	free(receiver->run);
 	free(receiver->packed);
 	lade_codec_free(receiver->codec);
 	lade_keep_fini(&receiver->keep);
 	lade_writer_fini(&receiver->entries);
+	lade_item_queue_fini(&receiver->items);
+	pthread_mutex_destroy(&receiver->telling);
 	pthread_cond_destroy(&receiver->entries_came);
 	pthread_cond_destroy(&receiver->job_came);
 	pthread_cond_destroy(&receiver->job_taken);
@@ -425,6 +428,7 @@ int lade_receiver_run(const struct lade_receiver_job *job, struct lade_msg_end *
 	pthread_cond_init(&receiver->job_taken, NULL);
 	pthread_cond_init(&receiver->slot_freed, NULL);
 	pthread_mutex_init(&receiver->opening, NULL);
+	pthread_mutex_init(&receiver->telling, NULL);
 	receiver->session.role_waits[0] = &receiver->entries_came;
 	receiver->session.role_waits[1] = &receiver->job_came;
 	receiver->session.role_waits[2] = &receiver->job_taken;

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "agent/sync/cut_stream.h"
+#include "agent/sync/item_queue.h"
 #include "agent/sync/path_choice.h"
 #include "agent/sync/receiver.h"
 #include "agent/sync/session.h"
@@ -42,6 +43,7 @@ struct incoming {
 	bool existed;
 	struct stat existing;             /* if it existed */
 	uint64_t index;                   /* of its entry */
+	uint64_t told;                    /* the place that is kept for its item, or 0 */
 	int workshop_fd;                  /* where its temporary file is made; -1: in its directory */
 	char *key;                        /* owned: what the temporary file there is named after; NULL: the name */
 	bool in_new;                      /* in a directory that this session made: nothing else stands there */
@@ -107,6 +109,7 @@ struct leader {
 struct follower {
 	uint64_t leader, index; /* entries */
 	mode_t mode;
+	uint32_t changes;       /* as ITEM has them, if it is not linked yet */
 };
 
 /* A directory of the destination that is not deleted. */
@@ -142,6 +145,8 @@ struct lade_receiver {
 	size_t leader_count, leader_capacity;
 	struct lade_identities *identities; /* NULL: ids are kept as numbers */
 	struct lade_id_map *maps[2];       /* by enum lade_identity_kind, NULL: there is none */
+	struct lade_item_queue items;      /* what is to be told, in order; under telling */
+	pthread_mutex_t telling;           /* taken before the session's lock */
 	pthread_mutex_t opening;           /* a described file's temporary may be wanted by the reader and by a worker */
 	atomic_size_t kept_old;            /* bytes that described files keep of what is written over */
 	atomic_uint said;                  /* what was reported once and is not again */
@@ -173,6 +178,7 @@ struct lade_receiver {
 	struct lade_directories *partials; /* --partial-dir, if it is one for all; else NULL */
 	struct lade_spool *delayed;    /* --delay-updates; under the session's lock; NULL: nothing yet */
 	char *only_name;               /* a single file's name at the destination, or NULL */
+	char *only_source;             /* its name at the source, once that was said, or NULL */
 
 	/* the planner's own */
 	struct lade_spool *deletions, *links;
@@ -193,6 +199,23 @@ int lade_receiver_open_parent(struct lade_receiver *receiver, const char *path, 
 
 /* A handle for the directory of path, and for all above it; path is cut to pieces, *name_out is its last component. NULL: none could be made. */
 struct lade_directory *lade_receiver_handle_of(struct lade_receiver *receiver, char *path, char **name_out);
+
+/* ---- told.c ---- */
+
+/* Tell of item, which lade_session_itemizes() its changes, behind all that the planner told of or keeps a place for. Planner's thread. */
+void lade_receiver_tell(struct lade_receiver *receiver, const struct lade_msg_item *item);
+
+/* What an item is told of: the name at the source, where a single file gets another one; else path. */
+struct lade_slice lade_receiver_told_name(const struct lade_receiver *receiver, const char *path);
+
+/* Keep the place of file's item here, if the user wants one. Planner's thread. */
+void lade_receiver_tell_later(struct lade_receiver *receiver, struct incoming *file);
+
+/* Tell of file's item at its place, or now if it has none; NULL: nothing became of it, so what comes behind it need not wait. Any thread. */
+void lade_receiver_tell_file(struct lade_receiver *receiver, struct incoming *file, const struct lade_msg_item *item);
+
+/* Tell of all that is known, whatever it waits for. Planner's thread. */
+void lade_receiver_tell_all(struct lade_receiver *receiver);
 
 /* ---- plan_alternative.c ---- */
 
@@ -390,8 +413,8 @@ void lade_incoming_leave(const struct lade_receiver *receiver, struct incoming *
 /* Give the file, whose temporary file is open and whole, its length, metadata and name. 0 or the fault. */
 int lade_incoming_commit_now(struct lade_receiver *receiver, struct incoming *file, struct lade_fault *fault);
 
-/* A file without content: make it here and now. Planner's thread. */
-void lade_receiver_empty_file(struct lade_receiver *receiver, struct incoming *file);
+/* A file without content, or with all of it in its temporary file: put it there here and now. file is consumed. Planner's thread. */
+void lade_receiver_whole_file(struct lade_receiver *receiver, struct incoming *file);
 
 /* ---- settle.c ---- */
 

@@ -168,7 +168,9 @@ static void remove_one(struct lade_sender *sender, const struct removable *remov
 		stays(sender, transfer_path, "it has changed since it was looked at");
 	} else if (is_destination(sender, transfer_path, &st)) {
 		stays(sender, transfer_path, "it is the destination's as well");
-	} else if (unlinkat(fd, name, 0) && errno != ENOENT) {
+	} else if (unlinkat(fd, name, 0) == 0) {
+		lade_session_note(&sender->session, LADE_TOPIC_REMOVE, "sender removed ", transfer_path, NULL);
+	} else if (errno != ENOENT) {
 		failed(sender, transfer_path);
 	}
 	close(fd);

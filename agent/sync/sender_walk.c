@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -68,11 +69,15 @@ static int say_identities(struct lade_sender *sender, const struct lade_msg_entr
 	return error ? error : lade_attributes_visit_ids(entry->xattrs, say_identity, sender);
 }
 
-/* Report that something of the source is left out. */
+/* Report that something of the source is left out. That a directory is, without -r, is no fault. */
 static void problem(struct lade_sender *sender, const struct lade_fault *fault, bool vanished)
 {
-	if (fault->code == LADE_E_UNSUPPORTED || fault->code == LADE_E_REFUSED) {
-		lade_session_tell(&sender->session, fault->code == LADE_E_UNSUPPORTED ? LADE_REPORT_NOTE : LADE_REPORT_WARNING, 0, fault->operation, fault->subject, NULL);
+	if (fault->code == LADE_E_UNSUPPORTED) {
+		lade_session_note(&sender->session, LADE_TOPIC_ALWAYS, fault->operation, " ", fault->subject);
+		return;
+	}
+	if (fault->code == LADE_E_REFUSED) {
+		lade_session_tell(&sender->session, LADE_REPORT_WARNING, 0, fault->operation, fault->subject, NULL);
 		return;
 	}
 	sender->incomplete = true;
@@ -91,18 +96,12 @@ static void failed_at(struct lade_sender *sender, const char *operation, const c
 	problem(sender, &fault, errno == ENOENT);
 }
 
-/* True if the options leave this type out; the user is told of it once per thing, as by rsync. */
-static bool left_out(struct lade_sender *sender, const struct lade_walk_item *item)
+/* True if only the name and the type of this are of use to the receiver. All types are listed. */
+static bool left_out(const struct lade_sender *sender, const struct lade_walk_item *item)
 {
-	uint64_t options = sender->session.settings->options;
-	mode_t mode = item->st.st_mode;
-	bool out = (S_ISLNK(mode) && !(options & LADE_OPTION_LINKS)) ||
-		((S_ISBLK(mode) || S_ISCHR(mode)) && !(options & LADE_OPTION_DEVICES)) ||
-		((S_ISFIFO(mode) || S_ISSOCK(mode)) && !(options & LADE_OPTION_SPECIALS));
+	const struct lade_settings *settings = sender->session.settings;
 
-	if (out)
-		lade_session_note(&sender->session, LADE_TOPIC_NONREG, "skipping non-regular file \"", item->path, "\"");
-	return out;
+	return !settings->listing && lade_entry_left_out(settings->options, (uint32_t)item->st.st_mode);
 }
 
 /* The parts of an entry that need memory of their own while it is said. */
@@ -389,6 +388,22 @@ static int say_or_hold(struct lade_sender *sender, const struct lade_walk_item *
 	return error ? error : say(sender, item, entry, fault);
 }
 
+/* --copy-unsafe-links: tell of a symlink that is not safe, so that what it leads to is copied. */
+static void tell_copied(struct lade_sender *sender, const struct lade_walk_item *item)
+{
+	char target[LADE_TARGET_MAX], rest[LADE_TARGET_MAX + 8];
+	ssize_t len;
+
+	if (!item->followed || !(sender->session.settings->options & LADE_OPTION_COPY_UNSAFE_LINKS) ||
+	    !lade_session_wants(&sender->session, LADE_TOPIC_SYMSAFE))
+		return;
+	len = readlinkat(item->parent_fd, item->name, target, sizeof(target));
+	if (len < 0 || !lade_symlink_unsafe(lade_slice(target, (size_t)len), lade_symlink_depth(item->path)))
+		return;
+	snprintf(rest, sizeof(rest), "\" -> \"%.*s\"", (int)len, target);
+	lade_session_note(&sender->session, LADE_TOPIC_SYMSAFE, "copying unsafe symlink \"", item->path, rest);
+}
+
 /*
  * Say an entry. Something that cannot be read is left out, unless it is a directory: that is entered by the walk
  * whatever happens, so its entry must be said.
@@ -407,9 +422,14 @@ static int say_entry(struct lade_sender *sender, struct lade_walk_item *item, st
 	};
 	struct parts parts;
 
+	tell_copied(sender, item);
 	/* To -m it is there all the same, as in rsync. */
-	if (!usable || left_out(sender, item))
+	if (!usable)
 		return say_held(sender, fault);
+	if (S_ISLNK(st->st_mode) && !add_target(sender, item, &entry, &parts))
+		return 0;
+	if (left_out(sender, item))
+		return say_or_hold(sender, item, &entry, fault);
 	if (sender->session.settings->chmod)
 		entry.mode = lade_mode_changes_apply(sender->session.settings->chmod, entry.mode);
 	add_atime(sender, st, &entry);
@@ -420,8 +440,6 @@ static int say_entry(struct lade_sender *sender, struct lade_walk_item *item, st
 		entry.rdev_major = major(st->st_rdev);
 		entry.rdev_minor = minor(st->st_rdev);
 	}
-	if (S_ISLNK(st->st_mode) && !add_target(sender, item, &entry, &parts))
-		return 0;
 	if (!add_xattrs(sender, item, &entry) || !add_digest(sender, item, &entry, &parts))
 		return 0;
 	if (say_identities(sender, &entry))

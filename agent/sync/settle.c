@@ -138,6 +138,7 @@ void lade_receiver_settled(struct lade_receiver *receiver, const struct lade_rec
 
 	if (!lade_receiver_settle(receiver, file, event))
 		return;
+	lade_receiver_tell_file(receiver, file, NULL);
 	lade_incoming_free(file);
 	lade_receiver_acknowledge(receiver, &event->slot, 1);
 }

@@ -190,6 +190,15 @@ static bool is_of_side(const struct lade_attributes_wish *wish, enum lade_filter
 	return wish->super || has_prefix(name, "user.");
 }
 
+/*
+ * --fake-super: true if a name needs no faking. One that looks like a faked one does: whoever owns a file may give it "user.rsync."
+ * attributes, which must not become those of root on the way back.
+ */
+static bool is_stored_as_is(struct lade_slice name)
+{
+	return has_prefix(name, "user.") && !has_prefix(name, FAKE_PREFIX);
+}
+
 /* --fake-super: what a name of the file system stands for; NULL for one that stands for nothing. */
 static const char *spoken_name(bool fake, const char *stored)
 {
@@ -203,7 +212,7 @@ static const char *spoken_name(bool fake, const char *stored)
 		return stored;
 	/* What needs no faking has one name only. */
 	stored += strlen(FAKE_PREFIX);
-	return strncmp(stored, "user.", strlen("user.")) == 0 ? NULL : stored;
+	return is_stored_as_is(lade_slice(stored, strlen(stored))) ? NULL : stored;
 }
 
 /* The name under which the file system has it, in stored_out where it is another. */
@@ -211,7 +220,7 @@ static const char *stored_name(bool fake, const char *spoken, char stored_out[ST
 {
 	struct lade_slice name = lade_slice(spoken, strlen(spoken));
 
-	if (!fake || has_prefix(name, "user.") || lade_attributes_acl_is_name(name))
+	if (!fake || is_stored_as_is(name) || lade_attributes_acl_is_name(name))
 		return spoken;
 	(void)snprintf(stored_out, STORED_NAME_SIZE, FAKE_PREFIX "%s", spoken);
 	return stored_out;

@@ -43,6 +43,7 @@ struct lade_filter_list {
 	size_t count, capacity;
 	size_t bytes;     /* encoded, their count not included */
 	size_t bytes_max; /* not to be exceeded */
+	size_t read_len;  /* bytes that were read for it of a tree's files, and what opening them costs */
 	char **origins;
 	size_t origin_count, origin_capacity;
 };

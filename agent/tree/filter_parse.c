@@ -24,6 +24,10 @@
 /* Bytes of a file of the user's; its comments do not count as rules. */
 #define FILE_MAX (16u << 20)
 
+/* Bytes that a tree's file may have read of the files that it names, again and again, with what it costs to open one. */
+#define TREE_READ_MAX (1u << 20)
+#define TREE_OPEN_COST 64u
+
 /* What rules have of the merge rule that named their file. */
 #define INHERITED (LADE_RULE_ABSOLUTE | LADE_RULE_PERISHABLE | LADE_RULE_XATTR | LADE_RULE_SIDES)
 
@@ -529,6 +533,13 @@ static int open_file(const struct lade_filter_reading *reading, const char *name
 	return 0;
 }
 
+/* Files without rules cost nothing of what a list may hold, but as many of them as lines, in as many more, would be read for ever. */
+static bool has_budget(struct lade_filter_list *list, size_t len)
+{
+	list->read_len += len + TREE_OPEN_COST;
+	return list->read_len <= TREE_READ_MAX;
+}
+
 int lade_filter_parse_file(struct lade_filter_reading *reading, const char *name, const char *shown, struct lade_fault *fault)
 {
 	const char *origin = reading->origin;
@@ -540,6 +551,10 @@ int lade_filter_parse_file(struct lade_filter_reading *reading, const char *name
 		return lade_fault_set(fault, error, "open", shown);
 	error = read_all(fd, reading->tree ? LADE_RULES_MAX : FILE_MAX, &text, &len);
 	close(fd);
+	if (!error && reading->tree && !has_budget(reading->list, len)) {
+		free(text);
+		error = LADE_E_LIMIT;
+	}
 	if (error)
 		return lade_fault_set(fault, error, "read", shown);
 	reading->origin = lade_filter_list_origin(reading->list, shown);

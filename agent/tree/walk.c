@@ -441,6 +441,9 @@ static int gap(struct lade_walk *walk, struct lade_walk_item *item, struct lade_
 	walk->path[frame->path_len] = '\0';
 	if (fault && !fault->subject[0])
 		lade_fault_set(fault, fault->code, fault->operation, walk->path);
+	/* That a directory has become a symlink, or is another one, is nothing that was left out on purpose. */
+	if (fault && fault->code == LADE_E_REFUSED)
+		fault->code = LADE_E_SOURCE;
 	memset(item, 0, sizeof(*item));
 	item->path = walk->path;
 	item->vanished = frame->said && fault && (fault->code == LADE_E_ABSENT || fault->sys_errno == ENOENT);

@@ -24,6 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	session.settings.alternative = LADE_ALTERNATIVE_COPY;
 	session.settings.alternatives = alternatives;
 	session.settings.alternative_count = 1;
+	session.settings.suffix = "~";
 	job = (struct lade_receiver_job){
 		.connection = &session.ours, .settings = &session.settings, .key = &session.key,
 		.destination = session.inside, .umask = 022,

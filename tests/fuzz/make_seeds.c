@@ -20,6 +20,7 @@
 #include "agent/sync/receiver.h"
 #include "agent/sync/sender.h"
 #include "agent/sync/sync.h"
+#include "protocol/byteorder.h"
 #include "tests/fuzz/session.h"
 #include "transport/frame.h"
 
@@ -191,7 +192,7 @@ static void save_messages(const char *corpora, const char *name, const char *dir
 static void record(const char *corpora, const struct recording *recording)
 {
 	struct lade_connection sender_ends[2], receiver_ends[2];
-	struct lade_settings settings = { .options = fuzz_session_options(recording->options) };
+	struct lade_settings settings = { .options = fuzz_session_options(recording->options), .suffix = "~" };
 	char *sources[] = { (char *)"source/" };
 	struct lade_run_key key = { 0 };
 	struct relay relays[2] = { { .bytes = malloc(RECORD_MAX) },
@@ -320,6 +321,46 @@ static void save_open(const char *corpora)
 	lade_writer_fini(&writer);
 }
 
+/* What a sender says that has its sources from a list: a directory on the way, and a source that is missing. */
+static void save_said(const char *corpora)
+{
+	static const uint8_t ways[] = { 0x05, 0x06 };
+	const struct lade_msg_root root = { 0 };
+	const struct lade_msg_implied implied = { lade_slice("d", 1) };
+	const struct lade_msg_leave leave = { 0 };
+	const struct lade_msg_missing missing = { lade_slice("a", 1) };
+	const struct lade_msg_entries_end end = { 0 };
+
+	for (unsigned i = 0; i < sizeof(ways); i++) {
+		uint8_t header[LADE_FRAME_HEADER_LEN];
+		struct lade_writer writer;
+		char path[4096 + 128];
+		FILE *file;
+
+		lade_writer_init(&writer, LADE_CONTROL_MAX);
+		lade_put_root(&writer, &root);
+		if (i == 0) {
+			lade_put_implied(&writer, &implied);
+			lade_put_leave(&writer, &leave);
+		} else {
+			lade_put_missing(&writer, &missing);
+		}
+		lade_put_entries_end(&writer, &end);
+		lade_put_le32(header, (uint32_t)writer.len);
+		lade_put_le32(header + 4, 0);
+		snprintf(path, sizeof(path), "%s/fuzz_receiver/%s", corpora, i ? "missing" : "implied");
+		file = fopen(path, "wb");
+		if (writer.error || !file || fputc(ways[i], file) == EOF || fwrite(header, 1, sizeof(header), file) != sizeof(header) ||
+		    fwrite(writer.data, 1, writer.len, file) != writer.len || fclose(file))
+			abort();
+		snprintf(path, sizeof(path), "%s/fuzz_message/%s", corpora, i ? "missing" : "implied");
+		file = fopen(path, "wb");
+		if (!file || fwrite(writer.data, 1, writer.len, file) != writer.len || fclose(file))
+			abort();
+		lade_writer_fini(&writer);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const struct recording recordings[] = {
@@ -328,6 +369,8 @@ int main(int argc, char **argv)
 		{ "checksum", 0x10, make_sparse },   { "hard_links", 0x00, make_links },
 		{ "recipe", 0x00, make_recipe },     { "recipe_source", 0x00, make_recipe_source },
 		{ "recipe_same", 0x00, make_recipe_same }, { "recipe_hole", 0x00, make_recipe_hole },
+		{ "remove_source", 0x01, make_links }, { "backup", 0x10, make_small },
+		{ "delay_updates", 0x11, make_links }, { "append", 0x09, make_recipe },
 	};
 	static const struct indexed indexes[] = {
 		{ "nothing", 0, 0, 0 },	     { "three_files", 0, 3, 4 },   { "three_files_right", 1, 3, 4 },
@@ -343,5 +386,6 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(indexes) / sizeof(indexes[0]); i++)
 		make_index(corpora, &indexes[i]);
 	save_open(corpora);
+	save_said(corpora);
 	return chdir("/") || rmdir(scratch);
 }

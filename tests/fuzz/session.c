@@ -247,10 +247,21 @@ uint64_t fuzz_session_options(uint8_t byte)
 		LADE_OPTION_CHECKSUM, LADE_OPTION_DRY_RUN, LADE_OPTION_OWNER, LADE_OPTION_GROUP,
 	};
 
+	/* Each of these changes what is done with much that is said; few go together. Which it is depends on all bits of the byte. */
+	static const uint64_t ways[16] = {
+		0, LADE_OPTION_REMOVE_SOURCE_FILES, LADE_OPTION_BACKUP, LADE_OPTION_DELAY_UPDATES, LADE_OPTION_KEEP_DIRLINKS,
+		LADE_OPTION_RELATIVE | LADE_OPTION_NO_IMPLIED_DIRS | LADE_OPTION_DIRS,
+		LADE_OPTION_DELETE_MISSING_ARGS | LADE_OPTION_IGNORE_ERRORS | LADE_OPTION_FORCE, LADE_OPTION_FAKE_SUPER,
+		LADE_OPTION_MUNGE_LINKS | LADE_OPTION_SAFE_LINKS, LADE_OPTION_INPLACE | LADE_OPTION_SPARSE, LADE_OPTION_APPEND,
+		LADE_OPTION_APPEND_VERIFY, LADE_OPTION_EXISTING | LADE_OPTION_UPDATE, LADE_OPTION_IGNORE_EXISTING,
+		LADE_OPTION_ATIMES | LADE_OPTION_OMIT_DIR_TIMES | LADE_OPTION_OMIT_LINK_TIMES | LADE_OPTION_EXECUTABILITY,
+		LADE_OPTION_FUZZY | LADE_OPTION_IGNORE_TIMES | LADE_OPTION_KEEP_DIRLINKS | LADE_OPTION_BACKUP,
+	};
+
 	for (unsigned i = 0; i < 8; i++)
 		if (byte >> i & 1)
 			options |= more[i];
-	return options;
+	return options | ways[(byte * 37u >> 5) & 15];
 }
 
 void fuzz_session_begin(struct fuzz_session *session, const uint8_t *data, size_t size)

@@ -174,6 +174,22 @@ exits "--backup-dir --force" 0 lade sync -a --force --backup-dir="$T/old" "$T/sr
 check "moves it" exist "$T/old/was-dir/x~"
 check "for the file" cmp "$T/src/was-dir" "$T/dst/was-dir"
 
+# A copy of somebody's program that runs as its owner is not one that runs as whoever made the copy.
+if is_root; then
+	reset
+	mkdir -m 777 "$T/shared"
+	echo theirs >"$T/shared/program"
+	chown 12345:12345 "$T/shared/program"
+	chmod 6777 "$T/shared/program"
+	echo ours, which is longer >"$T/src/program"
+	# 23: writing takes its right away, which only its owner could give back.
+	exits "-b --inplace of another user's program" "0|23" run "${as_nobody[@]}" "$LADE" sync -b --inplace "$T/src/program" "$T/shared/"
+	check "its backup is there" test "$(cat "$T/shared/program~")" = theirs
+	check "and runs as whoever runs it" test "$(stat -c %a "$T/shared/program~")" = 777
+else
+	skip "a backup of another user's program" "not root"
+fi
+
 exits "--suffix alone is nothing" 1 lade sync -a --suffix=.x "$T/src/" "$T/dst/"
 exits "a suffix has no slash" 1 lade sync -ab --suffix=a/b "$T/src/" "$T/dst/"
 exits "an empty suffix needs --backup-dir" 1 lade sync -ab --suffix= "$T/src/" "$T/dst/"

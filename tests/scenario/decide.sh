@@ -391,4 +391,41 @@ if fallocate -l 100000 "$T/dst/probe" 2>/dev/null && rm "$T/dst/probe"; then
 else
 	skip "--preallocate" "the file system cannot"
 fi
+
+# What has the name of something of a type that is not copied is not deleted.
+types_left_out() {
+	rm -rf "$T/src" "$T/dst"
+	mkdir "$T/src" "$T/dst"
+	for name in link fifo full; do
+		ln -s there "$T/dst/$name"
+	done
+	echo file >"$T/dst/as-file"
+	echo extra >"$T/dst/extra"
+	ln -s here "$T/src/link"
+	ln -s here "$T/src/as-file"
+	mkfifo "$T/src/fifo"
+	ln -s missing "$T/src/new"
+	touch -d '2020-02-02 02:02:02' "$T/src" "$T/dst"
+}
+items "-r --delete" types_left_out -r --delete <<'EOF'
+*deleting   extra
+*deleting   full
+skipping non-regular file "as-file"
+skipping non-regular file "fifo"
+skipping non-regular file "link"
+skipping non-regular file "new"
+EOF
+check "what is skipped stays" [ "$(readlink "$T/dst/link") $(readlink "$T/dst/fifo") $(cat "$T/dst/as-file")" = "there there file" ]
+items "-r --delete --existing" types_left_out -r --delete --existing <<'EOF'
+*deleting   extra
+*deleting   full
+skipping non-regular file "as-file"
+skipping non-regular file "fifo"
+skipping non-regular file "link"
+EOF
+items "-a --delete --no-D --ignore-existing" types_left_out -a --delete --no-D --ignore-existing <<'EOF'
+*deleting   extra
+*deleting   full
+cL+++++++++ new -> missing
+EOF
 finish

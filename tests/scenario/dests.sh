@@ -337,6 +337,17 @@ inode=$(stat -c %i "$T/old/dst/d/report-2023.dat")
 from_old "-y: with --delete the file itself is still moved" 0 -y --delete
 equals "-y: it was" "$inode" "$(stat -c %i "$T/old/dst/d/report-2024.dat")"
 
+# ---- a directory in the way, in one whose rules are none ----
+
+mkdir -p "$T/way/src" "$T/way/dst/x" "$T/way/alt"
+echo same >"$T/way/src/x"
+cp -p "$T/way/src/x" "$T/way/alt/x"
+touch "$T/way/dst/x/kept"
+echo nonsense >"$T/way/dst/.rules"
+exits "a directory in the way, where rules cannot be read" 23 lade sync -a --delete -f ': .rules' --link-dest=../alt "$T/way/src/" "$T/way/dst/"
+says "that is said" 'understand the filter rule ".rules line 1"'
+check "what may be protected stays" exist "$T/way/dst/x/kept"
+
 # ---- a server that sends has no use for them ----
 
 lade sync -a "${tcp[@]}" -yy --link-dest="$T/two/alt" "$remote$T/two/src/" "$T/pulled/"

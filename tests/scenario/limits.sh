@@ -67,7 +67,7 @@ else
 fi
 
 # How ssh is called, and TCP.
-called() { tr '\n' '|' <"$T/called" 2>/dev/null; }
+called() { tr '\n ' '||' <"$T/called" 2>/dev/null; }
 PATH=$T:$PATH run "$LADE" sync -6 -a "$T/src/" user@[fe80::1%lo]:x
 check "ssh is told the family, the user and the host" [ "$(called)" = "-6|-l|user|fe80::1%lo|lade|serve|--stdio|" ]
 RSYNC_RSH="$T/ssh -o 'A B' -p 7" run "$LADE" sync -a --rsync-path='sudo -u www lade' "$T/src/" h:x

@@ -1,7 +1,6 @@
 #!/bin/bash
 # tests/scenario/output.sh: what `lade sync` prints, logs and says in JSON. The lines are those of rsync 3.5.0 for the same
-# trees but where the manual page says otherwise; files that are under way together may come in any order, so lines are sorted
-# where there are several.
+# trees but where the manual page says otherwise; they are sorted where it is not their order that is tested.
 . "${srcdir:-.}/tests/scenario/lib.sh"
 
 # A remote shell that runs the command here.
@@ -305,6 +304,87 @@ syncs "--info=skip with --existing" -rt --existing --info=skip,nonreg0 "${remote
 prints_sorted "what is not made" <<'END'
 not creating new directory "d"
 not creating new file "b"
+END
+
+# In the order of the names, whatever is done first.
+mkdir -p "$T/order/d/e"
+head -c 3000000 /dev/urandom >"$T/order/a"
+: >"$T/order/b"
+printf c >"$T/order/c"
+ln -s a "$T/order/l"
+head -c 400000 /dev/urandom >"$T/order/m"
+printf z >"$T/order/z"
+printf f >"$T/order/d/f"
+head -c 500000 /dev/urandom >"$T/order/d/e/g"
+printf h >"$T/order/d/h"
+find "$T/order" -exec touch -h -d '2024-05-06 07:08:09' {} +
+
+# in_order NAME: the items on stdout are these.
+in_order() {
+	printf '%s\n' ./ a b c 'l -> a' m z d/ d/f d/h d/e/ d/e/g >"$T/expected"
+	report "$1" "$(differ "$T/expected" "$out")"
+}
+syncs "files of all sizes" -rl --out-format=%n%L "$T/order/" "$T/order-local"
+in_order "items come in the order of the names"
+syncs "the same to a remote side" -rl --out-format=%n%L "${remote[@]}" "$T/order/" "x:$T/order-push"
+in_order "from a remote receiver as well"
+syncs "the same from a remote side" -rl --out-format=%n%L "${remote[@]}" "x:$T/order/" "$T/order-pull"
+in_order "from a remote sender as well"
+syncs "--delay-updates" -rl --delay-updates --out-format=%n%L "$T/order/" "$T/order-delayed"
+in_order "items of files that get their names at the end, too"
+touch "$T/order-local/gone"
+syncs "--delete-before with -I" -rlI --delete-before --out-format=%n%L "$T/order/" "$T/order-local"
+grep -v '^deleting\|^l ->' "$out" >"$out.rest" && mv "$out.rest" "$out"
+printf '%s\n' a b c m z d/f d/h d/e/g >"$T/expected"
+report "items of files that are asked for later" "$(differ "$T/expected" "$out")"
+mkdir -p "$T/order-blocked/c/full"
+lade sync -rl --out-format=%n%L "$T/order/" "$T/order-blocked"
+printf '%s\n' a b 'l -> a' m z d/ d/f d/h d/e/ d/e/g >"$T/expected"
+report "nothing waits for it" "$(differ "$T/expected" "$out")"
+
+# What is left out keeps its name from being deleted.
+mkdir -p "$T/left" "$T/left-dst"
+ln -s nowhere "$T/left/link"
+printf x >"$T/left-dst/link"
+printf x >"$T/left-dst/gone"
+for way in local push pull; do
+	touch "$T/left-dst/gone"
+	case $way in
+	local) ends=("$T/left/" "$T/left-dst") ;;
+	push) ends=("${remote[@]}" "$T/left/" "x:$T/left-dst") ;;
+	pull) ends=("${remote[@]}" "x:$T/left/" "$T/left-dst") ;;
+	esac
+	syncs "--delete without -l ($way)" -rt --delete "${ends[@]}"
+	prints_sorted "the symlink is told of ($way)" <<'END'
+skipping non-regular file "link"
+END
+	report "what has its name stays ($way)" "$(exist "$T/left-dst/link"; absent "$T/left-dst/gone")"
+done
+
+# The other notes.
+mkdir "$T/notes"
+printf 1 >"$T/notes/f"
+ln -s /nowhere "$T/notes/unsafe"
+cp -a "$T/notes" "$T/notes-dst"
+rm "$T/notes-dst/unsafe"
+printf 2 >"$T/notes/f"
+touch -d '2024-05-06 07:08:09' "$T/notes/f"
+syncs "--info=backup,remove" -rltb --safe-links --remove-source-files --info=backup,remove "${remote[@]}" "$T/notes/" "x:$T/notes-dst"
+prints_sorted "what is backed up and removed" <<'END'
+backed up f to f~
+sender removed f
+END
+syncs "--info=name with --safe-links" -rl --safe-links --info=name "$T/notes/" "$T/notes-dst"
+prints "an unsafe symlink" '^ignoring unsafe symlink "unsafe" -> "/nowhere"$'
+printf 3 >"$T/notes/f"
+mkdir "$T/notes-one"
+syncs "another name" -i "${remote[@]}" "$T/notes/f" "x:$T/notes-one/g"
+prints_sorted "a single file is told of by its name at the source" <<'END'
+>f+++++++++ f
+END
+syncs "a directory without -r" -t "$T/notes" "$T/notes-one"
+prints_sorted "a directory that is skipped" <<'END'
+skipping directory notes
 END
 
 # Bytes of other locales.

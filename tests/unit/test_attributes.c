@@ -526,6 +526,30 @@ static void test_namespaces(void **state)
 	lade_writer_fini(&list);
 }
 
+/* --fake-super: root's attributes have another name, and no attribute of a user's comes back as one of root's. */
+static void test_fake(void **state)
+{
+	struct lade_attributes_wish fake = { .xattrs = true, .super = true, .fake = true };
+	struct fixture *fixture = *state;
+	struct lade_attributes_place place = file_of(fixture);
+	struct lade_writer list;
+
+	if (!fixture->has_xattrs)
+		return;
+	lade_writer_init(&list, LADE_XATTRS_MAX);
+	lade_writer_put_varint(&list, 3);
+	put(&list, "security.x", "root's", 6);
+	put(&list, "user.rsync.security.capability", "mine", 4);
+	put(&list, "user.x", "x", 1);
+	assert_int_equal(lade_attributes_write(&fake, &place, written(&list), NULL, NULL), 1);
+	assert_int_equal(fgetxattr(fixture->fd, "user.rsync.security.x", NULL, 0), 6);
+	assert_int_equal(fgetxattr(fixture->fd, "user.x", NULL, 0), 1);
+	assert_true(fgetxattr(fixture->fd, "user.rsync.security.capability", NULL, 0) < 0);
+	assert_true(lade_slice_equal(read_all(fixture, &fake, place), written(&list)));
+	assert_int_equal(lade_attributes_write(&fake, &place, written(&list), NULL, NULL), 0);
+	lade_writer_fini(&list);
+}
+
 /* Symlinks and FIFOs: attributes of their own, the target untouched. */
 static void test_special(void **state)
 {
@@ -588,6 +612,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_minimal, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_namespaces, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fake, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_special, setup, teardown),
 	};
 

@@ -246,6 +246,27 @@ static void test_bits_are_fixed(void **state)
 	assert_int_equal(LADE_REPORT_FATAL, 3);
 }
 
+static void test_types_left_out(void **state)
+{
+	const struct {
+		uint64_t option;
+		uint32_t types[2];
+	} rows[] = {
+		{ LADE_OPTION_LINKS, { S_IFLNK, S_IFLNK } },
+		{ LADE_OPTION_DEVICES, { S_IFBLK, S_IFCHR } },
+		{ LADE_OPTION_SPECIALS, { S_IFIFO, S_IFSOCK } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (size_t j = 0; j < 2; j++) {
+			assert_false(lade_entry_left_out(rows[i].option, rows[i].types[j] | 0600));
+			assert_true(lade_entry_left_out(LADE_OPTIONS_KNOWN & ~rows[i].option, rows[i].types[j] | 0600));
+		}
+	assert_false(lade_entry_left_out(0, S_IFREG | 0600));
+	assert_false(lade_entry_left_out(0, S_IFDIR | 0700));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -256,6 +277,7 @@ int main(void)
 		cmocka_unit_test(test_fields_belong_to_types),
 		cmocka_unit_test(test_digest_lengths),
 		cmocka_unit_test(test_targets),
+		cmocka_unit_test(test_types_left_out),
 		cmocka_unit_test(test_bits_are_fixed),
 	};
 

@@ -490,6 +490,24 @@ static void test_limits(void **state)
 	check_wrong(": .f", many, len, LADE_E_LIMIT, "d");
 }
 
+/* Files that name each other many times: without a limit, a thousand lines in each of seven would be read for ever. */
+static void test_many_merges(void **state)
+{
+	char lines[8000], name[8];
+	size_t len = 0;
+
+	(void)state;
+	write_text(".f", "");
+	for (unsigned file = 6; file > 0; file--) {
+		snprintf(name, sizeof(name), "d/m%u", file);
+		write_file(name, lines, len);
+		len = 0;
+		for (unsigned i = 0; i < 1000; i++)
+			len += (size_t)snprintf(lines + len, sizeof(lines) - len, ". m%u\n", file);
+	}
+	check_wrong(": .f", lines, len, LADE_E_LIMIT, "m6");
+}
+
 /* What is no regular file is none of rules; opening it would wait, or do something. */
 static void test_no_files(void **state)
 {
@@ -592,6 +610,7 @@ int main(void)
 		cmocka_unit_test(test_leaving),
 		cmocka_unit_test(test_wrong_files),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_many_merges),
 		cmocka_unit_test(test_no_files),
 		cmocka_unit_test(test_without_a_tree),
 		cmocka_unit_test(test_attributes),

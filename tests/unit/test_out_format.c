@@ -56,6 +56,10 @@ static void test_escapes(void **state)
 	formats_to("%'l %''l %'''l", &item, "1,234,567 1.23M 1.18M");
 	formats_to("[%10l|%-10l|%'10l|%10'l|%2l]", &item, "[   1234567|1234567   | 1,234,567| 1,234,567|1234567]");
 	formats_to("%B %M %t", &item, "rwsr-x--x 2001/09/09-01:46:40 1970/01/01 23:59:59");
+	item.mtime_s = 67768036191676799;
+	formats_to("%M", &item, "2147485547/12/31-23:59:59");
+	item.mtime_s = INT64_MAX;
+	formats_to("%M", &item, "9223372036854775807");
 	formats_to("%o %m.", &item, "send .");
 	formats_to("%f|%10n|", &item, "top/src/d/a|       d/a|");
 	/* Those of a daemon, and what is none. */

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -116,11 +117,32 @@ static void test_destination_that_is_made_meanwhile(void **state)
 	walk_to_end(fixture);
 }
 
+/* Somebody puts a symlink in the place of a directory that is about to be read: that is a failure, not what was to be left out. */
+static void test_directory_that_becomes_a_symlink(void **state)
+{
+	struct fixture *fixture = *state;
+	struct lade_walk_item item;
+	struct lade_fault fault;
+	char path[PATH_MAX + 16];
+
+	start(fixture);
+	walk_to(fixture, "a");
+	snprintf(path, sizeof(path), "%s/a", fixture->top);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(symlink("z", path), 0);
+	assert_int_equal(lade_walk_next(fixture->walk, &item, &fault), LADE_WALK_PROBLEM);
+	assert_string_equal(item.path, "a");
+	assert_int_equal(fault.code, LADE_E_SOURCE);
+	assert_int_equal(lade_walk_next(fixture->walk, &item, &fault), LADE_WALK_LEAVE);
+	assert_true(item.incomplete);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_destination_that_is_there, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_destination_that_is_made_meanwhile, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_directory_that_becomes_a_symlink, setup, teardown),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
