@@ -343,6 +343,7 @@ static void end(struct run *run)
 	lade_remote_shell_fini(&run->shell);
 	lade_token_wipe(&run->token);
 	lade_source_list_fini(&run->list);
+	lade_charset_free(run->options.settings.charset);
 	lade_options_fini(&run->options);
 }
 
@@ -351,6 +352,8 @@ static int setup(struct run *run)
 	const struct lade_options *options = &run->options;
 	struct lade_fault fault;
 
+	if (options->iconv && lade_charset_new(options->charset, &run->options.settings.charset, &fault))
+		return lade_complain_fault(&run->complaint, fault.code == LADE_E_UNSUPPORTED ? LADE_EXIT_UNSUPPORTED : LADE_EXIT_MEMORY, &fault);
 	if (options->list_file && lade_source_list_read(options->list_file, options->from0, &run->list, &fault))
 		return lade_complain_fault(&run->complaint, fault.code == LADE_E_MEMORY ? LADE_EXIT_MEMORY : LADE_EXIT_USAGE, &fault);
 	if (lade_sync_setup(&fault) || lade_sync_limit_memory(&run->options.settings, &fault))

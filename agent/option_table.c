@@ -203,6 +203,7 @@ static const struct lade_option_row rows[] = {
 	SWITCH("ipv4", '4', IPV4, CONNECT, "take IPv4 for lade+tcp:// and ssh"),
 	SWITCH("ipv6", '6', IPV6, CONNECT, "take IPv6"),
 	VALUE("sockopts", NULL, 0, SOCKOPTS, "LIST", CONNECT, "socket options for lade+tcp://: SO_SNDBUF=N,..."),
+	TEXT("iconv", NULL, 0, iconv, "HERE,THERE", CONNECT, "names are in these character sets (.: the locale's, -: no matter)"),
 	ON("secluded-args", "protect-args", 's', ALWAYS, CONNECT, "always so: no path passes through the far shell"),
 	ON("blocking-io", NULL, 0, ALWAYS, CONNECT, "always so, with any remote shell"),
 
@@ -232,7 +233,6 @@ static const struct lade_option_row rows[] = {
 	VALUE("path", NULL, 0, PATH, "NAME", BYTES,
 	      "how bytes move: auto, sendfile, ...; see 'lade paths'"),
 
-	MISSING("iconv", NULL, 0, "not available yet; names are the same bytes on both sides"),
 	REFUSED("crtimes", NULL, 'N', "Linux cannot set birth times"),
 	REFUSED("block-size", NULL, 'B', "chunks have no fixed size"),
 	REFUSED("remove-sent-files", NULL, 0, "use --remove-source-files"),

@@ -660,6 +660,7 @@ int lade_options_parse(struct lade_options *options, int argc, char *const argv[
 	options->settings.alternatives = options->alternatives;
 	options->human = 1;
 	options->outbuf = -1;
+	options->iconv = getenv("RSYNC_ICONV");
 	/* As in rsync: -h is --help only on its own. */
 	if (argc == 1 && strcmp(argv[0], "-h") == 0) {
 		options->help = true;

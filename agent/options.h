@@ -65,6 +65,8 @@ struct lade_options {
 
 	const char *rsh;            /* -e, or NULL */
 	const char *lade_path;      /* --lade-path, or NULL */
+	const char *iconv;          /* --iconv, or NULL; then these are the character sets of this side and of the other one: */
+	char charset[LADE_CHARSET_NAME_MAX + 1], far_charset[LADE_CHARSET_NAME_MAX + 1];
 	const char *token_file;     /* --token-file, or NULL */
 	uint64_t contimeout;        /* seconds, or 0 */
 	const char *address;        /* --address, or NULL */

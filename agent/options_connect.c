@@ -152,9 +152,41 @@ static int check_shell(const struct lade_options *options, struct lade_complaint
 	return 0;
 }
 
+/* One half of --iconv, which is text: a name, or nothing for the locale's. */
+static int take_charset(const char *text, const char *name, size_t len, char charset_out[LADE_CHARSET_NAME_MAX + 1],
+			struct lade_complaint *complaint)
+{
+	if (len > LADE_CHARSET_NAME_MAX || memchr(name, ',', len))
+		return lade_complain(complaint, LADE_EXIT_USAGE, "option '--iconv': '%s' is not HERE,THERE: two character sets; " HINT, text);
+	memcpy(charset_out, len ? name : ".", len ? len : 1);
+	charset_out[len ? len : 1] = '\0';
+	return 0;
+}
+
+/* --iconv. As in rsync, one name is that of both, and a dash takes the option back. */
+static int check_charsets(struct lade_options *options, struct lade_complaint *complaint)
+{
+	const char *comma = options->iconv ? strchr(options->iconv, ',') : NULL, *far = comma ? comma + 1 : options->iconv;
+	size_t len;
+
+	if (!options->iconv || strcmp(options->iconv, "-") == 0 || !*options->iconv) {
+		options->iconv = NULL;
+		return 0;
+	}
+	len = comma ? (size_t)(comma - options->iconv) : strlen(options->iconv);
+	if (take_charset(options->iconv, options->iconv, len, options->charset, complaint) ||
+	    take_charset(options->iconv, far, strlen(far), options->far_charset, complaint))
+		return LADE_E_USAGE;
+	options->settings.far_names = options->far_charset;
+	return 0;
+}
+
 int lade_options_check_connection(struct lade_options *options, struct lade_complaint *complaint)
 {
-	int error;
+	int error = check_charsets(options, complaint);
+
+	if (error)
+		return error;
 
 	if (options->remote.kind == LADE_ENDPOINT_TCP)
 		return check_tcp(options, complaint);

@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -48,19 +49,37 @@ void lade_plan_stored(struct planner *planner, uint64_t index)
 
 /* ---- names of a directory, for deletion ---- */
 
-/* Bytewise, whatever the type: it may be another one than the sender's. */
-static int one_key(void *context, int fd, const char *name, uint8_t type)
+/*
+ * Bytewise, whatever the type: it may be another one than the sender's. Names are listed as they are said, and last those that
+ * cannot be.
+ */
+enum { KEY_SAID, KEY_FOREIGN };
+
+/* How names are listed. */
+struct listing {
+	struct lade_charset *charset; /* NULL: they are said as they are */
+	char said[LADE_NAME_MAX + 1];
+};
+
+static int key_of(void *context, int fd, const char **name, uint8_t type)
 {
-	(void)context;
+	struct listing *listing = context;
+	size_t len;
+
 	(void)fd;
-	(void)name;
 	(void)type;
-	return 0;
+	if (!listing->charset)
+		return KEY_SAID;
+	if (!lade_charset_name(listing->charset, LADE_CHARSET_OUT, lade_slice(*name, strlen(*name)), listing->said, &len))
+		return KEY_FOREIGN;
+	*name = listing->said;
+	return KEY_SAID;
 }
 
-static int open_names(struct level *level, struct lade_fault *fault)
+static int open_names(const struct planner *planner, struct level *level, struct lade_fault *fault)
 {
-	const struct lade_listing_key key = { one_key, NULL };
+	struct listing listing = { .charset = planner->session->settings->charset };
+	const struct lade_listing_key key = { key_of, &listing };
 	int error = lade_name_list_new(NULL, 0, &level->names);
 
 	if (error)
@@ -97,7 +116,7 @@ static int keep_name(struct level *level, struct lade_slice name, bool is_direct
 		return 0;
 	while (!*over) {
 		size_t len = at->name_len < name.len ? at->name_len : name.len;
-		int order = at->name ? memcmp(at->name, name.data, len) : -1, got;
+		int order = !at->name ? -1 : at->key == KEY_FOREIGN ? 1 : memcmp(at->name, name.data, len), got;
 
 		if (order == 0 && at->name_len == name.len)
 			return lade_name_list_mark(level->names, at->position);
@@ -185,8 +204,22 @@ static int plan_deletion(struct planner *planner, struct level *level, const str
 	return lade_spool_add(planner->receiver->deletions, planner->path, strlen(planner->path) + 1, fault);
 }
 
+/* Let a name of the list be the one on disk again; local is room for it. */
+static bool localize(const struct planner *planner, struct lade_name *name, char local[LADE_NAME_MAX + 1])
+{
+	struct lade_charset *charset = planner->session->settings->charset;
+
+	if (!charset || name->key == KEY_FOREIGN)
+		return true;
+	if (!lade_charset_name(charset, LADE_CHARSET_IN, lade_slice(name->name, name->name_len), local, &name->name_len))
+		return false;
+	name->name = local;
+	return true;
+}
+
 static int plan_deletions(struct planner *planner, struct level *level, struct lade_fault *fault)
 {
+	char local[LADE_NAME_MAX + 1];
 	struct lade_name_cursor *cursor;
 	struct lade_name name;
 	int got, error = 0;
@@ -196,7 +229,7 @@ static int plan_deletions(struct planner *planner, struct level *level, struct l
 	while (!error && (got = lade_name_cursor_next(cursor, &name, fault)) != 0) {
 		if (got < 0)
 			error = got;
-		else if (!lade_name_list_marked(level->names, name.position))
+		else if (!lade_name_list_marked(level->names, name.position) && localize(planner, &name, local))
 			error = plan_deletion(planner, level, &name, fault);
 	}
 	lade_name_cursor_free(cursor);
@@ -262,7 +295,7 @@ static int read_level(struct planner *planner, struct level *level, struct lade_
 	if (!error && is_foreign(planner, level))
 		return 0;
 	if (!error)
-		error = open_names(level, fault);
+		error = open_names(planner, level, fault);
 	if (error && error != LADE_E_MEMORY) {
 		/* What cannot be read is not deleted from. */
 		lade_plan_problem(planner, fault);
@@ -372,13 +405,74 @@ static bool is_empty(int directory_fd, const char *name)
 	return empty;
 }
 
-/* [missing] A source is not there: what has its name here goes. */
-static int missing(struct planner *planner, struct lade_slice said, struct lade_fault *fault)
+/* ---- what is said, in the character set of this side ---- */
+
+/* An entry in memory of its own. */
+struct localized {
+	struct lade_msg_entry entry;
+	char name[LADE_NAME_MAX + 1], target[LADE_TARGET_MAX];
+};
+
+/* Report name, in the directory at hand, as the protocol has it. */
+static void tell_unconverted(struct planner *planner, struct lade_slice name, const char *operation)
 {
+	size_t path_len = planner->levels[planner->depth].path_len;
+	char path[LADE_TEXT_MAX], converted[LADE_TEXT_MAX];
+	struct lade_slice directory = { NULL, 0 };
+	int error = errno;
+
+	if (path_len)
+		directory = lade_charset_show(planner->session->settings->charset, LADE_CHARSET_OUT, lade_slice(planner->path, path_len),
+					      converted, sizeof(converted));
+	snprintf(path, sizeof(path), "%.*s%s%.*s", (int)directory.len, directory.len ? (const char *)directory.data : "",
+		 path_len ? "/" : "", (int)name.len, (const char *)name.data);
+	errno = error;
+	lade_session_tell_unconverted(planner->session, operation, path);
+}
+
+/*
+ * [charset] Convert an entry's name and target. False if one of them cannot be, which is reported: what it is about is not known
+ * here, so nothing is deleted.
+ */
+static bool convert_entry(struct planner *planner, struct localized *here)
+{
+	struct lade_charset *charset = planner->session->settings->charset;
+	struct lade_msg_entry *entry = &here->entry;
+	const struct lade_slice said = entry->name;
+	const char *failed = NULL;
+	size_t len;
+
+	if (!charset || lade_slice_equal(entry->name, lade_slice(".", 1)))
+		return true;
+	if (!lade_charset_name(charset, LADE_CHARSET_IN, entry->name, here->name, &len))
+		failed = "convert the name of";
+	else
+		entry->name = lade_slice(here->name, len);
+	if (!failed && entry->target.len) {
+		if (!lade_charset_text(charset, LADE_CHARSET_IN, entry->target, here->target, sizeof(here->target), &len))
+			failed = "convert the target of symlink";
+		else
+			entry->target = lade_slice(here->target, len);
+	}
+	if (!failed)
+		return true;
+	tell_unconverted(planner, said, failed);
+	planner->unconverted = true;
+	return false;
+}
+
+/* [missing] A source is not there: what has its name here goes. */
+static int missing(struct planner *planner, struct lade_slice name_said, struct lade_fault *fault)
+{
+	struct localized here = { .entry = { .name = name_said } };
 	struct level *level = &planner->levels[planner->depth];
 	char name[LADE_NAME_MAX + 1];
+	struct lade_slice said;
 	struct stat st;
 
+	if (!convert_entry(planner, &here))
+		return 0;
+	said = here.entry.name;
 	if (set_path(planner, level, (const char *)said.data, said.len))
 		return lade_fault_set(fault, LADE_E_MEMORY, "plan deletions", NULL);
 	if (!(planner->receiver->keep.options & LADE_OPTION_DELETE_MISSING_ARGS) || !lade_plan_is_source(planner, said))
@@ -399,9 +493,19 @@ static int missing(struct planner *planner, struct lade_slice said, struct lade_
 		return 0;
 	}
 	/* It is deleted because it was named, and not once more because it was not said. It comes among the files. */
-	(void)keep_name(level, said, false, fault);
+	(void)keep_name(level, name_said, false, fault);
 	lade_plan_change(level);
 	return lade_spool_add(planner->receiver->deletions, planner->path, strlen(planner->path) + 1, fault);
+}
+
+/* An entry of which it is not known what it is called here. */
+static int unnamed(struct planner *planner, const struct lade_msg_entry *entry, const struct lade_recv_event *event,
+		   struct lade_fault *fault)
+{
+	planner->planned = event->index + 1;
+	if (set_path(planner, &planner->levels[planner->depth], (const char *)entry->name.data, entry->name.len))
+		return lade_fault_set(fault, LADE_E_MEMORY, "plan", NULL);
+	return lade_plan_unnamed(planner, entry, event, fault);
 }
 
 /* [entry] [implied] event tells which of the two. */
@@ -409,13 +513,20 @@ static int entry(struct planner *planner, const struct lade_message *message, co
 		 struct lade_fault *fault)
 {
 	bool implied = event->type == LADE_RECV_IMPLIED;
-	struct lade_slice name = implied ? message->implied.name : message->entry.name;
+	struct localized here = {
+		.entry = implied ? (struct lade_msg_entry){ .name = message->implied.name, .mode = S_IFDIR } : message->entry,
+	};
+	const struct lade_slice said = here.entry.name;
 	struct level *level = &planner->levels[planner->depth];
-	bool is_root = name.len == 1 && name.data[0] == '.';
+	bool is_root = said.len == 1 && said.data[0] == '.';
+	struct lade_slice name;
 	const char *only = planner->receiver->only_name;
 	int error = 0;
 
 	assert(planner->rooted && planner->levels);
+	if (level->unnamed || !convert_entry(planner, &here))
+		return unnamed(planner, &here.entry, event, fault);
+	name = here.entry.name;
 	if (only && event->depth == 0) {
 		error = set_path(planner, level, only, strlen(only));
 		/* There is one such entry. */
@@ -433,10 +544,10 @@ static int entry(struct planner *planner, const struct lade_message *message, co
 	}
 	planner->receiver->deletes_below |= level->names != NULL;
 	if (!is_root)
-		error = keep_name(level, name, implied || S_ISDIR((mode_t)message->entry.mode), fault);
+		error = keep_name(level, said, S_ISDIR((mode_t)here.entry.mode), fault);
 	if (!error)
 		error = implied ? lade_plan_implied(planner, name, event, fault) :
-			lade_plan_entry(planner, &message->entry, event, fault);
+			lade_plan_entry(planner, &here.entry, event, fault);
 	planner->planned = event->index + 1;
 	return error;
 }
@@ -479,7 +590,7 @@ static int plan_message(struct planner *planner, const struct lade_message *mess
 	case LADE_RECV_LEAVE:
 		return leave(planner, message->leave.incomplete, fault);
 	default: /* ENTRIES_END */
-		receiver->incomplete = message->entries_end.incomplete;
+		receiver->incomplete = message->entries_end.incomplete || planner->unconverted;
 		return 1;
 	}
 }

@@ -777,6 +777,24 @@ static int act(struct planner *planner, struct place *place, struct lade_fault *
 	return 0;
 }
 
+int lade_plan_unnamed(struct planner *planner, const struct lade_msg_entry *entry, const struct lade_recv_event *event,
+		      struct lade_fault *fault)
+{
+	struct place place = {
+		.entry = entry, .level = &planner->levels[planner->depth], .index = event->index, .name = "", .fd = -1, .linked_fd = -1,
+	};
+	int error;
+
+	count(planner, entry);
+	if (lade_attributes_check(entry->xattrs))
+		return lade_fault_set(fault, LADE_E_PROTOCOL, "understand the attributes of", planner->path);
+	lade_metadata_from_entry(&place.wanted, entry, planner->receiver->identities);
+	error = pass(planner, &place, fault);
+	if (!error && S_ISDIR(place.wanted.mode))
+		planner->levels[planner->depth].unnamed = true;
+	return error;
+}
+
 /* True if nothing is done with an entry of this type: the user does not want it, or we may not make it. */
 static bool is_left_out(const struct planner *planner, const struct lade_msg_entry *entry)
 {

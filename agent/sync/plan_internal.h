@@ -30,6 +30,7 @@ struct level {
 	uint64_t *symlinks;               /* -K: digests of the symlinks' names that were said in it, symlink_count; owned */
 	size_t symlink_count, symlink_capacity;
 	bool passed;                      /* the user's rules leave the directory as it is: all that is in it is passed over */
+	bool unnamed;                     /* its name could not be converted, or that of one above it: nothing in it is known here */
 	struct lade_name_list *names;     /* what it holds, where deletion is on; else NULL */
 	struct lade_name_cursor *files, *directories; /* how far each part of the entry stream has come in names */
 	struct lade_name files_at, directories_at;
@@ -88,6 +89,7 @@ struct planner {
 	uint64_t stored_first, stored_count; /* entries that the destination has, and it was not said yet */
 	bool rooted;          /* the destination is open: level 0 */
 	bool dry_run, deletes, ignores_errors;
+	bool unconverted; /* a name, or a target, could not be converted: nothing is to be deleted */
 	bool deletes_first; /* --delete-before: nothing is asked for until all that is to be deleted is */
 };
 
@@ -130,6 +132,12 @@ int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry,
 
 /* What stands under name in the directory fd: false with errno. */
 bool lade_plan_stat(const struct planner *planner, struct place *place);
+/*
+ * An entry whose name, or whose directory's, could not be converted: nothing is done about it. As lade_plan_entry().
+ */
+int lade_plan_unnamed(struct planner *planner, const struct lade_msg_entry *entry, const struct lade_recv_event *event,
+		      struct lade_fault *fault);
+
 /* [implied] A directory on the way to what was asked for. As lade_plan_entry(). */
 int lade_plan_implied(struct planner *planner, struct lade_slice name, const struct lade_recv_event *event,
 		      struct lade_fault *fault);

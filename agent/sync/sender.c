@@ -370,6 +370,7 @@ static struct lade_walk_options walk_options(struct lade_sender *sender, const s
 		.one_file_system = options & LADE_OPTION_NO_MOUNT_POINTS ? 2 : options & LADE_OPTION_ONE_FILE_SYSTEM ? 1 : 0,
 		.missing = options & LADE_OPTION_DELETE_MISSING_ARGS ? LADE_MISSING_TELL :
 			options & LADE_OPTION_IGNORE_MISSING_ARGS ? LADE_MISSING_IGNORE : LADE_MISSING_PROBLEM,
+		.charset = job->settings->charset,
 		.scope = sender->scope,
 		.avoid = job->avoid,
 		.hidden = lade_session_wants(&sender->session, LADE_TOPIC_FILTER) ? tell_hidden : NULL,

@@ -107,9 +107,26 @@ static bool left_out(const struct lade_sender *sender, const struct lade_walk_it
 
 /* The parts of an entry that need memory of their own while it is said. */
 struct parts {
-	char target[LADE_TARGET_MAX];
+	char target[LADE_TARGET_MAX], converted[LADE_TARGET_MAX];
 	uint8_t digest[LADE_DIGEST_LEN];
 };
+
+/* [charset] A target is converted as names are. False if it cannot be, which was reported. */
+static bool convert_target(struct lade_sender *sender, const struct lade_walk_item *item, struct lade_msg_entry *entry,
+			   struct parts *parts)
+{
+	struct lade_charset *charset = sender->session.settings->charset;
+	size_t len;
+
+	if (!charset)
+		return true;
+	if (!lade_charset_text(charset, LADE_CHARSET_OUT, entry->target, parts->converted, sizeof(parts->converted), &len)) {
+		failed_at(sender, "convert the target of symlink", item->path);
+		return false;
+	}
+	entry->target = lade_slice(parts->converted, len);
+	return true;
+}
 
 static bool add_target(struct lade_sender *sender, const struct lade_walk_item *item, struct lade_msg_entry *entry,
 		       struct parts *parts)
@@ -129,7 +146,7 @@ static bool add_target(struct lade_sender *sender, const struct lade_walk_item *
 	    lade_symlink_munged(entry->target))
 		entry->target = lade_slice(parts->target + strlen(LADE_SYMLINK_MUNGED),
 					   (size_t)len - strlen(LADE_SYMLINK_MUNGED));
-	return true;
+	return convert_target(sender, item, entry, parts);
 }
 
 static bool wants_noatime(const struct lade_sender *sender)
@@ -423,7 +440,7 @@ static int say_entry(struct lade_sender *sender, struct lade_walk_item *item, st
 	const struct stat *st = &item->st;
 	bool usable = unfake(sender, item) && open_device(sender, item);
 	struct lade_msg_entry entry = {
-		.name = lade_slice(item->name, item->name_len),
+		.name = lade_slice(item->said, item->said_len),
 		.mode = st->st_mode,
 		.mtime_s = st->st_mtim.tv_sec,
 		.mtime_ns = (uint32_t)st->st_mtim.tv_nsec,
@@ -465,7 +482,7 @@ static int say_implied(struct lade_sender *sender, const struct lade_walk_item *
 	int error;
 
 	lade_session_lock(session);
-	SAY(sender, lade_session_send_implied(sender->machine, lade_slice(item->name, item->name_len),
+	SAY(sender, lade_session_send_implied(sender->machine, lade_slice(item->said, item->said_len),
 					      lade_session_queue(session)));
 	lade_session_unlock(session);
 	return error;
@@ -478,7 +495,7 @@ static int say_missing(struct lade_sender *sender, const struct lade_walk_item *
 	int error;
 
 	lade_session_lock(session);
-	SAY(sender, lade_session_send_missing(sender->machine, lade_slice(item->name, item->name_len),
+	SAY(sender, lade_session_send_missing(sender->machine, lade_slice(item->said, item->said_len),
 					      lade_session_queue(session)));
 	lade_session_unlock(session);
 	return error;

@@ -15,6 +15,9 @@
 
 #define CHUNK_FULL (32u << 10)
 
+/* Most bytes of a text that is converted for people; longer ones stay as they are. */
+#define SHOWN_MAX (LADE_TEXT_MAX + 1)
+
 struct lade_chunk {
 	struct lade_chunk *next;
 	struct lade_writer control;
@@ -229,6 +232,8 @@ int lade_exit_of(const struct lade_fault *fault)
 	case LADE_E_VERSION:
 	case LADE_E_STRANGER:
 		return LADE_EXIT_VERSION;
+	case LADE_E_UNSUPPORTED:
+		return LADE_EXIT_UNSUPPORTED;
 	case LADE_E_AUTH:
 		return LADE_EXIT_AUTH;
 	case LADE_E_PROTOCOL:
@@ -248,8 +253,23 @@ int lade_exit_of(const struct lade_fault *fault)
 	}
 }
 
+/* Texts in the other side's character set, or in ours; it borrows from what it is made of. */
+struct converted {
+	char first[SHOWN_MAX], second[SHOWN_MAX];
+};
+
+/* [charset] Have the names of a report, or an item, converted. */
+static void convert(const struct lade_session *session, enum lade_charset_way way, struct lade_slice *first, struct lade_slice *second,
+		    struct converted *converted)
+{
+	struct lade_charset *charset = session->settings->charset;
+
+	*first = lade_charset_show(charset, way, *first, converted->first, sizeof(converted->first));
+	*second = lade_charset_show(charset, way, *second, converted->second, sizeof(converted->second));
+}
+
 /* Put a report on its way; a longer text than the protocol carries is cut. */
-static void deliver(struct lade_session *session, struct lade_msg_report *report)
+static void deliver_as_it_is(struct lade_session *session, struct lade_msg_report *report)
 {
 	if (report->subject.len > LADE_TEXT_MAX)
 		report->subject.len = LADE_TEXT_MAX;
@@ -263,6 +283,15 @@ static void deliver(struct lade_session *session, struct lade_msg_report *report
 	lade_put_report(lade_session_queue(session), report);
 	lade_session_queued(session, report->severity >= LADE_REPORT_ERROR);
 	lade_session_unlock(session);
+}
+
+static void deliver(struct lade_session *session, struct lade_msg_report *report)
+{
+	struct converted converted;
+
+	if (!session->events)
+		convert(session, LADE_CHARSET_OUT, &report->subject, &report->reason, &converted);
+	deliver_as_it_is(session, report);
 }
 
 static struct lade_slice text_slice(const char *text)
@@ -314,6 +343,17 @@ void lade_session_report(struct lade_session *session, enum lade_severity severi
 	lade_report_of(&report, severity, exit_status, fault);
 	note_exit(session, exit_status);
 	deliver(session, &report);
+}
+
+void lade_session_tell_unconverted(struct lade_session *session, const char *operation, const char *name)
+{
+	struct lade_msg_report report;
+	struct lade_fault fault;
+
+	lade_fault_set(&fault, LADE_E_SYSTEM, operation, name);
+	lade_report_of(&report, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &fault);
+	note_exit(session, LADE_EXIT_PARTIAL);
+	deliver_as_it_is(session, &report);
 }
 
 bool lade_session_wants(const struct lade_session *session, enum lade_topic topic)
@@ -380,6 +420,7 @@ static void show_item(struct lade_session *session, const struct lade_msg_item *
 void lade_session_item(struct lade_session *session, const struct lade_msg_item *item)
 {
 	struct lade_msg_item said = *item;
+	struct converted converted;
 
 	if (!lade_session_itemizes(session, item->changes))
 		return;
@@ -388,6 +429,7 @@ void lade_session_item(struct lade_session *session, const struct lade_msg_item 
 		show_item(session, &said);
 		return;
 	}
+	convert(session, LADE_CHARSET_OUT, &said.path, &said.target, &converted);
 	lade_session_lock(session);
 	lade_session_wait_room(session);
 	lade_put_item(lade_session_queue(session), &said);
@@ -437,11 +479,14 @@ void lade_session_fail(struct lade_session *session, const struct lade_fault *fa
 
 static void heard_report(struct lade_session *session, const struct lade_msg_report *report)
 {
+	struct lade_msg_report shown = *report;
+	struct converted converted;
 	struct lade_fault fault;
 
 	if (session->events) {
+		convert(session, LADE_CHARSET_IN, &shown.subject, &shown.reason, &converted);
 		pthread_mutex_lock(&session->event_lock);
-		session->events->report(session->events->context, report);
+		session->events->report(session->events->context, &shown);
 		pthread_mutex_unlock(&session->event_lock);
 	}
 	note_exit(session, (int)report->exit);
@@ -458,6 +503,9 @@ bool lade_session_hears(enum lade_message_type type)
 
 int lade_session_heard(struct lade_session *session, const struct lade_message *message)
 {
+	struct lade_msg_item shown;
+	struct converted converted;
+
 	if (message->type == LADE_MSG_REPORT) {
 		heard_report(session, &message->report);
 		return 0;
@@ -468,7 +516,9 @@ int lade_session_heard(struct lade_session *session, const struct lade_message *
 	/* Items are for the user; a server is told none. */
 	if (message->type != LADE_MSG_ITEM || !session->events)
 		return LADE_E_PROTOCOL;
-	show_item(session, &message->item);
+	shown = message->item;
+	convert(session, LADE_CHARSET_IN, &shown.path, &shown.target, &converted);
+	show_item(session, &shown);
 	return 0;
 }
 

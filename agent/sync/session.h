@@ -125,6 +125,9 @@ void lade_session_report(struct lade_session *session, enum lade_severity severi
 void lade_session_tell(struct lade_session *session, enum lade_severity severity, int exit, const char *operation,
 		       const char *subject, const char *reason);
 
+/* The same about something whose name is the protocol's, and could not be converted: an error of that file, with errno. Lock not held. */
+void lade_session_tell_unconverted(struct lade_session *session, const char *operation, const char *name);
+
 /* True if the user wants notes about topic. */
 bool lade_session_wants(const struct lade_session *session, enum lade_topic topic);
 

@@ -9,6 +9,7 @@
 
 #include "agent/sync/effort.h"
 #include "agent/sync/session_limits.h"
+#include "agent/tree/charset.h"
 #include "agent/tree/filter.h"
 #include "agent/tree/mode_change.h"
 #include "protocol/entry.h"
@@ -65,6 +66,8 @@ struct lade_settings {
 	bool fuzzy_alternatives;    /* LADE_OPTION_FUZZY looks into them too */
 	const char *usermap, *groupmap; /* --usermap, --groupmap, as agent/tree/id_map.h has them: the receiver's; a sender wants to know of them */
 	uint64_t far_super;         /* LADE_OPTIONS_SUPER of the other side, which has others than this one; a client's */
+	const char *far_names;      /* --iconv: the character set of names on the side of the server, as lade_charset_new() has it */
+	struct lade_charset *charset; /* of names on this side; NULL: they are not converted; owned by whoever made the settings */
 	const struct lade_mode_changes *chmod; /* --chmod, or NULL: the client's own business, whichever side that is */
 	const struct lade_session_limits *limits; /* NULL: the program's own */
 	const struct lade_mover_calls *calls; /* NULL: the kernel's; others are for tests */

@@ -100,7 +100,30 @@ const char *lade_source_list_next(const struct lade_source_list *list, const cha
 
 /* ---- on its way ---- */
 
-int lade_source_list_say(struct lade_connection *connection, const struct lade_source_list *list, struct lade_fault *fault)
+/* [charset] A copy of list, whose names are converted; those that cannot be stay as they are. */
+static int convert(const struct lade_source_list *list, struct lade_charset *charset, enum lade_charset_way way,
+		   struct lade_source_list *list_out)
+{
+	char converted[LADE_TARGET_MAX];
+	const char *name = list->names;
+	int error = 0;
+
+	*list_out = (struct lade_source_list){ 0 };
+	while (!error && name < list->names + list->len) {
+		struct lade_slice said = lade_charset_show(charset, way, lade_slice(name, strlen(name)), converted, sizeof(converted));
+
+		error = add(list_out, (const char *)said.data, said.len);
+		if (!error)
+			error = add(list_out, "", 1);
+		name += strlen(name) + 1;
+	}
+	if (error)
+		lade_source_list_fini(list_out);
+	return error;
+}
+
+/* Say it as it is. */
+static int say_all(struct lade_connection *connection, const struct lade_source_list *list, struct lade_fault *fault)
 {
 	struct lade_msg_source_names said = { 0 };
 	struct lade_writer writer;
@@ -120,6 +143,22 @@ int lade_source_list_say(struct lade_connection *connection, const struct lade_s
 			lade_frame_write(connection, lade_slice(writer.data, writer.len), 0, fault);
 	} while (!error && !said.last);
 	lade_writer_fini(&writer);
+	return error;
+}
+
+int lade_source_list_say(struct lade_connection *connection, struct lade_charset *charset, const struct lade_source_list *list,
+			 struct lade_fault *fault)
+{
+	struct lade_source_list converted;
+	int error;
+
+	if (!charset || !list->len)
+		return say_all(connection, list, fault);
+	error = convert(list, charset, LADE_CHARSET_OUT, &converted);
+	if (error)
+		return lade_fault_set(fault, error, "send the list of sources to", connection->peer);
+	error = say_all(connection, &converted, fault);
+	lade_source_list_fini(&converted);
 	return error;
 }
 
@@ -153,8 +192,10 @@ static int hear_piece(struct lade_slice control, struct lade_source_list *list, 
 	return add(list, (const char *)message.source_names.names.data, message.source_names.names.len);
 }
 
-int lade_source_list_hear(struct lade_connection *connection, struct lade_source_list *list_out, struct lade_fault *fault)
+int lade_source_list_hear(struct lade_connection *connection, struct lade_charset *charset, struct lade_source_list *list_out,
+			  struct lade_fault *fault)
 {
+	struct lade_source_list heard;
 	struct lade_writer control;
 	uint32_t payload_len;
 	bool last = false;
@@ -175,5 +216,10 @@ int lade_source_list_hear(struct lade_connection *connection, struct lade_source
 	if (!error && list_out->len && list_out->names[list_out->len - 1])
 		error = lade_fault_set(fault, LADE_E_PROTOCOL, "understand the list of sources of", connection->peer);
 	lade_writer_fini(&control);
-	return error;
+	if (error || !charset || !list_out->len)
+		return error;
+	heard = *list_out;
+	error = convert(&heard, charset, LADE_CHARSET_IN, list_out);
+	lade_source_list_fini(&heard);
+	return error ? lade_fault_set(fault, error, "understand the list of sources of", connection->peer) : 0;
 }

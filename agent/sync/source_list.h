@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "agent/tree/charset.h"
 #include "protocol/error.h"
 #include "transport/connection.h"
 
@@ -26,14 +27,19 @@ void lade_source_list_fini(struct lade_source_list *list);
  */
 int lade_source_list_read(const char *file, bool nul, struct lade_source_list *list_out, struct lade_fault *fault);
 
-/* [source-names] Say a list to the peer, before the session's threads start; 0 or the connection's fault. */
-int lade_source_list_say(struct lade_connection *connection, const struct lade_source_list *list, struct lade_fault *fault);
+/*
+ * [source-names] Say a list to the peer, before the session's threads start; 0, LADE_E_MEMORY, LADE_E_LIMIT or the connection's fault. charset:
+ * what its names are converted from, where they can be; NULL: they are not.
+ */
+int lade_source_list_say(struct lade_connection *connection, struct lade_charset *charset, const struct lade_source_list *list,
+			 struct lade_fault *fault);
 
 /*
- * [source-names] Hear one. Returns 0; LADE_E_REMOTE if the peer says why there is none, with its words in the fault; LADE_E_PROTOCOL,
+ * [source-names] Hear one; charset: what its names are converted to. Returns 0; LADE_E_REMOTE if the peer says why there is none, with its words in the fault; LADE_E_PROTOCOL,
  * LADE_E_LIMIT, LADE_E_MEMORY or the connection's fault. lade_source_list_fini() is to be called either way.
  */
-int lade_source_list_hear(struct lade_connection *connection, struct lade_source_list *list_out, struct lade_fault *fault);
+int lade_source_list_hear(struct lade_connection *connection, struct lade_charset *charset, struct lade_source_list *list_out,
+			  struct lade_fault *fault);
 
 /* The name behind one (NULL: the first); NULL at the end. Borrowed. */
 const char *lade_source_list_next(const struct lade_source_list *list, const char *name);

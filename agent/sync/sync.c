@@ -86,6 +86,15 @@ int lade_sync_limit(struct lade_connection *connection, const struct lade_settin
 	return lade_fault_set(fault, LADE_E_MEMORY, "limit the rate of", connection->peer);
 }
 
+/* [charset] Append a path as the other side is to hear it; what cannot be converted may be a name all the same. */
+static void put_path(struct lade_writer *writer, struct lade_charset *charset, const char *path)
+{
+	char converted[LADE_TARGET_MAX];
+
+	lade_writer_put_slice(writer, lade_charset_show(charset, LADE_CHARSET_OUT, lade_slice(path, strlen(path)), converted,
+							sizeof(converted)));
+}
+
 /* ---- the client ---- */
 
 /* [open] What the other side is to do. */
@@ -105,12 +114,12 @@ static int open_session(const struct lade_sync_job *job, struct lade_fault *faul
 	lade_writer_init(&alternatives, LADE_CONTROL_MAX / 8);
 	lade_writer_init(&parameters, LADE_CONTROL_MAX / 16);
 	if (job->push)
-		lade_writer_put_slice(&paths, lade_slice(job->destination, strlen(job->destination)));
+		put_path(&paths, settings->charset, job->destination);
 	for (unsigned i = 0; !job->push && i < job->source_count; i++)
-		lade_writer_put_slice(&paths, lade_slice(job->sources[i], strlen(job->sources[i])));
+		put_path(&paths, settings->charset, job->sources[i]);
 	/* They are the receiver's business. */
 	for (unsigned i = 0; job->push && i < settings->alternative_count; i++)
-		lade_writer_put_slice(&alternatives, lade_slice(settings->alternatives[i], strlen(settings->alternatives[i])));
+		put_path(&alternatives, settings->charset, settings->alternatives[i]);
 	if (job->push && settings->alternative_count) {
 		open.alternative = settings->alternative;
 		open.fuzzy_alternatives = settings->fuzzy_alternatives;
@@ -145,9 +154,11 @@ static void report_fault(const struct lade_events *events, const struct lade_fau
 /* [source-names] Exchange the list of sources, where one side has it and the other one needs it. list_out gets what is heard. */
 static int exchange_list(const struct lade_sync_job *job, struct lade_source_list *list_out, struct lade_fault *fault)
 {
+	struct lade_charset *charset = job->settings->charset;
+
 	if (job->push && job->settings->files_from)
-		return lade_source_list_hear(job->connection, list_out, fault);
-	return !job->push && job->settings->source_names ? lade_source_list_say(job->connection, job->list, fault) : 0;
+		return lade_source_list_hear(job->connection, charset, list_out, fault);
+	return !job->push && job->settings->source_names ? lade_source_list_say(job->connection, charset, job->list, fault) : 0;
 }
 
 /* The session is open: do our part. list: what the other side has read, or nothing. */
@@ -203,8 +214,9 @@ static void free_paths(struct path_list *list)
 }
 
 /* At most max of them, none or more. */
-static int decode_paths(struct lade_slice encoded, unsigned max, struct path_list *list)
+static int decode_paths(struct lade_slice encoded, unsigned max, struct lade_charset *charset, struct path_list *list)
 {
+	char converted[LADE_TARGET_MAX];
 	struct lade_reader reader;
 
 	list->count = 0;
@@ -219,6 +231,7 @@ static int decode_paths(struct lade_slice encoded, unsigned max, struct path_lis
 			return reader.error;
 		if (list->count == max || (path.len && memchr(path.data, '\0', path.len)))
 			return LADE_E_PROTOCOL;
+		path = lade_charset_show(charset, LADE_CHARSET_IN, path, converted, sizeof(converted)); /* [charset] */
 		list->paths[list->count] = strndup(path.len ? (const char *)path.data : "", path.len);
 		if (!list->paths[list->count++])
 			return LADE_E_MEMORY;
@@ -241,9 +254,9 @@ static void refuse(struct lade_connection *connection, const struct lade_fault *
 }
 
 /* The alternative directories: none for a sender, who has no use for them. */
-static int decode_alternatives(const struct lade_msg_open *open, struct path_list *list)
+static int decode_alternatives(const struct lade_msg_open *open, struct lade_charset *charset, struct path_list *list)
 {
-	int error = decode_paths(open->alternatives, LADE_ALTERNATIVES_MAX, list);
+	int error = decode_paths(open->alternatives, LADE_ALTERNATIVES_MAX, charset, list);
 
 	if (error)
 		return error;
@@ -274,6 +287,8 @@ static int check_open(const struct lade_msg_open *open, struct path_list *list, 
 	if (open->options & ~LADE_OPTIONS_KNOWN || open->path >= LADE_PATH_COUNT)
 		return lade_fault_set(fault, LADE_E_VERSION, "understand the options of a newer client", NULL);
 	error = lade_parameters_decode(open->parameters, open->role == ROLE_RECEIVE, settings, fault);
+	if (!error && settings->far_names)
+		error = lade_charset_new(settings->far_names, &settings->charset, fault);
 	if (error)
 		return error;
 	if (settings->compression == LADE_COMPRESSION_ZSTD && !settings->level)
@@ -283,7 +298,7 @@ static int check_open(const struct lade_msg_open *open, struct path_list *list, 
 	if (!error)
 		error = check_map(settings->groupmap);
 	if (!error)
-		error = decode_paths(open->paths, LADE_SOURCES_MAX, list);
+		error = decode_paths(open->paths, LADE_SOURCES_MAX, settings->charset, list);
 	if (!error && (!list->count || (open->role == ROLE_RECEIVE && list->count != 1)))
 		error = LADE_E_PROTOCOL;
 	/* The names of a list are below one directory, and the server's own standard input is the session. */
@@ -293,7 +308,7 @@ static int check_open(const struct lade_msg_open *open, struct path_list *list, 
 	if (!error && (settings->source_names || settings->files_from) && list->count != 1)
 		error = LADE_E_PROTOCOL;
 	if (!error)
-		error = decode_alternatives(open, alternatives);
+		error = decode_alternatives(open, settings->charset, alternatives);
 	settings->alternatives = (const char *const *)alternatives->paths;
 	settings->alternative_count = alternatives->count;
 	if (!error)
@@ -308,11 +323,11 @@ static int serve_list(struct lade_connection *connection, const struct lade_msg_
 	int error = 0;
 
 	if (settings->source_names)
-		error = lade_source_list_hear(connection, list_out, fault);
+		error = lade_source_list_hear(connection, settings->charset, list_out, fault);
 	else if (settings->files_from)
 		error = lade_source_list_read(settings->files_from, settings->from0, list_out, fault);
 	if (!error && settings->files_from && open->role == ROLE_RECEIVE)
-		error = lade_source_list_say(connection, list_out, fault);
+		error = lade_source_list_say(connection, settings->charset, list_out, fault);
 	return error;
 }
 
@@ -346,6 +361,7 @@ static int serve_open(struct lade_connection *connection, const struct lade_run_
 	lade_source_list_fini(&names);
 	free_paths(&list);
 	free_paths(&alternatives);
+	lade_charset_free(settings.charset);
 	lade_parameters_fini(&settings);
 	lade_filter_free(settings.filter);
 	return status;

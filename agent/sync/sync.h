@@ -20,6 +20,7 @@ enum lade_exit {
 	LADE_EXIT_USAGE = 1,
 	LADE_EXIT_VERSION = 2,   /* no common protocol version, or a stranger */
 	LADE_EXIT_SELECT = 3,    /* sources and destination do not fit */
+	LADE_EXIT_UNSUPPORTED = 4, /* a character set that is not known */
 	LADE_EXIT_AUTH = 5,
 	LADE_EXIT_SOCKET = 10,
 	LADE_EXIT_FILE = 11,     /* file input or output that ends the session */

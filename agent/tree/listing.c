@@ -24,14 +24,15 @@ static int add_names(int directory_fd, const char *buffer, size_t len, struct la
 
 	for (size_t off = 0; off < len && !error;) {
 		const struct dirent64 *found = (const struct dirent64 *)(const void *)(buffer + off);
+		const char *name = found->d_name;
 		int sorted_as;
 
 		off += found->d_reclen;
 		if (is_dot(found->d_name))
 			continue;
-		sorted_as = key->of(key->context, directory_fd, found->d_name, found->d_type);
+		sorted_as = key->of(key->context, directory_fd, &name, found->d_type);
 		if (sorted_as >= 0)
-			error = lade_name_list_add(list, found->d_name, (uint8_t)sorted_as, found->d_type, fault);
+			error = lade_name_list_add(list, name, (uint8_t)sorted_as, found->d_type, fault);
 	}
 	return error;
 }

@@ -11,10 +11,10 @@
 
 /*
  * The key under which a name is sorted. of: type is its d_type, DT_UNKNOWN possible; returns a negative number to leave
- * the name out. context is the caller's.
+ * the name out. It may set *name to another one that is listed instead, borrowed until the next call. context is the caller's.
  */
 struct lade_listing_key {
-	int (*of)(void *context, int directory_fd, const char *name, uint8_t type);
+	int (*of)(void *context, int directory_fd, const char **name, uint8_t type);
 	void *context;
 };
 

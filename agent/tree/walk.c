@@ -157,7 +157,7 @@ static int ready(struct lade_walk *walk, struct frame *frame, struct lade_walk_i
 }
 
 /* The layer with the lowest name, the first of those that have it; NULL at the end of all. An error ends the walk. */
-static int lowest(struct frame *frame, struct layer **lowest_out, struct lade_fault *fault)
+static int lowest(const struct lade_walk *walk, struct frame *frame, struct layer **lowest_out, struct lade_fault *fault)
 {
 	*lowest_out = NULL;
 	for (unsigned i = 0; i < frame->layer_count; i++) {
@@ -165,18 +165,16 @@ static int lowest(struct frame *frame, struct layer **lowest_out, struct lade_fa
 		int order;
 
 		if (layer->taken && !layer->over) {
-			int got = lade_name_cursor_next(layer->cursor, &layer->head, fault);
+			int error = lade_walk_layer_next(walk, layer, fault);
 
-			if (got < 0)
-				return got;
-			layer->over = got == 0;
-			layer->taken = false;
+			if (error)
+				return error;
 		}
 		if (layer->over)
 			continue;
 		order = !best ? -1 : layer->head.key - best->head.key;
 		if (!order)
-			order = strcmp(layer->head.name, best->head.name);
+			order = strcmp(layer->said.name, best->said.name);
 		if (order < 0)
 			*lowest_out = layer;
 	}
@@ -206,7 +204,7 @@ static int next_name(struct lade_walk *walk, struct lade_walk_item *item, struct
 {
 	struct frame *frame = &walk->frames[walk->depth - 1];
 	struct layer *layer;
-	int event = lowest(frame, &layer, fault);
+	int event = lowest(walk, frame, &layer, fault);
 
 	if (event)
 		return event;
@@ -218,6 +216,8 @@ static int next_name(struct lade_walk *walk, struct lade_walk_item *item, struct
 		lade_filter_scope_begin(walk->options.scope, layer->fd, frame->path_len);
 	if (frame->layer_count > 1 && layer->head.key == KEY_FILE && lade_walk_is_directory_elsewhere(walk, frame, layer))
 		event = 0;
+	else if (layer->head.key == KEY_FOREIGN)
+		event = lade_walk_look_foreign(walk, layer, item, fault);
 	else
 		event = lade_walk_look(walk, layer, item, fault);
 	/* Where one layer fails another one may have it. */
@@ -252,8 +252,8 @@ static int say_root(struct lade_walk *walk, struct lade_walk_item *item, struct 
 	}
 	item->parent = walk->root;
 	item->parent_fd = layer->fd;
-	item->name = ".";
-	item->name_len = 1;
+	item->name = item->said = ".";
+	item->name_len = item->said_len = 1;
 	item->path = walk->path;
 	return LADE_WALK_ENTRY;
 }

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <sys/stat.h>
 
+#include "agent/tree/charset.h"
 #include "agent/tree/directory.h"
 #include "agent/tree/filter_scope.h"
 #include "agent/tree/selection.h"
@@ -36,6 +37,8 @@ struct lade_walk_item {
 	int parent_fd;                 /* its descriptor, pinned */
 	const char *name;              /* one component, or "." for a source that is named by its content */
 	size_t name_len;
+	const char *said;              /* the same as the protocol has it: converted, if names are; these come in order */
+	size_t said_len;
 	const char *path;              /* relative to the root of the transfer; "" for "." */
 	struct stat st;                /* of what the symlink leads to, where it is followed */
 	bool is_device;                /* these two are not the walk's: st is that of a file, which is a device (--copy-devices) */
@@ -71,6 +74,7 @@ struct lade_walk_options {
 	bool copy_unsafe_links;          /* those that lead out of the transfer */
 	unsigned one_file_system;        /* 1: do not look into other file systems below a source; 2: leave out where they begin, too */
 	enum lade_missing missing;
+	struct lade_charset *charset;    /* names are converted; one that cannot be is a PROBLEM. Borrowed; NULL: they are not */
 	bool names_asked;                /* the scope was asked about the names of sources before: it decides on what is below them */
 	struct lade_filter_scope *scope; /* what is left out; directories above the sources may be entered. Borrowed; NULL: nothing */
 	const char *prefix;              /* path of the sources' directory in the transfer, for names and filters; NULL: "" */

@@ -7,8 +7,10 @@
 
 #include "agent/tree/name_list.h"
 #include "agent/tree/walk.h"
+#include "protocol/limits.h"
 
-enum { KEY_FILE, KEY_DIRECTORY };
+/* Names that cannot be converted come last. */
+enum { KEY_FILE, KEY_DIRECTORY, KEY_FOREIGN };
 
 /* Beside the events: nothing to tell of, but another layer may have the name. */
 #define ELSEWHERE 1000
@@ -24,7 +26,9 @@ struct layer {
 	int fd;                                 /* pinned, or -1 */
 	struct lade_name_list *names;           /* NULL: not read */
 	struct lade_name_cursor *cursor;
-	struct lade_name head;                  /* the next name, unless taken or over */
+	struct lade_name head;                  /* the next name, unless taken or over; */
+	struct lade_name said;                  /* as the protocol has it, by which it is sorted */
+	char local[LADE_NAME_MAX + 1];          /* the name of head, where the two are not the same */
 	bool taken, over;
 };
 
@@ -60,6 +64,7 @@ struct lade_walk {
 struct glance {
 	const struct lade_walk *walk;
 	size_t depth;     /* directories between it and the root of the transfer */
+	char *said;       /* room for a name as the protocol has it */
 	bool to_directory; /* it stands for the directory that it leads to, if it leads to one */
 };
 
@@ -106,6 +111,9 @@ struct glance lade_walk_glance_at(const struct lade_walk *walk, const struct lay
 /* Read the names of a layer. LADE_E_SOURCE: it is incomplete, and the fault says why; what was read is walked. */
 int lade_walk_layer_read(const struct lade_walk *walk, struct layer *layer, struct lade_fault *fault);
 
+/* Take the next name of a layer, or find that it is over. 0, or the fault that ends the walk. */
+int lade_walk_layer_next(const struct lade_walk *walk, struct layer *layer, struct lade_fault *fault);
+
 /* ---- walk_look.c ---- */
 
 /*
@@ -132,5 +140,8 @@ bool lade_walk_is_directory_elsewhere(const struct lade_walk *walk, const struct
 
 /* Look at the name that a layer comes to; walk->path is its path. Returns an event, ELSEWHERE, or 0 to leave it out. */
 int lade_walk_look(struct lade_walk *walk, const struct layer *layer, struct lade_walk_item *item, struct lade_fault *fault);
+
+/* The other side cannot be told of the name that a layer comes to. Returns a PROBLEM, or 0 where nobody wants it. */
+int lade_walk_look_foreign(struct lade_walk *walk, const struct layer *layer, struct lade_walk_item *item, struct lade_fault *fault);
 
 #endif

@@ -152,20 +152,42 @@ int lade_walk_look_at(const struct glance *glance, int fd, const char *name, str
 	return 0;
 }
 
-/* Files first. A name needs to be looked at before it is sorted only where its d_type does not tell what it stands for. */
-static int key_of(void *context, int fd, const char *name, uint8_t type)
+/* The key of a name on disk. One that is of no known type needs to be looked at. */
+static int key_on_disk(const struct glance *glance, int fd, const char *name, uint8_t type)
 {
-	const struct glance *glance = context;
 	struct stat st;
 	bool followed;
 
-	if (lade_temporary_is(name))
-		return -1;
 	if (type == DT_DIR)
 		return KEY_DIRECTORY;
 	if (type != DT_UNKNOWN && (type != DT_LNK || !follows_some(glance)))
 		return KEY_FILE;
 	return lade_walk_look_at(glance, fd, name, &st, &followed) == 0 && S_ISDIR(st.st_mode) ? KEY_DIRECTORY : KEY_FILE;
+}
+
+/* Have a name listed as the protocol has it, in said. False if it cannot be converted. */
+static bool convert(const struct lade_walk *walk, const char **name, char *said)
+{
+	size_t len;
+
+	if (!walk->options.charset)
+		return true;
+	if (!lade_charset_name(walk->options.charset, LADE_CHARSET_OUT, lade_slice(*name, strlen(*name)), said, &len))
+		return false;
+	*name = said;
+	return true;
+}
+
+/* Files first. A name needs to be looked at before it is sorted only where its d_type does not tell what it stands for. */
+static int key_of(void *context, int fd, const char **name, uint8_t type)
+{
+	const struct glance *glance = context;
+	int key;
+
+	if (lade_temporary_is(*name))
+		return -1;
+	key = key_on_disk(glance, fd, *name, type);
+	return convert(glance->walk, name, glance->said) ? key : KEY_FOREIGN;
 }
 
 /* ---- names of a layer ---- */
@@ -182,7 +204,7 @@ bool lade_walk_is_selected(const struct layer *layer, const char *name, size_t l
 
 struct glance lade_walk_glance_at(const struct lade_walk *walk, const struct layer *layer, const char *name, size_t len)
 {
-	struct glance glance = { walk, walk->depth - 1, false };
+	struct glance glance = { walk, walk->depth - 1, NULL, false };
 	struct lade_selection_at below;
 	unsigned what;
 
@@ -196,7 +218,8 @@ struct glance lade_walk_glance_at(const struct lade_walk *walk, const struct lay
 static int add_name(const struct lade_walk *walk, struct layer *layer, const char *name, size_t len, struct lade_fault *fault)
 {
 	struct glance glance = lade_walk_glance_at(walk, layer, name, len);
-	char copy[LADE_NAME_MAX + 1];
+	char copy[LADE_NAME_MAX + 1], said[LADE_NAME_MAX + 1];
+	const char *listed = copy;
 	struct stat st;
 	bool followed;
 	int key;
@@ -204,12 +227,15 @@ static int add_name(const struct lade_walk *walk, struct layer *layer, const cha
 	memcpy(copy, name, len);
 	copy[len] = '\0';
 	key = lade_walk_look_at(&glance, layer->fd, copy, &st, &followed) == 0 && S_ISDIR(st.st_mode) ? KEY_DIRECTORY : KEY_FILE;
-	return lade_name_list_add(layer->names, copy, (uint8_t)key, DT_UNKNOWN, fault);
+	if (!convert(walk, &listed, said))
+		key = KEY_FOREIGN;
+	return lade_name_list_add(layer->names, listed, (uint8_t)key, DT_UNKNOWN, fault);
 }
 
 static int list_names(const struct lade_walk *walk, struct layer *layer, struct lade_fault *fault)
 {
-	struct glance glance = { walk, walk->depth - 1, false };
+	char said[LADE_NAME_MAX + 1];
+	struct glance glance = { walk, walk->depth - 1, said, false };
 	const struct lade_listing_key key = { key_of, &glance };
 	size_t position = 0, len;
 	const char *name;
@@ -247,4 +273,23 @@ int lade_walk_layer_read(const struct lade_walk *walk, struct layer *layer, stru
 	if (!error)
 		error = lade_name_cursor_new(layer->names, &layer->cursor);
 	return error ? error : result;
+}
+
+int lade_walk_layer_next(const struct lade_walk *walk, struct layer *layer, struct lade_fault *fault)
+{
+	int got = lade_name_cursor_next(layer->cursor, &layer->said, fault);
+
+	layer->over = got == 0;
+	layer->taken = false;
+	if (got <= 0)
+		return got;
+	layer->head = layer->said;
+	if (!walk->options.charset || layer->head.key == KEY_FOREIGN)
+		return 0;
+	/* The list has it as the protocol does: it came from here, so it goes back. */
+	if (!lade_charset_name(walk->options.charset, LADE_CHARSET_IN, lade_slice(layer->said.name, layer->said.name_len), layer->local,
+			       &layer->head.name_len))
+		return lade_fault_set(fault, LADE_E_SYSTEM, "convert the name", layer->said.name);
+	layer->head.name = layer->local;
+	return 0;
 }

@@ -138,6 +138,14 @@ int lade_walk_lost_path(struct lade_walk *walk, struct lade_walk_item *item, str
 	return 0;
 }
 
+static void name_item(struct lade_walk_item *item, const struct layer *layer)
+{
+	item->name = layer->head.name;
+	item->name_len = layer->head.name_len;
+	item->said = layer->said.name;
+	item->said_len = layer->said.name_len;
+}
+
 /* Something that was named, or the way to it, is not there. */
 static int missing(struct lade_walk *walk, const struct layer *layer, struct lade_walk_item *item, struct lade_fault *fault)
 {
@@ -153,8 +161,7 @@ static int missing(struct lade_walk *walk, const struct layer *layer, struct lad
 	if (what && walk->options.missing == LADE_MISSING_TELL)
 		event = LADE_WALK_MISSING;
 	item->path = walk->path;
-	item->name = layer->head.name;
-	item->name_len = layer->head.name_len;
+	name_item(item, layer);
 	item->absent = event == LADE_WALK_PROBLEM;
 	return event;
 }
@@ -308,8 +315,23 @@ int lade_walk_look(struct lade_walk *walk, const struct layer *layer, struct lad
 	}
 	item->parent = layer->directory;
 	item->parent_fd = layer->fd;
-	item->name = name->name;
-	item->name_len = name->name_len;
+	name_item(item, layer);
 	item->path = walk->path;
 	return LADE_WALK_ENTRY;
+}
+
+int lade_walk_look_foreign(struct lade_walk *walk, const struct layer *layer, struct lade_walk_item *item, struct lade_fault *fault)
+{
+	struct lade_selection_at below;
+	struct stat st;
+	unsigned what;
+
+	if (!lade_walk_is_selected(layer, layer->head.name, layer->head.name_len, &what, &below))
+		return 0;
+	if (what && is_hidden(walk, walk->path, fstatat(layer->fd, layer->head.name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode),
+			      true))
+		return 0;
+	walk->frames[walk->depth - 1].incomplete = true;
+	errno = EILSEQ;
+	return lade_walk_problem(walk, item, LADE_E_SOURCE, "convert the name of", fault);
 }

@@ -186,6 +186,8 @@ static void absent_source(struct peer *peer, const struct attack *attack)
 #define ROW(title, function, exit_status, ...) \
 	{ title, function, .status = exit_status, .flags = ATTACK_NO_OPEN, __VA_ARGS__ }
 #define TWENTY "\1a\1b\1c\1d\1e\1f\1g\1h\1i\1j\1k\1l\1m\1n\1o\1p\1q\1r\1s\1t"
+#define SIXTEEN "xxxxxxxxxxxxxxxx"
+#define SIXTY_FOUR SIXTEEN SIXTEEN SIXTEEN SIXTEEN
 #define TCP .kind = LADE_CONNECTION_TCP
 #define GET "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -231,6 +233,14 @@ static const struct attack attacks[] = {
 	ROW("a map of owners that is none", bad_open, STREAM, OPEN(.paths = SLICE("\1/"), NO_RULES, .parameters = SLICE("\50\3bob"))),
 	ROW("a map of groups that is none, of a sender", bad_open, STREAM,
 	    OPEN(.role = 1, .paths = SLICE("\1/"), NO_RULES, .parameters = SLICE("\51\5a:b:c"))),
+	ROW("a character set that is none", bad_open, LADE_EXIT_UNSUPPORTED,
+	    OPEN(.paths = SLICE("\1/"), NO_RULES, .parameters = SLICE("\52\10nonsense"))),
+	ROW("a character set that replaces what it lacks", bad_open, LADE_EXIT_UNSUPPORTED,
+	    OPEN(.role = 1, .paths = SLICE("\1/"), NO_RULES, .parameters = SLICE("\52\17UTF-8//TRANSLIT"))),
+	ROW("a character set by its file", bad_open, LADE_EXIT_UNSUPPORTED,
+	    OPEN(.paths = SLICE("\1/"), NO_RULES, .parameters = SLICE("\52\6/tmp/x"))),
+	ROW("a name of a character set that is too long", bad_open, STREAM,
+	    OPEN(.paths = SLICE("\1/"), NO_RULES, .parameters = SLICE("\52\100" SIXTY_FOUR))),
 	ROW("an unknown parameter", bad_open, LADE_EXIT_VERSION, OPEN(.paths = SLICE("\1/"), NO_RULES, .parameters = SLICE("\177\0"))),
 	ROW("parts of items that nobody knows", bad_open, LADE_EXIT_VERSION,
 	    OPEN(.paths = SLICE("\1/"), NO_RULES, .parameters = SLICE("\106\10\100\0\0\0\0\0\0\0"))),

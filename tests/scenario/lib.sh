@@ -15,7 +15,7 @@ set -u
 
 export LC_ALL=C TZ=UTC
 umask 022
-unset CDPATH LADE_RSH RSYNC_RSH RSYNC_FILTER RSYNC_PROXY
+unset CDPATH LADE_RSH RSYNC_RSH RSYNC_FILTER RSYNC_PROXY RSYNC_ICONV
 
 T=$(mktemp -d "${TMPDIR:-/tmp}/lade-scenario.XXXXXX") || exit 99
 # Other users run the program on trees in here.

@@ -536,7 +536,6 @@ static void test_fake_super(void **state)
 		assert_int_equal(options.settings.options & LADE_OPTIONS_SUPER, cases[i].near);
 		assert_int_equal(options.settings.far_super, cases[i].far);
 	}
-	bad("--iconv=utf8,latin1 a b", "'--iconv'", "not available yet");
 	bad("-M--bwlimit=1 a host:b", "'-M'", "'--bwlimit=1'");
 	bad("--write-devices -S a b", "--write-devices", "--sparse");
 	bad("--write-devices --append a b", "--write-devices", "--append");
@@ -978,9 +977,50 @@ static void test_help_lists_what_there_is(void **state)
 	free(text);
 }
 
+/* --iconv: which character set is whose. */
+static void test_charsets(void **state)
+{
+	static const struct {
+		const char *line, *near, *far;
+	} cases[] = {
+		{ "--iconv=utf8,latin1 a host:b", "utf8", "latin1" },
+		{ "--iconv=utf8,latin1 host:a b", "utf8", "latin1" },
+		{ "--iconv=utf8 a b", "utf8", "utf8" },
+		{ "--iconv=. a b", ".", "." },
+		{ "--iconv=.,utf8 a b", ".", "utf8" },
+		{ "--iconv=,utf8 a b", ".", "utf8" },
+		{ "--iconv=utf8, a b", "utf8", "." },
+		{ "--iconv=- a b", NULL, NULL },
+		{ "--iconv=utf8 --no-iconv a b", NULL, NULL },
+		{ "a b", NULL, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		good(cases[i].line);
+		assert_int_equal(options.iconv != NULL, cases[i].near != NULL);
+		if (cases[i].near) {
+			assert_string_equal(options.charset, cases[i].near);
+			assert_string_equal(options.settings.far_names, cases[i].far);
+		} else {
+			assert_null(options.settings.far_names);
+		}
+	}
+	bad("--iconv=a,b,c a b", "--iconv", "a,b,c");
+	assert_int_equal(setenv("RSYNC_ICONV", "utf8,latin1", 1), 0);
+	good("a b");
+	assert_string_equal(options.settings.far_names, "latin1");
+	good("--no-iconv a b");
+	assert_null(options.settings.far_names);
+	good("--iconv=- a b");
+	assert_null(options.settings.far_names);
+	assert_int_equal(unsetenv("RSYNC_ICONV"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_charsets),
 		cmocka_unit_test(test_switches),
 		cmocka_unit_test(test_what_is_printed),
 		cmocka_unit_test(test_chmod),
