@@ -66,6 +66,8 @@ const char *lade_error_text(int code)
 		return "nothing was heard for the time of --timeout";
 	case LADE_E_STOPPED:
 		return "the time of --stop-after or --stop-at has come; the next run goes on where this one stopped";
+	case LADE_E_MISFIT:
+		return "it does not fit what was asked for";
 	case LADE_E_AUTH:
 		return "authentication failed: the tokens differ";
 	case LADE_E_SHRUNK:

@@ -104,7 +104,7 @@ static int no_directory(const char *path, struct lade_fault *fault)
 {
 	errno = ENOTDIR;
 	lade_fault_set(fault, LADE_E_SYSTEM, "open destination", path);
-	fault->code = LADE_E_USAGE;
+	fault->code = LADE_E_MISFIT;
 	return fault->code;
 }
 
@@ -121,7 +121,7 @@ static int open_root(struct planner *planner, const char *path, bool single, str
 		receiver->root.existed = true;
 		return lade_directories_open(path, 0, &receiver->tree, fault);
 	}
-	if (errno == ENOTDIR)
+	if (errno == ENOTDIR && !(receiver->keep.options & LADE_OPTION_MKPATH))
 		return no_directory(path, fault);
 	if (single && !slash)
 		return as_file(planner, path, fault);
@@ -151,7 +151,7 @@ int lade_plan_root(struct planner *planner, bool single, struct lade_fault *faul
 	if ((receiver->keep.options & LADE_OPTION_INDEX) && !planner->dry_run && lade_indexed_begin(receiver, fault))
 		return fault->code;
 	error = open_root(planner, *path ? path : ".", single, fault);
-	if (error == LADE_E_USAGE)
+	if (error == LADE_E_MISFIT)
 		return error;
 	if (error)
 		return lade_fault_set(fault, error, "open destination", path);

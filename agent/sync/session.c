@@ -229,6 +229,8 @@ int lade_exit_of(const struct lade_fault *fault)
 		return LADE_EXIT_OK;
 	case LADE_E_USAGE:
 		return LADE_EXIT_USAGE;
+	case LADE_E_MISFIT:
+		return LADE_EXIT_SELECT;
 	case LADE_E_VERSION:
 	case LADE_E_STRANGER:
 		return LADE_EXIT_VERSION;

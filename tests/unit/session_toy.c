@@ -435,6 +435,7 @@ static void sender_event(struct toy *toy, const struct lade_send_event *event)
 		break;
 	case LADE_SEND_CREDIT:
 	case LADE_SEND_RECIPE_KEY: /* names of toys are nobody's digests */
+	case LADE_SEND_STORED:     /* and stay where they are */
 		break;
 	case LADE_SEND_END:
 		lade_put_end(&toy->to_receiver.control, &end);
