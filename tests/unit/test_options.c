@@ -322,12 +322,12 @@ static void test_connections(void **state)
 	(void)state;
 	good("--port=7" TCP "/b");
 	assert_string_equal(options.remote.port, "7");
-	good(TCP "/b --password-file=x --port=7" + 1);
+	good(&(TCP "/b --password-file=x --port=7")[1]);
 	assert_string_equal(options.token_file, "x");
 	bad("--port=7" TCP ":8/b", "--port=7", "8");
 	bad("--port=0" TCP "/b", "--port", "'0'");
 	bad("--port=70000" TCP "/b", "--port", "'70000'");
-	bad(TCP "/b" + 1, "names no port", "--port");
+	bad(&(TCP "/b")[1], "names no port", "--port");
 	bad("--port=7 a h:b", "--port", "ssh -p");
 	bad("--address=::1 a h:b", "--address", "ssh -b");
 	bad("--address=::1 a b", "--address", "lade+tcp");
