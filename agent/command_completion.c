@@ -37,13 +37,10 @@ static const struct {
 static const char *path_words(void)
 {
 	static char words[128];
+	size_t len = 0;
 
-	words[0] = '\0';
-	for (int path = 0; path < LADE_PATH_COUNT; path++) {
-		strncat(words, lade_path_name((enum lade_path)path), sizeof(words) - strlen(words) - 2);
-		if (path + 1 < LADE_PATH_COUNT)
-			strcat(words, " ");
-	}
+	for (int path = 0; path < LADE_PATH_COUNT && len < sizeof(words); path++)
+		len += (size_t)snprintf(words + len, sizeof(words) - len, "%s%s", path ? " " : "", lade_path_name((enum lade_path)path));
 	return words;
 }
 

@@ -51,13 +51,14 @@ const char *lade_figure_real(char out[LADE_FIGURE_SIZE], double value, unsigned 
 {
 	/* Beyond any sense; its conversion would be undefined. */
 	uint64_t hundredths = value < 1e17 ? (uint64_t)(value * 100 + 0.5) : UINT64_C(10000000000000000000);
-	char places[4];
+	size_t len;
 
 	if ((human == LADE_HUMAN_DECIMAL && value >= 1000) || (human >= LADE_HUMAN_BINARY && value >= 1024))
 		return lade_figure(out, hundredths / 100, human);
 	lade_figure(out, hundredths / 100, human == LADE_HUMAN_GROUPED ? LADE_HUMAN_GROUPED : LADE_HUMAN_PLAIN);
-	snprintf(places, sizeof(places), ".%02u", (unsigned)(hundredths % 100));
-	return strcat(out, places);
+	len = strlen(out);
+	snprintf(out + len, LADE_FIGURE_SIZE - len, ".%02u", (unsigned)(hundredths % 100));
+	return out;
 }
 
 const char *lade_figure_seconds(char out[LADE_FIGURE_SIZE], uint64_t seconds)

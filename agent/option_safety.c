@@ -102,7 +102,8 @@ static int check_backup(struct lade_options *options, struct lade_complaint *com
 	if ((settings->options & LADE_OPTION_BACKUP) && !suffix && !settings->backup_dir)
 		settings->suffix = "~";
 	if ((settings->options & (LADE_OPTION_BACKUP | LADE_OPTION_DELETE | LADE_OPTION_DELETE_EXCLUDED)) ==
-	    (LADE_OPTION_BACKUP | LADE_OPTION_DELETE) && !settings->backup_dir && protect_backups(options))
+	    (LADE_OPTION_BACKUP | LADE_OPTION_DELETE) &&
+	    settings->suffix && !settings->backup_dir && protect_backups(options))
 		return lade_complain(complaint, LADE_EXIT_MEMORY, "--backup: too many filter rules");
 	return 0;
 }

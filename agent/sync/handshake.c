@@ -123,7 +123,7 @@ static int say_proof(struct lade_connection *connection, const uint8_t proof[LAD
 static int hear_proof(struct lade_connection *connection, const uint8_t expected[LADE_PROOF_LEN],
 		      struct lade_fault *fault)
 {
-	struct lade_message message;
+	struct lade_message message = { .type = LADE_MSG_AUTH };
 	struct lade_writer control;
 	int error;
 

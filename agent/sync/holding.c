@@ -225,10 +225,8 @@ static struct incoming *file_of(struct lade_receiver *receiver, const struct del
 		file->directory = lade_directory_ref(directory);
 		file->metadata = delayed->metadata;
 		file->metadata.xattrs = lade_slice(xattrs_len ? malloc(xattrs_len) : NULL, xattrs_len);
-		if (xattrs_len && file->metadata.xattrs.data)
+		if (file->metadata.xattrs.data)
 			memcpy((void *)file->metadata.xattrs.data, path + delayed->path_len + 1, xattrs_len);
-		else
-			file->metadata.xattrs.len = 0;
 		file->existing = delayed->existing;
 		file->size = delayed->size;
 		file->leader = delayed->leader;
@@ -237,7 +235,11 @@ static struct incoming *file_of(struct lade_receiver *receiver, const struct del
 		file->changes = delayed->changes;
 		file->existed = delayed->existed;
 		file->unsteady = delayed->unsteady;
-		strcpy(file->name, name);
+		memcpy(file->name, name, strlen(name));
+	}
+	if (file && xattrs_len && !file->metadata.xattrs.data) {
+		lade_incoming_free(file);
+		file = NULL;
 	}
 	lade_directory_unref(directory);
 	free(copy);

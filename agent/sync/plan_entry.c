@@ -749,9 +749,22 @@ int lade_plan_implied(struct planner *planner, struct lade_slice said, const str
 	return way(planner, &place, fault);
 }
 
+/* Do what is to be done about an entry, by its type. */
+static int act_by_type(struct planner *planner, struct place *place, struct lade_fault *fault)
+{
+	if (S_ISDIR(place->wanted.mode))
+		return directory(planner, place, fault);
+	if (S_ISREG(place->wanted.mode))
+		return lade_plan_file(planner, place, fault);
+	if (place->level->fd >= 0 || planner->dry_run)
+		special(planner, place);
+	return 0;
+}
+
 /* What is there is known: do what is to be done about it. */
 static int act(struct planner *planner, struct place *place, struct lade_fault *fault)
 {
+	const struct lade_msg_entry *said = place->entry;
 	struct lade_msg_entry leading;
 	int result = lade_plan_note_symlink(planner, place, fault);
 
@@ -766,15 +779,10 @@ static int act(struct planner *planner, struct place *place, struct lade_fault *
 	if (result)
 		return pass(planner, place, fault);
 	result = link_entry(planner, place, &leading, fault);
-	if (result)
-		return result < 0 ? result : 0;
-	if (S_ISDIR(place->wanted.mode))
-		return directory(planner, place, fault);
-	if (S_ISREG(place->wanted.mode))
-		return lade_plan_file(planner, place, fault);
-	if (place->level->fd >= 0 || planner->dry_run)
-		special(planner, place);
-	return 0;
+	if (!result)
+		result = act_by_type(planner, place, fault);
+	place->entry = said;
+	return result < 0 ? result : 0;
 }
 
 int lade_plan_unnamed(struct planner *planner, const struct lade_msg_entry *entry, const struct lade_recv_event *event,

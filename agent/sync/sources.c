@@ -48,7 +48,7 @@ static int new_group(struct lade_sources *sources, const char *base, struct lade
 
 	if (sources->group_count == GROUPS_MAX)
 		return LADE_E_LIMIT;
-	if (sources->group_count == sources->capacity) {
+	if (!sources->groups || sources->group_count == sources->capacity) {
 		unsigned capacity = sources->capacity ? 2 * sources->capacity : 4;
 		struct lade_source_group *groups = realloc(sources->groups, capacity * sizeof(*groups));
 
@@ -199,6 +199,7 @@ static int add_listed(struct lade_sources *sources, const char *directory, const
 	const char *cut, *kept = kept_part(name, &cut);
 	size_t len = strlen(directory);
 	bool content;
+	char *end;
 	int error = 0;
 
 	memcpy(buffer, directory, len + 1);
@@ -219,9 +220,9 @@ static int add_listed(struct lade_sources *sources, const char *directory, const
 	if (sources->relative)
 		return add(sources, buffer, true, rest, what_of(content));
 	buffer[len] = '/';
-	strcpy(buffer + len + 1, rest);
+	end = stpcpy(buffer + len + 1, rest);
 	if (content)
-		strcat(buffer, "/");
+		stpcpy(end, "/");
 	return add_last(sources, buffer, true);
 }
 
