@@ -235,7 +235,7 @@ static struct incoming *file_of(struct lade_receiver *receiver, const struct del
 		file->changes = delayed->changes;
 		file->existed = delayed->existed;
 		file->unsteady = delayed->unsteady;
-		memcpy(file->name, name, strlen(name));
+		stpcpy(file->name, name);
 	}
 	if (file && xattrs_len && !file->metadata.xattrs.data) {
 		lade_incoming_free(file);

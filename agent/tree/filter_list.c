@@ -53,19 +53,23 @@ static bool reserve(struct lade_filter_list *list)
 int lade_filter_list_add(struct lade_filter_list *list, const struct lade_filter_rule *rule)
 {
 	enum lade_filter_syntax syntax = rule->flags & LADE_RULE_GIT ? LADE_FILTER_SYNTAX_GIT : LADE_FILTER_SYNTAX_RSYNC;
-	struct lade_filter_rule copy = *rule;
+	struct lade_filter_rule *added;
 
 	if (rule->len > LADE_FILTER_PATTERN_MAX || list->bytes + encoded_len(rule) > list->bytes_max)
 		return LADE_E_LIMIT;
-	copy.pattern = NULL;
-	copy.text = strndup(rule->text, rule->len);
-	if (!copy.text || !reserve(list) ||
-	    (!(rule->flags & LADE_RULE_DIR_MERGE) &&
-	     lade_filter_pattern_new(copy.text, copy.len, syntax, &copy.pattern) != 0)) {
-		free(copy.text);
+	if (!reserve(list))
+		return LADE_E_MEMORY;
+	added = &list->rules[list->count];
+	*added = *rule;
+	added->pattern = NULL;
+	added->text = strndup(rule->text, rule->len);
+	if (!added->text)
+		return LADE_E_MEMORY;
+	if (!(rule->flags & LADE_RULE_DIR_MERGE) && lade_filter_pattern_new(added->text, added->len, syntax, &added->pattern) != 0) {
+		free(added->text);
 		return LADE_E_MEMORY;
 	}
-	list->rules[list->count++] = copy;
+	list->count++;
 	list->bytes += encoded_len(rule);
 	return 0;
 }

@@ -484,7 +484,7 @@ static int read_all(int fd, size_t max, char **text_out, size_t *len_out)
 {
 	size_t size = 4096, len = 0;
 	char *text = malloc(size), *grown;
-	ssize_t got = text ? 1 : 0;
+	ssize_t got;
 	int code = text ? 0 : LADE_E_MEMORY;
 
 	while (!code && (got = read(fd, text + len, size - len)) != 0) {

@@ -274,7 +274,7 @@ int lade_identities_announce(struct lade_identities *identities, enum lade_ident
 /* The number here of what is called name, and is id there; id where nothing better is known. 0 or LADE_E_MEMORY. */
 static int called(enum lade_identity_kind kind, const char *name, uint32_t id, uint32_t *local_out)
 {
-	uint32_t found;
+	uint32_t found = 0;
 	int known;
 
 	*local_out = id;

@@ -209,7 +209,7 @@ static bool new_time(const struct lade_keep *keep, const struct lade_metadata *w
 {
 	if (!lade_metadata_keeps_mtime(keep, wanted->mode))
 		return false;
-	return now == existing ? !lade_keep_time_equal(keep, &now->st_mtim, &wanted->mtime) : !lade_time_equal(&now->st_mtim, &wanted->mtime);
+	return existing && now == existing ? !lade_keep_time_equal(keep, &now->st_mtim, &wanted->mtime) : !lade_time_equal(&now->st_mtim, &wanted->mtime);
 }
 
 /* Set the times that differ; an access time is set with the other one, since comparing may have changed it. */

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -118,17 +119,11 @@ static void leave(struct state *state, const struct lade_walk_item *item)
 /* The path of name in the directory prefix (NULL or "": the root). NULL: no memory. */
 static char *top_path(const char *prefix, const char *name)
 {
-	size_t prefix_len = prefix ? strlen(prefix) : 0, name_len = strlen(name);
-	char *path = malloc(prefix_len + 1 + name_len + 1);
+	char *path;
 
-	if (!path)
-		return NULL;
-	if (prefix_len)
-		memcpy(path, prefix, prefix_len);
-	if (prefix_len)
-		path[prefix_len++] = '/';
-	memcpy(path + prefix_len, name, name_len + 1);
-	return path;
+	if (!prefix || !*prefix)
+		return strdup(name);
+	return asprintf(&path, "%s/%s", prefix, name) < 0 ? NULL : path;
 }
 
 int lade_remove_tree(struct lade_directory *directory, const char *name, const struct lade_removal *removal,
