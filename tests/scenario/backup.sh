@@ -188,7 +188,7 @@ if is_root; then
 	check "its backup is there" test "$(cat "$T/shared/program~")" = theirs
 	check "and runs as whoever runs it" test "$(stat -c %a "$T/shared/program~")" = 777
 else
-	skip "a backup of another user's program" "not root"
+	skip "a backup of another user's program" "needs root"
 fi
 
 exits "--suffix alone is nothing" 0 lade sync -a --suffix=.x "$T/src/" "$T/dst/"

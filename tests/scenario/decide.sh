@@ -389,7 +389,7 @@ if fallocate -l 100000 "$T/dst/probe" 2>/dev/null && rm "$T/dst/probe"; then
 		check "--preallocate -S, $way: holes are holes" [ "$(blocks hole)" -le 16 ]
 	done
 else
-	skip "--preallocate" "the file system cannot"
+	skip "--preallocate" "no fallocate on this file system"
 fi
 
 # What has the name of something of a type that is not copied is not deleted.

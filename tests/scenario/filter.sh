@@ -207,7 +207,7 @@ if have setfattr && : >"$T/probe" && setfattr -n user.a -v 1 "$T/probe" 2>/dev/n
 	syncs "-xs with -X" -aX -f'-xs user.a' "$T/src/" "$T/dst/"
 	check "the sender's does not come" test "$(attributes "$T/dst/f")" = 'user.b="new" '
 else
-	skip "rules about attributes" "no setfattr, or no attributes here"
+	skip "rules about attributes" "no extended attributes on this file system"
 fi
 
 # Who decides.

@@ -498,7 +498,7 @@ if small_disk "$T/dst/mounted" 8m; then
 	brings "a file system that is mounted in it" 2000000 2100000
 	drop_disk "$T/dst/mounted"
 else
-	skip "a file system that is mounted in it" "cannot mount one here"
+	skip "a file system that is mounted in it" "cannot mount a file system here"
 fi
 
 # What is known is not read again; what a run wrote is read by the next one, and by no other.

@@ -376,7 +376,7 @@ written() {
 		END { print $sum + 0 }' "$1"
 }
 if [ -n "${LADE_TEST_NO_STRACE:-}" ] || ! have strace || ! run strace -f -o "$T/.trace" true || [ "$status" != 0 ]; then
-	skip "only blocks that differ are written" "no strace here"
+	skip "only blocks that differ are written" "tracing is forbidden here (LADE_TEST_NO_STRACE)"
 else
 	start_over
 	for at in 0 1000000 2000001 5242879; do
@@ -462,7 +462,7 @@ if small_disk "$T/disk" 8m; then
 		check "and it arrived ($how)" cmp "$T/src/file" "$T/disk/file"
 	done
 else
-	skip "a full disk" "needs root, to mount one"
+	skip "a full disk" "needs root"
 fi
 
 # Killed while it is written: the next run goes on, whether the sizes agree or not.

@@ -222,20 +222,20 @@ devices() {
 }
 
 if ! is_root; then
-	skip "owners" "only root gives files away"
+	skip "owners" "needs root"
 else
 	each_connection owner_maps
 	if mknod "$T/null" c 1 3 2>/dev/null && : 2>/dev/null >"$T/null"; then
 		each_connection devices
 	else
-		skip "devices as files" "no devices here"
+		skip "devices as files" "cannot make devices here"
 	fi
 	label=local from="" to="" connection=()
 	if have getfattr && have setpriv && touch "$T/probe" && setfattr -n user.lade -v 1 "$T/probe" 2>/dev/null &&
 		setfattr -n trusted.lade -v 1 "$T/probe" 2>/dev/null && mknod "$T/device" b 7 200 2>/dev/null; then
 		fakes
 	else
-		skip "--fake-super" "no extended attributes, or no devices here"
+		skip "--fake-super" "no extended attributes on this file system"
 	fi
 fi
 
