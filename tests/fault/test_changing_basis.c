@@ -26,6 +26,7 @@
 #include "tests/fault/attack.h"
 #include "tests/fault/describer.h"
 #include "tests/fault/scene.h"
+#include "tests/fault/unheard.h"
 
 #define LEN 1000000u
 #define PIECE 100000u
@@ -541,19 +542,12 @@ static void test_given_up_in_waiting(void **state)
 #define ROUNDS 25u
 #define WATCHDOG_S 600u
 
-static void ignore_report(void *context, const struct lade_msg_report *report)
-{
-	(void)context;
-	(void)report;
-}
-
 static int push(struct lade_connection *connection)
 {
-	const struct lade_events events = { .report = ignore_report };
 	struct lade_settings settings = { .options = ATTACK_OPTIONS };
 	char source[PATH_MAX + 16], *sources[] = { source }, destination[PATH_MAX + 16];
 	struct lade_sync_job job = {
-		.settings = &settings, .events = &events, .connection = connection, .push = true,
+		.settings = &settings, .events = &unheard_events, .connection = connection, .push = true,
 		.sources = sources, .source_count = 1, .destination = destination,
 	};
 	struct lade_msg_end totals;

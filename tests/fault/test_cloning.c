@@ -24,6 +24,7 @@
 #include "protocol/entry.h"
 #include "tests/fault/peer.h"
 #include "tests/fault/scene.h"
+#include "tests/fault/unheard.h"
 
 #define BLOCK 4096u
 #define SIZE (4u << 20)
@@ -63,27 +64,14 @@ static int clone_aligned(int out_fd, int in_fd, off_t in_off, uint64_t len, off_
 	return 0;
 }
 
-static void ignore_report(void *context, const struct lade_msg_report *report)
-{
-	(void)context;
-	(void)report;
-}
-
-static void ignore_item(void *context, const struct lade_msg_item *item)
-{
-	(void)context;
-	(void)item;
-}
-
 /* The receiver. */
 static int pull(struct lade_connection *connection)
 {
-	const struct lade_events events = { .report = ignore_report, .item = ignore_item };
 	struct lade_mover_calls calls = lade_mover_kernel;
 	struct lade_settings settings = { .options = LADE_OPTION_TIMES | LADE_OPTION_NUMERIC_IDS, .calls = &calls };
 	char source[PATH_MAX], destination[PATH_MAX], *sources[] = { source };
 	struct lade_sync_job job = {
-		.settings = &settings, .events = &events, .connection = connection,
+		.settings = &settings, .events = &unheard_events, .connection = connection,
 		.sources = sources, .source_count = 1, .destination = destination,
 	};
 	struct lade_msg_end totals;

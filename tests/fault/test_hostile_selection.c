@@ -14,6 +14,7 @@
 #include "agent/sync/sync.h"
 #include "protocol/entry.h"
 #include "tests/fault/attack.h"
+#include "tests/fault/unheard.h"
 
 #define BASE ((uint64_t)LADE_OPTION_TIMES | LADE_OPTION_DIRS | LADE_OPTION_NUMERIC_IDS)
 #define DEEP (BASE | LADE_OPTION_RECURSIVE)
@@ -64,29 +65,16 @@ static const struct row rows[] = {
 	  LIST("a/b/") },
 };
 
-static void ignore_report(void *context, const struct lade_msg_report *report)
-{
-	(void)context;
-	(void)report;
-}
-
-static void ignore_item(void *context, const struct lade_msg_item *item)
-{
-	(void)context;
-	(void)item;
-}
-
 /* The client, in its own process. */
 static int client(struct lade_connection *connection, void *context)
 {
 	const struct run *run = context;
 	const struct row *row = run->row;
-	const struct lade_events events = { .report = ignore_report, .item = ignore_item };
 	struct lade_settings settings = { .options = row->options, .source_names = row->list != NULL };
 	const struct lade_source_list list = { (char *)(uintptr_t)row->list, row->list_len, row->list_len };
 	char *sources[3] = { NULL };
 	struct lade_sync_job job = {
-		.settings = &settings, .events = &events, .connection = connection, .sources = sources,
+		.settings = &settings, .events = &unheard_events, .connection = connection, .sources = sources,
 		.list = row->list ? &list : NULL, .destination = run->destination,
 	};
 	struct lade_msg_end totals;

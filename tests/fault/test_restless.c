@@ -23,6 +23,7 @@
 #include "protocol/entry.h"
 #include "tests/fault/peer.h"
 #include "tests/fault/scene.h"
+#include "tests/fault/unheard.h"
 
 #define FILES 24u
 #define SIZE (1500u << 10)
@@ -43,25 +44,12 @@ static const char *file_path(const char *directory, unsigned number)
 	return scene_path(&scene, name);
 }
 
-static void ignore_report(void *context, const struct lade_msg_report *report)
-{
-	(void)context;
-	(void)report;
-}
-
-static void ignore_item(void *context, const struct lade_msg_item *item)
-{
-	(void)context;
-	(void)item;
-}
-
 static int client(struct lade_connection *connection, enum lade_path path)
 {
-	const struct lade_events events = { .report = ignore_report, .item = ignore_item };
 	struct lade_settings settings = { .options = options, .path = path, .limits = limits };
 	char source[PATH_MAX + 16], *sources[] = { source }, destination[PATH_MAX + 16];
 	struct lade_sync_job job = {
-		.settings = &settings, .events = &events, .connection = connection, .push = true,
+		.settings = &settings, .events = &unheard_events, .connection = connection, .push = true,
 		.sources = sources, .source_count = 1, .destination = destination,
 	};
 	struct lade_msg_end totals;

@@ -12,27 +12,15 @@
 
 #include "agent/sync/sync.h"
 #include "tests/fault/peer.h"
-
-static void ignore_report(void *context, const struct lade_msg_report *report)
-{
-	(void)context;
-	(void)report;
-}
-
-static void ignore_item(void *context, const struct lade_msg_item *item)
-{
-	(void)context;
-	(void)item;
-}
+#include "tests/fault/unheard.h"
 
 /* A client that pulls; context: its settings, without a filter. */
 static int client(struct lade_connection *connection, void *context)
 {
-	const struct lade_events events = { .report = ignore_report, .item = ignore_item };
 	struct lade_settings settings = *(const struct lade_settings *)context;
 	char source[] = "/source/", *sources[] = { source };
 	const struct lade_sync_job job = {
-		.settings = &settings, .events = &events, .connection = connection, .sources = sources, .source_count = 1,
+		.settings = &settings, .events = &unheard_events, .connection = connection, .sources = sources, .source_count = 1,
 		.destination = "/tmp",
 	};
 	struct lade_msg_end totals;

@@ -15,6 +15,7 @@
 #include "protocol/entry.h"
 #include "tests/fault/peer.h"
 #include "tests/fault/scene.h"
+#include "tests/fault/unheard.h"
 
 #define DELETES ((uint64_t)LADE_OPTION_RECURSIVE | LADE_OPTION_DELETE_MISSING_ARGS)
 
@@ -25,27 +26,14 @@ struct wish {
 	const char *destination;
 };
 
-static void ignore_report(void *context, const struct lade_msg_report *report)
-{
-	(void)context;
-	(void)report;
-}
-
-static void ignore_item(void *context, const struct lade_msg_item *item)
-{
-	(void)context;
-	(void)item;
-}
-
 /* A client that pulls; context: its wish. */
 static int client(struct lade_connection *connection, void *context)
 {
-	const struct lade_events events = { .report = ignore_report, .item = ignore_item };
 	const struct wish *wish = context;
 	struct lade_settings settings = { .options = wish->options };
 	char *sources[] = { wish->source };
 	const struct lade_sync_job job = {
-		.settings = &settings, .events = &events, .connection = connection, .sources = sources, .source_count = 1,
+		.settings = &settings, .events = &unheard_events, .connection = connection, .sources = sources, .source_count = 1,
 		.destination = wish->destination,
 	};
 	struct lade_msg_end totals;
