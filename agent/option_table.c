@@ -43,7 +43,6 @@
 	{ name, alias, letter, false, LADE_SYNC_REFUSED, 0, 0, NULL, LADE_GROUP_NONE, NULL, text }
 #define MISSING(name, alias, letter, text) \
 	{ name, alias, letter, true, LADE_SYNC_REFUSED, 0, 0, NULL, LADE_GROUP_NONE, NULL, text }
-#define LATER(name, alias, letter) MISSING(name, alias, letter, "not available yet")
 
 static const struct lade_option_row rows[] = {
 	{ "archive", NULL, 'a', false, LADE_SYNC_BITS, ARCHIVE, 0, NULL, LADE_GROUP_WHAT,

@@ -11,6 +11,7 @@
 
 #include "protocol/entry.h"
 #include "protocol/error.h"
+#include "protocol/grow.h"
 
 static int compare_names(struct lade_slice a, struct lade_slice b)
 {
@@ -43,17 +44,14 @@ static int follow(struct lade_session_recv *machine, struct lade_slice name, boo
 
 static int enter(struct lade_session_recv *machine)
 {
+	struct level *levels;
+
 	if (machine->depth + 1 >= LADE_DEPTH_MAX)
 		return LADE_E_LIMIT;
-	if (machine->depth + 1 == machine->level_capacity) {
-		size_t capacity = 2 * machine->level_capacity;
-		struct level *levels = realloc(machine->levels, capacity * sizeof(*levels));
-
-		if (!levels)
-			return LADE_E_MEMORY;
-		machine->levels = levels;
-		machine->level_capacity = capacity;
-	}
+	levels = lade_grown(machine->levels, machine->depth + 1, &machine->level_capacity, sizeof(*levels));
+	if (!levels)
+		return LADE_E_MEMORY;
+	machine->levels = levels;
 	machine->depth++;
 	machine->levels[machine->depth] = (struct level){ .name_off = machine->names.len };
 	return 0;

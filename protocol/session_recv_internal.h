@@ -33,7 +33,8 @@ struct slot {
 	struct again *again;
 	uint32_t again_count;
 	struct asked_gap *gaps; /* of gap_capacity: wanted and not answered, in the order of asking */
-	uint32_t gap_first, gap_count, gap_capacity;
+	uint32_t gap_first, gap_count;
+	size_t gap_capacity;
 };
 
 struct level {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "protocol/error.h"
+#include "protocol/grow.h"
 
 /* Runs of one file that may be outstanding again at a time; more differing runs make it corrupt. */
 #define AGAIN_MAX 64u
@@ -140,21 +141,16 @@ int lade_session_recv_want_literal(struct lade_session_recv *machine, uint32_t n
 /* Room for one more gap at the end of the list. False: no memory. */
 static bool gap_room(struct slot *slot)
 {
-	uint32_t capacity = slot->gap_capacity ? 2 * slot->gap_capacity : 16;
 	struct asked_gap *gaps;
 
-	if (slot->gap_first + slot->gap_count < slot->gap_capacity)
-		return true;
-	if (slot->gap_first > slot->gap_count) {
+	if (slot->gap_first + slot->gap_count == slot->gap_capacity && slot->gap_first > slot->gap_count) {
 		memmove(slot->gaps, slot->gaps + slot->gap_first, slot->gap_count * sizeof(*slot->gaps));
 		slot->gap_first = 0;
-		return true;
 	}
-	gaps = realloc(slot->gaps, capacity * sizeof(*gaps));
+	gaps = lade_grown(slot->gaps, slot->gap_first + slot->gap_count, &slot->gap_capacity, sizeof(*gaps));
 	if (!gaps)
 		return false;
 	slot->gaps = gaps;
-	slot->gap_capacity = capacity;
 	return true;
 }
 

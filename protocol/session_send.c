@@ -16,6 +16,7 @@
 
 #include "protocol/entry.h"
 #include "protocol/error.h"
+#include "protocol/grow.h"
 
 #define RING_FIRST_CAPACITY 256u
 /* The longest RECIPE: the list of its chunks, and less than this beside it. */
@@ -275,8 +276,7 @@ static void take_turn(struct slot *slot, void *file, uint64_t size, unsigned cut
 /* [defer] */
 static int step_defer(struct lade_session_send *machine, uint64_t index)
 {
-	size_t capacity = machine->deferred_capacity ? 2 * machine->deferred_capacity : 64;
-	struct deferred *deferred = machine->deferred;
+	struct deferred *deferred;
 	struct waiting *waiting;
 
 	if (index < machine->base || index >= machine->next || machine->deferred_count == LADE_DEFERRED_MAX)
@@ -284,13 +284,10 @@ static int step_defer(struct lade_session_send *machine, uint64_t index)
 	waiting = ring_at(machine, index);
 	if (!waiting->file)
 		return LADE_E_PROTOCOL;
-	if (machine->deferred_count == machine->deferred_capacity) {
-		deferred = realloc(deferred, capacity * sizeof(*deferred));
-		if (!deferred)
-			return LADE_E_MEMORY;
-		machine->deferred = deferred;
-		machine->deferred_capacity = capacity;
-	}
+	deferred = lade_grown(machine->deferred, machine->deferred_count, &machine->deferred_capacity, sizeof(*deferred));
+	if (!deferred)
+		return LADE_E_MEMORY;
+	machine->deferred = deferred;
 	machine->deferred[machine->deferred_count++] = (struct deferred){ index, waiting->file, waiting->size };
 	waiting->file = NULL;
 	machine->base = index + 1;

@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/sync/grow.h"
 #include "chunker/digest.h"
+#include "protocol/grow.h"
 
 int lade_basis_open(struct lade_basis *basis, int directory_fd, const char *name)
 {

@@ -10,7 +10,7 @@
 
 #include <sodium.h>
 
-#include "agent/sync/grow.h"
+#include "protocol/grow.h"
 
 /* Records in memory, beyond which they are written: 64 MiB of them. */
 #define RECORDS_MAX ((64u << 20) / sizeof(struct index_record))

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "agent/sync/file_digest.h"
-#include "agent/sync/grow.h"
+#include "protocol/grow.h"
 
 /* Old bytes beyond both ends of a gap's part: what was inserted or deleted moves the rest. */
 #define SLACK (4u << 10)

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "agent/sync/content.h"
-#include "agent/sync/grow.h"
+#include "protocol/grow.h"
 
 /* True if the basis has nothing but zeros in the range. */
 static bool all_zeros(const struct delta *delta, uint64_t off, uint64_t len, uint8_t *buffer)

@@ -14,7 +14,7 @@
 
 #include "agent/sync/content.h"
 #include "agent/sync/file_digest.h"
-#include "agent/sync/grow.h"
+#include "protocol/grow.h"
 
 /* Extents that are shorter are copied: sharing costs a call, and fragments the file. */
 #define CLONE_LEAST (128u << 10)

@@ -16,9 +16,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/sync/grow.h"
 #include "agent/sync/totals.h"
 #include "agent/tree/remove.h"
+#include "protocol/grow.h"
 
 /* ---- hard links ---- */
 

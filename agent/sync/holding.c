@@ -224,9 +224,7 @@ static struct incoming *file_of(struct lade_receiver *receiver, const struct del
 		file->temporary.fd = file->kept.fd = file->workshop_fd = -1;
 		file->directory = lade_directory_ref(directory);
 		file->metadata = delayed->metadata;
-		file->metadata.xattrs = lade_slice(xattrs_len ? malloc(xattrs_len) : NULL, xattrs_len);
-		if (file->metadata.xattrs.data)
-			memcpy((void *)file->metadata.xattrs.data, path + delayed->path_len + 1, xattrs_len);
+		file->metadata.xattrs = lade_slice(path + delayed->path_len + 1, xattrs_len);
 		file->existing = delayed->existing;
 		file->size = delayed->size;
 		file->leader = delayed->leader;
@@ -237,7 +235,7 @@ static struct incoming *file_of(struct lade_receiver *receiver, const struct del
 		file->unsteady = delayed->unsteady;
 		stpcpy(file->name, name);
 	}
-	if (file && xattrs_len && !file->metadata.xattrs.data) {
+	if (file && !lade_metadata_own_xattrs(&file->metadata)) {
 		lade_incoming_free(file);
 		file = NULL;
 	}

@@ -16,8 +16,8 @@
 #include "agent/state.h"
 #include "agent/sync/chunk_index.h"
 #include "agent/sync/file_digest.h"
-#include "agent/sync/grow.h"
 #include "agent/tree/walk.h"
+#include "protocol/grow.h"
 
 /* The same content is found in files of other sizes too: so they have one class, but for large ones. */
 #define INDEXED_CLASS 14u

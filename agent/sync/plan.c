@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/sync/grow.h"
 #include "agent/sync/totals.h"
+#include "protocol/grow.h"
 
 /* Bytes of entry stream between looks at what the others do. */
 #define STRETCH (8u << 10)

@@ -16,9 +16,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/sync/grow.h"
 #include "agent/sync/sync.h"
 #include "agent/sync/totals.h"
+#include "protocol/grow.h"
 
 /* Descriptors that each of them holds: there may be twenty. */
 #define HELD 8u

@@ -39,24 +39,6 @@ void lade_plan_item(struct planner *planner, const struct place *place, uint32_t
 		lade_receiver_tell(planner->receiver, &item);
 }
 
-int lade_plan_own_xattrs(struct lade_metadata *metadata, struct lade_fault *fault)
-{
-	void *copy;
-
-	if (!metadata->xattrs.len) {
-		metadata->xattrs = lade_slice(NULL, 0);
-		return 0;
-	}
-	copy = malloc(metadata->xattrs.len);
-	if (!copy) {
-		metadata->xattrs = lade_slice(NULL, 0);
-		return lade_fault_set(fault, LADE_E_MEMORY, "plan", NULL);
-	}
-	memcpy(copy, metadata->xattrs.data, metadata->xattrs.len);
-	metadata->xattrs.data = copy;
-	return 0;
-}
-
 /* ---- how things differ ---- */
 
 uint32_t lade_plan_metadata_changes(struct planner *planner, const struct place *place)
@@ -273,8 +255,9 @@ static void set_mode_early(struct planner *planner, const struct place *place, u
 	const struct lade_keep *keep = &planner->receiver->keep;
 	mode_t mode = lade_metadata_mode(keep, &place->wanted, &place->st) | (keep->euid ? 0700 : 0);
 
-	if (planner->receiver->backups && (changes & LADE_ITEM_PERMS) && !planner->dry_run && !keep->fake && place->linked_fd < 0)
-		(void)fchmodat(place->level->fd, place->name, mode, AT_SYMLINK_NOFOLLOW);
+	if (planner->receiver->backups && (changes & LADE_ITEM_PERMS) && !planner->dry_run && !keep->fake && place->linked_fd < 0 &&
+	    fchmodat(place->level->fd, place->name, mode, AT_SYMLINK_NOFOLLOW))
+		return; /* which is told at the end */
 }
 
 void lade_plan_change(struct level *level)
@@ -317,7 +300,8 @@ static struct target *new_target(struct planner *planner, const struct place *pl
 	}
 	target->receiver = planner->receiver;
 	target->metadata = place->wanted;
-	if (lade_plan_own_xattrs(&target->metadata, fault)) {
+	if (!lade_metadata_own_xattrs(&target->metadata)) {
+		lade_fault_set(fault, LADE_E_MEMORY, "plan", NULL);
 		free(target);
 		return NULL;
 	}
@@ -409,8 +393,8 @@ static int root(struct planner *planner, struct place *place, struct lade_fault 
 
 	target->metadata = place->wanted;
 	target->named = true;
-	if (lade_plan_own_xattrs(&target->metadata, fault))
-		return fault->code;
+	if (!lade_metadata_own_xattrs(&target->metadata))
+		return lade_fault_set(fault, LADE_E_MEMORY, "plan", NULL);
 	if (target->existed)
 		changes = lade_plan_metadata_changes(planner, place);
 	else

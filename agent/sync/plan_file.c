@@ -113,7 +113,8 @@ struct incoming *lade_plan_new_incoming(struct planner *planner, const struct pl
 	}
 	file->temporary.fd = file->kept.fd = -1;
 	file->metadata = place->wanted;
-	if (lade_plan_own_xattrs(&file->metadata, fault)) {
+	if (!lade_metadata_own_xattrs(&file->metadata)) {
+		lade_fault_set(fault, LADE_E_MEMORY, "plan", NULL);
 		free(file);
 		return NULL;
 	}

@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/sync/grow.h"
 #include "agent/sync/name_distance.h"
+#include "protocol/grow.h"
 
 /* Files that are considered in one directory, those of the alternative ones at its place included. */
 #define NEIGHBOURS_MAX 2048u

@@ -154,9 +154,6 @@ uint32_t lade_plan_time_now(const struct planner *planner, const struct place *p
 /* Mend the metadata of what exists, in place, where changes says so. */
 void lade_plan_mend(struct planner *planner, struct place *place, uint32_t changes);
 
-/* Replace the attributes by a copy that outlives the message. 0, or the fault. */
-int lade_plan_own_xattrs(struct lade_metadata *metadata, struct lade_fault *fault);
-
 /* ---- plan_asked.c ---- */
 
 /* Remember what a client asked for. 0, or the fault that ends the session. */

@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/sync/grow.h"
 #include "chunker/digest.h"
+#include "protocol/grow.h"
 
 /* Under the session's key: no sender can choose names whose digests are the same. */
 static uint64_t digest_of(const struct planner *planner, const char *name)

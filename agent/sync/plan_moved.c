@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/sync/grow.h"
 #include "agent/tree/walk.h"
+#include "protocol/grow.h"
 
 /* Files that are shorter are sent sooner than compared. */
 #define MOVED_LEAST 4096u

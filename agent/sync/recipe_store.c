@@ -17,8 +17,8 @@
 
 #include "agent/state.h"
 #include "agent/sync/file_digest.h"
-#include "agent/sync/grow.h"
 #include "protocol/byteorder.h"
+#include "protocol/grow.h"
 
 #define MAGIC_LEN 16u
 #define NAME_SIZE (2 * LADE_DIGEST_LEN + 1)

@@ -15,13 +15,13 @@
 #include <unistd.h>
 
 #include "agent/sync/file_digest.h"
-#include "agent/sync/grow.h"
 #include "agent/tree/attributes.h"
 #include "agent/tree/device_file.h"
 #include "agent/tree/fake_super.h"
 #include "agent/tree/filter_scope.h"
 #include "agent/tree/read_open.h"
 #include "agent/tree/symlink.h"
+#include "protocol/grow.h"
 
 /* Try to say something; where the credit does not suffice, send what is queued and wait for more. Lock held. */
 #define SAY(sender, call) \

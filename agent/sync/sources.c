@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "protocol/grow.h"
 #include "protocol/limits.h"
 
 /* Groups that there may be: each is a directory that stays open. */
@@ -44,19 +45,14 @@ static struct lade_source_group *find_group(const struct lade_sources *sources, 
 
 static int new_group(struct lade_sources *sources, const char *base, struct lade_source_group **group_out)
 {
-	struct lade_source_group *group;
+	struct lade_source_group *group, *groups;
 
 	if (sources->group_count == GROUPS_MAX)
 		return LADE_E_LIMIT;
-	if (!sources->groups || sources->group_count == sources->capacity) {
-		unsigned capacity = sources->capacity ? 2 * sources->capacity : 4;
-		struct lade_source_group *groups = realloc(sources->groups, capacity * sizeof(*groups));
-
-		if (!groups)
-			return LADE_E_MEMORY;
-		sources->groups = groups;
-		sources->capacity = capacity;
-	}
+	groups = lade_grown(sources->groups, sources->group_count, &sources->capacity, sizeof(*groups));
+	if (!groups)
+		return LADE_E_MEMORY;
+	sources->groups = groups;
 	group = &sources->groups[sources->group_count];
 	*group = (struct lade_source_group){ .base = strdup(base) };
 	if (!group->base || lade_selection_new(&group->selection)) {

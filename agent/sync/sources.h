@@ -20,7 +20,8 @@ struct lade_source_group {
 /* The sources, in groups: what several have is that of the first. */
 struct lade_sources {
 	struct lade_source_group *groups; /* group_count of capacity */
-	unsigned group_count, capacity;
+	unsigned group_count;
+	size_t capacity;
 	bool relative;                    /* -R: sources keep the whole path that was written */
 	bool one_tree;                    /* all are put into one group, whatever they are below */
 };

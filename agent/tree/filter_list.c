@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "protocol/grow.h"
+
 /* Of one rule: its flags, the length of its text, and the text, all of it below 2^14. */
 static size_t encoded_len(const struct lade_filter_rule *rule)
 {
@@ -35,30 +37,17 @@ void lade_filter_list_fini(struct lade_filter_list *list)
 	*list = (struct lade_filter_list){ .bytes_max = list->bytes_max };
 }
 
-static bool reserve(struct lade_filter_list *list)
-{
-	size_t capacity = list->capacity ? 2 * list->capacity : 16;
-	struct lade_filter_rule *rules;
-
-	if (list->count < list->capacity)
-		return true;
-	rules = realloc(list->rules, capacity * sizeof(*rules));
-	if (!rules)
-		return false;
-	list->rules = rules;
-	list->capacity = capacity;
-	return true;
-}
-
 int lade_filter_list_add(struct lade_filter_list *list, const struct lade_filter_rule *rule)
 {
 	enum lade_filter_syntax syntax = rule->flags & LADE_RULE_GIT ? LADE_FILTER_SYNTAX_GIT : LADE_FILTER_SYNTAX_RSYNC;
-	struct lade_filter_rule *added;
+	struct lade_filter_rule *rules, *added;
 
 	if (rule->len > LADE_FILTER_PATTERN_MAX || list->bytes + encoded_len(rule) > list->bytes_max)
 		return LADE_E_LIMIT;
-	if (!reserve(list))
+	rules = lade_grown(list->rules, list->count, &list->capacity, sizeof(*rules));
+	if (!rules)
 		return LADE_E_MEMORY;
+	list->rules = rules;
 	added = &list->rules[list->count];
 	*added = *rule;
 	added->pattern = NULL;
@@ -76,17 +65,11 @@ int lade_filter_list_add(struct lade_filter_list *list, const struct lade_filter
 
 const char *lade_filter_list_origin(struct lade_filter_list *list, const char *file)
 {
-	char **origins, *copy;
+	char *copy, **origins = lade_grown(list->origins, list->origin_count, &list->origin_capacity, sizeof(*origins));
 
-	if (list->origin_count == list->origin_capacity) {
-		size_t capacity = list->origin_capacity ? 2 * list->origin_capacity : 4;
-
-		origins = realloc(list->origins, capacity * sizeof(*origins));
-		if (!origins)
-			return NULL;
-		list->origins = origins;
-		list->origin_capacity = capacity;
-	}
+	if (!origins)
+		return NULL;
+	list->origins = origins;
 	copy = strdup(file);
 	if (copy)
 		list->origins[list->origin_count++] = copy;

@@ -16,6 +16,7 @@
 
 #include "agent/tree/filter_internal.h"
 #include "agent/tree/filter_parse.h"
+#include "protocol/grow.h"
 #include "protocol/limits.h"
 
 /* The rules of one file in one directory. */
@@ -164,15 +165,11 @@ static const char *absolute_of(struct lade_filter_scope *scope, const char *path
 
 static struct frame *push(struct lade_filter_scope *scope, size_t base_len, bool above)
 {
-	if (scope->depth == scope->capacity) {
-		size_t capacity = scope->capacity ? 2 * scope->capacity : 16;
-		struct frame *frames = realloc(scope->frames, capacity * sizeof(*frames));
+	struct frame *frames = lade_grown(scope->frames, scope->depth, &scope->capacity, sizeof(*frames));
 
-		if (!frames)
-			return NULL;
-		scope->frames = frames;
-		scope->capacity = capacity;
-	}
+	if (!frames)
+		return NULL;
+	scope->frames = frames;
 	scope->frames[scope->depth] = (struct frame){
 		.merges_before = scope->merge_count, .base_len = base_len, .above = above,
 	};

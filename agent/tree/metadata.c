@@ -71,6 +71,17 @@ void lade_metadata_from_entry(struct lade_metadata *metadata_out, const struct l
 	metadata_out->xattrs = entry->xattrs;
 }
 
+bool lade_metadata_own_xattrs(struct lade_metadata *metadata)
+{
+	size_t len = metadata->xattrs.len;
+	void *copy = len ? malloc(len) : NULL;
+
+	if (copy)
+		memcpy(copy, metadata->xattrs.data, len);
+	metadata->xattrs = lade_slice(copy, copy ? len : 0);
+	return copy || !len;
+}
+
 bool lade_time_equal(const struct timespec *destination, const struct timespec *wanted)
 {
 	long have = destination->tv_nsec, want = wanted->tv_nsec;

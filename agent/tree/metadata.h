@@ -53,6 +53,9 @@ void lade_keep_fini(struct lade_keep *keep);
 void lade_metadata_from_entry(struct lade_metadata *metadata_out, const struct lade_msg_entry *entry,
 			      struct lade_identities *identities);
 
+/* Replace borrowed xattrs by a copy, which the holder frees. False: no memory, and there are none. */
+bool lade_metadata_own_xattrs(struct lade_metadata *metadata);
+
 /*
  * True if a destination's time is the wanted one, or the wanted one cut to what the destination's file
  * system keeps: whole seconds, microseconds or 100 ns.

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 #include "protocol/error.h"
+#include "protocol/grow.h"
 
 #define PERMISSION_BITS 07777u
 #define EXECUTE_BITS 0111u
@@ -171,16 +172,11 @@ static bool take_change(struct wording *wording)
 
 static int append(struct lade_mode_changes *changes, const struct lade_mode_change *change)
 {
-	size_t capacity = changes->capacity ? 2 * changes->capacity : 8;
-	struct lade_mode_change *items;
+	struct lade_mode_change *items = lade_grown(changes->items, changes->count, &changes->capacity, sizeof(*items));
 
-	if (changes->count == changes->capacity) {
-		items = realloc(changes->items, capacity * sizeof(*items));
-		if (!items)
-			return LADE_E_MEMORY;
-		changes->items = items;
-		changes->capacity = capacity;
-	}
+	if (!items)
+		return LADE_E_MEMORY;
+	changes->items = items;
 	changes->items[changes->count++] = *change;
 	return 0;
 }

@@ -84,14 +84,15 @@ static void unlink_one(struct state *state, int fd, const char *name, const char
 
 /*
  * A directory of ours that we may not write to is opened up, as by rsync, since what is in it is to go. Not through a symlink that somebody
- * put there. A failure shows in what is done next.
+ * put there.
  */
 static void open_up(const struct lade_removal *removal, const struct lade_walk_item *item)
 {
 	const mode_t mode = item->st.st_mode & 07777;
 
-	if (!removal->dry_run && geteuid() && item->st.st_uid == geteuid() && !(mode & S_IWUSR))
-		(void)fchmodat(item->parent_fd, item->name, mode | S_IWUSR, AT_SYMLINK_NOFOLLOW);
+	if (!removal->dry_run && geteuid() && item->st.st_uid == geteuid() && !(mode & S_IWUSR) &&
+	    fchmodat(item->parent_fd, item->name, mode | S_IWUSR, AT_SYMLINK_NOFOLLOW))
+		return; /* which shows in what is done next */
 }
 
 static void leave(struct state *state, const struct lade_walk_item *item)

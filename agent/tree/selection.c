@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "protocol/grow.h"
 #include "protocol/limits.h"
 
 struct lade_selection {
@@ -76,15 +77,11 @@ static int reserve_bytes(struct lade_selection *selection, size_t len)
 /* Room for one more path of len bytes with what stands before and behind it. */
 static int reserve(struct lade_selection *selection, size_t len)
 {
-	if (selection->count == selection->capacity) {
-		size_t capacity = selection->capacity ? 2 * selection->capacity : 64;
-		uint32_t *paths = realloc(selection->paths, capacity * sizeof(*paths));
+	uint32_t *paths = lade_grown(selection->paths, selection->count, &selection->capacity, sizeof(*paths));
 
-		if (!paths)
-			return LADE_E_MEMORY;
-		selection->paths = paths;
-		selection->capacity = capacity;
-	}
+	if (!paths)
+		return LADE_E_MEMORY;
+	selection->paths = paths;
 	return reserve_bytes(selection, len);
 }
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "agent/tree/walk_internal.h"
+#include "protocol/grow.h"
 
 static dev_t device_of(struct lade_directory *directory)
 {
@@ -91,15 +92,11 @@ void lade_walk_free(struct lade_walk *walk)
 /* Enter the directory of the last entry. */
 static int enter(struct lade_walk *walk, struct lade_fault *fault)
 {
-	if (walk->depth == walk->frame_capacity) {
-		size_t capacity = walk->frame_capacity ? 2 * walk->frame_capacity : 16;
-		struct frame *frames = realloc(walk->frames, capacity * sizeof(*frames));
+	struct frame *frames = lade_grown(walk->frames, walk->depth, &walk->frame_capacity, sizeof(*frames));
 
-		if (!frames)
-			return lade_walk_no_memory(walk, fault);
-		walk->frames = frames;
-		walk->frame_capacity = capacity;
-	}
+	if (!frames)
+		return lade_walk_no_memory(walk, fault);
+	walk->frames = frames;
 	if (walk->depth)
 		lade_walk_frame_unpin(&walk->frames[walk->depth - 1]);
 	walk->frames[walk->depth++] = walk->next;

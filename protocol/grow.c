@@ -1,7 +1,7 @@
 /*
  * Doubling: adding costs the same however many there are.
  */
-#include "agent/sync/grow.h"
+#include "protocol/grow.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /*
  * Arrays that grow.
  */
-#ifndef LADE_AGENT_SYNC_GROW_H
-#define LADE_AGENT_SYNC_GROW_H
+#ifndef LADE_PROTOCOL_GROW_H
+#define LADE_PROTOCOL_GROW_H
 
 #include <stddef.h>
 
