@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "agent/state.h"
+#include "agent/tree/whole.h"
 #include "protocol/byteorder.h"
 
 #define MAGIC_LEN 16u
@@ -45,18 +46,9 @@ struct head {
 /* Read exactly len bytes, at least one, at off. False if they are not there. */
 static bool read_at(int fd, uint8_t *out, size_t len, uint64_t off)
 {
-	do {
-		ssize_t got = pread(fd, out, len, (off_t)off);
+	ssize_t got = lade_whole_read(fd, out, len, off);
 
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return false;
-		out += got;
-		off += (uint64_t)got;
-		len -= (size_t)got;
-	} while (len);
-	return true;
+	return got >= 0 && (size_t)got == len;
 }
 
 /* True if the head is one, and the file is as long as it says. */

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/tree/whole.h"
+
 /*
  * Bytes of one write. ext4 and XFS fill their page cache with folios as long as the write, and those longer
  * than 32 KiB (PAGE_ALLOC_COSTLY_ORDER) are not on the lists that each processor keeps of pages
@@ -82,19 +84,10 @@ enum fate { LEAVE, PUNCH, WRITE };
 /* Read what stands at off into old. Returns how much that is. */
 static size_t read_old(int fd, uint8_t *old, size_t len, uint64_t off)
 {
-	size_t done = 0;
+	ssize_t got = lade_whole_read(fd, old, len, off);
 
-	while (done < len) {
-		ssize_t got = pread(fd, old + done, len - done, (off_t)(off + done));
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		/* What cannot be read is written. */
-		if (got <= 0)
-			break;
-		done += (size_t)got;
-	}
-	return done;
+	/* What cannot be read is written. */
+	return got < 0 ? 0 : (size_t)got;
 }
 
 static bool is_zero(const uint8_t *data, size_t len)

@@ -5,30 +5,20 @@
  */
 #include "agent/sync/file_digest.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
+#include "agent/tree/whole.h"
 #include "transport/mapping.h"
 
 #define PIECE_LEN (256u << 10)
 
 int lade_range_read(const struct lade_range *range, uint8_t *buffer, struct lade_fault *fault)
 {
-	uint32_t done = 0;
+	ssize_t got = lade_whole_read(range->fd, buffer, range->len, range->off);
 
-	while (done < range->len) {
-		ssize_t got = pread(range->fd, buffer + done, range->len - done, (off_t)(range->off + done));
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return lade_fault_set(fault, LADE_E_SOURCE, "read", NULL);
-		if (got == 0)
-			return lade_fault_set(fault, LADE_E_SHRUNK, "read", NULL);
-		done += (uint32_t)got;
-	}
-	return 0;
+	if (got < 0)
+		return lade_fault_set(fault, LADE_E_SOURCE, "read", NULL);
+	return (size_t)got < range->len ? lade_fault_set(fault, LADE_E_SHRUNK, "read", NULL) : 0;
 }
 
 /* Digest off, len of fd piece by piece through a buffer of piece_len bytes. */

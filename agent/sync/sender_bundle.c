@@ -6,30 +6,21 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "agent/tree/whole.h"
 #include "transport/frame.h"
 
 /* Read a small file behind the header at record. Returns its errno, or 0 and what fstat said. */
 static int read_small(const struct source *source, uint8_t *data, struct stat *st)
 {
 	int fd = lade_feed_open_source(source, st);
-	uint64_t len = 0;
 	int error = 0;
+	ssize_t len;
 
 	if (fd < 0)
 		return errno;
-	while (len < source->size) {
-		ssize_t got = pread(fd, data + len, source->size - len, (off_t)len);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			error = errno;
-		if (got <= 0)
-			break;
-		len += (uint64_t)got;
-	}
+	len = lade_whole_read(fd, data, source->size, 0);
 	/* Cut short after the fstat: the next one tells. */
-	if (!error && (len < source->size) && lade_feed_stat_source(source, fd, st))
+	if (len < 0 || ((uint64_t)len < source->size && lade_feed_stat_source(source, fd, st)))
 		error = errno;
 	close(fd);
 	return error;

@@ -24,6 +24,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/tree/whole.h"
 #include "protocol/limits.h"
 
 #define PIECE_BYTES_MAX (8u << 20)
@@ -242,20 +243,9 @@ static int spool_fail(const struct lade_name_list *list, const char *operation,
 static int spool_write(struct lade_name_list *list, const uint8_t *data, size_t len,
 		       struct lade_fault *fault)
 {
-	ssize_t done;
-
-	while (len > 0) {
-		done = pwrite(list->spool_fd, data, len, (off_t)list->spool_len);
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done == 0)
-			errno = ENOSPC; /* says no manual, but an endless loop would be worse */
-		if (done <= 0)
-			return spool_fail(list, "write names to", fault);
-		data += done;
-		len -= (size_t)done;
-		list->spool_len += (uint64_t)done;
-	}
+	if (lade_whole_write(list->spool_fd, data, len, list->spool_len))
+		return spool_fail(list, "write names to", fault);
+	list->spool_len += len;
 	return 0;
 }
 
@@ -392,9 +382,7 @@ static int merge_fill(const struct lade_name_cursor *cursor, struct merge_run *r
 		room = cursor->buffer_len - run->len;
 		if (room > run->end - run->off)
 			room = (size_t)(run->end - run->off);
-		done = pread(cursor->list->spool_fd, run->buffer + run->len, room, (off_t)run->off);
-		if (done < 0 && errno == EINTR)
-			continue;
+		done = lade_whole_read(cursor->list->spool_fd, run->buffer + run->len, room, run->off);
 		if (done < 0)
 			return -1;
 		if (done == 0)

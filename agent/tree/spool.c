@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/tree/whole.h"
+
 struct lade_spool {
 	struct lade_writer tail; /* records that are not in the file yet */
 	int fd;                  /* -1: everything is in tail */
@@ -74,7 +76,6 @@ void lade_spool_free(struct lade_spool *spool)
 
 static int flush(struct lade_spool *spool, struct lade_fault *fault)
 {
-	size_t done = 0;
 	int error;
 
 	if (spool->fd < 0) {
@@ -82,17 +83,9 @@ static int flush(struct lade_spool *spool, struct lade_fault *fault)
 		if (error)
 			return error;
 	}
-	while (done < spool->tail.len) {
-		ssize_t put = pwrite(spool->fd, spool->tail.data + done, spool->tail.len - done,
-				     (off_t)spool->file_len);
-
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put <= 0)
-			return lade_fault_set(fault, LADE_E_SYSTEM, "write spool file", NULL);
-		done += (size_t)put;
-		spool->file_len += (uint64_t)put;
-	}
+	if (lade_whole_write(spool->fd, spool->tail.data, spool->tail.len, spool->file_len))
+		return lade_fault_set(fault, LADE_E_SYSTEM, "write spool file", NULL);
+	spool->file_len += spool->tail.len;
 	lade_writer_reset(&spool->tail);
 	return 0;
 }
@@ -124,19 +117,13 @@ uint64_t lade_spool_count(const struct lade_spool *spool)
 
 static int read_file(struct lade_spool *spool, void *out, size_t len, struct lade_fault *fault)
 {
-	uint8_t *p = out;
+	ssize_t got = lade_whole_read(spool->fd, out, len, spool->file_off);
 
-	while (len) {
-		ssize_t got = pread(spool->fd, p, len, (off_t)spool->file_off);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return lade_fault_set(fault, LADE_E_SYSTEM, "read spool file", NULL);
-		p += got;
-		len -= (size_t)got;
-		spool->file_off += (uint64_t)got;
-	}
+	if (got >= 0 && (size_t)got < len)
+		errno = EIO;
+	if (got < 0 || (size_t)got < len)
+		return lade_fault_set(fault, LADE_E_SYSTEM, "read spool file", NULL);
+	spool->file_off += len;
 	return 0;
 }
 

@@ -1,0 +1,17 @@
+/*
+ * Reads and writes of files that are not cut short: neither by a signal, nor by a kernel that does only a part. See pread(2), pwrite(2).
+ */
+#ifndef LADE_AGENT_TREE_WHOLE_H
+#define LADE_AGENT_TREE_WHOLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Read len bytes at off. Returns how many: less than len only where the file ends; or -1 with errno. Any thread. */
+ssize_t lade_whole_read(int fd, void *out, size_t len, uint64_t off);
+
+/* Write len bytes at off. Returns 0, or -1 with errno: a part may be written then. Any thread. */
+int lade_whole_write(int fd, const void *data, size_t len, uint64_t off);
+
+#endif
