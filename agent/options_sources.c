@@ -57,21 +57,25 @@ int lade_options_apply_sources(struct lade_options *options, const struct lade_o
 	}
 }
 
+/* Parse an argument. named: it must name the host that it is on, if it is on one. Whatever is returned, endpoint_out is to be freed. */
+static int parse_argument(const char *argument, bool named, struct lade_endpoint *endpoint_out, struct lade_complaint *complaint)
+{
+	int error = lade_endpoint_parse(endpoint_out, argument, complaint);
+
+	if (error || !named || !endpoint_out->host || endpoint_out->host[0])
+		return error;
+	return lade_complain(complaint, LADE_EXIT_USAGE, "'%s' names no host; for a local file write ./%s", argument, argument);
+}
+
 /* Keep the source's path; all of them must be on the host of the first. */
 static int add_source(struct lade_options *options, const char *argument,
 		      struct lade_complaint *complaint)
 {
 	struct lade_endpoint endpoint = { .kind = LADE_ENDPOINT_LOCAL };
-	int error = lade_endpoint_parse(&endpoint, argument, complaint);
+	int error = parse_argument(argument, options->source_count == 0, &endpoint, complaint);
 
 	if (error)
 		goto out;
-	if (options->source_count == 0 && endpoint.host && !endpoint.host[0]) {
-		error = lade_complain(complaint, LADE_EXIT_USAGE,
-				      "'%s' names no host; for a local file write ./%s", argument,
-				      argument);
-		goto out;
-	}
 	if (options->source_count && !lade_endpoint_same_host(&options->remote, &endpoint)) {
 		error = lade_complain(complaint, LADE_EXIT_USAGE,
 				      "'%s': all sources must be on one host; " HINT, argument);
@@ -92,16 +96,10 @@ static int set_destination(struct lade_options *options, const char *argument,
 			   struct lade_complaint *complaint)
 {
 	struct lade_endpoint endpoint = { .kind = LADE_ENDPOINT_LOCAL };
-	int error = lade_endpoint_parse(&endpoint, argument, complaint);
+	int error = parse_argument(argument, true, &endpoint, complaint);
 
 	if (error)
 		goto out;
-	if (endpoint.host && !endpoint.host[0]) {
-		error = lade_complain(complaint, LADE_EXIT_USAGE,
-				      "'%s' names no host; for a local file write ./%s", argument,
-				      argument);
-		goto out;
-	}
 	if (endpoint.kind != LADE_ENDPOINT_LOCAL && options->remote.kind != LADE_ENDPOINT_LOCAL) {
 		error = lade_complain(complaint, LADE_EXIT_USAGE,
 				      "the sources and the destination are both remote; " HINT);

@@ -102,22 +102,25 @@ static int read_one(struct lade_connection *connection, struct lade_writer *cont
 	return error ? lade_fault_set(fault, error, "understand", connection->peer) : 0;
 }
 
+/* Write the message in writer, which is freed, alone in a frame. operation: what fails if it did not fit. */
+static int write_one(struct lade_connection *connection, struct lade_writer *writer, const char *operation, struct lade_fault *fault)
+{
+	int error = writer->error ? lade_fault_set(fault, writer->error, operation, connection->peer) :
+		lade_frame_write(connection, lade_slice(writer->data, writer->len), 0, fault);
+
+	lade_writer_fini(writer);
+	return error;
+}
+
 /* [auth] Each side proves that it knows the token; the dialler first, so that an answerer tells a stranger nothing. */
 static int say_proof(struct lade_connection *connection, const uint8_t proof[LADE_PROOF_LEN], struct lade_fault *fault)
 {
 	const struct lade_msg_auth auth = { lade_slice(proof, LADE_PROOF_LEN) };
 	struct lade_writer writer;
-	int error;
 
 	lade_writer_init(&writer, LADE_CONTROL_MAX);
 	lade_put_auth(&writer, &auth);
-	error = writer.error;
-	if (error)
-		lade_fault_set(fault, error, "authenticate to", connection->peer);
-	else
-		error = lade_frame_write(connection, lade_slice(writer.data, writer.len), 0, fault);
-	lade_writer_fini(&writer);
-	return error;
+	return write_one(connection, &writer, "authenticate to", fault);
 }
 
 static int hear_proof(struct lade_connection *connection, const uint8_t expected[LADE_PROOF_LEN],
@@ -179,17 +182,10 @@ int lade_handshake_greet(struct lade_connection *connection, const struct lade_t
 int lade_handshake_open(struct lade_connection *connection, const struct lade_msg_open *open, struct lade_fault *fault)
 {
 	struct lade_writer writer;
-	int error;
 
 	lade_writer_init(&writer, LADE_CONTROL_MAX);
 	lade_put_open(&writer, open); /* [open] */
-	error = writer.error;
-	if (error)
-		lade_fault_set(fault, error, "open a session with", connection->peer);
-	else
-		error = lade_frame_write(connection, lade_slice(writer.data, writer.len), 0, fault);
-	lade_writer_fini(&writer);
-	return error;
+	return write_one(connection, &writer, "open a session with", fault);
 }
 
 int lade_handshake_accept(struct lade_connection *connection, struct lade_writer *control, struct lade_msg_open *open_out,

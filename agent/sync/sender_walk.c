@@ -475,28 +475,18 @@ static int say_entry(struct lade_sender *sender, struct lade_walk_item *item, st
 	return say_or_hold(sender, item, &entry, fault);
 }
 
-/* [implied] A directory on the way to a source, whose attributes are not the user's business. */
-static int say_implied(struct lade_sender *sender, const struct lade_walk_item *item)
+/*
+ * Say a message that is a name and no more: [implied] for a directory on the way to a source, whose attributes are not the user's business,
+ * [missing] for a source that is not there.
+ */
+static int say_name(struct lade_sender *sender, const struct lade_walk_item *item,
+		    int (*say)(struct lade_session_send *machine, struct lade_slice name, struct lade_writer *out))
 {
 	struct lade_session *session = &sender->session;
 	int error;
 
 	lade_session_lock(session);
-	SAY(sender, lade_session_send_implied(sender->machine, lade_slice(item->said, item->said_len),
-					      lade_session_queue(session)));
-	lade_session_unlock(session);
-	return error;
-}
-
-/* [missing] A source is not there. */
-static int say_missing(struct lade_sender *sender, const struct lade_walk_item *item)
-{
-	struct lade_session *session = &sender->session;
-	int error;
-
-	lade_session_lock(session);
-	SAY(sender, lade_session_send_missing(sender->machine, lade_slice(item->said, item->said_len),
-					      lade_session_queue(session)));
+	SAY(sender, say(sender->machine, lade_slice(item->said, item->said_len), lade_session_queue(session)));
 	lade_session_unlock(session);
 	return error;
 }
@@ -561,11 +551,11 @@ void *lade_sender_walk(void *argument)
 		event = lade_walk_next(sender->walk, &item, &fault);
 		if (event == LADE_WALK_ENTRY && item.implied &&
 		    (sender->session.settings->options & LADE_OPTION_NO_IMPLIED_DIRS))
-			error = say_held(sender, &fault) ? fault.code : say_implied(sender, &item);
+			error = say_held(sender, &fault) ? fault.code : say_name(sender, &item, lade_session_send_implied);
 		else if (event == LADE_WALK_ENTRY)
 			error = say_entry(sender, &item, &fault);
 		else if (event == LADE_WALK_MISSING)
-			error = say_held(sender, &fault) ? fault.code : say_missing(sender, &item);
+			error = say_held(sender, &fault) ? fault.code : say_name(sender, &item, lade_session_send_missing);
 		else if (event == LADE_WALK_LEAVE)
 			error = say_leave(sender, item.incomplete);
 		else if (event == LADE_WALK_PROBLEM && item.absent)
