@@ -24,9 +24,9 @@
 #include "protocol/entry.h"
 #include "protocol/recipe.h"
 #include "tests/fault/attack.h"
+#include "tests/fault/client.h"
 #include "tests/fault/describer.h"
 #include "tests/fault/scene.h"
-#include "tests/fault/unheard.h"
 
 #define LEN 1000000u
 #define PIECE 100000u
@@ -545,21 +545,10 @@ static void test_given_up_in_waiting(void **state)
 static int push(struct lade_connection *connection)
 {
 	struct lade_settings settings = { .options = ATTACK_OPTIONS };
-	char source[PATH_MAX + 16], *sources[] = { source }, destination[PATH_MAX + 16];
-	struct lade_sync_job job = {
-		.settings = &settings, .events = &unheard_events, .connection = connection, .push = true,
-		.sources = sources, .source_count = 1, .destination = destination,
-	};
+	const struct lade_sync_job job = { .settings = &settings, .connection = connection, .push = true };
 	struct lade_msg_end totals;
-	int status;
 
-	snprintf(source, sizeof(source), "%s/source/", scene.inside);
-	snprintf(destination, sizeof(destination), "%s/destination", scene.inside);
-	if (lade_filter_new(&settings.filter))
-		abort();
-	status = lade_sync_client(&job, &totals);
-	lade_filter_free(settings.filter);
-	return status;
+	return client_copy(&job, &scene, &totals);
 }
 
 static const char *file_path(const char *tree, unsigned number)

@@ -22,9 +22,9 @@
 
 #include "agent/sync/sync.h"
 #include "protocol/entry.h"
+#include "tests/fault/client.h"
 #include "tests/fault/peer.h"
 #include "tests/fault/scene.h"
-#include "tests/fault/unheard.h"
 
 #define BLOCK 4096u
 #define SIZE (4u << 20)
@@ -71,20 +71,15 @@ static int pull(struct lade_connection *connection)
 	struct lade_settings settings = { .options = LADE_OPTION_TIMES | LADE_OPTION_NUMERIC_IDS, .calls = &calls };
 	char source[PATH_MAX], destination[PATH_MAX], *sources[] = { source };
 	struct lade_sync_job job = {
-		.settings = &settings, .events = &unheard_events, .connection = connection,
+		.settings = &settings, .connection = connection,
 		.sources = sources, .source_count = 1, .destination = destination,
 	};
 	struct lade_msg_end totals;
-	int status;
 
 	calls.clone_range = clone_aligned;
 	snprintf(source, sizeof(source), "%s", scene_path(&scene, "new"));
 	snprintf(destination, sizeof(destination), "%s", scene_path(&scene, "file"));
-	if (lade_filter_new(&settings.filter))
-		abort();
-	status = lade_sync_client(&job, &totals);
-	lade_filter_free(settings.filter);
-	return status;
+	return client_run(&job, &totals);
 }
 
 static pid_t start(struct lade_connection ends[2], unsigned which)

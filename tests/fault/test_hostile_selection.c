@@ -14,7 +14,7 @@
 #include "agent/sync/sync.h"
 #include "protocol/entry.h"
 #include "tests/fault/attack.h"
-#include "tests/fault/unheard.h"
+#include "tests/fault/client.h"
 
 #define BASE ((uint64_t)LADE_OPTION_TIMES | LADE_OPTION_DIRS | LADE_OPTION_NUMERIC_IDS)
 #define DEEP (BASE | LADE_OPTION_RECURSIVE)
@@ -77,7 +77,7 @@ static int client(struct lade_connection *connection, void *context)
 	const struct lade_source_list list = { (char *)(uintptr_t)row->list, row->list_len, row->list_len };
 	char *sources[3] = { NULL };
 	struct lade_sync_job job = {
-		.settings = &settings, .events = &unheard_events, .connection = connection, .sources = sources,
+		.settings = &settings, .connection = connection, .sources = sources,
 		.list = row->list ? &list : NULL, .destination = run->destination,
 	};
 	struct lade_msg_end totals;
@@ -85,10 +85,7 @@ static int client(struct lade_connection *connection, void *context)
 
 	for (; job.source_count < 3 && row->sources[job.source_count]; job.source_count++)
 		sources[job.source_count] = strdup(row->sources[job.source_count]);
-	if (lade_filter_new(&settings.filter))
-		abort();
-	status = lade_sync_client(&job, &totals);
-	lade_filter_free(settings.filter);
+	status = client_run(&job, &totals);
 	for (unsigned i = 0; i < job.source_count; i++)
 		free(sources[i]);
 	return status;

@@ -21,9 +21,9 @@
 
 #include "agent/sync/sync.h"
 #include "protocol/entry.h"
+#include "tests/fault/client.h"
 #include "tests/fault/peer.h"
 #include "tests/fault/scene.h"
-#include "tests/fault/unheard.h"
 
 #define FILES 24u
 #define SIZE (1500u << 10)
@@ -47,21 +47,10 @@ static const char *file_path(const char *directory, unsigned number)
 static int client(struct lade_connection *connection, enum lade_path path)
 {
 	struct lade_settings settings = { .options = options, .path = path, .limits = limits };
-	char source[PATH_MAX + 16], *sources[] = { source }, destination[PATH_MAX + 16];
-	struct lade_sync_job job = {
-		.settings = &settings, .events = &unheard_events, .connection = connection, .push = true,
-		.sources = sources, .source_count = 1, .destination = destination,
-	};
+	const struct lade_sync_job job = { .settings = &settings, .connection = connection, .push = true };
 	struct lade_msg_end totals;
-	int status;
 
-	snprintf(source, sizeof(source), "%s/source/", scene.inside);
-	snprintf(destination, sizeof(destination), "%s/destination", scene.inside);
-	if (lade_filter_new(&settings.filter))
-		abort();
-	status = lade_sync_client(&job, &totals);
-	lade_filter_free(settings.filter);
-	return status;
+	return client_copy(&job, &scene, &totals);
 }
 
 /* Change the source until killed. */

@@ -22,6 +22,7 @@
 
 #include "agent/sync/sync.h"
 #include "protocol/entry.h"
+#include "tests/fault/client.h"
 #include "tests/fault/mixed_tree.h"
 #include "tests/fault/peer.h"
 #include "tests/fault/scene.h"
@@ -92,20 +93,12 @@ static int client(struct lade_connection *connection, const struct trial *trial)
 {
 	const struct lade_events events = { .report = hear_report, .item = hear_item };
 	struct lade_settings settings = { .options = OPTIONS, .path = trial->path, .limits = &trial->limits };
-	char source[PATH_MAX + 16], *sources[] = { source }, destination[PATH_MAX + 16];
-	struct lade_msg_end totals;
-	struct lade_sync_job job = {
+	const struct lade_sync_job job = {
 		.settings = &settings, .events = &events, .connection = connection, .push = trial->push,
-		.sources = sources, .source_count = 1, .destination = destination,
 	};
-	int status;
+	struct lade_msg_end totals;
+	int status = client_copy(&job, &scene, &totals);
 
-	snprintf(source, sizeof(source), "%s/source/", scene.inside);
-	snprintf(destination, sizeof(destination), "%s/destination", scene.inside);
-	if (lade_filter_new(&settings.filter))
-		abort();
-	status = lade_sync_client(&job, &totals);
-	lade_filter_free(settings.filter);
 	if (reports)
 		return 97;
 	if (status != (restless ? LADE_EXIT_PARTIAL : 0))

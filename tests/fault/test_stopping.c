@@ -11,26 +11,20 @@
 #include <cmocka.h>
 
 #include "agent/sync/sync.h"
+#include "tests/fault/client.h"
 #include "tests/fault/peer.h"
-#include "tests/fault/unheard.h"
 
 /* A client that pulls; context: its settings, without a filter. */
 static int client(struct lade_connection *connection, void *context)
 {
-	struct lade_settings settings = *(const struct lade_settings *)context;
 	char source[] = "/source/", *sources[] = { source };
 	const struct lade_sync_job job = {
-		.settings = &settings, .events = &unheard_events, .connection = connection, .sources = sources, .source_count = 1,
+		.settings = context, .connection = connection, .sources = sources, .source_count = 1,
 		.destination = "/tmp",
 	};
 	struct lade_msg_end totals;
-	int status;
 
-	if (lade_filter_new(&settings.filter))
-		abort();
-	status = lade_sync_client(&job, &totals);
-	lade_filter_free(settings.filter);
-	return status;
+	return client_run(&job, &totals);
 }
 
 static int ended(enum lade_connection_kind kind, struct lade_settings *settings, unsigned signs)

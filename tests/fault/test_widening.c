@@ -13,9 +13,9 @@
 
 #include "agent/sync/sync.h"
 #include "protocol/entry.h"
+#include "tests/fault/client.h"
 #include "tests/fault/peer.h"
 #include "tests/fault/scene.h"
-#include "tests/fault/unheard.h"
 
 #define DELETES ((uint64_t)LADE_OPTION_RECURSIVE | LADE_OPTION_DELETE_MISSING_ARGS)
 
@@ -30,20 +30,15 @@ struct wish {
 static int client(struct lade_connection *connection, void *context)
 {
 	const struct wish *wish = context;
-	struct lade_settings settings = { .options = wish->options };
+	const struct lade_settings settings = { .options = wish->options };
 	char *sources[] = { wish->source };
 	const struct lade_sync_job job = {
-		.settings = &settings, .events = &unheard_events, .connection = connection, .sources = sources, .source_count = 1,
+		.settings = &settings, .connection = connection, .sources = sources, .source_count = 1,
 		.destination = wish->destination,
 	};
 	struct lade_msg_end totals;
-	int status;
 
-	if (lade_filter_new(&settings.filter))
-		abort();
-	status = lade_sync_client(&job, &totals);
-	lade_filter_free(settings.filter);
-	return status;
+	return client_run(&job, &totals);
 }
 
 /* Say that name is missing in the directory (of the root: NULL) of what source is. The client's exit status. */
