@@ -7,10 +7,7 @@ little=65536
 # Random edits differ from run to run; LADE_TEST_SEED repeats a run.
 seed=${LADE_TEST_SEED:-$RANDOM}
 
-if ! start_server; then
-	not_ok "the server starts" "$(cat "$T/.server.err")"
-	finish
-fi
+need_server
 
 # edit KIND FILE: change a file in place. Pieces that are put in are new bytes.
 cat >"$T/edit" <<'END'

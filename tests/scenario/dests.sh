@@ -2,10 +2,7 @@
 # files are old content: --compare-dest, --copy-dest, --link-dest, and --fuzzy. What is expected is what rsync does.
 . "${srcdir:-.}/tests/scenario/lib.sh"
 
-if ! start_server; then
-	not_ok "the server starts" "$(cat "$T/.server.err")"
-	finish
-fi
+need_server
 
 # day N FILE...: its modification time.
 day() { touch -h -d "2020-01-0$1 00:00:00.123456789" "${@:2}"; }

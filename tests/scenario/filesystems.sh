@@ -120,10 +120,7 @@ went() {
 	if [ "$status" = 0 ] && [ ! -s "$err" ]; then ok "$1"; else not_ok "$1" "$(show_run)"; fi
 }
 
-if ! start_server; then
-	not_ok "the server starts" "$(cat "$T/.server.err")"
-	finish
-fi
+need_server
 
 # ---- extents ----
 

@@ -11,10 +11,7 @@ seams=1000000
 # One for each side: the index belongs to the destination's.
 near_state=$T/near-state far_state=$T/far-state
 export XDG_STATE_HOME=$near_state
-if ! XDG_STATE_HOME=$far_state start_server; then
-	not_ok "the server starts" "$(cat "$T/.server.err")"
-	finish
-fi
+XDG_STATE_HOME=$far_state need_server
 
 # A remote shell whose far side is here.
 cat >"$T/shell" <<END

@@ -2,10 +2,7 @@
 # with which zeros that are written become holes.
 . "${srcdir:-.}/tests/scenario/lib.sh"
 
-if ! start_server; then
-	not_ok "the server starts" "$(cat "$T/.server.err")"
-	finish
-fi
+need_server
 
 # edit KIND FILE: change a file in place. What is put in is the same in each run.
 cat >"$T/edit" <<'END'

@@ -375,6 +375,13 @@ start_server() {
 	remote=lade+tcp://127.0.0.1:$port
 }
 
+# need_server [ARGUMENTS...]: the same; without a server the script ends here.
+need_server() {
+	start_server "$@" && return
+	not_ok "the server starts" "$(cat "$T/.server.err")"
+	finish
+}
+
 show_server() { sed 's/^/# server: /' "$T/.server.err"; }
 
 # start_sshd: a private ssh server of the current user on a free port of 127.0.0.1, with

@@ -2,10 +2,7 @@
 # rsync 3.5 for the same trees.
 . "${srcdir:-.}/tests/scenario/lib.sh"
 
-if ! start_server; then
-	not_ok "the server starts" "$(cat "$T/.server.err")"
-	finish
-fi
+need_server
 
 # items NAME OPTIONS... -- LINE...: what `lade sync -i OPTIONS src/ dst/` prints, in any order, and the same with -n before.
 items() {

@@ -2,10 +2,7 @@
 . "${srcdir:-.}/tests/scenario/lib.sh"
 . "${srcdir:-.}/tests/scenario/transfers.sh"
 
-if ! start_server; then
-	not_ok "the server starts" "$(cat "$T/.server.err")"
-	finish
-fi
+need_server
 ok "the server starts and names its port"
 
 fresh_source "$T/src"
