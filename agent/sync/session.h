@@ -72,10 +72,14 @@ struct lade_session {
 int lade_session_init(struct lade_session *session, struct lade_connection *connection,
 		      const struct lade_settings *settings, const struct lade_events *events,
 		      const struct lade_run_key *key, struct lade_fault *fault);
+
+/* Free what a session keeps, when all of its threads have returned. */
 void lade_session_fini(struct lade_session *session);
 
-/* Lock and unlock, and wait on a condition with the lock held. */
+/* Take the lock of the session. Any thread that does not hold it. */
 void lade_session_lock(struct lade_session *session);
+
+/* Give it back. */
 void lade_session_unlock(struct lade_session *session);
 
 /*
