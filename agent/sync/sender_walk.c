@@ -480,13 +480,13 @@ static int say_entry(struct lade_sender *sender, struct lade_walk_item *item, st
  * [missing] for a source that is not there.
  */
 static int say_name(struct lade_sender *sender, const struct lade_walk_item *item,
-		    int (*say)(struct lade_session_send *machine, struct lade_slice name, struct lade_writer *out))
+		    int (*say_it)(struct lade_session_send *machine, struct lade_slice name, struct lade_writer *out))
 {
 	struct lade_session *session = &sender->session;
 	int error;
 
 	lade_session_lock(session);
-	SAY(sender, say(sender->machine, lade_slice(item->said, item->said_len), lade_session_queue(session)));
+	SAY(sender, say_it(sender->machine, lade_slice(item->said, item->said_len), lade_session_queue(session)));
 	lade_session_unlock(session);
 	return error;
 }
