@@ -7,6 +7,7 @@
 #define LADE_AGENT_STATE_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "protocol/error.h"
 
@@ -30,5 +31,11 @@ int lade_state_write(int fd, const void *data, size_t len, struct lade_fault *fa
 
 /* Let the new file fd (consumed) be name, in the place of what was. Returns 0 or LADE_E_SYSTEM. */
 int lade_state_replace(int directory_fd, int fd, const char *name, struct lade_fault *fault);
+
+/*
+ * Remove those files of the directory whose names have name_len bytes that were used longest ago (by their modification times), until the
+ * rest is max bytes long, or less. What cannot be removed stays.
+ */
+void lade_state_trim(int directory_fd, size_t name_len, off_t max);
 
 #endif
