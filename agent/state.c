@@ -187,6 +187,19 @@ int lade_state_replace(int directory_fd, int fd, const char *name, struct lade_f
 	return error;
 }
 
+int lade_state_put(int directory_fd, const char *name, const void *data, size_t len, struct lade_fault *fault)
+{
+	int fd, error = lade_state_new_file(directory_fd, &fd, fault);
+
+	if (error)
+		return error;
+	error = lade_state_write(fd, data, len, fault);
+	if (!error)
+		return lade_state_replace(directory_fd, fd, name, fault);
+	lade_state_discard(directory_fd, fd);
+	return error;
+}
+
 /* ---- room ---- */
 
 struct kept {

@@ -32,6 +32,9 @@ int lade_state_write(int fd, const void *data, size_t len, struct lade_fault *fa
 /* Let the new file fd (consumed) be name, in the place of what was. Returns 0 or LADE_E_SYSTEM. */
 int lade_state_replace(int directory_fd, int fd, const char *name, struct lade_fault *fault);
 
+/* All of that: let a new file of len bytes be name. Returns 0 or LADE_E_SYSTEM. */
+int lade_state_put(int directory_fd, const char *name, const void *data, size_t len, struct lade_fault *fault);
+
 /*
  * Remove those files of the directory whose names have name_len bytes that were used longest ago (by their modification times), until the
  * rest is max bytes long, or less. What cannot be removed stays.

@@ -70,7 +70,7 @@ int lade_session_send_implied(struct lade_session_send *machine, struct lade_sli
 int lade_session_send_missing(struct lade_session_send *machine, struct lade_slice name, struct lade_writer *out);
 int lade_session_send_leave(struct lade_session_send *machine, bool incomplete,
 			    struct lade_writer *out);
-int lade_session_send_entries_end(struct lade_session_send *machine, bool incomplete,
+int lade_session_send_entries_end(struct lade_session_send *machine, uint32_t incomplete,
 				  struct lade_writer *out);
 
 /*

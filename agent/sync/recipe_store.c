@@ -92,7 +92,7 @@ int lade_recipe_store_put(int directory_fd, const struct lade_recipe_of *of, str
 	uint8_t digest[LADE_DIGEST_LEN];
 	struct lade_writer bytes;
 	char name[NAME_SIZE];
-	int fd = -1, error;
+	int error;
 
 	name_of(of, name);
 	lade_writer_init(&bytes, LADE_RECIPE_KEPT_MAX + BESIDE_LEN);
@@ -103,14 +103,7 @@ int lade_recipe_store_put(int directory_fd, const struct lade_recipe_of *of, str
 		lade_writer_put_bytes(&bytes, digest, sizeof(digest));
 	}
 	error = bytes.error ? lade_fault_set(fault, bytes.error, "keep a recipe", NULL) :
-		lade_state_new_file(directory_fd, &fd, fault);
-	if (!error) {
-		error = lade_state_write(fd, bytes.data, bytes.len, fault);
-		if (error)
-			lade_state_discard(directory_fd, fd);
-		else
-			error = lade_state_replace(directory_fd, fd, name, fault);
-	}
+		lade_state_put(directory_fd, name, bytes.data, bytes.len, fault);
 	lade_writer_fini(&bytes);
 	if (!error)
 		lade_state_trim(directory_fd, NAME_SIZE - 1, STORE_MAX);
