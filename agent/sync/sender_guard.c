@@ -50,6 +50,9 @@ static void compare_with_record(struct lade_sender *sender, const struct lade_so
 
 	if (!error)
 		compare(sender, &old, now);
+	else if (error == LADE_E_PROTOCOL)
+		lade_session_tell(&sender->session, LADE_REPORT_WARNING, 0, fault.operation, now->path,
+				  "it is damaged; for this run the source is as good as new");
 	else if (error != LADE_E_ABSENT)
 		lade_session_report(&sender->session, LADE_REPORT_WARNING, 0, &fault);
 }

@@ -165,7 +165,7 @@ record=$(find "$near_state/lade/sources" -type f)
 for damage in "echo x >>" "truncate -s 20" "truncate -s 0" "truncate -s 1000000"; do
 	eval "$damage '$record'"
 	exits "damaged ($damage)" 0 here -a --delete
-	says "is told" '^lade: warning: understand the record of source "[^"]*/src"'
+	says "is told" '^lade: warning: understand the record of source "[^"]*/src": it is damaged;'
 	syncs "and made anew" -a --delete "$T/src/" "$T/dst/"
 done
 report "for its owner alone" "$(find "$near_state" -type f ! -perm 600)"
