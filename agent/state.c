@@ -17,6 +17,7 @@
 
 #include "protocol/grow.h"
 
+#define NO_PLACE "find a place for state (set HOME or XDG_STATE_HOME) for"
 /* "/proc/self/fd/" and a number. */
 #define FD_PATH_SIZE 32u
 /* A new file that is older was left by a run that is no more, in seconds. */
@@ -78,11 +79,25 @@ int lade_state_open(const char *name, int *fd_out, struct lade_fault *fault)
 	int fd;
 
 	if (state_path(name, path))
-		return lade_fault_set(fault, LADE_E_SYSTEM, "find a place for state (set HOME or XDG_STATE_HOME) for", name);
+		return lade_fault_set(fault, LADE_E_SYSTEM, NO_PLACE, name);
 	fd = make_all(path) ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return lade_fault_set(fault, LADE_E_SYSTEM, "open state directory", path);
 	remove_stale(fd);
+	*fd_out = fd;
+	return 0;
+}
+
+int lade_state_find(const char *name, int *fd_out, struct lade_fault *fault)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	if (state_path(name, path))
+		return lade_fault_set(fault, LADE_E_SYSTEM, NO_PLACE, name);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return lade_fault_set(fault, errno == ENOENT ? LADE_E_ABSENT : LADE_E_SYSTEM, "open state directory", path);
 	*fd_out = fd;
 	return 0;
 }

@@ -17,6 +17,9 @@
  */
 int lade_state_open(const char *name, int *fd_out, struct lade_fault *fault);
 
+/* The same without making anything: LADE_E_ABSENT if it is not there. */
+int lade_state_find(const char *name, int *fd_out, struct lade_fault *fault);
+
 /*
  * Begin a new file of the directory, which does not have its name yet: a crash leaves the old one. Returns 0 with a
  * descriptor for lade_state_replace() or lade_state_discard(), or LADE_E_SYSTEM.

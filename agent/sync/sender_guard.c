@@ -82,16 +82,23 @@ static int guard_one(struct lade_sender *sender, const char *written)
 	return 0;
 }
 
+/* The records, if there is a place for them; -n makes none. */
+static bool open_records(struct lade_sender *sender)
+{
+	bool dry_run = sender->session.settings->options & LADE_OPTION_DRY_RUN;
+	struct lade_fault fault;
+	int error = dry_run ? lade_state_find("sources", &sender->records_fd, &fault) :
+		lade_state_open("sources", &sender->records_fd, &fault);
+
+	if (error && error != LADE_E_ABSENT)
+		tell_unguarded(sender, &fault);
+	return !error;
+}
+
 int lade_sender_guard(struct lade_sender *sender, const struct lade_sender_job *job, struct lade_fault *fault)
 {
-	struct lade_fault problem;
-
-	if (!job->settings->guard)
+	if (!job->settings->guard || !open_records(sender))
 		return 0;
-	if (lade_state_open("sources", &sender->records_fd, &problem)) {
-		tell_unguarded(sender, &problem);
-		return 0;
-	}
 	for (unsigned i = 0; i < job->source_count && sender->root_count < ROOTS_MAX; i++)
 		if (guard_one(sender, *job->sources[i] ? job->sources[i] : "."))
 			return lade_fault_set(fault, LADE_E_MEMORY, "guard source", job->sources[i]);

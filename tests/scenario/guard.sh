@@ -131,7 +131,7 @@ report "no record is kept" "$(find "$near_state" -type f 2>/dev/null)"
 exits "--force-delete alone" 1 lade sync -a --force-delete "$T/src/" "$T/dst/"
 says "says what it needs" '--force-delete does nothing without --delete'
 syncs "-n" -an --delete "$T/src/" "$T/dst/"
-report "keeps none" "$(find "$near_state" -type f 2>/dev/null)"
+check "keeps none, and makes no place for it" absent "$near_state"
 
 # A source that cannot be read never deletes, and is not remembered. One that failed in part is.
 as_user=()
