@@ -420,7 +420,9 @@ static int plan_message(struct planner *planner, const struct lade_message *mess
 	case LADE_RECV_LEAVE:
 		return leave(planner, message->leave.incomplete, fault);
 	default: /* ENTRIES_END */
-		receiver->incomplete = message->entries_end.incomplete || planner->unconverted;
+		receiver->guarded = message->entries_end.incomplete == LADE_SCAN_GUARDED;
+		receiver->spares = receiver->guarded ||
+			((message->entries_end.incomplete || planner->unconverted) && !planner->ignores_errors);
 		return 1;
 	}
 }
