@@ -289,6 +289,9 @@ static int apply_option(struct lade_options *options, const struct lade_option_u
 	case LADE_SYNC_TEXT:
 		*(const char **)field = NULL;
 		return use->on ? apply_text(field, use, complaint) : 0;
+	case LADE_SYNC_FORMAT:
+		*(const char **)field = use->on ? use->value : NULL;
+		return 0;
 	case LADE_SYNC_NUMBER:
 	case LADE_SYNC_SIZE:
 		return apply_quantity(field, use, complaint);

@@ -220,7 +220,8 @@ static void log_item(struct lade_screen *screen, const struct lade_msg_item *ite
 {
 	const char *format = screen->settings.log_format ? screen->settings.log_format : LOG_FORMAT;
 
-	if (!screen->settings.log || is_unchanged(item) || !format_takes(screen, format, item))
+	/* As in rsync, an empty format is an empty line on the screen, and none in the log. */
+	if (!screen->settings.log || !*format || is_unchanged(item) || !format_takes(screen, format, item))
 		return;
 	put_formatted(screen, format, item);
 	lade_screen_log(screen);

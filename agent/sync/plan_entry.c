@@ -653,8 +653,9 @@ static bool asked_for(struct planner *planner, const struct lade_msg_entry *entr
 static void count(struct planner *planner, const struct lade_msg_entry *entry)
 {
 	lade_totals_entry(&planner->counted, (mode_t)entry->mode);
-	/* A symlink is as long as its target. */
-	planner->counted.total_bytes += entry->size + entry->target.len;
+	/* A symlink is as long as its target, and what a directory says of itself is no one's content. */
+	if (!S_ISDIR((mode_t)entry->mode))
+		planner->counted.total_bytes += entry->size + entry->target.len;
 }
 
 static void tell_unsafe(struct planner *planner, struct lade_slice target)
