@@ -446,7 +446,7 @@ static void committed(struct lade_receiver *receiver, struct incoming *file)
 		session->totals.transferred++;
 		session->totals.transferred_size += file->size;
 	}
-	if (!file->existed)
+	if (!replaced(file))
 		lade_totals_created(&session->totals, S_IFREG);
 	lade_session_unlock(session);
 	if (lade_session_itemizes(session, file->changes))

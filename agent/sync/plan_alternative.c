@@ -374,7 +374,7 @@ static bool link_aside(struct planner *planner, const struct place *place, const
 		if (place->exists ? !link_over(planner, place, aside) : !link_as(place, aside, place->name))
 			return false;
 	}
-	if (!place->exists)
+	if (!place->exists || (place->st.st_mode & S_IFMT) != (place->wanted.mode & S_IFMT))
 		lade_totals_created(&planner->counted, place->wanted.mode);
 	/* It is as it should be: no change. */
 	if (lade_session_itemizes(planner->session, 0))

@@ -221,7 +221,7 @@ static void special(struct planner *planner, struct place *place)
 	}
 	if (result)
 		return;
-	if (!place->exists)
+	if (!same_type)
 		lade_totals_created(&planner->counted, place->wanted.mode);
 	lade_plan_stored(planner, place->index);
 	lade_plan_item(planner, place, changes);
@@ -535,8 +535,12 @@ static int link_entry(struct planner *planner, struct place *place, struct lade_
 	/* Whether it is linked already is seen at the end only, when its leader is in place. */
 	lade_plan_change(place->level);
 	return lade_receiver_add_link(receiver,
-				      &(struct follower){ place->entry->link - LADE_LINK_FOLLOWS, place->index,
-							  place->wanted.mode, link_changes(planner, place) },
+				      &(struct follower){
+					      .leader = place->entry->link - LADE_LINK_FOLLOWS, .index = place->index,
+					      .mode = place->wanted.mode, .changes = link_changes(planner, place),
+					      .size = place->entry->size + place->entry->target.len, .mtime = place->wanted.mtime,
+					      .uid = place->wanted.uid, .gid = place->wanted.gid,
+				      },
 				      planner->path, fault) ? fault->code : 1;
 }
 

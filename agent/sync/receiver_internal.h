@@ -110,6 +110,10 @@ struct follower {
 	uint64_t leader, index; /* entries */
 	mode_t mode;
 	uint32_t changes;       /* as ITEM has them, if it is not linked yet */
+	uint64_t size;          /* from here on what is told of it */
+	struct timespec mtime;
+	uid_t uid;
+	gid_t gid;
 };
 
 /* A directory of the destination that is not deleted. */

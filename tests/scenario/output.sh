@@ -29,7 +29,7 @@ fresh() { rm -rf "$T/dst"; }
 prints_sorted() {
 	LC_ALL=C sort >"$T/expected"
 	sed -E -e "s,$T/,,g" -e 's/^sent .*/sent/' -e 's/speedup is [0-9.,]+/speedup/' \
-		-e 's/100% .*\(xfr#[0-9]+, ..-chk=[0-9]+\/[0-9]+\)$/100%/' "$out" | LC_ALL=C sort >"$T/found"
+		-e 's/^.*\r//' -e 's/100% .*\(xfr#[0-9]+, ..-chk=[0-9]+\/[0-9]+\)$/100%/' "$out" | LC_ALL=C sort >"$T/found"
 	report "$1" "$(differ "$T/expected" "$T/found")"
 }
 
@@ -202,6 +202,11 @@ prints_sorted "a format without %i leaves out what -v does not name" <<'END'
 ./
 deleting z
 END
+ln "$T/src/a" "$T/src/a2"
+rm -f "$T/dst/a"
+syncs "a format with -H" -aH --out-format='%n %l %M' "$T/src/" "$T/dst"
+prints "further names have what the file has" "^a2 6 $time\$"
+rm "$T/src/a2" "$T/dst/a2"
 printf changed >>"$T/src/b"
 syncs "%b of a file that is described" -a --no-whole-file --out-format='%n %l %o %f' "${remote[@]}" "x:$T/src/" "$T/dst"
 prints "a pull receives" '^b 1007 recv b$'
@@ -220,7 +225,21 @@ building file list
 sent N bytes  received N bytes  total size 1025
 END
 )"
+chmod 600 "$T/src/a"
+rm "$T/log"
+syncs "a log without -i" -a -n --log-file="$T/log" "$T/src/" "$T/dst"
+report "has no change of attributes alone" "$(grep '[]] .f' "$T/log")"
+lade sync -ain --log-file="$T/log" "$T/src/" "$T/dst"
+report "with -i it has" "$(grep -q '[]] .f...p..... a$' "$T/log" || cat "$T/log")"
+lade sync -avvn --log-file="$T/log" "$T/src/" "$T/dst"
+report "with -vv it has what is up to date" "$(grep -q '[]] b is uptodate$' "$T/log" || cat "$T/log")"
+chmod 644 "$T/src/a"
+rm "$T/log"
+lade sync -av --log-file="$T/log" --log-file-format= "$T/src/d/f.o" "$T/dst/"
+report "an empty format logs no changes" "$(grep -v 'building file list\|sent .* bytes\|total size' "$T/log")"
+rm "$T/log"
 lade sync -av --log-file="$T/log" --log-file-format='<%n>' "$T/nowhere" "$T/src/a" "$T/dst/new/"
+lade sync -a --log-file="$T/log" "$T/src/" "$T/dst"
 report "the log is added to, with errors" "$([ "$(grep -c 'building file list' "$T/log")" = 2 ] && grep -q '\] <a>$' "$T/log" &&
 	grep -q '\] lade: .*nowhere' "$T/log" && grep -q '\] total size is' "$T/log" || cat "$T/log")"
 exits "a log that cannot be written" 11 lade sync -a --log-file="$T/nowhere/log" "$T/src/" "$T/unmade"
@@ -237,7 +256,7 @@ for way in push pull; do
 	if [ $way = push ]; then to=x:$to; else from=x:$from; fi
 	fresh
 	syncs "--progress, $way" -a --progress --info=flist0 "${remote[@]}" "$from" "$to"
-	prints "the last one is the last, $way" '^ +[0-9,]+ 100% .*/s    0:00:0[0-9] \(xfr#4, ..-chk=0/[0-9]\)$'
+	prints "the last one is the last, $way" ' +[0-9,]+ 100% .*/s    0:00:0[0-9] \(xfr#4, ..-chk=0/[0-9]\)$'
 	prints_sorted "--progress has a line for each file, $way" <<'END'
           1,014 100%
               2 100%
@@ -256,6 +275,8 @@ p
 END
 done
 fresh
+syncs "--progress -n" -an --progress --info=flist0,name0 "$T/src/" "$T/dst"
+report "nothing is transferred under -n" "$(cat "$out")"
 syncs "--info=progress2" -a --info=progress2 "$T/src/" "$T/dst"
 prints "--info=progress2 ends with the whole" '^          1,024 100% .*/s    0:00:0[0-9] \(xfr#4, to-chk=0/9\)$'
 report "without names" "$(grep -v '100%' "$out" | grep -v '%')"

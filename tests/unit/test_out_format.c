@@ -98,7 +98,7 @@ static void test_names(void **state)
 	formats_to("%f %o", &item, ". recv");
 	session.push = true;
 	item = item_of(LADE_ITEM_DELETED, S_IFDIR | 0755, "gone");
-	formats_to("%o %n", &item, "del. gone/");
+	formats_to("%o %n %f %B", &item, "del. gone/ gone ---------");
 	formats_to("%i %n%L", &item, "*deleting   gone/");
 	item = item_of(0, S_IFREG, "a\xc3\xbc");
 	session.style.eight_bit = true;
