@@ -441,6 +441,7 @@ static void committed(struct lade_receiver *receiver, struct incoming *file)
 
 	touch(file->directory, receiver);
 	add_to_index(receiver, file);
+	lade_holding_clear(receiver, file->directory, file->name);
 	lade_session_lock(session);
 	if (file->changes & LADE_ITEM_DATA) {
 		session->totals.transferred++;
