@@ -196,6 +196,17 @@ static void free_dropped(struct lade_sender *sender)
 	} while (count == DROPPED_AT_ONCE);
 }
 
+/* [copied] It is for the user's eyes, and never more than was lent. */
+static void heard_copied(struct lade_sender *sender, uint64_t bytes)
+{
+	lade_session_lock(&sender->session);
+	if (bytes > sender->lent_len)
+		bytes = sender->lent_len;
+	sender->lent_len -= bytes;
+	sender->session.progress.bytes_done += bytes;
+	lade_session_unlock(&sender->session);
+}
+
 static int hear(struct lade_sender *sender, const struct lade_message *message)
 {
 	struct source *released = NULL;
@@ -203,6 +214,10 @@ static int hear(struct lade_sender *sender, const struct lade_message *message)
 
 	if (lade_session_hears(message->type))
 		return lade_session_heard(&sender->session, message);
+	if (message->type == LADE_MSG_COPIED) {
+		heard_copied(sender, message->copied.bytes);
+		return 0;
+	}
 	lade_session_lock(&sender->session);
 	error = hear_locked(sender, message, &released);
 	pthread_cond_signal(&sender->session.to_writer);

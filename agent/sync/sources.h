@@ -29,6 +29,7 @@ struct lade_sources {
 	bool one_tree;                    /* all are put into one group, whatever they are below */
 };
 
+/* Free the groups; then there are no sources. */
 void lade_sources_fini(struct lade_sources *sources);
 
 /*

@@ -28,8 +28,10 @@ struct lade_selection_at {
 	size_t off;        /* of the bytes of each that come after the directory */
 };
 
-/* No paths yet: 0 or LADE_E_MEMORY. The caller frees the selection; NULL does nothing. */
+/* No paths yet: 0 or LADE_E_MEMORY. The caller frees the selection with lade_selection_free(). */
 int lade_selection_new(struct lade_selection **selection_out);
+
+/* Free the selection. NULL does nothing. */
 void lade_selection_free(struct lade_selection *selection);
 
 /*
