@@ -292,6 +292,33 @@ for how in --no-S -S --inplace --preallocate --path=splice; do
 done
 rm -rf "$T/large"
 
+# What is left as it is, and why.
+mkdir "$T/why" "$T/why-dst"
+for file in same other closed typed; do
+	echo $file >"$T/why/$file"
+	touch -d '2024-05-06 07:08:09' "$T/why/$file"
+done
+ln -s same "$T/why/link"
+cp -a "$T/why/." "$T/why-dst"
+touch -d 2003-03-03 "$T/why-dst/other"
+chmod 600 "$T/why-dst/closed"
+rm "$T/why-dst/typed"
+mkdir "$T/why-dst/typed"
+ln -sfn elsewhere "$T/why-dst/link"
+syncs "--info=skip2" -rlpt --ignore-existing --info=skip2 "$T/why/" "$T/why-dst"
+prints_sorted "--info=skip2 says how what is left differs" <<'END'
+closed exists (attr change)
+link exists (file change)
+other exists (file change)
+same exists (uptodate)
+typed exists (type change)
+END
+syncs "--info=skip2 -c" -rltc --ignore-existing --info=skip2 "$T/why/other" "$T/why-dst"
+report "the content of a file with another time may be the same" "$(differ "$out" <(echo 'other exists (attr change)'))"
+echo longer >>"$T/why-dst/other"
+syncs "--info=skip2 -c of another content" -rltc --ignore-existing --info=skip2 "$T/why/other" "$T/why-dst"
+report "or not" "$(differ "$out" <(echo 'other exists (sum change)'))"
+
 # JSON.
 fresh
 printf 'x' >"$T/src/"$'\xff\n"'
