@@ -318,6 +318,12 @@ report "the content of a file with another time may be the same" "$(differ "$out
 echo longer >>"$T/why-dst/other"
 syncs "--info=skip2 -c of another content" -rltc --ignore-existing --info=skip2 "$T/why/other" "$T/why-dst"
 report "or not" "$(differ "$out" <(echo 'other exists (sum change)'))"
+if small_disk "$T/why/disk" 1m; then
+	syncs "--info=mount" -rxx --info=mount,nonreg0 "$T/why/" "$T/why-new"
+	report "--info=mount names what -xx leaves out" "$(differ "$out" <(echo '[sender] skipping mount-point dir disk'))"
+else
+	skip "--info=mount names what -xx leaves out" "cannot mount"
+fi
 
 # JSON.
 fresh
