@@ -28,6 +28,9 @@
 /* Options with a value; the --no- form takes it back, which VALUE has not. */
 #define TEXT(name, alias, letter, field, value, group, text) \
 	{ name, alias, letter, true, LADE_SYNC_TEXT, 0, FIELD(field), value, LADE_GROUP_##group, text, NULL }
+/* The same, and may be empty. */
+#define FORMAT(name, alias, field, group, text) \
+	{ name, alias, 0, true, LADE_SYNC_FORMAT, 0, FIELD(field), "FORMAT", LADE_GROUP_##group, text, NULL }
 #define NUMBER(name, alias, letter, field, most, value, group, text) \
 	{ name, alias, letter, true, LADE_SYNC_NUMBER, most, FIELD(field), value, LADE_GROUP_##group, text, NULL }
 #define SIZE(name, alias, letter, field, value, group, text) \
@@ -169,7 +172,7 @@ static const struct lade_option_row rows[] = {
 	COUNT("itemize-changes", 'i', itemize, PRINT,
 	      "what each change is, in eleven columns; twice: also what is unchanged"),
 	FLAG("list-only", 0, list_only, PRINT, "show the sources, as without a destination"),
-	TEXT("out-format", "log-format", 0, out_format, "FORMAT", PRINT, "a line for each change, like '%i %n%L'"),
+	FORMAT("out-format", "log-format", out_format, PRINT, "a line for each change, like '%i %n%L'"),
 	FLAG("stats", 0, stats, PRINT, "sums at the end"),
 	FLAG("progress", 0, progress, PRINT, "a line for each file that was transferred"),
 	VALUE("info", NULL, 0, INFO, "FLAGS", PRINT, "what is told: --info=progress2, see --info=help"),
@@ -178,7 +181,7 @@ static const struct lade_option_row rows[] = {
 	FLAG("8-bit-output", '8', eight_bit, PRINT, "names as they are, but for control characters"),
 	VALUE("outbuf", NULL, 0, OUTBUF, "N|L|B", PRINT, "buffer output not at all, by lines, or by blocks"),
 	TEXT("log-file", NULL, 0, log_file, "FILE", PRINT, "add what is done to FILE, with times"),
-	TEXT("log-file-format", NULL, 0, log_format, "FORMAT", PRINT, "for each change, instead of '%i %n%L'"),
+	FORMAT("log-file-format", NULL, log_format, PRINT, "for each change, instead of '%i %n%L'"),
 	FLAG("json", 0, json, PRINT, "events as JSON, one object a line"),
 	FLAG("quiet", 'q', quiet, PRINT, "nothing but warnings and errors"),
 	ON("help", NULL, 0, HELP, PRINT, "this text; also -h on its own"),
@@ -234,7 +237,7 @@ static const struct lade_option_row rows[] = {
 	VALUE("path", NULL, 0, PATH, "NAME", BYTES,
 	      "how bytes move: auto, sendfile, ...; see 'lade paths'"),
 
-	REFUSED("crtimes", NULL, 'N', "Linux cannot set birth times"),
+	MISSING("crtimes", NULL, 'N', "Linux cannot set birth times"),
 	REFUSED("block-size", NULL, 'B', "chunks have no fixed size"),
 	REFUSED("remove-sent-files", NULL, 0, "use --remove-source-files"),
 	REFUSED("checksum-seed", NULL, 0, "each session has a key of its own"),
@@ -244,8 +247,8 @@ static const struct lade_option_row rows[] = {
 	REFUSED("compress-threads", "zt", 0, "the level is chosen so that compressing does not hold up; see --compress-level"),
 	REFUSED("skip-compress", NULL, 0, "what does not shrink is sent as it is, whatever its name"),
 	REFUSED("new-compress", "old-compress", 0, "use --compress-choice"),
-	REFUSED("drop-D", NULL, 0, "without -D nothing like that is made"),
-	REFUSED("insecure-links", NULL, 0, "there is nothing to turn off: what the user names is opened as named, and no symlink below"),
+	MISSING("drop-D", NULL, 0, "without -D nothing like that is made"),
+	MISSING("insecure-links", NULL, 0, "there is nothing to turn off: what the user names is opened as named, and no symlink below"),
 	REFUSED("confine-root", NULL, 0, "nothing is written outside the destination that is named"),
 	REFUSED("trust-sender", NULL, 0, "what a sender says is always checked, at no cost worth saving"),
 	REFUSED("stderr", "msgs2stderr", 0, "errors go to standard error, all else to standard output"),

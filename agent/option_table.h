@@ -16,6 +16,7 @@ enum lade_sync_option {
 	LADE_SYNC_FLAG,    /* bool */
 	LADE_SYNC_COUNT,   /* unsigned: how often it was given */
 	LADE_SYNC_TEXT,    /* const char *, borrowed from argv; not empty */
+	LADE_SYNC_FORMAT,  /* the same, but it may be empty */
 	LADE_SYNC_NUMBER,  /* uint64_t, up to the row's bits */
 	LADE_SYNC_SIZE,    /* uint64_t, see lade_quantity_size() */
 	/* The others have a meaning of their own. */

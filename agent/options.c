@@ -94,6 +94,9 @@ static int apply_field(struct lade_options *options, const struct lade_option_us
 	case LADE_SYNC_TEXT:
 		*(const char **)field = NULL;
 		return use->on ? lade_options_apply_text(field, use, complaint) : 0;
+	case LADE_SYNC_FORMAT:
+		*(const char **)field = use->on ? use->value : NULL;
+		return 0;
 	default: /* NUMBER, SIZE */
 		return apply_quantity(field, use, complaint);
 	}
@@ -108,6 +111,7 @@ static int apply_option(struct lade_options *options, const struct lade_option_u
 	case LADE_SYNC_FLAG:
 	case LADE_SYNC_COUNT:
 	case LADE_SYNC_TEXT:
+	case LADE_SYNC_FORMAT:
 	case LADE_SYNC_NUMBER:
 	case LADE_SYNC_SIZE:
 		return apply_field(options, use, complaint);

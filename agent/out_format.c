@@ -180,8 +180,11 @@ static struct lade_slice prefix_of(const struct lade_format_session *session, st
 static void put_long_path(struct lade_writer *writer, const struct lade_format_session *session,
 			  const struct lade_msg_item *item)
 {
-	struct lade_slice path = item->path.len ? item->path : lade_slice(".", 1), prefix = prefix_of(session, path);
+	struct lade_slice path = item->path.len ? item->path : lade_slice(".", 1), prefix = { NULL, 0 };
 
+	/* What is deleted is from none of them. */
+	if (!(item->changes & LADE_ITEM_DELETED))
+		prefix = prefix_of(session, path);
 	while (path.len > 1 && path.data[path.len - 1] == '/')
 		path.len--;
 	while (prefix.len && prefix.data[0] == '/')
@@ -208,7 +211,8 @@ static bool put_value(struct lade_writer *writer, const struct escape *escape, c
 		put_figure(writer, item->moved, escape->human);
 		break;
 	case 'B':
-		put_permissions(writer, item->mode);
+		/* As in rsync nothing is told of what is deleted. */
+		put_permissions(writer, item->changes & LADE_ITEM_DELETED ? 0 : item->mode);
 		break;
 	case 'c':
 		put_figure(writer, item->signed_len, escape->human);

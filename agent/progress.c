@@ -90,11 +90,10 @@ struct figures {
 	bool timed;
 };
 
-static size_t put_figures(const struct lade_progress_meter *meter, const struct figures *figures, unsigned human,
-			  char out[LADE_PROGRESS_LINE_SIZE])
+/* Bytes, percent, rate and time, which the line of a file begins with. */
+static size_t put_amount(const struct figures *figures, unsigned human, char out[LADE_PROGRESS_LINE_SIZE])
 {
 	static const char *const units[] = { "kB/s", "MB/s", "GB/s", "TB/s" };
-	const struct lade_progress *now = &meter->now;
 	char figure[LADE_FIGURE_SIZE];
 	double rate = figures->rate / 1024;
 	size_t len = 0, unit = 0;
@@ -106,6 +105,15 @@ static size_t put_figures(const struct lade_progress_meter *meter, const struct 
 		PUT(" %10s", lade_figure_seconds(figure, figures->seconds));
 	else
 		PUT(" %10s", "??:??:??");
+	return len;
+}
+
+static size_t put_figures(const struct lade_progress_meter *meter, const struct figures *figures, unsigned human,
+			  char out[LADE_PROGRESS_LINE_SIZE])
+{
+	const struct lade_progress *now = &meter->now;
+	size_t len = put_amount(figures, human, out);
+
 	PUT(" (xfr#%" PRIu64 ", %s-chk=%" PRIu64 "/%" PRIu64 ")", figures->index, now->scanned ? "to" : "ir", figures->left,
 	    now->entries);
 	return len < LADE_PROGRESS_LINE_SIZE ? len : LADE_PROGRESS_LINE_SIZE - 1;
@@ -145,4 +153,13 @@ size_t lade_progress_file(const struct lade_progress_meter *meter, unsigned huma
 	};
 
 	return put_figures(meter, &figures, human, out);
+}
+
+size_t lade_progress_file_begun(unsigned human, uint64_t size, char out[LADE_PROGRESS_LINE_SIZE])
+{
+	const struct figures figures = { .bytes = size, .percent = 100, .timed = true };
+	size_t len = put_amount(&figures, human, out);
+
+	PUT("  ");
+	return len < LADE_PROGRESS_LINE_SIZE ? len : LADE_PROGRESS_LINE_SIZE - 1;
 }

@@ -43,4 +43,7 @@ size_t lade_progress_line(const struct lade_progress_meter *meter, unsigned huma
 size_t lade_progress_file(const struct lade_progress_meter *meter, unsigned human, uint64_t size, uint64_t index, int64_t ns,
 			  char out[LADE_PROGRESS_LINE_SIZE]);
 
+/* What the line of a file is written over in rsync, whose readers know it: that all of it was sent at once. */
+size_t lade_progress_file_begun(unsigned human, uint64_t size, char out[LADE_PROGRESS_LINE_SIZE]);
+
 #endif

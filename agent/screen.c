@@ -216,11 +216,23 @@ static void put_formatted(struct lade_screen *screen, const char *format, const 
 	lade_format_put(line, format, session, item);
 }
 
+/* True if columns are printed: then the log has what only they tell of, too. */
+static bool itemizes(const struct lade_screen *screen)
+{
+	const struct lade_screen_settings *settings = &screen->settings;
+
+	return settings->itemize || (settings->format && lade_format_has(settings->format, 'i'));
+}
+
 static void log_item(struct lade_screen *screen, const struct lade_msg_item *item)
 {
 	const char *format = screen->settings.log_format ? screen->settings.log_format : LOG_FORMAT;
 
-	if (!screen->settings.log || is_unchanged(item) || !format_takes(screen, format, item))
+	/* As in rsync, an empty format is an empty line on the screen, and none in the log. */
+	if (!screen->settings.log || !*format)
+		return;
+	if (is_unchanged(item) ? !itemizes(screen) || !format_takes(screen, format, item) :
+	    !itemizes(screen) && !lade_itemize_names(item))
 		return;
 	put_formatted(screen, format, item);
 	lade_screen_log(screen);
@@ -273,6 +285,7 @@ static void say_delta(struct lade_screen *screen)
 		return;
 	say(screen, screen->settings.describes ? "delta-transmission enabled" :
 	    "delta-transmission disabled for local transfer or --whole-file");
+	lade_screen_log(screen);
 	screen->begun = true;
 }
 
@@ -282,8 +295,12 @@ static void on_item(void *context, const struct lade_msg_item *item)
 
 	say_delta(screen);
 	log_item(screen, item);
-	if (!screen->settings.quiet && put_item(screen, item))
+	if (!screen->settings.quiet && put_item(screen, item)) {
 		lade_screen_out(screen);
+		/* What is up to date is no change, which the log has already, but words, which it has as they are. */
+		if (!screen->settings.format && !itemizes(screen) && !screen->settings.json && !lade_itemize_names(item))
+			lade_screen_log(screen);
+	}
 	if (item->changes & LADE_ITEM_DATA)
 		lade_screen_file_done(screen, item);
 }

@@ -119,18 +119,28 @@ void lade_screen_on_stands(void *context, const struct lade_progress *progress)
 void lade_screen_file_done(struct lade_screen *screen, const struct lade_msg_item *item)
 {
 	int64_t now_ns = screen->settings.now_ns(), took_ns = now_ns - screen->last_file_ns;
+	struct lade_writer *line;
 	char text[LADE_PROGRESS_LINE_SIZE];
 	size_t len;
 
 	screen->transferred++;
 	screen->wanted += item->size > 0;
 	screen->last_file_ns = now_ns;
-	if (screen->settings.quiet || screen->settings.json || screen->settings.verbosity.info[LADE_INFO_PROGRESS].level != 1)
+	if (screen->settings.quiet || screen->settings.json || screen->settings.dry_run ||
+	    screen->settings.verbosity.info[LADE_INFO_PROGRESS].level != 1)
 		return;
+	/* As in rsync, each state of the line begins where the line does. */
+	line = lade_screen_line(screen);
+	if (item->size) {
+		len = lade_progress_file_begun(screen->settings.human, item->size, text);
+		lade_writer_put_u8(line, '\r');
+		lade_writer_put_bytes(line, text, len);
+	}
 	/* The session counts a file as done a little later than it tells of it. */
 	if (screen->meter.now.files_done < screen->wanted)
 		screen->meter.now.files_done = screen->wanted;
 	len = lade_progress_file(&screen->meter, screen->settings.human, item->size, screen->transferred, took_ns, text);
-	lade_writer_put_bytes(lade_screen_line(screen), text, len);
+	lade_writer_put_u8(line, '\r');
+	lade_writer_put_bytes(line, text, len);
 	lade_screen_out(screen);
 }

@@ -31,7 +31,7 @@ static const struct category infos[LADE_INFO_COUNT] = {
 	[LADE_INFO_NONREG] = { "NONREG", "links and special files that are left out (0 silences it)", { 0, NEVER } },
 	[LADE_INFO_PROGRESS] = { "PROGRESS", "1: a line for each file, 2: one for the whole", { NEVER, NEVER } },
 	[LADE_INFO_REMOVE] = { "REMOVE", "what is removed at the source", { 2, NEVER } },
-	[LADE_INFO_SKIP] = { "SKIP", "files that an option leaves as they are", { 2, NEVER } },
+	[LADE_INFO_SKIP] = { "SKIP", "1: files that an option leaves as they are, 2: and how they differ", { 2, NEVER } },
 	[LADE_INFO_STATS] = { "STATS", "1: two lines at the end, 2: all sums", { 1, NEVER } },
 	[LADE_INFO_SYMSAFE] = { "SYMSAFE", "symlinks that are not safe, and so copied", { 1, NEVER } },
 };
@@ -163,6 +163,8 @@ uint64_t lade_verbosity_notes(const struct lade_verbosity *verbosity)
 	for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++)
 		if (verbosity->info[topics[i].info].level)
 			notes |= UINT64_C(1) << topics[i].topic;
+	if (verbosity->info[LADE_INFO_SKIP].level > 1)
+		notes |= UINT64_C(1) << LADE_TOPIC_SKIP_WHY;
 	if (verbosity->debug[LADE_DEBUG_FILTER].level)
 		notes |= UINT64_C(1) << LADE_TOPIC_FILTER;
 	return notes;

@@ -146,6 +146,7 @@ enum lade_topic {
 	LADE_TOPIC_MISC,
 	LADE_TOPIC_FILTER,   /* what the rules hide */
 	LADE_TOPIC_UNSAFE,   /* symlinks that are left out because they are not safe */
+	LADE_TOPIC_SKIP_WHY, /* no note has it: what SKIP says is to say what would have been done, too */
 	LADE_TOPIC_COUNT,
 };
 

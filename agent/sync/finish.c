@@ -130,23 +130,30 @@ static int make_link(struct lade_receiver *receiver, const struct link_ends *end
 	return 0;
 }
 
-/* True if both names are one inode already; *new_out: the follower is not there. */
-static bool is_linked(const struct link_ends *ends, bool *new_out)
+/* True if both names are one inode already; *new_out: the follower, of mode, is not there, or something of another type. */
+static bool is_linked(const struct link_ends *ends, mode_t mode, bool *new_out)
 {
 	struct stat leader, follower;
 
-	*new_out = fstatat(ends->follower_fd, ends->follower, &follower, AT_SYMLINK_NOFOLLOW) != 0;
+	*new_out = fstatat(ends->follower_fd, ends->follower, &follower, AT_SYMLINK_NOFOLLOW) != 0 ||
+		(follower.st_mode & S_IFMT) != (mode & S_IFMT);
 	return !*new_out && fstatat(ends->leader_fd, ends->leader, &leader, AT_SYMLINK_NOFOLLOW) == 0 &&
 		leader.st_dev == follower.st_dev && leader.st_ino == follower.st_ino;
 }
 
-static void tell_linked(struct lade_receiver *receiver, uint32_t changes, mode_t mode, const char *path, const char *leader)
+static void tell_linked(struct lade_receiver *receiver, const struct follower *follower, uint32_t changes, const char *path,
+			const char *leader)
 {
 	lade_session_item(&receiver->session, &(struct lade_msg_item){
 		.changes = changes,
-		.mode = (uint32_t)mode,
+		.mode = (uint32_t)follower->mode,
 		.path = lade_slice(path, strlen(path)),
 		.target = lade_slice(leader, strlen(leader)),
+		.size = follower->size,
+		.mtime_s = follower->mtime.tv_sec,
+		.mtime_ns = (uint32_t)follower->mtime.tv_nsec,
+		.uid = follower->uid,
+		.gid = follower->gid,
 	});
 }
 
@@ -160,7 +167,7 @@ static int link_one(struct lade_receiver *receiver, const char *leader, const ch
 	if (!error)
 		error = lade_receiver_open_parent(receiver, path, &ends.follower_fd, &ends.follower, fault);
 	if (!error)
-		linked = is_linked(&ends, &new_name);
+		linked = is_linked(&ends, follower->mode, &new_name);
 	if (!error && !linked && !dry_run)
 		error = make_link(receiver, &ends, path, fault);
 	if (dry_run)
@@ -176,9 +183,9 @@ static int link_one(struct lade_receiver *receiver, const char *leader, const ch
 		lade_totals_created(&receiver->session.totals, follower->mode);
 	lade_session_unlock(&receiver->session);
 	if (!linked && !(follower->changes & LADE_ITEM_LOCAL))
-		tell_linked(receiver, follower->changes, follower->mode, path, leader);
+		tell_linked(receiver, follower, follower->changes, path, leader);
 	else if (lade_session_itemizes(&receiver->session, 0))
-		tell_linked(receiver, LADE_ITEM_LOCAL | LADE_ITEM_HARD_LINK, follower->mode, path, "");
+		tell_linked(receiver, follower, LADE_ITEM_LOCAL | LADE_ITEM_HARD_LINK, path, "");
 	return 0;
 }
 

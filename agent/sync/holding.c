@@ -157,6 +157,21 @@ void lade_holding_take(const struct lade_receiver *receiver, int directory_fd, c
 	close(fd);
 }
 
+void lade_holding_clear(const struct lade_receiver *receiver, struct lade_directory *directory, const char *name)
+{
+	struct stat st;
+	int directory_fd, fd;
+
+	if (!receiver->session.settings->partial_dir || receiver->partials || lade_directory_pin(directory, &directory_fd, NULL))
+		return;
+	fd = open_partial_dir(receiver, directory_fd, false);
+	if (fd >= 0 && fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) && unlinkat(fd, name, 0) == 0)
+		remove_partial_dir(receiver, directory_fd);
+	if (fd >= 0)
+		close(fd);
+	lade_directory_unpin(directory);
+}
+
 /* ---- all at the end ---- */
 
 /* A delayed file in the spool; behind it its path and its encoded attributes. */

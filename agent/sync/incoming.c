@@ -441,12 +441,13 @@ static void committed(struct lade_receiver *receiver, struct incoming *file)
 
 	touch(file->directory, receiver);
 	add_to_index(receiver, file);
+	lade_holding_clear(receiver, file->directory, file->name);
 	lade_session_lock(session);
 	if (file->changes & LADE_ITEM_DATA) {
 		session->totals.transferred++;
 		session->totals.transferred_size += file->size;
 	}
-	if (!file->existed)
+	if (!replaced(file))
 		lade_totals_created(&session->totals, S_IFREG);
 	lade_session_unlock(session);
 	if (lade_session_itemizes(session, file->changes))

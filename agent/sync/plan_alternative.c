@@ -374,7 +374,7 @@ static bool link_aside(struct planner *planner, const struct place *place, const
 		if (place->exists ? !link_over(planner, place, aside) : !link_as(place, aside, place->name))
 			return false;
 	}
-	if (!place->exists)
+	if (!place->exists || (place->st.st_mode & S_IFMT) != (place->wanted.mode & S_IFMT))
 		lade_totals_created(&planner->counted, place->wanted.mode);
 	/* It is as it should be: no change. */
 	if (lade_session_itemizes(planner->session, 0))
@@ -401,13 +401,18 @@ static void leave_out(struct planner *planner, const struct place *place)
 static bool copy_from(struct planner *planner, const struct aside *aside, struct incoming *file)
 {
 	struct lade_fault fault;
+	char reason[LADE_TEXT_MAX];
 	int fd = openat(aside->place.fd, aside->place.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), error;
 
-	if (fd < 0)
-		return false;
-	error = lade_receiver_copy_local(planner->receiver, file, fd, &aside->place.st, &fault);
-	close(fd);
-	return !error;
+	error = fd < 0 ? lade_fault_set(&fault, LADE_E_SYSTEM, "open", aside->place.name) :
+		lade_receiver_copy_local(planner->receiver, file, fd, &aside->place.st, &fault);
+	if (fd >= 0)
+		close(fd);
+	if (!error)
+		return true;
+	snprintf(reason, sizeof(reason), ": %s", lade_fault_reason(&fault));
+	lade_session_note(planner->session, LADE_TOPIC_COPY, "cannot copy, and so transfers ", planner->path, reason);
+	return false;
 }
 
 /* Make the file a copy of what is aside. Returns 1, 0 if it cannot be, or LADE_E_MEMORY. */

@@ -221,7 +221,7 @@ static void special(struct planner *planner, struct place *place)
 	}
 	if (result)
 		return;
-	if (!place->exists)
+	if (!same_type)
 		lade_totals_created(&planner->counted, place->wanted.mode);
 	lade_plan_stored(planner, place->index);
 	lade_plan_item(planner, place, changes);
@@ -352,8 +352,12 @@ static int link_entry(struct planner *planner, struct place *place, struct lade_
 	/* Whether it is linked already is seen at the end only, when its leader is in place. */
 	lade_plan_change(place->level);
 	return lade_receiver_add_link(receiver,
-				      &(struct follower){ place->entry->link - LADE_LINK_FOLLOWS, place->index,
-							  place->wanted.mode, link_changes(planner, place) },
+				      &(struct follower){
+					      .leader = place->entry->link - LADE_LINK_FOLLOWS, .index = place->index,
+					      .mode = place->wanted.mode, .changes = link_changes(planner, place),
+					      .size = place->entry->size + place->entry->target.len, .mtime = place->wanted.mtime,
+					      .uid = place->wanted.uid, .gid = place->wanted.gid,
+				      },
 				      planner->path, fault) ? fault->code : 1;
 }
 
@@ -391,8 +395,9 @@ static bool asked_for(struct planner *planner, const struct lade_msg_entry *entr
 static void count(struct planner *planner, const struct lade_msg_entry *entry)
 {
 	lade_totals_entry(&planner->counted, (mode_t)entry->mode);
-	/* A symlink is as long as its target. */
-	planner->counted.total_bytes += entry->size + entry->target.len;
+	/* A symlink is as long as its target, and what a directory says of itself is no one's content. */
+	if (!S_ISDIR((mode_t)entry->mode))
+		planner->counted.total_bytes += entry->size + entry->target.len;
 }
 
 static void tell_unsafe(struct planner *planner, struct lade_slice target)

@@ -32,6 +32,22 @@ static bool is_passed(const struct planner *planner, const struct place *place)
 		lade_keep_time_newer(keep, &place->st.st_mtim, &place->wanted.mtime);
 }
 
+/* What --ignore-existing leaves undone: how what is there differs. */
+static const char *exists_how(struct planner *planner, const struct place *place)
+{
+	mode_t mode = place->wanted.mode;
+	bool same;
+
+	if (!lade_session_wants(planner->session, LADE_TOPIC_SKIP_WHY))
+		return " exists";
+	if ((place->st.st_mode & S_IFMT) != (mode & S_IFMT))
+		return " exists (type change)";
+	same = S_ISREG(mode) ? lade_plan_same_file(planner, place) : lade_plan_same_special(place);
+	if (!same)
+		return planner->receiver->keep.options & LADE_OPTION_CHECKSUM ? " exists (sum change)" : " exists (file change)";
+	return lade_plan_metadata_changes(planner, place) ? " exists (attr change)" : " exists (uptodate)";
+}
+
 /* Tell of what is passed over, in the words of rsync(1); not of what is below a directory that is. */
 static void tell_passed(struct planner *planner, const struct place *place)
 {
@@ -40,7 +56,8 @@ static void tell_passed(struct planner *planner, const struct place *place)
 	if (place->level->passed)
 		return;
 	if (place->exists)
-		lade_session_note(planner->session, LADE_TOPIC_SKIP, NULL, planner->path, existing ? " exists" : " is newer");
+		lade_session_note(planner->session, LADE_TOPIC_SKIP, NULL, planner->path,
+				  existing ? exists_how(planner, place) : " is newer");
 	else
 		lade_session_note(planner->session, LADE_TOPIC_SKIP,
 				  S_ISDIR(place->wanted.mode) ? "not creating new directory \"" : "not creating new file \"",

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,25 +19,76 @@ static mode_t directory_mode(const struct lade_receiver *receiver)
 	return 0700 | (0777 & ~receiver->keep.umask);
 }
 
-/* --mkpath: make all directories that the path lacks. 0 or the fault. */
-static int make_path(const struct lade_receiver *receiver, const char *path, struct lade_fault *fault)
+/* As in rsync, without the slash that the user may have written. what: which directories. */
+static void told_created(struct lade_receiver *receiver, const char *what, const char *path)
 {
-	char *copy = strdup(path);
-	int error = 0;
+	size_t len = strlen(path);
+	char *name;
+
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	name = strndup(path, len);
+	lade_session_note(&receiver->session, LADE_TOPIC_NAME, what, name ? name : path, NULL);
+	free(name);
+}
+
+/* True if the path, whose end is at end, ends in a name: not in a slash, nor in ".", nor in "..". */
+static bool ends_in_name(const char *path, const char *end)
+{
+	const char *start = end;
+
+	while (start > path && start[-1] != '/')
+		start--;
+	return end - start > 2 || (end > start && strncmp(start, "..", (size_t)(end - start)) != 0);
+}
+
+/* Make a directory of a path, or look whether it is missing (a dry run). 1 if it was missing, 0 if not, or the fault. */
+static int make_one(const struct planner *planner, const char *path, struct lade_fault *fault)
+{
+	struct stat st;
+
+	if (planner->dry_run)
+		return stat(path, &st) != 0;
+	if (mkdir(path, directory_mode(planner->receiver)) == 0)
+		return 1;
+	return errno == EEXIST ? 0 : lade_fault_set(fault, LADE_E_SYSTEM, "create destination", path);
+}
+
+/* --mkpath: make all directories that the path lacks, and say how many. 0 or the fault. */
+static int make_path(const struct planner *planner, const char *path, struct lade_fault *fault)
+{
+	char *copy = strdup(path), what[48];
+	unsigned created = 0;
+	int result = 0;
 
 	if (!copy)
 		return lade_fault_set(fault, LADE_E_MEMORY, "create destination", path);
-	for (char *slash = copy; slash && !error; ) {
-		slash = strchr(slash + 1, '/');
-		if (slash)
-			*slash = '\0';
-		if (mkdir(copy, directory_mode(receiver)) && errno != EEXIST)
-			error = lade_fault_set(fault, LADE_E_SYSTEM, "create destination", copy);
-		if (slash)
-			*slash = '/';
+	for (char *end = copy; *end && result >= 0; ) {
+		char after;
+
+		end += strcspn(end + 1, "/") + 1;
+		after = *end;
+		*end = '\0';
+		result = ends_in_name(copy, end) ? make_one(planner, copy, fault) : 0;
+		created += result > 0;
+		*end = after;
 	}
 	free(copy);
-	return error;
+	if (result < 0)
+		return result;
+	snprintf(what, sizeof(what), created == 1 ? "created %u directory for " : "created %u directories for ", created);
+	if (created)
+		told_created(planner->receiver, what, path);
+	return 0;
+}
+
+/* What is there, or is not, cannot hold what was asked for: the reason is the system's, but it is the user's choice that does not fit. */
+static int misfit(const char *path, int reason, struct lade_fault *fault)
+{
+	errno = reason;
+	lade_fault_set(fault, LADE_E_SYSTEM, "open destination", path);
+	fault->code = LADE_E_MISFIT;
+	return fault->code;
 }
 
 /* The destination is a file: its directory is the root, its last component the name. */
@@ -53,9 +105,11 @@ static int as_file(struct planner *planner, const char *path, struct lade_fault 
 		return lade_fault_set(fault, LADE_E_MEMORY, "open destination", path);
 	}
 	error = lade_directories_open(directory, 0, &receiver->tree, fault);
-	if (error == LADE_E_ABSENT && (receiver->keep.options & LADE_OPTION_MKPATH)) {
+	if (error == LADE_E_ABSENT && !(receiver->keep.options & LADE_OPTION_MKPATH)) {
+		error = misfit(directory, ENOENT, fault);
+	} else if (error == LADE_E_ABSENT) {
 		receiver->root.empty = true;
-		error = planner->dry_run ? 0 : make_path(receiver, directory, fault);
+		error = make_path(planner, directory, fault);
 		if (!error && !planner->dry_run)
 			error = lade_directories_open(directory, 0, &receiver->tree, fault);
 	}
@@ -63,67 +117,45 @@ static int as_file(struct planner *planner, const char *path, struct lade_fault 
 	return error;
 }
 
-/* As in rsync, without the slash that the user may have written. */
-static void told_created(struct lade_receiver *receiver, const char *path)
-{
-	size_t len = strlen(path);
-	char *name;
-
-	while (len > 1 && path[len - 1] == '/')
-		len--;
-	name = strndup(path, len);
-	lade_session_note(&receiver->session, LADE_TOPIC_NAME, "created directory ", name ? name : path, NULL);
-	free(name);
-}
-
 static int as_new_directory(struct planner *planner, const char *path, struct lade_fault *fault)
 {
 	struct lade_receiver *receiver = planner->receiver;
-	bool dry_run = planner->dry_run;
+	bool makes_path = receiver->keep.options & LADE_OPTION_MKPATH;
 
 	receiver->root.empty = true;
 	lade_totals_created(&planner->counted, S_IFDIR);
-	if (dry_run) {
-		told_created(receiver, path);
-		return 0;
-	}
-	if (receiver->keep.options & LADE_OPTION_MKPATH) {
-		if (make_path(receiver, path, fault))
-			return fault->code;
-		/* As in rsync it is none of the transfer's directories then: that finds it there. */
-		receiver->root.existed = true;
-	} else if (mkdir(path, directory_mode(receiver))) {
+	if (makes_path && make_path(planner, path, fault))
+		return fault->code;
+	if (!makes_path && !planner->dry_run && mkdir(path, directory_mode(receiver)))
 		return lade_fault_set(fault, LADE_E_SYSTEM, "create destination", path);
-	}
-	told_created(receiver, path);
+	/* In a dry run of --mkpath rsync says both. */
+	if (!makes_path || planner->dry_run)
+		told_created(receiver, "created directory ", path);
+	if (planner->dry_run)
+		return 0;
+	/* As in rsync it is none of the transfer's directories then: that finds it there. */
+	receiver->root.existed = makes_path;
 	return lade_directories_open(path, 0, &receiver->tree, fault);
-}
-
-/* What is there cannot hold what was asked for: the reason is the system's, but it is the user's choice that does not fit. */
-static int no_directory(const char *path, struct lade_fault *fault)
-{
-	errno = ENOTDIR;
-	lade_fault_set(fault, LADE_E_SYSTEM, "open destination", path);
-	fault->code = LADE_E_MISFIT;
-	return fault->code;
 }
 
 static int open_root(struct planner *planner, const char *path, bool single, struct lade_fault *fault)
 {
 	struct lade_receiver *receiver = planner->receiver;
+	bool makes_path = receiver->keep.options & LADE_OPTION_MKPATH;
 	size_t len = strlen(path);
-	bool slash = len && path[len - 1] == '/';
+	/* What --mkpath makes for "x/." is x, which cannot be the file's directory before it is made. */
+	bool names_file = single && (makes_path ? ends_in_name(path, path + len) : path[len - 1] != '/');
 	struct stat st;
 
 	if (stat(path, &st) == 0) {
 		if (!S_ISDIR(st.st_mode))
-			return single ? as_file(planner, path, fault) : no_directory(path, fault);
+			return single ? as_file(planner, path, fault) : misfit(path, ENOTDIR, fault);
 		receiver->root.existed = true;
 		return lade_directories_open(path, 0, &receiver->tree, fault);
 	}
-	if (errno == ENOTDIR && !(receiver->keep.options & LADE_OPTION_MKPATH))
-		return no_directory(path, fault);
-	if (single && !slash)
+	if (errno == ENOTDIR && !makes_path)
+		return misfit(path, ENOTDIR, fault);
+	if (names_file)
 		return as_file(planner, path, fault);
 	if (lstat(path, &st) == 0) {
 		errno = ENOTDIR;

@@ -110,6 +110,10 @@ struct follower {
 	uint64_t leader, index; /* entries */
 	mode_t mode;
 	uint32_t changes;       /* as ITEM has them, if it is not linked yet */
+	uint64_t size;          /* from here on what is told of it */
+	struct timespec mtime;
+	uid_t uid;
+	gid_t gid;
 };
 
 /* A directory of the destination that is not deleted. */
@@ -270,6 +274,12 @@ void lade_holding_leave(const struct lade_receiver *receiver, int from_fd, const
 
 /* The file is to be made: what is in the directory for partial files becomes its temporary file again. */
 void lade_holding_take(const struct lade_receiver *receiver, int directory_fd, const char *name, const char *key);
+
+/*
+ * --partial-dir: name in directory is complete. What somebody else, such as rsync, left of it in the directory beside it goes, as it
+ * would there: it was not ours to continue, and nobody will.
+ */
+void lade_holding_clear(const struct lade_receiver *receiver, struct lade_directory *directory, const char *name);
 
 /* The file is whole in its temporary file, and gets its name at the end. Any thread. 0 or the fault. */
 int lade_holding_delay(struct lade_receiver *receiver, struct incoming *file, struct lade_fault *fault);

@@ -358,6 +358,13 @@ static void tell_hidden(void *context, const char *path, bool is_directory, cons
 			  is_directory ? "[sender] hiding directory " : "[sender] hiding file ", path, reason);
 }
 
+static void tell_mount_point(void *context, const char *path)
+{
+	struct lade_sender *sender = context;
+
+	lade_session_note(&sender->session, LADE_TOPIC_MOUNT, "[sender] skipping mount-point dir ", path, NULL);
+}
+
 static struct lade_walk_options walk_options(struct lade_sender *sender, const struct lade_sender_job *job)
 {
 	uint64_t options = job->settings->options;
@@ -375,6 +382,7 @@ static struct lade_walk_options walk_options(struct lade_sender *sender, const s
 		.scope = sender->scope,
 		.avoid = job->avoid,
 		.hidden = lade_session_wants(&sender->session, LADE_TOPIC_FILTER) ? tell_hidden : NULL,
+		.mount_point = tell_mount_point,
 		.context = sender,
 	};
 }

@@ -431,6 +431,14 @@ static void tell_copied(struct lade_sender *sender, const struct lade_walk_item 
 	lade_session_note(&sender->session, LADE_TOPIC_SYMSAFE, "copying unsafe symlink \"", item->path, rest);
 }
 
+/* True if somebody is going to read how large a directory is; nothing else asks for that. */
+static bool tells_sizes(const struct lade_sender *sender)
+{
+	const struct lade_settings *settings = sender->session.settings;
+
+	return settings->listing || (settings->items & LADE_ITEMS_SIZE);
+}
+
 /*
  * Say an entry. Something that cannot be read is left out, unless it is a directory: that is entered by the walk
  * whatever happens, so its entry must be said.
@@ -460,8 +468,7 @@ static int say_entry(struct lade_sender *sender, struct lade_walk_item *item, st
 	if (sender->session.settings->chmod)
 		entry.mode = lade_mode_changes_apply(sender->session.settings->chmod, entry.mode);
 	add_atime(sender, st, &entry);
-	/* The size of a directory is for people to read. */
-	if (S_ISREG(st->st_mode) || (S_ISDIR(st->st_mode) && sender->session.settings->listing))
+	if (S_ISREG(st->st_mode) || (S_ISDIR(st->st_mode) && tells_sizes(sender)))
 		entry.size = (uint64_t)st->st_size;
 	if (S_ISBLK(st->st_mode) || S_ISCHR(st->st_mode)) {
 		entry.rdev_major = major(st->st_rdev);

@@ -1,8 +1,7 @@
 /*
  * Removal: a walk that unlinks what it meets and removes each directory as it leaves
  * it. The walk reads a directory's names before it gives the first, so that removing
- * does not disturb it. Once something was refused, every directory that is left holds it, or what came after it: the limit
- * that refuses does not rise again.
+ * does not disturb it. Of what stays, the directories that are open are remembered, so that a dry run knows them too.
  */
 #include "agent/tree/remove.h"
 
@@ -18,15 +17,32 @@
 struct state {
 	const struct lade_removal *removal;
 	struct lade_fault *fault;
-	char *top;    /* path of what is removed; owned */
-	bool refused; /* something may not go: then no directory is empty that is left from now on */
+	char *top;       /* path of what is removed; owned */
+	size_t full_len; /* length of the path of the innermost open directory in which something stays; 0: none */
 	int result;
 };
+
+/* What has path stays, and so do the directories above it. */
+static void stays(struct state *state, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	state->full_len = slash ? (size_t)(slash - path) : 0;
+}
+
+/* The filter protects it. */
+static void protected(void *context, const char *path, bool is_directory, const char *pattern)
+{
+	(void)is_directory;
+	(void)pattern;
+	stays(context, path);
+}
 
 static void failed(struct state *state, const char *operation, const char *path)
 {
 	struct lade_fault fault;
 
+	stays(state, path);
 	/* A directory that is not empty holds what the filter protects, or what somebody else just made. */
 	lade_fault_set(&fault, LADE_E_SYSTEM, operation, path);
 	if (!state->result) {
@@ -51,25 +67,28 @@ static int unlink_file(const struct lade_removal *removal, int fd, const char *n
 	return -1;
 }
 
-/* Something in the directory stays, so it does: no reason to ask whether it may go. */
-static bool holds_refused(const struct state *state, mode_t mode)
+/* Something in the directory, which is left, stays, and so does it: no reason to try. */
+static bool is_full(const struct state *state, const char *path, mode_t mode)
 {
-	return S_ISDIR(mode) && state->refused;
+	return S_ISDIR(mode) && strlen(path) <= state->full_len;
 }
 
 static void unlink_one(struct state *state, int fd, const char *name, const char *path, mode_t mode)
 {
 	const struct lade_removal *removal = state->removal;
-	bool is_top = removal->makes_way && strcmp(path, state->top) == 0;
+	bool is_top = strcmp(path, state->top) == 0, is_asked = removal->may && !(is_top && removal->makes_way);
 	int result = 0;
 
-	if (holds_refused(state, mode)) {
+	if (is_full(state, path, mode)) {
+		/* As in rsync, the limit counts it among what it refused, but for the first. */
+		if (is_asked && !is_top)
+			(void)removal->may(removal->context);
 		errno = ENOTEMPTY;
 		failed(state, "delete", path);
 		return;
 	}
-	if (!is_top && removal->may && !removal->may(removal->context)) {
-		state->refused = true;
+	if (is_asked && !removal->may(removal->context)) {
+		stays(state, path);
 		if (!state->result)
 			state->result = LADE_E_REFUSED;
 		return;
@@ -78,7 +97,7 @@ static void unlink_one(struct state *state, int fd, const char *name, const char
 		result = S_ISDIR(mode) ? unlinkat(fd, name, AT_REMOVEDIR) : unlink_file(removal, fd, name, path);
 	if (result && errno != ENOENT)
 		failed(state, "delete", path);
-	else if (removal->removed && !is_top)
+	else if (removal->removed && !(is_top && removal->makes_way))
 		removal->removed(removal->context, path, mode);
 }
 
@@ -131,11 +150,11 @@ int lade_remove_tree(struct lade_directory *directory, const char *name, const s
 		     struct lade_fault *fault)
 {
 	const struct lade_walk_source source = { .directory = directory, .name = name };
+	struct state state = { .removal = removal, .fault = fault };
 	const struct lade_walk_options options = {
 		.recursive = true, .scope = removal->scope, .names_asked = removal->asked, .prefix = removal->prefix,
-		.one_file_system = removal->one_file_system,
+		.one_file_system = removal->one_file_system, .hidden = protected, .context = &state,
 	};
-	struct state state = { .removal = removal, .fault = fault };
 	struct lade_walk_item item;
 	struct lade_fault problem;
 	struct lade_walk *walk;

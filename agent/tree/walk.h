@@ -82,7 +82,9 @@ struct lade_walk_options {
 	                                    may be made while the walk is under way; borrowed, may be NULL */
 	/* What the filter leaves out, and the pattern of it; NULL: nobody wants to know. */
 	void (*hidden)(void *context, const char *path, bool is_directory, const char *pattern);
-	void *context;
+	/* A directory where another file system begins is left out; NULL: nobody wants to know. */
+	void (*mount_point)(void *context, const char *path);
+	void *context; /* of both */
 };
 
 /* Start a walk over count sources. Returns 0 or LADE_E_MEMORY. The caller frees it with lade_walk_free(). */

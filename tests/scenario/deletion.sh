@@ -39,6 +39,20 @@ for form in --delete --del --delete-before --delete-during --delete-delay --dele
 	check "$form does not say so of the name that is replaced" bash -c '! grep -q "deleting   way/$" "$1"' - "$out"
 done
 
+# A directory stays if something in it does, as do those above it, and a dry run knows that too.
+reset
+rm -r "$T/dst/way"
+mkdir "$T/dst/gone/empty"
+echo kept >"$T/dst/gone/sub/kept.o"
+lade sync -ain --delete --exclude='*.o' "$T/src/" "$T/dst/"
+sorted >"$T/dry"
+syncs "--delete with what is protected" -ai --delete --exclude='*.o' "$T/src/" "$T/dst/"
+report "-n announces what stays" "$(differ <(sorted) "$T/dry")"
+check "it stays" exist "$T/dst/gone/sub/kept.o"
+check "what is beside it does not" absent "$T/dst/gone/empty" "$T/dst/gone/sub/3"
+prints "the directory that holds it is told of" '^cannot delete non-empty directory: gone/sub$'
+prints "and the one above" '^cannot delete non-empty directory: gone$'
+
 # --delete-before: nothing comes before all is gone.
 over() { lade sync "$@" -e "$T/shell" "$T/src/" "far:$T/dst/"; }
 printf '#!/bin/sh\nshift\nexec $*\n' >"$T/shell"
@@ -93,9 +107,10 @@ exits "nor is it by a symlink" 23 lade sync -a "$T/src/" "$T/dst/"
 syncs "but with --force" -a --force "$T/src/" "$T/dst/"
 check "the symlink is there" test -L "$T/dst/way"
 
-# --max-delete.
+# --max-delete, and how much stays then; the top of a tree that does is not counted, as in rsync.
 count() { find "$1" -mindepth 1 | wc -l; }
-for most in 0 1 3 -1; do
+for limit in 0:5 1:4 3:2 -1:5; do
+	most=${limit%:*}
 	reset
 	before=$(find "$T/dst" | wc -l)
 	rm "$T/src/way"
@@ -104,7 +119,7 @@ for most in 0 1 3 -1; do
 	exits "--max-delete=$most -n" 25 lade sync -ain --delete --max-delete=$most "$T/src/" "$T/dst/"
 	sorted >"$T/dry"
 	exits "--max-delete=$most" 25 lade sync -ai --delete --max-delete=$most "$T/src/" "$T/dst/"
-	says "it says so" "Deletions stopped due to --max-delete limit \([0-9]+ skipped\)"
+	says "it says so" "Deletions stopped due to --max-delete limit \(${limit#*:} skipped\)"
 	report "-n announces what --max-delete=$most leaves" "$(differ <(sorted) "$T/dry")"
 	# The source's t is new.
 	check "--max-delete=$most deletes that many" test "$(count "$T/dst")" = $((before + 1 - (most < 0 ? 0 : most)))

@@ -350,6 +350,16 @@ check "what may be protected stays" exist "$T/way/dst/x/kept"
 lade sync -a "${tcp[@]}" -yy --link-dest="$T/two/alt" "$remote$T/two/src/" "$T/pulled/"
 check "a client that receives finds them itself" test "$T/pulled/same" -ef "$T/two/alt/same"
 
+# What cannot be copied is transferred, and --info=copy says so.
+mkdir -p "$T/shut/src" "$T/shut/alt"
+echo shut >"$T/shut/src/file"
+cp -a "$T/shut/src/file" "$T/shut/alt/file"
+! is_root || chown -R 65534:65534 "$T/shut"
+chmod 000 "$T/shut/alt/file"
+run "${as_nobody[@]}" "$LADE" sync -rt --info=copy --copy-dest=../alt "$T/shut/src/" "$T/shut/dst/"
+check "what cannot be copied arrives" cmp "$T/shut/src/file" "$T/shut/dst/file"
+report "--info=copy says so" "$(differ "$out" <(echo 'cannot copy, and so transfers file: Permission denied'))"
+
 exits "two kinds are a usage error" 1 lade sync -a --link-dest=a --copy-dest=b "$T/two/src/" "$T/never/"
 says "both are named" '--link-dest and --copy-dest'
 twenty=()

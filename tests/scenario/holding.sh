@@ -135,6 +135,21 @@ for dir in .partial "$T/tmp"; do
 	same "has the right tree" "$T/src" "$T/dst"
 	check "and nothing stays" absent "$left"
 done
+# What rsync left there is not continued, but goes when its file is complete; what is not of a file of the transfer stays.
+reset
+mkdir "$T/dst/.partial"
+head -c 1000 "$T/src/big" >"$T/dst/.partial/big"
+echo other >"$T/dst/.partial/other"
+syncs "with what somebody else left" -a --partial-dir=.partial "$T/src/" "$T/dst/"
+check "that is gone" absent "$T/dst/.partial/big"
+check "all else stays" exist "$T/dst/.partial/other"
+rm "$T/dst/.partial/other" "$T/dst/a/small"
+head -c 5 "$T/src/a/small" >"$T/dst/.partial/small"
+mkdir "$T/dst/a/.partial"
+echo small >"$T/dst/a/.partial/small"
+syncs "and again" -a --partial-dir=.partial "$T/src/" "$T/dst/"
+check "what is left of a file that is up to date stays" exist "$T/dst/.partial/small"
+check "an empty directory goes" test ! -e "$T/dst/a/.partial"
 reset
 interrupted INT --no-partial
 no_leftovers "--no-partial keeps nothing" "$T/dst"

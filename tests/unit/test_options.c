@@ -226,7 +226,7 @@ static void test_options_of_output(void **state)
 	bad("--log-file-format=%n a b", "--log-file-format", "--log-file");
 	bad("--json -q a b", "--json", "--quiet");
 	bad("--json --out-format=%n a b", "--json", "--out-format");
-	bad("--out-format= a b", "'--out-format'", "needs a value");
+	good("--out-format= --log-file=log --log-file-format= a b");
 }
 
 static void test_values(void **state)
@@ -356,7 +356,7 @@ static void test_connections(void **state)
 static void test_legacy(void **state)
 {
 	(void)state;
-	good("-as --secluded-args --protect-args --blocking-io --no-motd --no-old-args a b");
+	good("-as --secluded-args --protect-args --blocking-io --no-motd --no-old-args --no-N --no-crtimes --no-drop-D --no-insecure-links a b");
 	bad("--old-args a b", "--old-args", "HOST:a HOST:b");
 	bad("--protocol=30 a b", "--protocol", "by themselves");
 	bad("--copy-as=joe a b", "--copy-as", "sudo -u");

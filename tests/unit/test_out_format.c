@@ -98,7 +98,7 @@ static void test_names(void **state)
 	formats_to("%f %o", &item, ". recv");
 	session.push = true;
 	item = item_of(LADE_ITEM_DELETED, S_IFDIR | 0755, "gone");
-	formats_to("%o %n", &item, "del. gone/");
+	formats_to("%o %n %f %B", &item, "del. gone/ gone ---------");
 	formats_to("%i %n%L", &item, "*deleting   gone/");
 	item = item_of(0, S_IFREG, "a\xc3\xbc");
 	session.style.eight_bit = true;
@@ -184,6 +184,9 @@ static void test_notes(void **state)
 	assert_int_equal(lade_verbosity_debug(&verbosity, "filter", &complaint), 0);
 	assert_int_equal(lade_verbosity_notes(&verbosity),
 			 1 << LADE_TOPIC_SKIP | 1 << LADE_TOPIC_MOUNT | 1 << LADE_TOPIC_FILTER);
+	assert_int_equal(lade_verbosity_info(&verbosity, "skip2", &complaint), 0);
+	assert_int_equal(lade_verbosity_notes(&verbosity), 1 << LADE_TOPIC_SKIP | 1 << LADE_TOPIC_SKIP_WHY | 1 << LADE_TOPIC_MOUNT |
+			 1 << LADE_TOPIC_FILTER);
 	/* What an option implies does not raise what was named, and never lowers. */
 	lade_verbosity_imply(&verbosity, LADE_INFO_NONREG, 1);
 	lade_verbosity_imply(&verbosity, LADE_INFO_STATS, 2);

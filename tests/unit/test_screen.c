@@ -440,12 +440,14 @@ static void test_progress_of_files(void **state)
 	send_whole_item(&fixture, LADE_ITEM_DATA | LADE_ITEM_NEW, FILE_MODE, "empty", 0);
 	send_whole_item(&fixture, LADE_ITEM_DATA | LADE_ITEM_NEW, FILE_MODE, "last", 1048576);
 	out_is(&fixture, "f\n"
-	       "        102,400 100%  100.00kB/s    0:00:01 (xfr#1, ir-chk=1/4)\n"
+	       "\r        102,400 100%    0.00kB/s    0:00:00  "
+	       "\r        102,400 100%  100.00kB/s    0:00:01 (xfr#1, ir-chk=1/4)\n"
 	       "d/\n"
 	       "empty\n"
-	       "              0 100%    0.00kB/s    1:01:01 (xfr#2, to-chk=1/5)\n"
+	       "\r              0 100%    0.00kB/s    1:01:01 (xfr#2, to-chk=1/5)\n"
 	       "last\n"
-	       "      1,048,576 100%    0.00kB/s    0:00:00 (xfr#3, to-chk=0/5)\n");
+	       "\r      1,048,576 100%    0.00kB/s    0:00:00  "
+	       "\r      1,048,576 100%    0.00kB/s    0:00:00 (xfr#3, to-chk=0/5)\n");
 	err_is(&fixture, "");
 	stop(&fixture);
 	/* Nobody is asked where it stands who does not show it. */
