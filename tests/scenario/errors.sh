@@ -103,7 +103,7 @@ same "the tree is whole" "$T/many" "$T/many-dst"
 no_leftovers "no temporary stays" "$T/many-dst"
 
 # While nobody has answered yet.
-printf '#!/bin/sh\ntouch "%s/waiting"; exec cat >/dev/null\n' "$T" >"$T/mute-shell"
+printf '#!/bin/sh\ntouch "%s/waiting"; cat >/dev/null\n' "$T" >"$T/mute-shell"
 chmod +x "$T/mute-shell"
 start "$LADE" sync -a -e "$T/mute-shell" "$T/many/" far:dst/ 2>"$err"
 wait_for test -e "$T/waiting"
