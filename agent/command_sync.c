@@ -354,7 +354,7 @@ static int setup(struct run *run)
 
 	if (options->iconv && lade_charset_new(options->charset, &run->options.settings.charset, &fault))
 		return lade_complain_fault(&run->complaint, fault.code == LADE_E_UNSUPPORTED ? LADE_EXIT_UNSUPPORTED : LADE_EXIT_MEMORY, &fault);
-	if (options->list_file && lade_source_list_read(options->list_file, options->from0, &run->list, &fault))
+	if (options->list_file && lade_source_list_read(options->list_file, options->from0, true, &run->list, &fault))
 		return lade_complain_fault(&run->complaint, fault.code == LADE_E_MEMORY ? LADE_EXIT_MEMORY : LADE_EXIT_USAGE, &fault);
 	if (lade_sync_setup(&fault) || lade_sync_limit_memory(&run->options.settings, &fault))
 		return lade_complain_fault(&run->complaint, LADE_EXIT_IPC, &fault);

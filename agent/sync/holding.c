@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define PARTIAL_FLAGS (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+
 /* ---- opening ---- */
 
 static int open_workshop(struct lade_receiver *receiver, const char *written, struct lade_fault *fault)
@@ -90,41 +92,62 @@ char *lade_holding_key(const struct lade_receiver *receiver, int directory_fd, c
 
 /* ---- what is left of a file ---- */
 
-/* The directory for partial files of those in directory_fd; create: its last component is made. -1 with errno. */
-static int open_partial_dir(const struct lade_receiver *receiver, int directory_fd, bool create)
+/* Open the first len bytes of the partial directory's path below fd, which is closed; create: the last component of all is made. -1 with errno. */
+static int open_below(const struct lade_receiver *receiver, int fd, size_t len, bool create)
 {
-	const int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-	const char *at = receiver->session.settings->partial_dir;
+	const char *at = receiver->session.settings->partial_dir, *end = at + len;
 	char name[LADE_NAME_MAX + 1];
-	int fd, next;
+	int next;
 
-	if (receiver->partials) {
-		if (lade_directory_pin(lade_directories_root(receiver->partials), &next, NULL))
-			return -1;
-		fd = openat(next, ".", flags);
-		lade_directory_unpin(lade_directories_root(receiver->partials));
-		return fd;
-	}
-	fd = openat(directory_fd, ".", flags);
-	while (fd >= 0 && *at) {
-		size_t len = strcspn(at, "/");
+	while (fd >= 0 && at < end) {
+		size_t part = strcspn(at, "/");
 
-		snprintf(name, sizeof(name), "%.*s", (int)len, at);
-		at += len + strspn(at + len, "/");
+		snprintf(name, sizeof(name), "%.*s", (int)part, at);
+		at += part + strspn(at + part, "/");
 		if (create && !*at)
 			(void)mkdirat(fd, name, 0700);
-		next = openat(fd, name, flags);
+		next = openat(fd, name, PARTIAL_FLAGS);
 		close(fd);
 		fd = next;
 	}
 	return fd;
 }
 
-/* Where it is empty the directory goes; one for all stays. */
+/* The directory for partial files of those in directory_fd; create: its last component is made. -1 with errno. */
+static int open_partial_dir(const struct lade_receiver *receiver, int directory_fd, bool create)
+{
+	int fd, root;
+
+	if (receiver->partials) {
+		if (lade_directory_pin(lade_directories_root(receiver->partials), &root, NULL))
+			return -1;
+		fd = openat(root, ".", PARTIAL_FLAGS);
+		lade_directory_unpin(lade_directories_root(receiver->partials));
+		return fd;
+	}
+	return open_below(receiver, openat(directory_fd, ".", PARTIAL_FLAGS), strlen(receiver->session.settings->partial_dir), create);
+}
+
+/* Where it is empty the directory goes; one for all stays. A symlink on the way leads to something else. */
 static void remove_partial_dir(const struct lade_receiver *receiver, int directory_fd)
 {
-	if (!receiver->partials)
-		(void)unlinkat(directory_fd, receiver->session.settings->partial_dir, AT_REMOVEDIR);
+	const char *path = receiver->session.settings->partial_dir;
+	size_t end = strlen(path), start;
+	char name[LADE_NAME_MAX + 1];
+	int fd;
+
+	if (receiver->partials)
+		return;
+	while (end && path[end - 1] == '/')
+		end--;
+	for (start = end; start && path[start - 1] != '/'; start--)
+		;
+	snprintf(name, sizeof(name), "%.*s", (int)(end - start), path + start);
+	fd = open_below(receiver, openat(directory_fd, ".", PARTIAL_FLAGS), start, false);
+	if (fd < 0)
+		return;
+	(void)unlinkat(fd, name, AT_REMOVEDIR);
+	close(fd);
 }
 
 void lade_holding_leave(const struct lade_receiver *receiver, int from_fd, const char *temporary, int directory_fd, const char *name)

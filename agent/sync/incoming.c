@@ -119,7 +119,9 @@ static mode_t working_mode(const struct lade_receiver *receiver, const struct in
 	bool ours = receiver->keep.fake || !(receiver->keep.options & LADE_OPTION_OWNER) || receiver->keep.euid ||
 		file->metadata.uid == receiver->keep.euid;
 
-	return file->size <= LADE_SMALL_MAX && ours && !(mode & (S_ISUID | S_ISGID | S_ISVTX)) ? mode | (receiver->keep.fake ? 0600 : 0) : 0600;
+	if (file->size > LADE_SMALL_MAX || !ours || (mode & (S_ISUID | S_ISGID | S_ISVTX)))
+		return 0600;
+	return lade_metadata_first_mode(&receiver->keep, &file->metadata, replaced(file)) | (receiver->keep.fake ? 0600 : 0);
 }
 
 /* Two threads may both try: they find the same. */
@@ -291,8 +293,6 @@ static int rename_into_place(struct lade_receiver *receiver, struct incoming *fi
 	}
 	if (error)
 		return error;
-	if (file->workshop_fd >= 0)
-		return lade_temporary_move(&file->temporary, file->workshop_fd, directory_fd, file->name, fault);
 	return lade_temporary_commit(&file->temporary, directory_fd, file->name, fault);
 }
 
@@ -315,6 +315,15 @@ static int bring_home(struct lade_receiver *receiver, struct incoming *file, str
 	return error;
 }
 
+/* True if name is the temporary file itself: others may have something of theirs under its name in the workshop. */
+static bool is_it(const struct incoming *file, int directory_fd, const char *name)
+{
+	struct stat held, named;
+
+	return fstat(file->temporary.fd, &held) == 0 && fstatat(directory_fd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+		held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+}
+
 /* Have the temporary file, whatever there is of it, in the directory where it is going to be. */
 static int move_home(struct lade_receiver *receiver, struct incoming *file, struct lade_fault *fault)
 {
@@ -327,11 +336,14 @@ static int move_home(struct lade_receiver *receiver, struct incoming *file, stru
 	if (error)
 		return error;
 	lade_temporary_name(file->name, 0, name);
-	if (renameat(file->workshop_fd, file->temporary.name, fd, name) == 0) {
+	if (renameat(file->workshop_fd, file->temporary.name, fd, name)) {
+		error = errno == EXDEV ? LADE_E_AGAIN : lade_fault_set(fault, LADE_E_SYSTEM, "move temporary file of", file->name);
+	} else if (is_it(file, fd, name)) {
 		memcpy(file->temporary.name, name, sizeof(name));
 		file->workshop_fd = -1;
 	} else {
-		error = errno == EXDEV ? LADE_E_AGAIN : lade_fault_set(fault, LADE_E_SYSTEM, "move temporary file of", file->name);
+		(void)unlinkat(fd, name, 0);
+		error = lade_fault_set(fault, LADE_E_CHANGED, "move temporary file of", file->name);
 	}
 	lade_directory_unpin(file->directory);
 	return error == LADE_E_AGAIN ? bring_home(receiver, file, fault) : error;
@@ -350,16 +362,20 @@ static int set_length(const struct incoming *file, struct stat *st, struct lade_
 	return 0;
 }
 
-/* Give the temporary file its length, metadata and name. */
+/* Give the temporary file its place, length, metadata and name. */
 static int commit(struct lade_receiver *receiver, struct incoming *file, struct lade_fault *fault)
 {
-	const struct lade_metadata_place place = { file->temporary.fd, -1, file->name };
+	struct lade_metadata_place place = { -1, -1, file->name };
+	bool from_workshop = file->workshop_fd >= 0;
 	struct lade_fault problem;
 	struct stat st;
-	int fd, error = set_length(file, &st, fault);
+	int fd, error = move_home(receiver, file, fault);
 
+	if (!error)
+		error = set_length(file, &st, fault);
 	if (error)
 		return error;
+	place.fd = file->temporary.fd;
 	if (lade_metadata_apply(&receiver->keep, &file->metadata, &place, &st, replaced(file), receiver->identities,
 				&problem))
 		lade_receiver_problem(receiver, file->directory, file->name, &problem);
@@ -368,15 +384,12 @@ static int commit(struct lade_receiver *receiver, struct incoming *file, struct 
 	error = lade_directory_pin(file->directory, &fd, fault);
 	if (error)
 		return error;
-	if (!file->overwrite && (file->existed || file->workshop_fd >= 0 || (receiver->keep.options & REPLACERS)))
+	if (!file->overwrite && (file->existed || from_workshop || (receiver->keep.options & REPLACERS)))
 		error = rename_into_place(receiver, file, fd, fault);
 	else
 		error = lade_temporary_commit(&file->temporary, fd, file->name, fault);
 	lade_directory_unpin(file->directory);
-	if (error != LADE_E_AGAIN)
-		return error;
-	error = bring_home(receiver, file, fault);
-	return error ? error : commit(receiver, file, fault);
+	return error;
 }
 
 /* It is in place: whatever comes after it may want what it has. */

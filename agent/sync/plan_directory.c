@@ -57,7 +57,7 @@ void lade_plan_change(struct level *level)
 /* Make the directory, out of whose way a file may have to go. False: it could not be made (and was reported). */
 static bool make_directory(struct planner *planner, struct place *place)
 {
-	mode_t mode = lade_metadata_mode(&planner->receiver->keep, &place->wanted, NULL);
+	mode_t mode = lade_metadata_first_mode(&planner->receiver->keep, &place->wanted, NULL);
 	struct lade_fault fault;
 
 	lade_plan_change(place->level);
@@ -66,7 +66,7 @@ static bool make_directory(struct planner *planner, struct place *place)
 		lade_plan_problem(planner, &fault);
 		return false;
 	}
-	if (mkdirat(place->level->fd, place->name, (mode & 0777) | 0700)) {
+	if (mkdirat(place->level->fd, place->name, mode | 0700)) {
 		lade_plan_failed(planner, "create directory");
 		return false;
 	}

@@ -209,7 +209,7 @@ int lade_exit_worse(int a, int b);
 /* The exit status for a fault that ends a session. */
 int lade_exit_of(const struct lade_fault *fault);
 
-/* Note termination signals for lade_session_run(); part of lade_sync_setup(). */
+/* Note termination signals for lade_session_run(), before which they end the process (exit status 20); part of lade_sync_setup(). */
 int lade_session_signals(struct lade_fault *fault);
 
 #endif

@@ -24,12 +24,16 @@
 
 /* Written by the signal handler, read by wait_for_end(): the signal flag of this process. */
 static volatile sig_atomic_t signal_seen;
+/* Somebody looks at the flag, and ends in good order. Before that nothing is lost, and who waits for a peer or a file would go on waiting. */
+static volatile sig_atomic_t signal_watched;
 static int signal_pipe[2] = { -1, -1 };
 
 static void on_signal(int number)
 {
 	int saved = errno;
 
+	if (!signal_watched)
+		_exit(LADE_EXIT_SIGNAL);
 	signal_seen = number;
 	(void)!write(signal_pipe[1], "", 1);
 	errno = saved;
@@ -330,6 +334,7 @@ int lade_session_run(struct lade_session *session, const struct lade_session_thr
 	/* Signals are this thread's; SIGBUS is raised in the thread that touched the page, blocked or not. */
 	sigfillset(&all);
 	sigdelset(&all, SIGBUS);
+	signal_watched = 1;
 	pthread_sigmask(SIG_BLOCK, &all, &old);
 	session->reading = session->writing = 1;
 	for (int i = 0; i < 2; i++)

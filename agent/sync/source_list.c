@@ -4,10 +4,14 @@
 #include "agent/sync/source_list.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "protocol/bytes.h"
 #include "protocol/limits.h"
@@ -49,46 +53,87 @@ static bool ends(int byte, bool nul)
 	return byte == EOF || byte == '\0' || (!nul && (byte == '\n' || byte == '\r'));
 }
 
-/* Take one name from the stream to the end of the list. Returns what ended it. */
-static int take(FILE *stream, bool nul, struct lade_source_list *list, int *error_out)
+/* A list that is being read. */
+struct reading {
+	FILE *stream;
+	bool nul;
+	size_t len; /* bytes so far: what is empty or a remark takes no room in the list, and would be read for ever */
+};
+
+/* Take one name to the end of the list. Returns what ended it, or EOF with an error. */
+static int take(struct reading *reading, struct lade_source_list *list, int *error_out)
 {
 	size_t start = list->len;
 	int byte;
 
-	*error_out = 0;
-	while (!ends(byte = getc_unlocked(stream), nul)) {
+	while (!ends(byte = getc_unlocked(reading->stream), reading->nul)) {
 		char one = (char)byte;
 
-		*error_out = add(list, &one, 1);
+		*error_out = list->len - start < LADE_PATH_MAX ? add(list, &one, 1) : LADE_E_LIMIT;
 		if (*error_out)
-			return byte;
+			return EOF;
 	}
+	reading->len += list->len - start + 1;
 	if (list->len == start || list->names[start] == '#' || list->names[start] == ';')
 		list->len = start;
 	else
 		*error_out = add(list, "", 1);
-	return byte;
+	if (!*error_out && reading->len > LADE_NAMES_MAX)
+		*error_out = LADE_E_LIMIT;
+	return *error_out ? EOF : byte;
 }
 
-int lade_source_list_read(const char *file, bool nul, struct lade_source_list *list_out, struct lade_fault *fault)
+/* What has an end, and comes without somebody who writes it. */
+static bool is_file(const struct stat *st)
 {
-	bool standard = strcmp(file, "-") == 0;
-	FILE *stream = standard ? stdin : fopen(file, "re");
-	int error = 0;
+	return S_ISREG(st->st_mode) || (S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3)); /* /dev/null: an empty list */
+}
+
+/* Open file; NULL with the fault. A server has nobody who would see that it waits for a FIFO's writer, and end it. */
+static FILE *open_list(const char *file, bool ours, struct lade_fault *fault)
+{
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | (ours ? 0 : O_NONBLOCK));
+	struct stat st = { 0 };
+	FILE *stream;
+
+	if (fd < 0) {
+		lade_fault_set(fault, errno == ENOENT ? LADE_E_ABSENT : LADE_E_SYSTEM, "open the list of sources", file);
+		return NULL;
+	}
+	if (fstat(fd, &st) || !(is_file(&st) || S_ISDIR(st.st_mode) || (ours && (S_ISFIFO(st.st_mode) || isatty(fd))))) {
+		close(fd);
+		lade_fault_set(fault, LADE_E_REFUSED, ours ? "use as a list of sources what is neither a file nor a pipe:" :
+			       "use as a list of sources what is no file:", file);
+		return NULL;
+	}
+	stream = fdopen(fd, "r");
+	if (!stream) {
+		close(fd);
+		lade_fault_set(fault, LADE_E_MEMORY, "open the list of sources", file);
+	}
+	return stream;
+}
+
+int lade_source_list_read(const char *file, bool nul, bool ours, struct lade_source_list *list_out, struct lade_fault *fault)
+{
+	bool standard = ours && strcmp(file, "-") == 0;
+	struct reading reading = { .nul = nul };
+	int error;
 
 	*list_out = (struct lade_source_list){ 0 };
-	if (!stream)
-		return lade_fault_set(fault, errno == ENOENT ? LADE_E_ABSENT : LADE_E_SYSTEM, "open the list of sources", file);
+	reading.stream = standard ? stdin : open_list(file, ours, fault);
+	if (!reading.stream)
+		return fault->code;
 	/* A list without names is one, too. */
 	error = add(list_out, "", 0);
-	while (!error && take(stream, nul, list_out, &error) != EOF)
+	while (!error && take(&reading, list_out, &error) != EOF)
 		;
-	if (!error && ferror(stream))
+	if (!error && ferror(reading.stream))
 		error = LADE_E_SYSTEM;
 	if (error)
 		lade_fault_set(fault, error, "read the list of sources", file);
 	if (!standard)
-		fclose(stream);
+		fclose(reading.stream);
 	return error;
 }
 

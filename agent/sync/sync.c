@@ -325,7 +325,7 @@ static int serve_list(struct lade_connection *connection, const struct lade_msg_
 	if (settings->source_names)
 		error = lade_source_list_hear(connection, settings->charset, list_out, fault);
 	else if (settings->files_from)
-		error = lade_source_list_read(settings->files_from, settings->from0, list_out, fault);
+		error = lade_source_list_read(settings->files_from, settings->from0, false, list_out, fault);
 	if (!error && settings->files_from && open->role == ROLE_RECEIVE)
 		error = lade_source_list_say(connection, settings->charset, list_out, fault);
 	return error;

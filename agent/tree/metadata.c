@@ -151,6 +151,18 @@ static bool keeps_group(const struct lade_keep *keep, gid_t gid)
 	return false;
 }
 
+mode_t lade_metadata_first_mode(const struct lade_keep *keep, const struct lade_metadata *wanted, const struct stat *existing)
+{
+	mode_t mode = lade_metadata_mode(keep, wanted, existing) & 0777, shared = (mode >> 3) & mode & 07;
+
+	if (keep->fake)
+		return mode;
+	if (keep->wish.acls && wanted->xattrs.len)
+		return mode & 0700;
+	/* Which group a new thing is of depends on its directory: only what all may is harmless. */
+	return keeps_group(keep, wanted->gid) ? (mode & 0700) | shared << 3 | shared : mode;
+}
+
 /* -O and -J are about access times too. */
 static bool keeps_times(const struct lade_keep *keep, mode_t mode, uint64_t which)
 {

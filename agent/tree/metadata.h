@@ -76,6 +76,12 @@ bool lade_keep_time_newer(const struct lade_keep *keep, const struct timespec *d
  */
 mode_t lade_metadata_mode(const struct lade_keep *keep, const struct lade_metadata *wanted, const struct stat *existing);
 
+/*
+ * The permission bits (of 0777) that a new thing may have from the start, before it has its owner, its group and its ACL: the final ones without
+ * what the group that it has meanwhile, or those whom an ACL keeps out, might use. wanted, existing: as for lade_metadata_mode().
+ */
+mode_t lade_metadata_first_mode(const struct lade_keep *keep, const struct lade_metadata *wanted, const struct stat *existing);
+
 /* True if a thing of this mode gets the wanted modification time: -t, without -O for a directory, without -J for a symlink. */
 bool lade_metadata_keeps_mtime(const struct lade_keep *keep, mode_t mode);
 

@@ -125,21 +125,6 @@ int lade_temporary_reopen(int directory_fd, const char *temporary_name, struct l
 	return 0;
 }
 
-int lade_temporary_move(struct lade_temporary *temporary, int from_fd, int to_fd, const char *name, struct lade_fault *fault)
-{
-	if (renameat(from_fd, temporary->name, to_fd, name)) {
-		int error = errno == EXDEV ? LADE_E_AGAIN : LADE_E_SYSTEM;
-
-		lade_fault_set(fault, error, "put into place", name);
-		if (error != LADE_E_AGAIN)
-			lade_temporary_discard(temporary, from_fd);
-		return error;
-	}
-	close(temporary->fd);
-	temporary->fd = -1;
-	return 0;
-}
-
 int lade_temporary_continue(int directory_fd, const char *name, struct lade_temporary *temporary_out)
 {
 	struct stat held, named;

@@ -60,12 +60,6 @@ int lade_temporary_reopen(int directory_fd, const char *temporary_name, struct l
 			  struct lade_fault *fault);
 
 /*
- * Let it, which is in from_fd and has a name, be name in another directory, and close it. Returns 0; LADE_E_AGAIN if that is on another file
- * system (then it is as it was); LADE_E_SYSTEM (then it is discarded).
- */
-int lade_temporary_move(struct lade_temporary *temporary, int from_fd, int to_fd, const char *name, struct lade_fault *fault);
-
-/*
  * Take over what a session of ours left of name: a file that nobody else has ever been able to write to. Returns 0, or
  * LADE_E_ABSENT if there is none that may be used.
  */

@@ -102,6 +102,14 @@ syncs "the next run completes" -a "$T/many/" "$T/many-dst/"
 same "the tree is whole" "$T/many" "$T/many-dst"
 no_leftovers "no temporary stays" "$T/many-dst"
 
+# While nobody has answered yet.
+printf '#!/bin/sh\ntouch "%s/waiting"; cat >/dev/null\n' "$T" >"$T/mute-shell"
+chmod +x "$T/mute-shell"
+start "$LADE" sync -a -e "$T/mute-shell" "$T/many/" far:dst/ 2>"$err"
+wait_for test -e "$T/waiting"
+kill -INT "$started"
+ends "SIGINT before the greeting is exit 20" 20 "$started"
+
 # Large files on the way through a slow connection.
 slow_shell
 mkdir "$T/big"

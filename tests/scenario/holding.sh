@@ -154,4 +154,28 @@ reset
 interrupted INT --no-partial
 no_leftovers "--no-partial keeps nothing" "$T/dst"
 
+# Somebody else may write to the directory of -T: what is put there under the name of a file on its way gets no other name.
+exchanged() {
+	reset
+	rm -f "$T/far.pid"
+	file_of_size "$T/src/big" 12000000
+	start "$LADE" sync -a -e "$T/slow-shell" --lade-path="$LADE" -T "$T/tmp" "$T/src/big" "far:$T/dst/" >"$out" 2>"$err"
+	wait_for partial_file
+	kill -STOP "$(cat "$T/far.pid")"
+	file=$(find "$T/tmp" -name '.lade.*')
+	[ -n "$file" ] && mv "$file" "$T/old" && echo planted >"$file"
+	result=$?
+	kill -CONT "$(cat "$T/far.pid")"
+	return $result
+}
+# A busy machine may look only when the file is there.
+for _ in {1..20}; do
+	exchanged && break
+	wait "$started"
+done
+ends "a file in the directory of -T is exchanged" 23 "$started"
+says "it is named" 'big.*changed'
+check "nothing else takes its name" absent "$T/dst/big"
+no_leftovers "nor stays" "$T/dst"
+
 finish

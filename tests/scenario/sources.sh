@@ -92,6 +92,23 @@ syncs "a list there of what is here" -a "${far[@]}" --files-from="h:$T/list" one
 holds "arrives as well" ../pushed "a a/b c c/h "
 exits "a list that is not there" 1 lade sync -a --files-from=../nope one ../never/
 exits "a list that is not there on the other side" 11 lade sync -a "${far[@]}" --files-from=:/nope/nope one "h:$T/never/"
+for file in /dev/zero /dev/full; do
+	exits "a device is no list: $file" 1 lade sync -a --files-from=$file one ../never/
+	exits "a device is none on the other side either: $file" 11 lade sync -a "${far[@]}" --files-from=:$file h:one ../never/
+done
+syncs "an empty list" -a --files-from=/dev/null one ../unlisted/
+syncs "an empty list on the other side" -a "${far[@]}" --files-from=:/dev/null "h:$PWD/one" ../unlisted/
+mkfifo ../fifo
+exits "nobody writes to a FIFO on the other side" 11 lade sync -a "${far[@]}" --files-from=":$T/fifo" "h:$PWD/one" ../never/
+says "which is named" "no file.*$T/fifo"
+start sh -c 'cat ../list >../fifo'
+syncs "a FIFO here" -a --files-from=../fifo one ../from-fifo/
+holds "is read to its end" ../from-fifo "a a/b c c/h "
+perl -e 'print "x/" x 8192, "\n"' >../long-name
+syncs "a long name" -a --ignore-missing-args --files-from=../long-name one ../unlisted/
+perl -e 'print "x/" x (1 << 20), "\n"' >../long-name
+exits "a name that is too long" 1 lade sync -a --ignore-missing-args --files-from=../long-name one ../never/
+says "is told" 'read the list of sources .*beyond'
 exits "a list of one source only" 1 lade sync -a --files-from=../list one two ../never/
 mkdir -p ../ldel/a/b ../ldel/c && touch ../ldel/top ../ldel/a/old ../ldel/c/old
 syncs "--delete with a list" -a --delete --files-from=../list one ../ldel/
