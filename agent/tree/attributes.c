@@ -17,6 +17,7 @@
 #include "agent/tree/attributes.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,18 +26,24 @@
 #include <unistd.h>
 
 #include "agent/tree/attributes_acl.h"
+#include "agent/tree/fake_super.h"
 #include "protocol/limits.h"
 
 #define SMALL_LEN 1024u
 #define RACE_TRIES 5u
 #define FAKE_PREFIX "user.rsync."
+#define ACCESS_ACL "system.posix_acl_access"
+#define DEFAULT_ACL "system.posix_acl_default"
+#define FAKE_ACCESS_ACL FAKE_PREFIX "%aacl"
+#define FAKE_DEFAULT_ACL FAKE_PREFIX "%dacl"
 #define STORED_NAME_SIZE (sizeof(FAKE_PREFIX) + LADE_XATTR_NAME_MAX)
 #define PROC_DIRECTORY_LEN (sizeof("/proc/self/fd/") + 11u)
 
 /* A place, ready for system calls. */
 struct target {
-	bool fake; /* as the wish has it */
-	int fd;    /* or -1: path */
+	const struct lade_attributes_place *place;
+	bool fake, receives; /* as the wish has it */
+	int fd;              /* or -1: path */
 	char path[PROC_DIRECTORY_LEN + 1 + LADE_NAME_MAX + 1];
 	size_t directory_len; /* bytes of path before the slash and the name */
 	const char *subject;  /* for faults */
@@ -57,12 +64,14 @@ struct item {
 /* Places. */
 
 static int target_init(struct target *target, const struct lade_attributes_place *place,
-		       bool fake, struct lade_fault *fault)
+		       const struct lade_attributes_wish *wish, struct lade_fault *fault)
 {
 	const char *name = place->name;
 	int len;
 
-	target->fake = fake;
+	target->place = place;
+	target->fake = wish->fake;
+	target->receives = wish->receives;
 	target->fd = place->fd;
 	target->subject = name;
 	if (place->fd >= 0)
@@ -204,8 +213,12 @@ static const char *spoken_name(bool fake, const char *stored)
 {
 	struct lade_slice name = lade_slice(stored, strlen(stored));
 
-	if (!fake || lade_attributes_acl_is_name(name))
+	if (!fake)
 		return stored;
+	if (strcmp(stored, FAKE_ACCESS_ACL) == 0)
+		return ACCESS_ACL;
+	if (strcmp(stored, FAKE_DEFAULT_ACL) == 0)
+		return DEFAULT_ACL;
 	if (!has_prefix(name, "user."))
 		return NULL;
 	if (!has_prefix(name, FAKE_PREFIX) || has_prefix(name, FAKE_PREFIX "%"))
@@ -220,8 +233,10 @@ static const char *stored_name(bool fake, const char *spoken, char stored_out[ST
 {
 	struct lade_slice name = lade_slice(spoken, strlen(spoken));
 
-	if (!fake || is_stored_as_is(name) || lade_attributes_acl_is_name(name))
+	if (!fake || is_stored_as_is(name))
 		return spoken;
+	if (lade_attributes_acl_is_name(name))
+		return strcmp(spoken, ACCESS_ACL) == 0 ? FAKE_ACCESS_ACL : FAKE_DEFAULT_ACL;
 	(void)snprintf(stored_out, STORED_NAME_SIZE, FAKE_PREFIX "%s", spoken);
 	return stored_out;
 }
@@ -324,6 +339,47 @@ static int select_names(const struct lade_attributes_wish *wish, const struct by
 	return (int)count;
 }
 
+/* The mode of the file, or what it passes for. */
+static mode_t mode_of(const struct target *target)
+{
+	const struct lade_attributes_place *place = target->place;
+	struct stat st;
+
+	if (place->fd >= 0 ? fstat(place->fd, &st) : fstatat(place->directory_fd, place->name, &st, AT_SYMLINK_NOFOLLOW))
+		return 0;
+	(void)lade_fake_super_read(place, &st, NULL);
+	return st.st_mode;
+}
+
+/*
+ * Have the ACL of this name that bytes stores, which become it. One that makes no sense is an error of the source; at the destination
+ * it is an empty one, which is none that anybody wants: it goes. 0 or the fault.
+ */
+static int restore_acl(const struct target *target, struct lade_slice name, struct bytes *bytes, struct lade_fault *fault)
+{
+	char *acl = malloc(lade_attributes_acl_restored_size(bytes->len));
+	size_t len;
+
+	if (!acl)
+		return lade_fault_set(fault, LADE_E_MEMORY, "read attributes of", target->subject);
+	len = lade_attributes_acl_restore(name, lade_slice(bytes->data, bytes->len), mode_of(target), (uint8_t *)acl);
+	bytes_fini(bytes);
+	bytes->data = acl;
+	bytes->len = len;
+	if (len || target->receives)
+		return 0;
+	errno = EINVAL;
+	return lade_fault_set(fault, LADE_E_SYSTEM, "understand the faked ACL of", target->subject);
+}
+
+/* True if a value is none that counts: the kernel's ACL that is not as we know it, or no more than a mode. */
+static bool is_no_acl(const struct target *target, struct lade_slice name, struct lade_slice value)
+{
+	bool strange = !target->fake && !lade_attributes_acl_is_valid(value);
+
+	return lade_attributes_acl_is_name(name) && (strange || lade_attributes_acl_is_mode(name, value));
+}
+
 /* Append one attribute to body. 1 if it is there, 0 if not (any more), or a code. */
 static int read_one(const struct target *target, const char *name, struct lade_writer *body,
 		    struct lade_fault *fault)
@@ -331,33 +387,29 @@ static int read_one(const struct target *target, const char *name, struct lade_w
 	struct lade_slice name_slice = lade_slice(name, strlen(name)), value;
 	char stored[STORED_NAME_SIZE];
 	struct bytes bytes;
-	int code = 1;
+	int code = 0;
 
 	bytes_init(&bytes);
 	if (fetch(target, stored_name(target->fake, name, stored), &bytes) != 0) {
 		bool guarded = (errno == EPERM || errno == EACCES) && !has_prefix(name_slice, "user.");
 
 		/* ENODATA: gone. EOPNOTSUPP: listed, but of a module that is not loaded here. A label that is guarded is none of ours. */
-		code = 0;
 		if (errno != ENODATA && errno != EOPNOTSUPP && !guarded)
 			code = fail(target, "read attributes of", name, fault);
 		goto out;
 	}
+	if (target->fake && lade_attributes_acl_is_name(name_slice))
+		code = restore_acl(target, name_slice, &bytes, fault);
 	value = lade_slice(bytes.data, bytes.len);
-	if (lade_attributes_acl_is_name(name_slice) &&
-	    (!lade_attributes_acl_is_valid(value) ||
-	     lade_attributes_acl_is_mode(name_slice, value))) {
-		code = 0;
+	if (code || is_no_acl(target, name_slice, value))
 		goto out;
-	}
 	if (value.len > LADE_XATTR_VALUE_MAX) {
 		code = lade_fault_set(fault, LADE_E_LIMIT, "read attributes of", target->subject);
 		goto out;
 	}
 	lade_writer_put_slice(body, name_slice);
 	lade_writer_put_slice(body, value);
-	if (body->error)
-		code = lade_fault_set(fault, body->error, "read attributes of", target->subject);
+	code = body->error ? lade_fault_set(fault, body->error, "read attributes of", target->subject) : 1;
 out:
 	bytes_fini(&bytes);
 	return code;
@@ -419,7 +471,7 @@ int lade_attributes_read(const struct lade_attributes_wish *wish,
 
 	if (!wish->xattrs && !wish->acls)
 		return 0;
-	code = target_init(&target, place, wish->fake, fault);
+	code = target_init(&target, place, wish, fault);
 	return code ? code : read_target(wish, &target, out, fault);
 }
 
@@ -513,6 +565,28 @@ static void note_failure(struct merge *merge, const char *name, bool is_acl)
 		merge->code = code;
 }
 
+/* Set an attribute of the target, under the name that the file system has it by. 0, or -1 with errno. */
+static int set(const struct target *target, const char *name, struct lade_slice value)
+{
+	return target->fd >= 0 ? fsetxattr(target->fd, name, value.data, value.len, 0)
+			       : lsetxattr(target->path, name, value.data, value.len, 0);
+}
+
+/* Set an ACL of the target to a valid one, as it is stored (--fake-super). 0, or -1 with errno. */
+static int store_acl(const struct target *target, struct lade_slice name, const char *stored, struct lade_slice value)
+{
+	uint8_t *bytes = malloc(lade_attributes_acl_stored_size(value.len));
+	int result;
+
+	if (!bytes) {
+		errno = ENOMEM;
+		return -1;
+	}
+	result = set(target, stored, lade_slice(bytes, lade_attributes_acl_store(name, value, bytes)));
+	free(bytes);
+	return result;
+}
+
 /* One difference: set name to value, or remove it (value NULL). */
 static void settle(struct merge *merge, struct lade_slice name, const struct lade_slice *value)
 {
@@ -530,10 +604,10 @@ static void settle(struct merge *merge, struct lade_slice name, const struct lad
 	*(is_acl ? &merge->acls_differ : &merge->xattrs_differ) = true;
 	if (!merge->apply || merge->removing != !value)
 		return;
-	if (value)
-		result = target->fd >= 0
-				 ? fsetxattr(target->fd, text, value->data, value->len, 0)
-				 : lsetxattr(target->path, text, value->data, value->len, 0);
+	if (value && is_acl && target->fake)
+		result = store_acl(target, name, text, *value);
+	else if (value)
+		result = set(target, text, *value);
 	else
 		result = target->fd >= 0 ? fremovexattr(target->fd, text)
 					 : lremovexattr(target->path, text);
@@ -542,6 +616,17 @@ static void settle(struct merge *merge, struct lade_slice name, const struct lad
 		merge->changed = true;
 	else
 		note_failure(merge, text, is_acl);
+}
+
+/*
+ * True if what the target has is what is wanted. When a file is changed its faked ACL is written anew: what of it is read in the mode
+ * would change with that.
+ */
+static bool is_settled(const struct merge *merge, struct lade_slice name, struct lade_slice wanted, struct lade_slice ours)
+{
+	if (!lade_attributes_acl_is_name(name))
+		return lade_slice_equal(wanted, ours);
+	return !(merge->apply && merge->target.fake) && lade_attributes_acl_equal(name, wanted, ours);
 }
 
 /* Settle the peer's item against ours of the same name (NULL: we have none). */
@@ -564,7 +649,7 @@ static void settle_item(struct merge *merge, const struct item *theirs,
 		value = lade_slice(mapped,
 				   lade_attributes_acl_map(mapped, value.len, merge->identities));
 	}
-	if (!ours || !lade_slice_equal(value, *ours))
+	if (!ours || !is_settled(merge, theirs->name, value, *ours))
 		settle(merge, theirs->name, &value);
 	free(mapped);
 }
@@ -620,7 +705,7 @@ static int merge_run(struct merge *merge, const struct lade_attributes_place *pl
 
 	if (!merge->wish->xattrs && !merge->wish->acls)
 		return 0;
-	code = target_init(&merge->target, place, merge->wish->fake, merge->fault);
+	code = target_init(&merge->target, place, merge->wish, merge->fault);
 	if (code)
 		return code;
 	lade_writer_init(&ours, LADE_XATTRS_MAX);
