@@ -377,6 +377,7 @@ static void stop(struct lade_receiver *receiver)
 	lade_backup_end(receiver);
 	lade_holding_end(receiver);
 	free(receiver->kept);
+	free(receiver->written);
 	lade_identities_free(receiver->identities);
 	lade_id_map_free(receiver->maps[LADE_IDENTITY_USER]);
 	lade_id_map_free(receiver->maps[LADE_IDENTITY_GROUP]);
