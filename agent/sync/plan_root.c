@@ -12,12 +12,6 @@
 
 #include "agent/sync/totals.h"
 
-/* Of directories that no entry is about. */
-static mode_t directory_mode(const struct lade_receiver *receiver)
-{
-	return 0700 | (0777 & ~receiver->keep.umask);
-}
-
 /* --mkpath: make all directories that the path lacks. 0 or the fault. */
 static int make_path(const struct lade_receiver *receiver, const char *path, struct lade_fault *fault)
 {
@@ -30,7 +24,7 @@ static int make_path(const struct lade_receiver *receiver, const char *path, str
 		slash = strchr(slash + 1, '/');
 		if (slash)
 			*slash = '\0';
-		if (mkdir(copy, directory_mode(receiver)) && errno != EEXIST)
+		if (lade_keep_make_directory(&receiver->keep, copy, 0700) && errno != EEXIST)
 			error = lade_fault_set(fault, LADE_E_SYSTEM, "create destination", copy);
 		if (slash)
 			*slash = '/';
@@ -92,7 +86,7 @@ static int as_new_directory(struct planner *planner, const char *path, struct la
 			return fault->code;
 		/* As in rsync it is none of the transfer's directories then: that finds it there. */
 		receiver->root.existed = true;
-	} else if (mkdir(path, directory_mode(receiver))) {
+	} else if (lade_keep_make_directory(&receiver->keep, path, 0700)) {
 		return lade_fault_set(fault, LADE_E_SYSTEM, "create destination", path);
 	}
 	told_created(receiver, path);

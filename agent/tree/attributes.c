@@ -475,6 +475,29 @@ int lade_attributes_read(const struct lade_attributes_wish *wish,
 	return code ? code : read_target(wish, &target, out, fault);
 }
 
+mode_t lade_attributes_granted(int directory_fd, mode_t mask)
+{
+	struct target target = { .fd = directory_fd };
+	mode_t granted = 0777 & ~mask;
+	struct lade_slice acl;
+	struct bytes bytes;
+	int result;
+
+	bytes_init(&bytes);
+	result = fetch(&target, DEFAULT_ACL, &bytes);
+	/* It may only be searched: it is asked for as what it is in /proc. */
+	if (result && errno == EBADF) {
+		target.fd = -1;
+		(void)snprintf(target.path, sizeof(target.path), "/proc/self/fd/%d/.", directory_fd);
+		result = fetch(&target, DEFAULT_ACL, &bytes);
+	}
+	acl = lade_slice(bytes.data, bytes.len);
+	if (result == 0 && lade_attributes_acl_is_valid(acl))
+		granted = lade_attributes_acl_granted(acl);
+	bytes_fini(&bytes);
+	return granted;
+}
+
 /* Encoded lists. */
 
 /* Start reading a list; the number of its items in *count_out. */

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 
 #include "agent/tree/filter.h"
 #include "agent/tree/identity.h"
@@ -56,6 +57,12 @@ struct lade_attributes_place {
 int lade_attributes_read(const struct lade_attributes_wish *wish,
 			 const struct lade_attributes_place *place, struct lade_writer *out,
 			 struct lade_fault *fault);
+
+/*
+ * The permission bits that something new in a directory may have, without -p: those of the directory's default ACL, if it has one, else
+ * all but those of mask, as umask(2) has it. directory_fd may be O_PATH.
+ */
+mode_t lade_attributes_granted(int directory_fd, mode_t mask);
 
 /*
  * Check an encoded list from a peer (counts, lengths, order, names without NUL, ACLs

@@ -211,6 +211,23 @@ bool lade_attributes_acl_equal(struct lade_slice name, struct lade_slice a, stru
 	return true;
 }
 
+mode_t lade_attributes_acl_granted(struct lade_slice value)
+{
+	unsigned owner = 0, group = 0, others = 0;
+	struct acl_entry entry;
+
+	for (size_t off = HEAD_LEN; off < value.len; off += ENTRY_LEN) {
+		entry = entry_get(value.data + off);
+		if (entry.tag == TAG_OWNER)
+			owner = entry.perm;
+		else if (entry.tag == TAG_OWNING || entry.tag == TAG_MASK)
+			group = entry.perm; /* the mask, which comes later, has the last word */
+		else if (entry.tag == TAG_OTHERS)
+			others = entry.perm;
+	}
+	return owner << 6 | group << 3 | others;
+}
+
 /* ---- as it is stored ---- */
 
 /* The tags of the four numbers. */

@@ -36,6 +36,9 @@ size_t lade_attributes_acl_map(uint8_t *value, size_t len, struct lade_identitie
  */
 bool lade_attributes_acl_equal(struct lade_slice name, struct lade_slice a, struct lade_slice b);
 
+/* The permission bits that a valid ACL leaves to what gets it as a default one. */
+mode_t lade_attributes_acl_granted(struct lade_slice value);
+
 /*
  * --fake-super, as in rsync: an ACL of this name is four numbers, le32 each (permissions of owner, owning group, mask and others; 128: it
  * has no such entry, or the mode says it), and two for each name: le32 id, le32 permissions, with bit 31 for a user.

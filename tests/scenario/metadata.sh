@@ -132,6 +132,34 @@ each_connection times
 each_connection access_times
 each_connection changed_modes
 
+# Where a directory has a default ACL, that and not the umask is about what is made in it, and in what is made in it.
+granted_modes() {
+	make_both
+	chmod 666 "$T/src/new"
+	chmod 777 "$T/src/dir"
+	mkdir "$T/src/made"
+	echo content >"$T/src/made/file"
+	chmod 755 "$T/src/made/file"
+	chmod 775 "$T/src/made"
+	setfacl -d -m u::rwx,g::rwx,o::- "$T/dst"
+	lade sync -r "${connection[@]}" "$from$T/src/" "$to$T/dst/"
+	modes "a default ACL" "$T/dst" "new 660" "run 640" "dir 755" "made 770" "made/file 750"
+	make_both
+	setfacl -d -m u::rwx,g::r,o::-,u:12345:rwx "$T/dst"
+	lade sync -rp "${connection[@]}" "$from$T/src/" "$to$T/dst/"
+	modes "a default ACL with -p" "$T/dst" "new 4750" "dir 700"
+	rm -rf "$T/dst/"*
+	lade sync -r --mkpath "${connection[@]}" "$from$T/src/" "$to$T/dst/deep/er/"
+	modes "a default ACL with --mkpath" "$T/dst" "deep 770" "deep/er 770" "deep/er/run 750"
+	remove_trees "$T/dst"
+}
+
+if touch "$T/probe" && have setfacl && setfacl -m u:12345:rw "$T/probe" 2>/dev/null; then
+	each_connection granted_modes
+else
+	skip "default ACLs" "no ACLs on this file system"
+fi
+
 # What reading leaves behind: a file system that keeps access times strictly would show it without --open-noatime.
 label=local
 make_both

@@ -434,6 +434,26 @@ static void test_acl_store(void **state)
 	assert_int_equal(restored(acl_stored, sizeof(acl_stored), DEFAULT, 040700).len, 0);
 }
 
+static void test_acl_granted(void **state)
+{
+	(void)state;
+	assert_int_equal(lade_attributes_acl_granted(lade_slice(acl_full, sizeof(acl_full))), 0670);
+	assert_int_equal(lade_attributes_acl_granted(lade_slice(acl_mode, sizeof(acl_mode))), 0644);
+}
+
+static void test_granted(void **state)
+{
+	struct fixture *fixture = *state;
+	int search = openat(fixture->base_fd, ".", O_PATH | O_DIRECTORY);
+
+	assert_int_equal(lade_attributes_granted(fixture->base_fd, 027), 0750);
+	if (fsetxattr(fixture->base_fd, DEFAULT, acl_full, sizeof(acl_full), 0) == 0) {
+		assert_int_equal(lade_attributes_granted(fixture->base_fd, 027), 0670);
+		assert_int_equal(lade_attributes_granted(search, 027), 0670);
+	}
+	close(search);
+}
+
 /* Who may write to the tree may write these. */
 static void test_acl_restore_refuses(void **state)
 {
@@ -709,7 +729,9 @@ int main(void)
 		cmocka_unit_test(test_visit_ids),
 		cmocka_unit_test(test_acl_map),
 		cmocka_unit_test(test_acl_store),
+		cmocka_unit_test(test_acl_granted),
 		cmocka_unit_test(test_acl_restore_refuses),
+		cmocka_unit_test_setup_teardown(test_granted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_write, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_minimal, setup, teardown),
