@@ -342,6 +342,13 @@ static void tell_hidden(void *context, const char *path, bool is_directory, cons
 			  is_directory ? "[sender] hiding directory " : "[sender] hiding file ", path, reason);
 }
 
+static void tell_foreign(void *context, const char *path)
+{
+	struct lade_sender *sender = context;
+
+	lade_session_note(&sender->session, LADE_TOPIC_MOUNT, "[sender] skipping mount-point dir ", path, NULL);
+}
+
 /* What was written, in groups. */
 static int take_sources(const struct lade_sender_job *job, struct lade_sources *sources, struct lade_fault *fault)
 {
@@ -373,6 +380,7 @@ static struct lade_walk_options walk_options(struct lade_sender *sender, const s
 		.charset = job->settings->charset,
 		.scope = sender->scope,
 		.avoid = job->avoid,
+		.foreign = lade_session_wants(&sender->session, LADE_TOPIC_MOUNT) ? tell_foreign : NULL,
 		.hidden = lade_session_wants(&sender->session, LADE_TOPIC_FILTER) ? tell_hidden : NULL,
 		.context = sender,
 	};

@@ -82,6 +82,8 @@ struct lade_walk_options {
 	                                    may be made while the walk is under way; borrowed, may be NULL */
 	/* What the filter leaves out, and the pattern of it; NULL: nobody wants to know. */
 	void (*hidden)(void *context, const char *path, bool is_directory, const char *pattern);
+	/* A directory where another file system begins, which is left out; NULL: as above. */
+	void (*foreign)(void *context, const char *path);
 	void *context;
 };
 

@@ -265,6 +265,8 @@ static int check_directory(struct lade_walk *walk, const struct layer *layer, st
 		return lade_walk_problem(walk, item, LADE_E_SOURCE, "follow symlink", fault);
 	}
 	*skip_out = is_foreign(walk, layer, &item->st) && walk->options.one_file_system > 1;
+	if (*skip_out && walk->options.foreign)
+		walk->options.foreign(walk->options.context, walk->path);
 	return 0;
 }
 
