@@ -451,6 +451,7 @@ static int replace_from(struct planner *planner, const struct place *place, cons
 	if (place->entry->link != LADE_LINK_NONE)
 		return 0;
 	leave_out(planner, place);
+	lade_plan_item(planner, place, 0);
 	return 1;
 }
 
