@@ -576,16 +576,22 @@ struct merge {
 	bool xattrs_differ;
 	bool acls_differ;
 	bool changed;
-	int code; /* the first failure */
+	int code;        /* the first failure */
+	bool acl_failed; /* it was about an ACL */
 };
 
+/* The first failure counts; but what is not supported at all is told of both kinds. */
 static void note_failure(struct merge *merge, const char *name, bool is_acl)
 {
-	int code = fail(&merge->target, is_acl ? "set the ACL of" : "set attributes of", name,
-			merge->code ? NULL : merge->fault);
+	bool first = !merge->code;
+	int code = fail(&merge->target, is_acl ? "set the ACL of" : "set attributes of", name, first ? merge->fault : NULL);
 
-	if (!merge->code)
+	if (first) {
 		merge->code = code;
+		merge->acl_failed = is_acl;
+	} else if (merge->code == LADE_E_UNSUPPORTED && code == LADE_E_UNSUPPORTED && merge->acl_failed != is_acl) {
+		lade_fault_set(merge->fault, code, "set attributes and the ACL of", merge->target.subject);
+	}
 }
 
 /* Set an attribute of the target, under the name that the file system has it by. 0, or -1 with errno. */

@@ -87,7 +87,7 @@ int lade_attributes_visit_ids(struct lade_slice encoded,
  * (NULL: numeric ids) maps the ids inside ACLs.
  * Returns 0 if all is as wished, 1 if something was changed, LADE_E_UNSUPPORTED
  * (EOPNOTSUPP, EPERM, EACCES for a label, no /proc: the caller reports it once per
- * kind, which fault.operation tells), or as lade_attributes_read(). Continues after
+ * kind, which fault.operation tells: set the ACL of, set attributes of, or set attributes and the ACL of), or as lade_attributes_read(). Continues after
  * a failure and returns the first.
  */
 int lade_attributes_write(const struct lade_attributes_wish *wish,
