@@ -184,13 +184,13 @@ static enum lade_filter_verdict ask_filter(const struct lade_attributes_wish *wi
 	return lade_filter_attribute(wish->filter, &use, text);
 }
 
-/* True if it takes part on a side. What a receiver's rules exclude is left as it is there. */
+/* True if it takes part on a side. As in rsync, rules about attributes are about ACLs too: where there are some, -X is enough. What a receiver's rules exclude is left as it is there. */
 static bool is_of_side(const struct lade_attributes_wish *wish, enum lade_filter_side side, struct lade_slice name)
 {
 	enum lade_filter_verdict verdict;
 
 	if (lade_attributes_acl_is_name(name))
-		return wish->acls;
+		return wish->acls || (wish->xattrs && ask_filter(wish, side, name) == LADE_FILTER_INCLUDED);
 	if (!wish->xattrs || has_prefix(name, "system.") || has_prefix(name, FAKE_PREFIX "%"))
 		return false;
 	verdict = ask_filter(wish, side, name);
@@ -475,6 +475,13 @@ int lade_attributes_read(const struct lade_attributes_wish *wish,
 	return code ? code : read_target(wish, &target, out, fault);
 }
 
+bool lade_attributes_may_set_acls(const struct lade_attributes_wish *wish)
+{
+	static const char access[] = ACCESS_ACL;
+
+	return is_wished(wish, lade_slice(access, sizeof(access) - 1));
+}
+
 mode_t lade_attributes_granted(int directory_fd, mode_t mask)
 {
 	struct target target = { .fd = directory_fd };
@@ -630,7 +637,7 @@ static void settle(struct merge *merge, struct lade_slice name, const struct lad
 	text = stored_name(target->fake, spoken, stored);
 	if (!value && is_label(text))
 		return;
-	*(is_acl ? &merge->acls_differ : &merge->xattrs_differ) = true;
+	*(is_acl && merge->wish->acls ? &merge->acls_differ : &merge->xattrs_differ) = true;
 	if (!merge->apply || merge->removing != !value)
 		return;
 	if (value && is_acl && target->fake)

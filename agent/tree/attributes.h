@@ -24,7 +24,7 @@
 struct lade_attributes_wish {
 	bool xattrs; /* -X: user.*, and with super all but system.* */
 	bool acls;   /* -A */
-	const struct lade_filter *filter; /* its rules about attributes, if it has any, say which, but for system.*. Borrowed; may be NULL */
+	const struct lade_filter *filter; /* its rules about attributes, if it has any, say which, ACLs too, but for the rest of system.*. Borrowed; may be NULL */
 	bool receives;        /* these are to become equal to another side's */
 	bool delete_excluded; /* then: rules that name no side leave nothing as it is */
 	bool super;
@@ -57,6 +57,9 @@ struct lade_attributes_place {
 int lade_attributes_read(const struct lade_attributes_wish *wish,
 			 const struct lade_attributes_place *place, struct lade_writer *out,
 			 struct lade_fault *fault);
+
+/* True if ACLs may be written, which changes the mode: with -A, or with -X and rules that include them. */
+bool lade_attributes_may_set_acls(const struct lade_attributes_wish *wish);
 
 /*
  * The permission bits that something new in a directory may have, without -p: those of the directory's default ACL, if it has one, else

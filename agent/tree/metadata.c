@@ -306,7 +306,7 @@ static int apply_rights(const struct lade_keep *keep, const struct lade_metadata
 					      result ? NULL : fault);
 		if (error < 0 && !result)
 			result = error;
-		acls = error == 1 && keep->wish.acls;
+		acls = error == 1 && lade_attributes_may_set_acls(&keep->wish);
 	}
 	if (keep->fake) {
 		error = fake(keep, wanted, &attributes, now, existing, result ? NULL : fault);
