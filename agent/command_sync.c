@@ -227,7 +227,7 @@ static int make_screen(struct run *run)
 	if (options->outbuf >= 0)
 		(void)setvbuf(stdout, NULL, options->outbuf, BUFSIZ);
 	if (lade_screen_new(&settings, &run->screen))
-		return lade_complain(&run->complaint, LADE_EXIT_MEMORY, "out of memory");
+		return lade_complain_memory(&run->complaint);
 	return 0;
 }
 

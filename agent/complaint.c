@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "agent/sync/sync.h"
+
 int lade_complain(struct lade_complaint *complaint, int exit_status, const char *format, ...)
 {
 	va_list arguments;
@@ -15,6 +17,12 @@ int lade_complain(struct lade_complaint *complaint, int exit_status, const char 
 	(void)vsnprintf(complaint->text, sizeof(complaint->text), format, arguments);
 	va_end(arguments);
 	return LADE_E_USAGE;
+}
+
+int lade_complain_memory(struct lade_complaint *complaint)
+{
+	(void)lade_complain(complaint, LADE_EXIT_MEMORY, "out of memory");
+	return LADE_E_MEMORY;
 }
 
 int lade_complain_fault(struct lade_complaint *complaint, int exit_status,

@@ -18,7 +18,10 @@ struct lade_complaint {
 int lade_complain(struct lade_complaint *complaint, int exit_status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* The same from a fault, in the form of all reports: OPERATION "SUBJECT": REASON. */
+/* Fill complaint: there is no memory left. Always returns LADE_E_MEMORY. */
+int lade_complain_memory(struct lade_complaint *complaint);
+
+/* Fill complaint from a fault, in the form of all reports: OPERATION "SUBJECT": REASON. */
 int lade_complain_fault(struct lade_complaint *complaint, int exit_status,
 			const struct lade_fault *fault);
 

@@ -12,12 +12,6 @@
 
 #define TCP_SCHEME "lade+tcp://"
 
-static int no_memory(struct lade_complaint *complaint)
-{
-	(void)lade_complain(complaint, LADE_EXIT_MEMORY, "out of memory");
-	return LADE_E_MEMORY;
-}
-
 static int wrong(struct lade_complaint *complaint, const char *argument, const char *why)
 {
 	return lade_complain(complaint, LADE_EXIT_USAGE, "'%s': %s", argument, why);
@@ -97,7 +91,7 @@ static int parse_tcp(struct lade_endpoint *endpoint, const char *argument,
 	endpoint->host = strndup(host, host_len);
 	endpoint->port = port_len ? strndup(end + 1, port_len) : NULL;
 	endpoint->path = strdup(path);
-	return endpoint->host && (endpoint->port || !port_len) && endpoint->path ? 0 : no_memory(complaint);
+	return endpoint->host && (endpoint->port || !port_len) && endpoint->path ? 0 : lade_complain_memory(complaint);
 }
 
 /* What has a colon before any slash: [user@]host:path. */
@@ -125,11 +119,11 @@ static int parse_ssh(struct lade_endpoint *endpoint, const char *argument,
 	if (rest != argument) {
 		endpoint->user = strndup(argument, (size_t)(at - argument));
 		if (!endpoint->user)
-			return no_memory(complaint);
+			return lade_complain_memory(complaint);
 	}
 	endpoint->host = strndup(host, host_len);
 	endpoint->path = strdup(end[1] ? end + 1 : "./");
-	return endpoint->host && endpoint->path ? 0 : no_memory(complaint);
+	return endpoint->host && endpoint->path ? 0 : lade_complain_memory(complaint);
 }
 
 /* True if a colon stands before any slash; one inside leading brackets does not count. */
@@ -157,7 +151,7 @@ int lade_endpoint_parse(struct lade_endpoint *endpoint, const char *argument,
 		return parse_ssh(endpoint, argument, complaint);
 	endpoint->kind = LADE_ENDPOINT_LOCAL;
 	endpoint->path = strdup(argument);
-	return endpoint->path ? 0 : no_memory(complaint);
+	return endpoint->path ? 0 : lade_complain_memory(complaint);
 }
 
 void lade_endpoint_fini(struct lade_endpoint *endpoint)

@@ -15,11 +15,19 @@
 /* Begin an object of ours: version and name of the event. Failures are in writer->error, as everywhere here. */
 void lade_json_begin(struct lade_writer *writer, const char *event);
 
-/* Add a member. Keys are plain ASCII. */
+/* Add a member whose value is bytes. Keys are plain ASCII, here and below. */
 void lade_json_bytes(struct lade_writer *writer, const char *key, struct lade_slice bytes);
+
+/* Add text that ends with a NUL; bytes as above. */
 void lade_json_text(struct lade_writer *writer, const char *key, const char *text);
+
+/* Add a number. */
 void lade_json_number(struct lade_writer *writer, const char *key, uint64_t value);
+
+/* Add a number that may be below 0. */
 void lade_json_signed(struct lade_writer *writer, const char *key, int64_t value);
+
+/* Add true or false. */
 void lade_json_bool(struct lade_writer *writer, const char *key, bool value);
 
 /* Add a number with places digits behind the point. */

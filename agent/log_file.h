@@ -11,9 +11,11 @@ struct lade_log_file;
 
 /*
  * Open path for appending; it is made if it is not there. Returns 0, LADE_E_SYSTEM or LADE_E_MEMORY with the fault; the caller
- * closes it with lade_log_file_close(), for which NULL is fine.
+ * closes it with lade_log_file_close().
  */
 int lade_log_file_open(const char *path, struct lade_log_file **log_out, struct lade_fault *fault);
+
+/* Close the file; all lines are in it. NULL does nothing. */
 void lade_log_file_close(struct lade_log_file *log);
 
 /* Add a line, escaped already, without its newline. It is written at once, in one piece. One thread at a time. */

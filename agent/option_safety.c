@@ -8,13 +8,12 @@
 #include <string.h>
 
 #include "agent/option_table.h"
+#include "agent/options_internal.h"
 #include "agent/quantity.h"
 #include "agent/sync/own_rules.h"
 #include "agent/sync/sync.h"
 #include "protocol/entry.h"
 #include "protocol/limits.h"
-
-#define HINT "try 'lade help sync'"
 
 static int apply_delete_when(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
 {
@@ -37,8 +36,7 @@ static int apply_max_delete(struct lade_options *options, const struct lade_opti
 	uint64_t most = 0;
 
 	if (strcmp(use->value, "-1") != 0 && lade_quantity_number(use->value, LADE_MAX_DELETE_MAX, &most))
-		return lade_complain(complaint, LADE_EXIT_USAGE, "option '%s': '%s' is no number that it takes; " HINT,
-				     use->spelled, use->value);
+		return lade_options_wrong(use, "no number that it takes", complaint);
 	options->settings.max_delete = most + 1;
 	return 0;
 }

@@ -10,11 +10,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "agent/option_table.h"
+#include "agent/options_internal.h"
 #include "agent/quantity.h"
 #include "agent/remote_shell.h"
 #include "agent/sync/sync.h"
-
-#define HINT "try 'lade help sync'"
 
 /* Values of a socket option: 0 or 1, which may be left out; a number; or one that its name stands for. */
 enum kind { SWITCH, NUMBER, FIXED };
@@ -73,13 +73,14 @@ static bool add_socket_option(struct lade_options *options, const char *text)
 	return true;
 }
 
-int lade_options_apply_sockopts(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
+/* A list NAME[=VALUE],... */
+static int apply_sockopts(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
 {
 	char *list = strdup(use->value), *save = NULL;
 	int error = 0;
 
 	if (!list)
-		return lade_complain(complaint, LADE_EXIT_MEMORY, "out of memory");
+		return lade_complain_memory(complaint);
 	options->socket_option_count = 0;
 	for (char *text = strtok_r(list, ", \t", &save); text && !error; text = strtok_r(NULL, ", \t", &save))
 		if (!add_socket_option(options, text))
@@ -88,6 +89,20 @@ int lade_options_apply_sockopts(struct lade_options *options, const struct lade_
 					      "SO_RCVBUF=BYTES, TCP_NODELAY, IPTOS_LOWDELAY, IPTOS_THROUGHPUT; " HINT, use->spelled, text);
 	free(list);
 	return error;
+}
+
+int lade_options_apply_connection(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
+{
+	switch ((enum lade_sync_option)use->row->id) {
+	case LADE_SYNC_IPV4:
+		options->family = use->on ? AF_INET : AF_UNSPEC;
+		return 0;
+	case LADE_SYNC_IPV6:
+		options->family = use->on ? AF_INET6 : AF_UNSPEC;
+		return 0;
+	default: /* SOCKOPTS */
+		return apply_sockopts(options, use, complaint);
+	}
 }
 
 static int misplaced(struct lade_complaint *complaint, const char *option, const char *instead)
@@ -126,7 +141,7 @@ static int check_tcp(struct lade_options *options, struct lade_complaint *compla
 		return lade_complain(complaint, LADE_EXIT_USAGE, "lade+tcp://%s/ names no port: write lade+tcp://HOST:PORT/path or --port=PORT; " HINT,
 				     options->remote.host);
 	if (options->port && !(options->remote.port = strdup(options->port)))
-		return lade_complain(complaint, LADE_EXIT_MEMORY, "out of memory");
+		return lade_complain_memory(complaint);
 	if (!options->token_file)
 		return lade_complain(complaint, LADE_EXIT_USAGE, "lade+tcp:// needs --token-file=FILE; " HINT);
 	return 0;

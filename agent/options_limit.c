@@ -7,21 +7,15 @@
 
 #include "agent/moment.h"
 #include "agent/option_table.h"
+#include "agent/options_internal.h"
 #include "agent/quantity.h"
 #include "agent/sync/sync.h"
-
-#define HINT "try 'lade help sync'"
 
 /* rsync(1), --bwlimit: whole KiB, and none that would round to nothing. */
 #define RATE_UNIT 1024u
 #define RATE_MIN (RATE_UNIT / 2)
 /* Minutes; nobody is there to see more. */
 #define STOP_AFTER_MAX 1000000000u
-
-static int wrong(struct lade_complaint *complaint, const struct lade_option_use *use, const char *wanted)
-{
-	return lade_complain(complaint, LADE_EXIT_USAGE, "option '%s': '%s' is no %s; " HINT, use->spelled, use->value, wanted);
-}
 
 static int apply_bwlimit(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
 {
@@ -31,7 +25,7 @@ static int apply_bwlimit(struct lade_options *options, const struct lade_option_
 	if (!use->on)
 		return 0;
 	if (lade_quantity_size(use->value, RATE_UNIT, &rate) || (rate && rate < RATE_MIN) || rate > INT64_MAX - RATE_UNIT)
-		return wrong(complaint, use, "rate of at least 512 bytes (like 1000, which is in KiB, 1.5M or 10MB), nor 0");
+		return lade_options_wrong(use, "no rate of at least 512 bytes (like 1000, which is in KiB, 1.5M or 10MB), nor 0", complaint);
 	options->settings.bwlimit = (rate + RATE_MIN) / RATE_UNIT * RATE_UNIT;
 	return 0;
 }
@@ -44,7 +38,7 @@ static int apply_stop_after(struct lade_options *options, const struct lade_opti
 	if (!use->on)
 		return 0;
 	if (lade_quantity_number(use->value, STOP_AFTER_MAX, &minutes) || !minutes)
-		return wrong(complaint, use, "number of minutes from 1 on");
+		return lade_options_wrong(use, "no number of minutes from 1 on", complaint);
 	options->settings.stop_at = (int64_t)time(NULL) + (int64_t)minutes * 60;
 	return 0;
 }
@@ -59,7 +53,7 @@ static int apply_stop_at(struct lade_options *options, const struct lade_option_
 	error = lade_moment_parse(use->value, (int64_t)time(NULL), &options->settings.stop_at);
 	if (error == LADE_E_ABSENT)
 		return lade_complain(complaint, LADE_EXIT_USAGE, "option '%s': %s is not in the future; " HINT, use->spelled, use->value);
-	return error ? wrong(complaint, use, "time like 2030-12-31T23:59, 12-31, 14:00 or :30") : 0;
+	return error ? lade_options_wrong(use, "no time like 2030-12-31T23:59, 12-31, 14:00 or :30", complaint) : 0;
 }
 
 static int apply_max_alloc(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
@@ -69,7 +63,7 @@ static int apply_max_alloc(struct lade_options *options, const struct lade_optio
 		return 0;
 	if (lade_quantity_size(use->value, 1, &options->settings.max_alloc) ||
 	    (options->settings.max_alloc && options->settings.max_alloc < LADE_MEMORY_MIN))
-		return wrong(complaint, use, "size of at least 128M (like 1G), nor 0");
+		return lade_options_wrong(use, "no size of at least 128M (like 1G), nor 0", complaint);
 	return 0;
 }
 

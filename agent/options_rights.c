@@ -8,11 +8,10 @@
 #include <sys/stat.h>
 
 #include "agent/option_table.h"
+#include "agent/options_internal.h"
 #include "agent/sync/sync.h"
 #include "agent/tree/id_map.h"
 #include "protocol/entry.h"
-
-#define HINT "try 'lade help sync'"
 
 /* -M: what is one side's alone. */
 static int apply_remote_option(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
@@ -30,8 +29,7 @@ static int apply_remote_option(struct lade_options *options, const struct lade_o
 			return 0;
 		}
 	}
-	return lade_complain(complaint, LADE_EXIT_USAGE, "option '%s': '%s' is none of --fake-super, --super, --no-super; others go to both sides; " HINT,
-			     use->spelled, use->value);
+	return lade_options_wrong(use, "none of --fake-super, --super, --no-super; others go to both sides", complaint);
 }
 
 static int apply_chmod(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
@@ -59,12 +57,6 @@ int lade_options_apply_rights(struct lade_options *options, const struct lade_op
 	return 0;
 }
 
-static int no_memory(struct lade_complaint *complaint)
-{
-	(void)lade_complain(complaint, LADE_EXIT_MEMORY, "out of memory");
-	return LADE_E_MEMORY;
-}
-
 /* A rule for all of them: "*:" and name. Nothing, if that is empty. */
 static int map_all(char **map_out, const char *name, size_t len, struct lade_complaint *complaint)
 {
@@ -72,7 +64,7 @@ static int map_all(char **map_out, const char *name, size_t len, struct lade_com
 		return 0;
 	*map_out = malloc(len + 3);
 	if (!*map_out)
-		return no_memory(complaint);
+		return lade_complain_memory(complaint);
 	memcpy(*map_out, "*:", 2);
 	memcpy(*map_out + 2, name, len);
 	(*map_out)[len + 2] = '\0';
@@ -111,7 +103,7 @@ static int check_map(const char *name, const char *text, struct lade_complaint *
 		lade_id_map_free(map);
 		return 0;
 	case LADE_E_MEMORY:
-		return no_memory(complaint);
+		return lade_complain_memory(complaint);
 	default:
 		return lade_complain(complaint, LADE_EXIT_USAGE, "--%s: '%s' is no list of FROM:TO; " HINT, name, text);
 	}

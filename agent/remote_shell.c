@@ -14,12 +14,6 @@
 /* -4, -l, user, host, command, NULL */
 #define MORE_WORDS 6u
 
-static int no_memory(struct lade_complaint *complaint)
-{
-	(void)lade_complain(complaint, LADE_EXIT_MEMORY, "out of memory");
-	return LADE_E_MEMORY;
-}
-
 static const char *default_rsh(void)
 {
 	static const char *const names[] = { "LADE_RSH", "RSYNC_RSH" };
@@ -102,7 +96,7 @@ int lade_remote_shell_build(struct lade_remote_shell *shell, const struct lade_r
 	shell->words = malloc(rsh_len + 2);
 	shell->command = malloc(program_len + sizeof(serve));
 	if (!shell->argv || !shell->words || !shell->command)
-		return no_memory(complaint);
+		return lade_complain_memory(complaint);
 	if (split(shell, rsh, &count))
 		return lade_complain(
 			complaint, LADE_EXIT_USAGE,

@@ -50,10 +50,12 @@ struct lade_verbosity {
 };
 
 /*
- * Take a value of --info, or of --debug: names with commas between them, in any case, each perhaps with a level behind it (1
+ * Take a value of --info: names with commas between them, in any case, each perhaps with a level behind it (1
  * without), or ALL, NONE and HELP. Returns 0, or LADE_E_USAGE with the complaint filled for a name that there is not.
  */
 int lade_verbosity_info(struct lade_verbosity *verbosity, const char *value, struct lade_complaint *complaint);
+
+/* The same for a value of --debug. */
 int lade_verbosity_debug(struct lade_verbosity *verbosity, const char *value, struct lade_complaint *complaint);
 
 /* Raise a category to level, unless the user named it. */
@@ -65,8 +67,10 @@ void lade_verbosity_finish(struct lade_verbosity *verbosity, unsigned verbose);
 /* The notes that the levels ask for: 1 << enum lade_topic. */
 uint64_t lade_verbosity_notes(const struct lade_verbosity *verbosity);
 
-/* Print the categories, for --info=help or --debug=help. */
+/* Print the categories of --info, for --info=help. */
 void lade_verbosity_print_info(FILE *file);
+
+/* Print those of --debug, for --debug=help. */
 void lade_verbosity_print_debug(FILE *file);
 
 #endif

@@ -26,6 +26,8 @@ struct lade_block_index {
  * digest the first is found. Returns 0, or LADE_E_MEMORY, and then there is nothing to free.
  */
 int lade_block_index_init(struct lade_block_index *index, const uint8_t *digests, uint32_t count);
+
+/* Free what the index keeps; the digests stay their owner's. */
 void lade_block_index_fini(struct lade_block_index *index);
 
 /* False if no block has this digest; true if one may have it. */

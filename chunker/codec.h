@@ -27,6 +27,8 @@ struct lade_codec;
 
 /* Returns 0 or LADE_E_MEMORY. The caller frees it with lade_codec_free(). */
 int lade_codec_new(struct lade_codec **codec_out);
+
+/* Free what the thread kept for it. NULL does nothing. */
 void lade_codec_free(struct lade_codec *codec);
 
 /*

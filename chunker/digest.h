@@ -65,6 +65,8 @@ struct lade_digest_stream;
 
 /* Start; key is borrowed until the stream is freed. Returns 0 or LADE_E_MEMORY; freed with lade_digest_stream_free(). */
 int lade_digest_stream_new(const struct lade_run_key *key, struct lade_digest_stream **stream_out);
+
+/* Free the stream, wherever it is. NULL does nothing. */
 void lade_digest_stream_free(struct lade_digest_stream *stream);
 
 /* Add len bytes. */

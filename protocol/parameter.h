@@ -39,8 +39,10 @@ enum lade_parameter {
 	LADE_PARAMETER_NOTES = 71,
 };
 
-/* Append one parameter; they must be appended in the order of their keys. A failure is the writer's. */
+/* Append one parameter whose value is a number; they must be appended in the order of their keys. A failure is the writer's. */
 void lade_parameter_put_number(struct lade_writer *writer, unsigned key, uint64_t value);
+
+/* The same for one whose value is a text. */
 void lade_parameter_put_text(struct lade_writer *writer, unsigned key, struct lade_slice text);
 
 /*

@@ -87,6 +87,8 @@ struct lade_recv_source {
 
 /* Make a machine; freed with lade_session_recv_free(). Returns 0 or LADE_E_MEMORY. */
 int lade_session_recv_new(struct lade_session_recv **machine_out);
+
+/* Free the machine; the caller has its files back by then, see lade_session_recv_abandon(). NULL does nothing. */
 void lade_session_recv_free(struct lade_session_recv *machine);
 
 /* Bounds of what is under way, each from 1 to what limits.h has. The sender must have been told entry_credit too. */

@@ -1,5 +1,6 @@
 /*
- * The sender's half of a session.
+ * The sender's half of a session: what is said of entries, and what the receiver may ask for. What is said of wanted
+ * files is in session_send_data.c.
  *
  * Entries that the receiver has not decided about wait in a ring in the order of
  * their numbers; a WANT or CREDIT that names a number decides about all before it.
@@ -17,55 +18,9 @@
 #include "protocol/entry.h"
 #include "protocol/error.h"
 #include "protocol/grow.h"
+#include "protocol/session_send_internal.h"
 
 #define RING_FIRST_CAPACITY 256u
-/* The longest RECIPE: the list of its chunks, and less than this beside it. */
-#define RECIPE_LEN_MAX (LADE_RECIPE_MAX + 64u)
-
-enum slot_state { SLOT_FREE, SLOT_WANTED, SLOT_SAID };
-
-struct slot {
-	enum slot_state state;
-	void *file;
-	uint64_t size;     /* what is being sent */
-	uint64_t new_size; /* what the last FILE_END named */
-	uint64_t next_off;
-	uint32_t turn;     /* counts the attempts in this slot */
-	uint32_t asked;    /* WANT_RUNs and WANT_GAPs of this attempt that are still to be answered */
-	unsigned cut_class; /* it is described; 0: it is not */
-	bool aborted;      /* a RUN_ABORT was said in this attempt */
-};
-
-struct waiting {
-	void *file;
-	uint64_t size;
-	uint64_t said; /* bytes of entry stream before it */
-};
-
-/* A file about which the receiver decides when it knows all entries. */
-struct deferred {
-	uint64_t index;
-	void *file; /* NULL: wanted since */
-	uint64_t size;
-};
-
-struct lade_session_send {
-	struct slot slots[LADE_SLOTS_MAX];
-	struct waiting *ring; /* of capacity, a power of two */
-	size_t capacity;
-	struct deferred *deferred; /* of deferred_capacity; rising */
-	size_t deferred_count, deferred_capacity;
-	uint64_t dropped;     /* first entry not yet handed back or moved to a slot */
-	uint64_t base;        /* first undecided entry */
-	uint64_t next;        /* number of the next entry */
-	uint64_t granted;     /* credit that there is when nothing is under way */
-	uint64_t credit;      /* bytes of entry stream that may still be said */
-	uint64_t said;        /* bytes of entry stream so far */
-	uint32_t recipe_credit; /* bytes of recipes that may still be said */
-	bool keyed;           /* a RECIPE_KEY was said, or a recipe wanted: no key may come any more */
-	bool entries_ended;
-	bool ended;
-};
 
 int lade_session_send_new(struct lade_session_send **machine_out)
 {
@@ -495,129 +450,6 @@ int lade_session_send_step(struct lade_session_send *machine, const struct lade_
 	default:
 		return LADE_E_PROTOCOL;
 	}
-}
-
-bool lade_session_send_answers(const struct lade_session_send *machine, uint32_t number, uint32_t turn)
-{
-	const struct slot *slot = &machine->slots[number];
-
-	return slot->state != SLOT_FREE && slot->turn == turn && !slot->aborted;
-}
-
-uint64_t lade_session_send_size(const struct lade_session_send *machine, uint32_t slot)
-{
-	return machine->slots[slot].size;
-}
-
-/* Advance over a range: the next one in order, or one that was said before. */
-static void advance(struct slot *slot, uint64_t off, uint64_t len)
-{
-	assert(slot->state != SLOT_FREE && off <= slot->next_off && len <= slot->size - off);
-	if (off == slot->next_off)
-		slot->next_off += len;
-}
-
-int lade_session_send_run(struct lade_session_send *machine, const struct lade_msg_run *run, struct lade_writer *out)
-{
-	struct slot *slot = &machine->slots[run->slot];
-
-	if (run->off != slot->next_off && slot->asked)
-		slot->asked--;
-	advance(slot, run->off, run->len);
-	lade_put_run(out, run);
-	return out->error;
-}
-
-int lade_session_send_run_abort(struct lade_session_send *machine, uint32_t slot, uint64_t off, uint32_t len,
-				struct lade_writer *out)
-{
-	const struct lade_msg_run_abort abort_message = { slot, off, len };
-
-	advance(&machine->slots[slot], off, len);
-	machine->slots[slot].aborted = true;
-	machine->slots[slot].asked = 0;
-	lade_put_run_abort(out, &abort_message);
-	return out->error;
-}
-
-int lade_session_send_hole(struct lade_session_send *machine, uint32_t slot, uint64_t off, uint64_t len,
-			   struct lade_writer *out)
-{
-	const struct lade_msg_hole hole = { slot, off, len };
-
-	advance(&machine->slots[slot], off, len);
-	lade_put_hole(out, &hole);
-	return out->error;
-}
-
-bool lade_session_send_recipe_room(const struct lade_session_send *machine)
-{
-	return machine->recipe_credit >= RECIPE_LEN_MAX;
-}
-
-int lade_session_send_recipe(struct lade_session_send *machine, const struct lade_msg_recipe *recipe,
-			     struct lade_writer *out)
-{
-	struct slot *slot = &machine->slots[recipe->slot];
-	size_t start = out->len;
-
-	assert(slot->cut_class && recipe->off == slot->next_off && lade_session_send_recipe_room(machine));
-	lade_put_recipe(out, recipe);
-	if (out->error)
-		return out->error;
-	machine->recipe_credit -= (uint32_t)(out->len - start);
-	advance(slot, recipe->off, recipe->len);
-	return 0;
-}
-
-int lade_session_send_patch(struct lade_session_send *machine, const struct lade_msg_patch *patch,
-			    struct lade_writer *out)
-{
-	struct slot *slot = &machine->slots[patch->slot];
-
-	assert(slot->cut_class && slot->asked);
-	slot->asked--;
-	lade_put_patch(out, patch);
-	return out->error;
-}
-
-int lade_session_send_file_end(struct lade_session_send *machine, const struct lade_msg_file_end *file_end,
-			       struct lade_writer *out)
-{
-	struct slot *slot = &machine->slots[file_end->slot];
-
-	assert(slot->state == SLOT_WANTED);
-	slot->state = SLOT_SAID;
-	slot->new_size = file_end->size;
-	lade_put_file_end(out, file_end);
-	return out->error;
-}
-
-int lade_session_send_file_gone(struct lade_session_send *machine, uint32_t slot, uint32_t error,
-				struct lade_writer *out)
-{
-	const struct lade_msg_file_gone gone = { slot, error };
-
-	assert(machine->slots[slot].state == SLOT_WANTED);
-	machine->slots[slot].state = SLOT_SAID;
-	lade_put_file_gone(out, &gone);
-	return out->error;
-}
-
-void lade_session_send_record(struct lade_session_send *machine, uint32_t slot)
-{
-	advance(&machine->slots[slot], 0, machine->slots[slot].size);
-	machine->slots[slot].state = SLOT_SAID;
-}
-
-int lade_session_send_descriptor(struct lade_session_send *machine, uint32_t slot, struct lade_writer *out)
-{
-	const struct lade_msg_descriptor descriptor = { slot };
-
-	assert(machine->slots[slot].state == SLOT_WANTED);
-	machine->slots[slot].state = SLOT_SAID;
-	lade_put_descriptor(out, &descriptor);
-	return out->error;
 }
 
 bool lade_session_send_ended(const struct lade_session_send *machine)

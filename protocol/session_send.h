@@ -45,6 +45,8 @@ struct lade_send_event {
 
 /* Make a machine. The caller frees it with lade_session_send_free(). Returns 0 or LADE_E_MEMORY. */
 int lade_session_send_new(struct lade_session_send **machine_out);
+
+/* Free the machine; the caller has its files back by then, see lade_session_send_abandon(). NULL does nothing. */
 void lade_session_send_free(struct lade_session_send *machine);
 
 /*
@@ -57,19 +59,37 @@ void lade_session_send_limit(struct lade_session_send *machine, uint32_t credit)
 int lade_session_send_root(struct lade_session_send *machine, bool single, struct lade_writer *out);
 
 /*
- * [identity] [entry] [implied] [missing] [leave] [entries-end] Say the next piece of the entry stream. Returns 0;
- * LADE_E_AGAIN where the credit does not suffice (nothing was written; try after a CREDIT event);
- * or the writer's error. file (entries of regular files with content only, else NULL) is the
- * machine's from 0 on. index_out (may be NULL) gets the entry's number.
+ * [identity] Say the name of a user or group, before the first entry that uses its number. As all that say a piece of the entry
+ * stream it returns 0; LADE_E_AGAIN where the credit does not suffice (nothing was written; try after a CREDIT event); or
+ * the writer's error.
  */
 int lade_session_send_identity(struct lade_session_send *machine,
 			       const struct lade_msg_identity *identity, struct lade_writer *out);
+
+/*
+ * [entry] Say an entry. file (for regular files with content only, else NULL) is the machine's from a return of 0 on. index_out
+ * (may be NULL) gets the entry's number. LADE_E_MEMORY, or as lade_session_send_identity().
+ */
 int lade_session_send_entry(struct lade_session_send *machine, const struct lade_msg_entry *entry,
 			    void *file, struct lade_writer *out, uint64_t *index_out);
+
+/*
+ * [implied] Say the name alone of a directory on the way to a source, which is to be there. It has a number as an entry has.
+ * LADE_E_MEMORY, or as lade_session_send_identity().
+ */
 int lade_session_send_implied(struct lade_session_send *machine, struct lade_slice name, struct lade_writer *out);
+
+/*
+ * [missing] Say that a source of that name, in the directory that was entered last, is not there. It has no number. As
+ * lade_session_send_identity().
+ */
 int lade_session_send_missing(struct lade_session_send *machine, struct lade_slice name, struct lade_writer *out);
+
+/* [leave] Say that the directory that was entered last is done. incomplete: nothing in it may be deleted. As lade_session_send_identity(). */
 int lade_session_send_leave(struct lade_session_send *machine, bool incomplete,
 			    struct lade_writer *out);
+
+/* [entries-end] Say that the stream is over. incomplete: nothing at all may be deleted. As lade_session_send_identity(). */
 int lade_session_send_entries_end(struct lade_session_send *machine, bool incomplete,
 				  struct lade_writer *out);
 

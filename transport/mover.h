@@ -60,6 +60,7 @@ struct lade_move {
 	struct lade_throttle *throttle; /* bytes wait for it, except those that are cloned; borrowed, NULL: none */
 	bool eager;          /* take bytes of a TCP source as they come, without SO_RCVLOWAT: somebody watches whether they do */
 	bool only;           /* path is not AUTO: no fallback, LADE_E_UNSUPPORTED instead */
+	_Atomic uint64_t *counter; /* bytes are added here as they are taken from the source; borrowed, NULL: nowhere */
 
 	uint64_t consumed;   /* bytes taken from the source */
 	uint64_t moved;      /* bytes that reached the target; never above consumed */
@@ -134,6 +135,9 @@ void lade_movers_free(struct lade_movers *movers);
  * fault may be NULL; its subject is left empty: the caller knows the names.
  */
 int lade_move(struct lade_movers *movers, struct lade_move *move, struct lade_fault *fault);
+
+/* Add bytes to the move's counter that are there without being moved: holes, and what went another way. */
+void lade_move_count(const struct lade_move *move, uint64_t len);
 
 /* One row of a fallback table: why an errno means "try the next way". */
 struct lade_fallback {

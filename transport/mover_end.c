@@ -33,9 +33,16 @@ off_t lade_mover_out_off(const struct lade_mover_run *run)
 	return run->move->out_off + (off_t)run->move->moved;
 }
 
+void lade_move_count(const struct lade_move *move, uint64_t len)
+{
+	if (move->counter)
+		atomic_fetch_add_explicit(move->counter, len, memory_order_relaxed);
+}
+
 void lade_mover_consume(struct lade_mover_run *run, size_t len)
 {
 	run->move->consumed += len;
+	lade_move_count(run->move, len);
 	atomic_fetch_add_explicit(&run->movers->consumed, len, memory_order_relaxed);
 }
 

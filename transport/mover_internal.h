@@ -64,27 +64,43 @@ struct lade_mover_run {
 	int refusal;         /* errno of the last event */
 };
 
-/* The ways. */
+/* The ways; what each returns stands at the top. Two files share their extents by FICLONERANGE. */
 int lade_mover_clone(struct lade_mover_run *run);
+
+/* copy_file_range(2), between two files. */
 int lade_mover_copy_file_range(struct lade_mover_run *run);
+
+/* sendfile(2), from a file to whatever the target is. */
 int lade_mover_sendfile(struct lade_mover_run *run);
+
+/* splice(2), through a pipe of ours where neither end is one. */
 int lade_mover_splice(struct lade_mover_run *run);
+
+/* mmap(2) of the source, a file, and write(2). */
 int lade_mover_mmap(struct lade_mover_run *run);
+
+/* read(2) and write(2): never an event, and LADE_E_MEMORY where there is no buffer. */
 int lade_mover_copy(struct lade_mover_run *run);
 
-/* Take a buffer of LADE_MOVER_PIECE bytes, or NULL; give it back. errno is kept. */
+/* Take a buffer of LADE_MOVER_PIECE bytes; NULL: there is no memory. Any thread. */
 uint8_t *lade_mover_buffer_get(struct lade_movers *movers);
+
+/* Give it back. errno stays as it is. Any thread. */
 void lade_mover_buffer_put(struct lade_movers *movers, uint8_t *buffer);
 
 /* Bytes still to take from the source, at most max. */
 size_t lade_mover_piece(const struct lade_mover_run *run, size_t max);
 
-/* Where the next byte is taken from and goes to; LADE_NO_OFFSET for streams. */
+/* Where in the source the next byte is taken from; LADE_NO_OFFSET for streams. */
 off_t lade_mover_in_off(const struct lade_mover_run *run);
+
+/* Where in the target the next byte goes to; LADE_NO_OFFSET for streams. */
 off_t lade_mover_out_off(const struct lade_mover_run *run);
 
-/* Count bytes that left the source, that reached the target. */
+/* Count len bytes that left the source. */
 void lade_mover_consume(struct lade_mover_run *run, size_t len);
+
+/* Count len bytes that reached the target, by the way at work. */
 void lade_mover_arrive(struct lade_mover_run *run, size_t len);
 
 /*
@@ -103,9 +119,13 @@ ssize_t lade_mover_read(struct lade_mover_run *run, void *buf, size_t len);
  */
 int lade_mover_write(struct lade_mover_run *run, const uint8_t *buf, size_t len);
 
-/* Describe the failure in errno, or the early end, of an end; return its code. */
+/* Describe the failure of the source that is in errno. Returns LADE_E_CLOSED for a stream whose other end is gone, else LADE_E_SOURCE. */
 int lade_mover_source_failed(struct lade_mover_run *run, const char *operation);
+
+/* Describe that the source ended too early. Returns LADE_E_SHRUNK for a file, else LADE_E_CLOSED. */
 int lade_mover_source_ended(struct lade_mover_run *run, const char *operation);
+
+/* Describe the failure of the target that is in errno. Returns LADE_E_CLOSED for a stream whose other end is gone, else LADE_E_TARGET. */
 int lade_mover_target_failed(struct lade_mover_run *run, const char *operation);
 
 /* Note why the way is given up; returns LADE_MOVER_NEXT. */

@@ -17,6 +17,8 @@ struct lade_throttle;
  * *throttle_out with lade_throttle_free(), in each process that has it.
  */
 int lade_throttle_new(uint64_t rate, struct lade_throttle **throttle_out);
+
+/* This process no longer uses the bucket; others may. NULL does nothing. */
 void lade_throttle_free(struct lade_throttle *throttle);
 
 /*
@@ -34,11 +36,13 @@ void lade_throttle_give_back(struct lade_throttle *throttle, size_t len);
 /* There is no limit any more: whoever waits goes on within a fraction of a second. Last words are not to wait. NULL does nothing. */
 void lade_throttle_lift(struct lade_throttle *throttle);
 
-/*
- * What lade_throttle_take() is made of, without its clock: how many bytes are granted at once at most, and, for len bytes that
- * shall move at now_ns (of a clock that never goes back) or as soon after it as they may, the nanoseconds that must pass before.
- */
+/* Bytes that are granted at once at most. Any thread. */
 size_t lade_throttle_piece(const struct lade_throttle *throttle);
+
+/*
+ * What lade_throttle_take() is made of, without its clock: grant len bytes, at most a piece, which shall move at now_ns (of a clock that
+ * never goes back) or as soon after it as they may. Returns the nanoseconds that must pass before. Any thread.
+ */
 int64_t lade_throttle_reserve(struct lade_throttle *throttle, size_t len, int64_t now_ns);
 
 #endif

@@ -38,6 +38,8 @@ struct lade_index_chunk {
  * read, is begun with a fresh key. Returns 0, LADE_E_MEMORY or LADE_E_SYSTEM. The caller ends it with lade_index_close().
  */
 int lade_index_open(int directory_fd, const char *name, struct lade_index **index_out, struct lade_fault *fault);
+
+/* Free the index; what was not saved is lost. NULL does nothing. */
 void lade_index_close(struct lade_index *index);
 
 /* Its recipe key, LADE_SECRET_LEN bytes; the index's. */
@@ -46,8 +48,10 @@ const uint8_t *lade_index_key(const struct lade_index *index);
 /* True if the chunks of path are known, and path was as stamp says when they were read. Then it is kept. */
 bool lade_index_knows(struct lade_index *index, const char *path, const struct lade_stamp *stamp);
 
-/* The number of path, if it is known to be as stamp says, settled or not; else LADE_INDEX_NONE. */
+/* The number of no file. */
 #define LADE_INDEX_NONE UINT32_MAX
+
+/* The number of path, if it is known to be as stamp says, settled or not; else LADE_INDEX_NONE. */
 uint32_t lade_index_number(struct lade_index *index, const char *path, const struct lade_stamp *stamp);
 
 /* Another file takes the path of this one, which the caller has open: it is found until the session ends, or it is doubted. */

@@ -225,8 +225,13 @@ bool lade_delta_add_literal(struct delta *delta, uint64_t off, uint64_t len);
 /* Extend the gap, or begin one, by len new bytes at off. False: no memory. */
 bool lade_delta_widen_gap(struct delta *delta, uint64_t off, uint64_t len);
 
-/* The gap ends; right: where the basis goes on behind it, or the basis' size at the end of the file, or LADE_DELTA_UNKNOWN. */
+/* Nobody knows where the basis goes on. */
 #define LADE_DELTA_UNKNOWN UINT64_MAX
+
+/*
+ * The gap, if there is one, ends; right: where the basis goes on behind it, or the basis' size at the end of the file, or
+ * LADE_DELTA_UNKNOWN. False: no memory.
+ */
 bool lade_delta_close_gap(struct delta *delta, uint64_t right);
 
 /* [want-gap] Ask for what is to be asked for, as far as may be now. */

@@ -34,6 +34,7 @@ static int move_looking(const struct lade_receiver *receiver, const struct lade_
 		error = lade_content_put(&content, buffer, range.len, (uint64_t)move->out_off + done);
 		if (error)
 			lade_fault_set(fault, error, "write", NULL);
+		lade_move_count(move, range.len);
 	}
 	free(buffer);
 	return error;
@@ -59,6 +60,7 @@ int lade_receiver_copy_extents(struct lade_receiver *receiver, struct lade_move 
 			data = (off_t)size; /* ENXIO: the rest is a hole */
 		if (over || lade_incoming_is_allocated(receiver))
 			error = make_hole(move, hole, data, fault);
+		lade_move_count(move, (uint64_t)(data - hole));
 		if (error || (uint64_t)data == size)
 			break;
 		hole = lseek(move->in_fd, data, SEEK_HOLE);
@@ -78,6 +80,7 @@ int lade_receiver_copy_extents(struct lade_receiver *receiver, struct lade_move 
 struct copy {
 	int in_fd;                      /* the source; borrowed */
 	struct lade_throttle *throttle; /* of what stands for a transfer; else NULL */
+	_Atomic uint64_t *counter;      /* where what stands for a transfer is counted; else NULL */
 	struct stat after;              /* the source, when it was done */
 	bool whole;                     /* all that was announced was copied */
 	bool changed;                   /* the source is not what was announced, or moved meanwhile */
@@ -88,7 +91,7 @@ static int copy_content(struct lade_receiver *receiver, const struct incoming *f
 {
 	struct lade_move move = {
 		.in_fd = copy->in_fd, .out_fd = file->temporary.fd, .len = (uint64_t)st->st_size,
-		.path = receiver->session.settings->path, .throttle = copy->throttle,
+		.path = receiver->session.settings->path, .throttle = copy->throttle, .counter = copy->counter,
 	};
 	struct lade_move clone = move;
 
@@ -171,7 +174,7 @@ void lade_receiver_copy(struct lade_receiver *receiver, const struct job *job)
 	struct lade_recv_source source = { 0 };
 	struct lade_recv_event event;
 	struct lade_fault fault;
-	struct copy copy = { .in_fd = job->fd, .throttle = session->connection->throttle };
+	struct copy copy = { .in_fd = job->fd, .throttle = session->connection->throttle, .counter = &session->copied };
 	bool failed;
 
 	failed = copy_file(receiver, file, job->event.attempt, &copy, &fault);

@@ -8,18 +8,12 @@ int lade_plan_asked(struct planner *planner, struct lade_fault *fault)
 {
 	const struct lade_receiver_job *job = planner->receiver->job;
 	struct lade_sources *sources = &planner->sources;
-	int error = 0;
+	int error;
 
 	if (!job->sources || job->unknown_sources)
 		return 0;
 	sources->one_tree = true;
-	sources->relative = planner->receiver->keep.options & LADE_OPTION_RELATIVE;
-	if (job->list)
-		error = lade_sources_add_list(sources, "", job->list, fault);
-	else
-		for (unsigned i = 0; i < job->source_count && !error; i++)
-			error = lade_sources_add(sources, job->sources[i], fault);
-	lade_sources_sort(sources);
+	error = lade_sources_take(sources, planner->receiver->keep.options, job->sources, job->source_count, job->list, fault);
 	if (sources->group_count)
 		planner->asked = (struct asked){ .some = true, .at = lade_selection_root(sources->groups[0].selection) };
 	return error;
@@ -84,8 +78,9 @@ bool lade_plan_is_asked(struct planner *planner, struct lade_slice name, bool is
 		return false;
 	if (lade_slice_equal(name, lade_slice(".", 1))) {
 		planner->asked = planner->levels[planner->depth].asked;
-		planner->asked.all = planner->receiver->keep.options & within;
-		return lade_selection_root_what(selection);
+		what = (int)lade_selection_root_what(selection);
+		planner->asked.all = (what & LADE_SELECTED_ITEM) && (planner->receiver->keep.options & within);
+		return what;
 	}
 	what = asked_of(planner, name, &planner->asked);
 	*implied_out = what == 0;

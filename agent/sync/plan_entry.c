@@ -237,186 +237,6 @@ static void special(struct planner *planner, struct place *place)
 	lade_plan_item(planner, place, changes);
 }
 
-/* ---- directories ---- */
-
-/*
- * A directory of ours that we may not read, search or write to is opened up while we work in it;
- * its mode is set again at the end. One that we only may not write to stays as it is until
- * something in it changes: where nothing does, not even its ctime moves.
- */
-static void open_up(struct planner *planner, struct place *place, struct target *target)
-{
-	const struct lade_keep *keep = &planner->receiver->keep;
-
-	if (planner->dry_run || keep->fake || keep->euid == 0 || place->st.st_uid != keep->euid || (place->st.st_mode & 0700) == 0700)
-		return;
-	target->own_mode = place->st.st_mode & 07777;
-	if ((target->own_mode & 0500) == 0500)
-		target->closed = true;
-	/* Not through a symlink that somebody put there since the stat. */
-	else if (place->linked_fd >= 0 ? fchmod(place->linked_fd, target->own_mode | 0700) == 0 :
-		 fchmodat(place->level->fd, place->name, target->own_mode | 0700, AT_SYMLINK_NOFOLLOW) == 0)
-		target->opened = target->differs = true;
-}
-
-/* With --backup-dir a directory has its mode before the first backup goes to one that is made like it; again at the end, with all else. */
-static void set_mode_early(struct planner *planner, const struct place *place, uint32_t changes)
-{
-	const struct lade_keep *keep = &planner->receiver->keep;
-	mode_t mode = lade_metadata_mode(keep, &place->wanted, &place->st) | (keep->euid ? 0700 : 0);
-
-	if (planner->receiver->backups && (changes & LADE_ITEM_PERMS) && !planner->dry_run && !keep->fake && place->linked_fd < 0 &&
-	    fchmodat(place->level->fd, place->name, mode, AT_SYMLINK_NOFOLLOW))
-		return; /* which is told at the end */
-}
-
-void lade_plan_change(struct level *level)
-{
-	struct target *target = level->target;
-
-	/* A failure shows in what is done next. */
-	if (target->closed && level->fd >= 0 && fchmod(level->fd, target->own_mode | 0700) == 0)
-		target->opened = target->differs = true;
-	target->closed = false;
-	atomic_store_explicit(&target->touched, true, memory_order_relaxed);
-}
-
-/* Make the directory, out of whose way a file may have to go. False: it could not be made (and was reported). */
-static bool make_directory(struct planner *planner, struct place *place)
-{
-	mode_t mode = lade_metadata_mode(&planner->receiver->keep, &place->wanted, NULL);
-	struct lade_fault fault;
-
-	lade_plan_change(place->level);
-	if (place->exists && lade_receiver_make_way(planner->receiver, place->level->directory, place->level->fd,
-						    place->name, &fault)) {
-		lade_plan_problem(planner, &fault);
-		return false;
-	}
-	if (mkdirat(place->level->fd, place->name, (mode & 0777) | 0700)) {
-		lade_plan_failed(planner, "create directory");
-		return false;
-	}
-	return true;
-}
-
-static struct target *new_target(struct planner *planner, const struct place *place, struct lade_fault *fault)
-{
-	struct target *target = calloc(1, sizeof(*target));
-
-	if (!target) {
-		lade_fault_set(fault, LADE_E_MEMORY, "plan", NULL);
-		return NULL;
-	}
-	target->receiver = planner->receiver;
-	target->metadata = place->wanted;
-	if (!lade_metadata_own_xattrs(&target->metadata)) {
-		lade_fault_set(fault, LADE_E_MEMORY, "plan", NULL);
-		free(target);
-		return NULL;
-	}
-	target->named = true;
-	return target;
-}
-
-/* Enter the directory of place, present or not. */
-static int enter(struct planner *planner, struct place *place, struct target *target, bool present,
-		 struct lade_fault *fault)
-{
-	struct lade_directory *directory = NULL;
-	int error = 0;
-
-	if (present && place->level->directory)
-		error = lade_directory_new(place->level->directory, place->name, strlen(place->name), target,
-					   lade_receiver_directory_done, &directory, fault);
-	if (error) {
-		free((void *)target->metadata.xattrs.data);
-		free(target);
-		return error;
-	}
-	if (!directory) /* a dry run, or it could not be made */
-		target->empty = true;
-	planner->enters_link = place->linked_fd >= 0;
-	error = lade_plan_enter(planner, directory, target, fault);
-	planner->enters_link = false;
-	return error;
-}
-
-static int directory(struct planner *planner, struct place *place, struct lade_fault *fault)
-{
-	struct target *target = new_target(planner, place, fault);
-	bool present = place->exists && S_ISDIR(place->st.st_mode);
-	uint32_t changes;
-
-	if (!target)
-		return fault->code;
-	target->existed = present;
-	if (present) {
-		changes = lade_plan_metadata_changes(planner, place);
-		target->differs = changes;
-		open_up(planner, place, target);
-		set_mode_early(planner, place, changes);
-	} else {
-		target->empty = target->differs = true;
-		changes = lade_plan_directory_aside(planner, place);
-		if (!planner->dry_run && place->level->fd >= 0)
-			present = make_directory(planner, place);
-	}
-	if (!target->existed && (present || planner->dry_run))
-		lade_totals_created(&planner->counted, S_IFDIR);
-	if (present || planner->dry_run)
-		lade_plan_item(planner, place, changes);
-	return enter(planner, place, target, present, fault);
-}
-
-/* A directory that is only on the way: it is made if it is missing, and else left as it is. What is no directory stays, too. */
-static int way(struct planner *planner, struct place *place, struct lade_fault *fault)
-{
-	struct target *target = new_target(planner, place, fault);
-	bool present = place->exists && S_ISDIR(place->st.st_mode);
-
-	if (!target)
-		return fault->code;
-	target->named = false;
-	target->implied = true;
-	target->existed = present;
-	if (present) {
-		open_up(planner, place, target);
-		target->differs = false;
-	} else if (place->exists) {
-		errno = ENOTDIR;
-		lade_plan_failed(planner, "enter");
-	} else {
-		target->empty = true;
-		if (!planner->dry_run && place->level->fd >= 0)
-			present = make_directory(planner, place);
-	}
-	return enter(planner, place, target, present, fault);
-}
-
-/* The destination's own entry: ".". */
-static int root(struct planner *planner, struct place *place, struct lade_fault *fault)
-{
-	struct target *target = &planner->receiver->root;
-	uint32_t changes;
-	struct lade_directory *directory_handle = place->level->directory;
-
-	target->metadata = place->wanted;
-	target->named = true;
-	if (!lade_metadata_own_xattrs(&target->metadata))
-		return lade_fault_set(fault, LADE_E_MEMORY, "plan", NULL);
-	if (target->existed)
-		changes = lade_plan_metadata_changes(planner, place);
-	else
-		changes = lade_plan_directory_aside(planner, place);
-	target->differs = changes || !target->existed;
-	if (target->existed)
-		open_up(planner, place, target);
-	if (place->exists || !(planner->receiver->keep.options & LADE_OPTION_EXISTING))
-		lade_plan_item(planner, place, changes);
-	return lade_plan_enter(planner, directory_handle ? lade_directory_ref(directory_handle) : NULL, target, fault);
-}
-
 /* ---- what is there, and its other names ---- */
 
 /* --write-devices: a file may be written over a device. One that cannot be opened will not be written to either. */
@@ -453,15 +273,12 @@ bool lade_plan_stat(const struct planner *planner, struct place *place)
 /* Show an entry, and do nothing else. */
 static int list(struct planner *planner, struct place *place, struct lade_fault *fault)
 {
-	struct target *target;
-
 	lade_session_list(planner->session, *planner->path ? planner->path : ".", place->entry);
 	if (!S_ISDIR(place->wanted.mode))
 		return 0;
 	if (strcmp(place->name, ".") == 0)
 		return lade_plan_enter(planner, NULL, &planner->receiver->root, fault);
-	target = new_target(planner, place, fault);
-	return target ? enter(planner, place, target, false, fault) : fault->code;
+	return lade_plan_enter_only(planner, place, fault);
 }
 
 /* What is there under the entry's name. False if that cannot be told (and was reported). */
@@ -548,85 +365,6 @@ static int link_entry(struct planner *planner, struct place *place, struct lade_
 				      &(struct follower){ place->entry->link - LADE_LINK_FOLLOWS, place->index,
 							  place->wanted.mode, link_changes(planner, place) },
 				      planner->path, fault) ? fault->code : 1;
-}
-
-/* ---- what the user's rules leave as it is ---- */
-
-/* True if the entry is another name of a file that is not passed over. */
-static bool follows(const struct planner *planner, const struct place *place)
-{
-	const struct leader *leader = place->entry->link < LADE_LINK_FOLLOWS ? NULL :
-		lade_receiver_find_leader(planner->receiver, place->entry->link - LADE_LINK_FOLLOWS);
-
-	return leader && !leader->passed;
-}
-
-/* True if nothing is to become of the entry. A thing of another type is never newer, and directories are gone into. */
-static bool is_passed(const struct planner *planner, const struct place *place)
-{
-	const struct lade_keep *keep = &planner->receiver->keep;
-	mode_t there = place->st.st_mode, wanted = place->wanted.mode;
-
-	if (place->level->passed)
-		return true;
-	if (!place->exists)
-		return keep->options & LADE_OPTION_EXISTING;
-	if ((keep->options & LADE_OPTION_IGNORE_EXISTING) && !(S_ISDIR(there) && S_ISDIR(wanted)))
-		return true;
-	/* A further name of a file is linked, however new what is there is. */
-	return (keep->options & LADE_OPTION_UPDATE) && S_ISREG(there) && S_ISREG(wanted) && !follows(planner, place) &&
-		lade_keep_time_newer(keep, &place->st.st_mtim, &place->wanted.mtime);
-}
-
-/* Tell of what is passed over, in the words of rsync(1); not of what is below a directory that is. */
-static void tell_passed(struct planner *planner, const struct place *place)
-{
-	bool existing = planner->receiver->keep.options & LADE_OPTION_IGNORE_EXISTING;
-
-	if (place->level->passed)
-		return;
-	if (place->exists)
-		lade_session_note(planner->session, LADE_TOPIC_SKIP, NULL, planner->path, existing ? " exists" : " is newer");
-	else
-		lade_session_note(planner->session, LADE_TOPIC_SKIP,
-				  S_ISDIR(place->wanted.mode) ? "not creating new directory \"" : "not creating new file \"",
-				  planner->path, "\"");
-}
-
-/* [defer] The first name of an inode is passed over: another one may want its content. */
-static int pass_leader(struct planner *planner, const struct place *place, struct lade_fault *fault)
-{
-	char *path = strdup(planner->path);
-	struct leader *leader;
-
-	if (!path || lade_receiver_add_leader(planner->receiver, place->index, path))
-		return lade_fault_set(fault, LADE_E_MEMORY, "plan", NULL);
-	leader = lade_receiver_find_leader(planner->receiver, place->index);
-	leader->passed = true;
-	leader->deferred = S_ISREG(place->wanted.mode) && place->entry->size && !planner->dry_run &&
-		planner->deferred_count < LADE_DEFERRED_MAX;
-	if (leader->deferred)
-		lade_plan_say_defer(planner, place->index);
-	return 0;
-}
-
-/* Leave what is there as it is. A directory is entered all the same: the stream goes on in it. */
-static int pass(struct planner *planner, struct place *place, struct lade_fault *fault)
-{
-	struct target *target;
-	int error;
-
-	if (place->entry->link == LADE_LINK_LEADER)
-		return pass_leader(planner, place, fault);
-	if (!S_ISDIR(place->wanted.mode))
-		return 0;
-	target = new_target(planner, place, fault);
-	if (!target)
-		return fault->code;
-	error = enter(planner, place, target, false, fault);
-	if (!error)
-		planner->levels[planner->depth].passed = true;
-	return error;
 }
 
 /* ---- any entry ---- */
@@ -740,14 +478,14 @@ int lade_plan_implied(struct planner *planner, struct lade_slice said, const str
 	    !implied)
 		return lade_fault_set(fault, LADE_E_PROTOCOL, "take what was not asked for:", planner->path);
 	(void)look(planner, &place);
-	return way(planner, &place, fault);
+	return lade_plan_way(planner, &place, fault);
 }
 
 /* Do what is to be done about an entry, by its type. */
 static int act_by_type(struct planner *planner, struct place *place, struct lade_fault *fault)
 {
 	if (S_ISDIR(place->wanted.mode))
-		return directory(planner, place, fault);
+		return lade_plan_directory(planner, place, fault);
 	if (S_ISREG(place->wanted.mode))
 		return lade_plan_file(planner, place, fault);
 	if (place->level->fd >= 0 || planner->dry_run)
@@ -766,12 +504,10 @@ static int act(struct planner *planner, struct place *place, struct lade_fault *
 		result = lade_plan_follow(planner, place, fault);
 	if (result < 0)
 		return result;
-	if (!result && is_passed(planner, place)) {
-		tell_passed(planner, place);
-		result = 1;
-	}
+	if (!result)
+		result = lade_plan_passes(planner, place);
 	if (result)
-		return pass(planner, place, fault);
+		return lade_plan_pass(planner, place, fault);
 	result = link_entry(planner, place, &leading, fault);
 	if (!result)
 		result = act_by_type(planner, place, fault);
@@ -791,7 +527,7 @@ int lade_plan_unnamed(struct planner *planner, const struct lade_msg_entry *entr
 	if (lade_attributes_check(entry->xattrs))
 		return lade_fault_set(fault, LADE_E_PROTOCOL, "understand the attributes of", planner->path);
 	lade_metadata_from_entry(&place.wanted, entry, planner->receiver->identities);
-	error = pass(planner, &place, fault);
+	error = lade_plan_pass(planner, &place, fault);
 	if (!error && S_ISDIR(place.wanted.mode))
 		planner->levels[planner->depth].unnamed = true;
 	return error;
@@ -811,9 +547,7 @@ static void leave_out(struct planner *planner, struct place *place)
 {
 	if (!look(planner, place))
 		return;
-	if (is_passed(planner, place))
-		tell_passed(planner, place);
-	else
+	if (!lade_plan_passes(planner, place))
 		lade_session_note(planner->session, LADE_TOPIC_NONREG, "skipping non-regular file \"", planner->path, "\"");
 }
 
@@ -861,10 +595,10 @@ int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry,
 		lade_backup_as_before(receiver, &place.st);
 		if (place.exists)
 			lade_metadata_unfake(&receiver->keep, &at, &place.st);
-		return root(planner, &place, fault);
+		return lade_plan_top(planner, &place, fault);
 	}
 	if (!look(planner, &place))
-		return S_ISDIR(place.wanted.mode) ? directory(planner, &place, fault) : 0;
+		return S_ISDIR(place.wanted.mode) ? lade_plan_directory(planner, &place, fault) : 0;
 	result = act(planner, &place, fault);
 	if (place.linked_fd >= 0)
 		close(place.linked_fd);

@@ -196,9 +196,6 @@ int lade_plan_want(struct planner *planner, uint64_t index, struct incoming *fil
 /* Have file described instead of sent. 0, or LADE_E_MEMORY. */
 int lade_plan_describe(const struct planner *planner, struct incoming *file);
 
-/* Before the first change in a directory: open it up if it is closed, and have its times set again. */
-void lade_plan_change(struct level *level);
-
 /* Enter directory (consumed) whose target is given. The names it holds are read where deletion is on. */
 int lade_plan_enter(struct planner *planner, struct lade_directory *directory, struct target *target,
 		    struct lade_fault *fault);
@@ -236,6 +233,31 @@ int lade_plan_back_up(struct planner *planner, const struct place *place);
 
 /* True if what is at place is the same symlink, device, FIFO or socket but for its metadata. */
 bool lade_plan_same_special(const struct place *place);
+
+/* ---- plan_directory.c ---- */
+
+/* [entry] A directory. As lade_plan_entry(). */
+int lade_plan_directory(struct planner *planner, struct place *place, struct lade_fault *fault);
+
+/* A directory that is only on the way: it is made if it is missing, and else left as it is. What is no directory stays, too. As lade_plan_entry(). */
+int lade_plan_way(struct planner *planner, struct place *place, struct lade_fault *fault);
+
+/* [entry] The destination's own entry: ".". As lade_plan_entry(). */
+int lade_plan_top(struct planner *planner, struct place *place, struct lade_fault *fault);
+
+/* Enter a directory with which nothing is done: the stream goes on in it. As lade_plan_entry(). */
+int lade_plan_enter_only(struct planner *planner, struct place *place, struct lade_fault *fault);
+
+/* Before the first change in a directory: open it up if it is closed, and have its times set again. */
+void lade_plan_change(struct level *level);
+
+/* ---- plan_pass.c ---- */
+
+/* True if nothing is to become of the entry, which is told. */
+bool lade_plan_passes(struct planner *planner, const struct place *place);
+
+/* Leave what is there as it is. As lade_plan_entry(). */
+int lade_plan_pass(struct planner *planner, struct place *place, struct lade_fault *fault);
 
 /* ---- plan_link.c ---- */
 

@@ -462,6 +462,8 @@ int lade_indexed_open(struct lade_receiver *receiver, struct lade_fault *fault);
 
 /* Write it back. */
 void lade_indexed_save(struct lade_receiver *receiver);
+
+/* Free what was begun and opened; what the index learnt is written back even where the session failed. */
 void lade_indexed_close(struct lade_receiver *receiver);
 
 /* True if there is an index, and a file of size bytes is in it, or is looked for in it. */

@@ -196,6 +196,17 @@ static void free_dropped(struct lade_sender *sender)
 	} while (count == DROPPED_AT_ONCE);
 }
 
+/* [copied] It is for the user's eyes, and never more than was lent. */
+static void heard_copied(struct lade_sender *sender, uint64_t bytes)
+{
+	lade_session_lock(&sender->session);
+	if (bytes > sender->lent_len)
+		bytes = sender->lent_len;
+	sender->lent_len -= bytes;
+	sender->session.progress.bytes_done += bytes;
+	lade_session_unlock(&sender->session);
+}
+
 static int hear(struct lade_sender *sender, const struct lade_message *message)
 {
 	struct source *released = NULL;
@@ -203,6 +214,10 @@ static int hear(struct lade_sender *sender, const struct lade_message *message)
 
 	if (lade_session_hears(message->type))
 		return lade_session_heard(&sender->session, message);
+	if (message->type == LADE_MSG_COPIED) {
+		heard_copied(sender, message->copied.bytes);
+		return 0;
+	}
 	lade_session_lock(&sender->session);
 	error = hear_locked(sender, message, &released);
 	pthread_cond_signal(&sender->session.to_writer);
@@ -266,7 +281,7 @@ static void close_sources(struct source_set *set)
 static void cannot_open(struct lade_sender *sender, const struct lade_source_group *group, const struct lade_fault *why)
 {
 	struct lade_selection_at all = lade_selection_root(group->selection);
-	bool root = lade_selection_root_what(group->selection);
+	bool root = lade_selection_root_what(group->selection) & LADE_SELECTED_ITEM;
 	char *path;
 
 	sender->incomplete = true;
@@ -349,21 +364,6 @@ static void tell_foreign(void *context, const char *path)
 	lade_session_note(&sender->session, LADE_TOPIC_MOUNT, "[sender] skipping mount-point dir ", path, NULL);
 }
 
-/* What was written, in groups. */
-static int take_sources(const struct lade_sender_job *job, struct lade_sources *sources, struct lade_fault *fault)
-{
-	int error = 0;
-
-	sources->relative = job->settings->options & LADE_OPTION_RELATIVE;
-	if (job->list)
-		error = lade_sources_add_list(sources, job->sources[0], job->list, fault);
-	else
-		for (unsigned i = 0; i < job->source_count && !error; i++)
-			error = lade_sources_add(sources, job->sources[i], fault);
-	lade_sources_sort(sources);
-	return error;
-}
-
 static struct lade_walk_options walk_options(struct lade_sender *sender, const struct lade_sender_job *job)
 {
 	uint64_t options = job->settings->options;
@@ -390,7 +390,7 @@ static int open_walk(struct lade_sender *sender, const struct lade_sender_job *j
 		     struct lade_fault *fault)
 {
 	const struct lade_walk_options options = walk_options(sender, job);
-	int error = take_sources(job, &set->written, fault);
+	int error = lade_sources_take(&set->written, job->settings->options, job->sources, job->source_count, job->list, fault);
 
 	if (!error)
 		error = open_sources(sender, set, fault);

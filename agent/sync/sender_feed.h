@@ -143,8 +143,10 @@ void lade_feed_find_kept(struct feeder *feeder, const struct stat *st);
 /* [recipe] [hole] Say the next message of the recipe that was kept. There is credit for it. 0 or a failure. */
 int lade_feed_say_kept(struct feeder *feeder, struct lade_fault *fault);
 
-/* Remember what was said of the open file, if its recipe is to be kept. */
+/* Remember a piece that was said of the open file, if its recipe is to be kept. */
 void lade_feed_keep_piece(struct feeder *feeder, const struct lade_msg_recipe *recipe);
+
+/* The same for a hole: len bytes at off. */
 void lade_feed_keep_hole(struct feeder *feeder, uint64_t off, uint64_t len);
 
 /* All of the open file was described, and st is what fstat says now: keep its recipe, if that is to be. */

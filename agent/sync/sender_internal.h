@@ -75,6 +75,7 @@ struct lade_sender {
 	uint32_t range_head, range_count;
 	size_t signatures_len;                     /* of these */
 	unsigned descriptors;                      /* in flight */
+	uint64_t lent_len;                         /* bytes of all that were lent, without those that are known to be copied */
 	bool ending;                               /* END is queued: nothing comes after it */
 
 	/* the walker's own */

@@ -51,7 +51,7 @@ static int send_descriptor(struct feeder *feeder, struct lade_fault *fault)
 	lade_session_send_descriptor(feeder->sender->machine, large->slot, &feeder->control);
 	feeder->sender->descriptors++;
 	large->source->lent = true;
-	feeder->session->progress.bytes_done += large->source->size;
+	feeder->sender->lent_len += large->source->size;
 	/* As far as the user is concerned its content went over the connection. */
 	feeder->session->connection->sent_len += large->source->size;
 	lade_session_unlock(feeder->session);

@@ -156,8 +156,30 @@ void lade_session_queued(struct lade_session *session, bool urgent)
 		pthread_cond_signal(&session->to_writer);
 }
 
+/* [copied] */
+static void queue_copied(struct lade_session *session)
+{
+	const struct lade_msg_copied copied = { atomic_load_explicit(&session->copied, memory_order_relaxed) - session->copied_said };
+
+	if (!copied.bytes)
+		return;
+	session->copied_said += copied.bytes;
+	lade_put_copied(lade_session_queue(session), &copied);
+}
+
+void lade_session_say_copied(struct lade_session *session)
+{
+	lade_session_lock(session);
+	if (!session->said_end && !session->failed && !session->finished) {
+		queue_copied(session);
+		lade_session_queued(session, true);
+	}
+	lade_session_unlock(session);
+}
+
 void lade_session_queue_end(struct lade_session *session)
 {
+	queue_copied(session);
 	session->totals.exit = (uint32_t)session->exit;
 	lade_put_end(lade_session_queue(session), &session->totals); /* [end] */
 	session->said_end = true;

@@ -51,6 +51,8 @@ struct lade_session {
 	bool failed;              /* no new work; fault says why */
 	bool said_end;            /* our END is queued: nothing may follow it */
 	uint32_t keepalives;      /* how many were queued */
+	_Atomic uint64_t copied;  /* bytes of lent files that were copied here, see [copied] */
+	uint64_t copied_said;     /* of these, what the other side was told of */
 	bool finished;            /* the last message was written or heard */
 	bool lost;                /* the peer takes no more; the reader finds out why */
 	pthread_cond_t *role_waits[LADE_SESSION_WAITS]; /* the role's own conditions, woken at the end; NULL: unused */
@@ -70,10 +72,14 @@ struct lade_session {
 int lade_session_init(struct lade_session *session, struct lade_connection *connection,
 		      const struct lade_settings *settings, const struct lade_events *events,
 		      const struct lade_run_key *key, struct lade_fault *fault);
+
+/* Free what a session keeps, when all of its threads have returned. */
 void lade_session_fini(struct lade_session *session);
 
-/* Lock and unlock, and wait on a condition with the lock held. */
+/* Take the lock of the session. Any thread that does not hold it. */
 void lade_session_lock(struct lade_session *session);
+
+/* Give it back. */
 void lade_session_unlock(struct lade_session *session);
 
 /*
@@ -91,6 +97,9 @@ void lade_session_queue_end(struct lade_session *session);
 
 /* Queue a sign of life, or have what is queued go out at once; nothing where all was said; the lock is not held. */
 void lade_session_keep_alive(struct lade_session *session);
+
+/* [copied] Say how much was copied since this was last called. */
+void lade_session_say_copied(struct lade_session *session);
 
 /*
  * Wait until the queue is short again, or the session fails; the lock is held. What is queued goes out at

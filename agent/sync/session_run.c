@@ -193,6 +193,8 @@ static void wait_for_end(struct lade_session *session)
 		(void)!read(session->wake_fd, &count, sizeof(count));
 		if (signal_seen)
 			fail_with(session, LADE_E_CANCELLED, "sync", NULL);
+		if (atomic_load_explicit(&session->copied, memory_order_relaxed))
+			lade_session_say_copied(session);
 		watch_peer(session, &watch);
 		if (session->settings->stop_at && time(NULL) >= session->settings->stop_at)
 			fail_with(session, LADE_E_STOPPED, "sync", NULL);

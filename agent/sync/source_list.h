@@ -18,6 +18,7 @@ struct lade_source_list {
 	size_t len, size;
 };
 
+/* Free the names; then there is no list. */
 void lade_source_list_fini(struct lade_source_list *list);
 
 /*

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "protocol/entry.h"
 #include "protocol/grow.h"
 #include "protocol/limits.h"
 
@@ -69,7 +70,11 @@ static int add(struct lade_sources *sources, const char *base, bool any, const c
 	struct lade_source_group *group = find_group(sources, base, any);
 	int error = group ? 0 : new_group(sources, base, &group);
 
-	return error ? error : lade_selection_add(group->selection, path, strlen(path), what);
+	if (!error && (what & LADE_SELECTED_WAY) && !group->on_way) {
+		group->on_way = true;
+		error = lade_selection_add(group->selection, "", 0, LADE_SELECTED_WAY);
+	}
+	return error ? error : lade_selection_add(group->selection, path, strlen(path), what & ~(unsigned)LADE_SELECTED_WAY);
 }
 
 /* ---- words ---- */
@@ -120,6 +125,12 @@ static unsigned what_of(bool content)
 	return content ? LADE_SELECTED_ITEM | LADE_SELECTED_CONTENT : LADE_SELECTED_ITEM;
 }
 
+/* Of the kept part of a path: one that begins with "./", as find(1) prints them, has a directory "." on its way. */
+static unsigned way_of(const struct lade_sources *sources, const char *kept)
+{
+	return kept[0] == '.' && kept[1] == '/' && !sources->no_way ? LADE_SELECTED_WAY : 0;
+}
+
 /* Where the path begins that is kept: behind the first "/./", whose place is *cut_out, or at the front (NULL). */
 static const char *kept_part(const char *written, const char **cut_out)
 {
@@ -145,7 +156,7 @@ static int add_relative(struct lade_sources *sources, const char *written, char 
 		base = strdup(written[0] == '/' ? "/" : ".");
 	if (!base)
 		return LADE_E_MEMORY;
-	error = add(sources, base, false, buffer, what_of(content));
+	error = add(sources, base, false, buffer, what_of(content) | (cut ? way_of(sources, rest) : 0));
 	free(base);
 	return error;
 }
@@ -214,7 +225,7 @@ static int add_listed(struct lade_sources *sources, const char *directory, const
 	if (error)
 		return error;
 	if (sources->relative)
-		return add(sources, buffer, true, rest, what_of(content));
+		return add(sources, buffer, true, rest, what_of(content) | way_of(sources, kept));
 	buffer[len] = '/';
 	end = stpcpy(buffer + len + 1, rest);
 	if (content)
@@ -240,5 +251,21 @@ int lade_sources_add_list(struct lade_sources *sources, const char *directory, c
 		if (error)
 			fail(fault, error, name);
 	}
+	return error;
+}
+
+int lade_sources_take(struct lade_sources *sources, uint64_t options, char *const *written, unsigned count,
+		      const struct lade_source_list *list, struct lade_fault *fault)
+{
+	int error = 0;
+
+	sources->relative = options & LADE_OPTION_RELATIVE;
+	sources->no_way = options & LADE_OPTION_NO_IMPLIED_DIRS;
+	if (list)
+		error = lade_sources_add_list(sources, written[0], list, fault);
+	else
+		for (unsigned i = 0; i < count && !error; i++)
+			error = lade_sources_add(sources, written[i], fault);
+	lade_sources_sort(sources);
 	return error;
 }

@@ -34,13 +34,16 @@ uint64_t lade_stamp_file_system(int fd);
 /* The stamp of a file of which st is what fstat says. */
 struct lade_stamp lade_stamp_of(uint64_t file_system, const struct stat *st);
 
+/* True if all of both is the same: the file is the one that it was. */
 bool lade_stamp_equal(const struct lade_stamp *a, const struct lade_stamp *b);
 
 /* True if the stamp speaks for content that was read from start (CLOCK_REALTIME) on: both of its times were two seconds old. */
 bool lade_stamp_settled(const struct lade_stamp *stamp, const struct timespec *start);
 
-/* Encode and decode: LADE_STAMP_LEN bytes. Failures show in the writer's and the reader's error. */
+/* Append a stamp, LADE_STAMP_LEN bytes. A failure is the writer's. */
 void lade_stamp_put(struct lade_writer *writer, const struct lade_stamp *stamp);
+
+/* Take one; all zeros where the bytes do not suffice, which is the reader's failure. */
 void lade_stamp_get(struct lade_reader *reader, struct lade_stamp *stamp_out);
 
 #endif

@@ -8,9 +8,13 @@
 
 #include "protocol/message.h"
 
-/* Count an entry, one that was made, one that was deleted; mode gives its kind. */
+/* Count an entry of the source; mode gives its kind. */
 void lade_totals_entry(struct lade_msg_end *totals, mode_t mode);
+
+/* Count one that was made in the destination. */
 void lade_totals_created(struct lade_msg_end *totals, mode_t mode);
+
+/* Count one that was deleted there. */
 void lade_totals_deleted(struct lade_msg_end *totals, mode_t mode);
 
 /* Add what was counted elsewhere; the exit status stays. */

@@ -3,13 +3,7 @@
  *
  * Writing and comparing are one merge of two sorted lists, the peer's and ours; only
  * what differs is touched. Names outside the wish are invisible in both directions,
- * so a peer cannot set what was not asked for, and "system.*" is never more than the
- * two POSIX ACLs: NFSv4 and SMB ACLs mean nothing to another server.
- *
- * Without a descriptor (symlinks, devices, FIFOs) an entry is reached as
- * /proc/self/fd/DIRFD/NAME by the l*xattr calls: the kernel has no *xattrat calls before
- * 6.13. The first part is resolved by the kernel to the held directory itself, NAME is
- * not followed. Without /proc that is LADE_E_UNSUPPORTED.
+ * so a peer cannot set what was not asked for.
  *
  * Limits: an attribute that changes between its listing and its reading is read as it
  * then is, or left out; there is no consistent view of several attributes.
@@ -21,237 +15,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/xattr.h>
-#include <unistd.h>
 
 #include "agent/tree/attributes_acl.h"
+#include "agent/tree/attributes_name.h"
+#include "agent/tree/attributes_target.h"
 #include "agent/tree/fake_super.h"
 #include "protocol/limits.h"
-
-#define SMALL_LEN 1024u
-#define RACE_TRIES 5u
-#define FAKE_PREFIX "user.rsync."
-#define ACCESS_ACL "system.posix_acl_access"
-#define DEFAULT_ACL "system.posix_acl_default"
-#define FAKE_ACCESS_ACL FAKE_PREFIX "%aacl"
-#define FAKE_DEFAULT_ACL FAKE_PREFIX "%dacl"
-#define STORED_NAME_SIZE (sizeof(FAKE_PREFIX) + LADE_XATTR_NAME_MAX)
-#define PROC_DIRECTORY_LEN (sizeof("/proc/self/fd/") + 11u)
-
-/* A place, ready for system calls. */
-struct target {
-	const struct lade_attributes_place *place;
-	bool fake, receives; /* as the wish has it */
-	int fd;              /* or -1: path */
-	char path[PROC_DIRECTORY_LEN + 1 + LADE_NAME_MAX + 1];
-	size_t directory_len; /* bytes of path before the slash and the name */
-	const char *subject;  /* for faults */
-};
-
-/* Bytes whose number is known only afterwards: most fit without an allocation. */
-struct bytes {
-	char *data;
-	size_t len;
-	char small[SMALL_LEN];
-};
 
 struct item {
 	struct lade_slice name;
 	struct lade_slice value;
 };
-
-/* Places. */
-
-static int target_init(struct target *target, const struct lade_attributes_place *place,
-		       const struct lade_attributes_wish *wish, struct lade_fault *fault)
-{
-	const char *name = place->name;
-	int len;
-
-	target->place = place;
-	target->fake = wish->fake;
-	target->receives = wish->receives;
-	target->fd = place->fd;
-	target->subject = name;
-	if (place->fd >= 0)
-		return 0;
-	if (!name || !*name || strchr(name, '/') || strlen(name) > LADE_NAME_MAX ||
-	    strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return lade_fault_set(fault, LADE_E_REFUSED, "use the name", name);
-	len = snprintf(target->path, sizeof(target->path), "/proc/self/fd/%d", place->directory_fd);
-	target->directory_len = (size_t)len;
-	target->path[len] = '/';
-	memcpy(target->path + len + 1, name, strlen(name) + 1);
-	return 0;
-}
-
-static ssize_t target_list(const struct target *target, char *data, size_t len)
-{
-	return target->fd >= 0 ? flistxattr(target->fd, data, len)
-			       : llistxattr(target->path, data, len);
-}
-
-static ssize_t target_get(const struct target *target, const char *name, void *data, size_t len)
-{
-	return target->fd >= 0 ? fgetxattr(target->fd, name, data, len)
-			       : lgetxattr(target->path, name, data, len);
-}
-
-/* True if a call by path failed with ENOENT because /proc is not there. */
-static bool lacks_proc(const struct target *target)
-{
-	char directory[PROC_DIRECTORY_LEN];
-	struct stat st;
-	bool lacks;
-
-	if (target->fd >= 0)
-		return false;
-	memcpy(directory, target->path, target->directory_len);
-	directory[target->directory_len] = '\0';
-	lacks = lstat(directory, &st) != 0;
-	errno = ENOENT;
-	return lacks;
-}
-
-/*
- * Attributes that security modules give to every file of their own accord. Not having
- * one at the source says nothing, and the kernel does not let go of them.
- */
-static bool is_label(const char *name)
-{
-	static const char *const labels[] = { "security.selinux", "security.SMACK64",
-					      "security.ima", "security.evm" };
-
-	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++)
-		if (strncmp(name, labels[i], strlen(labels[i])) == 0)
-			return true;
-	return false;
-}
-
-/* Describe a failed call by its errno. name: the attribute, or NULL. */
-static int fail(const struct target *target, const char *operation, const char *name,
-		struct lade_fault *fault)
-{
-	int code = LADE_E_SYSTEM;
-
-	switch (errno) {
-	case EOPNOTSUPP: /* the file system, or this kind of attribute in it */
-	case ENOSYS:     /* FUSE without the operation */
-	case EPERM:      /* user.* on a symlink or device; trusted.* in a user namespace */
-		code = LADE_E_UNSUPPORTED;
-		break;
-	case EACCES: /* SELinux and Smack guard their labels with it */
-		if (name && is_label(name))
-			code = LADE_E_UNSUPPORTED;
-		break;
-	case ENOENT:
-		if (lacks_proc(target))
-			code = LADE_E_UNSUPPORTED;
-		break;
-	case E2BIG: /* the list of names is above 64 KiB */
-		code = LADE_E_LIMIT;
-		break;
-	case ENOMEM:
-		code = LADE_E_MEMORY;
-		break;
-	default:
-		break;
-	}
-	return lade_fault_set(fault, code, operation, target->subject);
-}
-
-/* Names. */
-
-static bool has_prefix(struct lade_slice name, const char *prefix)
-{
-	size_t len = strlen(prefix);
-
-	return name.len > len && memcmp(name.data, prefix, len) == 0;
-}
-
-/* What the filter says of an attribute that is no ACL. */
-static enum lade_filter_verdict ask_filter(const struct lade_attributes_wish *wish, enum lade_filter_side side,
-					   struct lade_slice name)
-{
-	const struct lade_filter_use use = { .side = side, .delete_excluded = wish->delete_excluded };
-	char text[LADE_XATTR_NAME_MAX + 1];
-
-	if (!wish->filter || name.len > LADE_XATTR_NAME_MAX)
-		return LADE_FILTER_UNRULED;
-	memcpy(text, name.data, name.len);
-	text[name.len] = '\0';
-	return lade_filter_attribute(wish->filter, &use, text);
-}
-
-/* True if it takes part on a side. As in rsync, rules about attributes are about ACLs too: where there are some, -X is enough. What a receiver's rules exclude is left as it is there. */
-static bool is_of_side(const struct lade_attributes_wish *wish, enum lade_filter_side side, struct lade_slice name)
-{
-	enum lade_filter_verdict verdict;
-
-	if (lade_attributes_acl_is_name(name))
-		return wish->acls || (wish->xattrs && ask_filter(wish, side, name) == LADE_FILTER_INCLUDED);
-	if (!wish->xattrs || has_prefix(name, "system.") || has_prefix(name, FAKE_PREFIX "%"))
-		return false;
-	verdict = ask_filter(wish, side, name);
-	if (verdict != LADE_FILTER_UNRULED)
-		return verdict == LADE_FILTER_INCLUDED;
-	return wish->super || has_prefix(name, "user.");
-}
-
-/*
- * --fake-super: true if a name needs no faking. One that looks like a faked one does: whoever owns a file may give it "user.rsync."
- * attributes, which must not become those of root on the way back.
- */
-static bool is_stored_as_is(struct lade_slice name)
-{
-	return has_prefix(name, "user.") && !has_prefix(name, FAKE_PREFIX);
-}
-
-/* --fake-super: what a name of the file system stands for; NULL for one that stands for nothing. */
-static const char *spoken_name(bool fake, const char *stored)
-{
-	struct lade_slice name = lade_slice(stored, strlen(stored));
-
-	if (!fake)
-		return stored;
-	if (strcmp(stored, FAKE_ACCESS_ACL) == 0)
-		return ACCESS_ACL;
-	if (strcmp(stored, FAKE_DEFAULT_ACL) == 0)
-		return DEFAULT_ACL;
-	if (!has_prefix(name, "user."))
-		return NULL;
-	if (!has_prefix(name, FAKE_PREFIX) || has_prefix(name, FAKE_PREFIX "%"))
-		return stored;
-	/* What needs no faking has one name only. */
-	stored += strlen(FAKE_PREFIX);
-	return is_stored_as_is(lade_slice(stored, strlen(stored))) ? NULL : stored;
-}
-
-/* The name under which the file system has it, in stored_out where it is another. */
-static const char *stored_name(bool fake, const char *spoken, char stored_out[STORED_NAME_SIZE])
-{
-	struct lade_slice name = lade_slice(spoken, strlen(spoken));
-
-	if (!fake || is_stored_as_is(name))
-		return spoken;
-	if (lade_attributes_acl_is_name(name))
-		return strcmp(spoken, ACCESS_ACL) == 0 ? FAKE_ACCESS_ACL : FAKE_DEFAULT_ACL;
-	(void)snprintf(stored_out, STORED_NAME_SIZE, FAKE_PREFIX "%s", spoken);
-	return stored_out;
-}
-
-/* True if it is to be read here, and where it is to become equal to another side's: to be changed. */
-static bool is_wished(const struct lade_attributes_wish *wish, struct lade_slice name)
-{
-	return is_of_side(wish, wish->receives ? LADE_FILTER_RECEIVER : LADE_FILTER_SENDER, name);
-}
-
-/* True if it is wished, and the sender was to send it. */
-static bool is_asked_for(const struct lade_attributes_wish *wish, struct lade_slice name)
-{
-	return is_wished(wish, name) && is_of_side(wish, LADE_FILTER_SENDER, name);
-}
 
 static int slice_compare(struct lade_slice a, struct lade_slice b)
 {
@@ -270,55 +44,8 @@ static int name_compare(const void *a, const void *b)
 
 /* Reading. */
 
-static void bytes_init(struct bytes *bytes)
-{
-	bytes->data = bytes->small;
-	bytes->len = 0;
-}
-
-static void bytes_fini(struct bytes *bytes)
-{
-	if (bytes->data != bytes->small)
-		free(bytes->data);
-	bytes_init(bytes);
-}
-
-/*
- * The list of names (name NULL) or the value of name. Its size may change between
- * the question and the answer: asked again a few times. 0, or -1 with errno.
- */
-static int fetch(const struct target *target, const char *name, struct bytes *out)
-{
-	size_t capacity = sizeof(out->small);
-	ssize_t len;
-	char *larger;
-
-	for (unsigned tries = 0; tries < RACE_TRIES; tries++) {
-		len = name ? target_get(target, name, out->data, capacity)
-			   : target_list(target, out->data, capacity);
-		if (len >= 0) {
-			out->len = (size_t)len;
-			return 0;
-		}
-		if (errno != ERANGE)
-			return -1;
-		len = name ? target_get(target, name, NULL, 0) : target_list(target, NULL, 0);
-		if (len < 0)
-			return -1;
-		capacity = (size_t)len + SMALL_LEN; /* room for what comes in the meantime */
-		larger = realloc(out->data == out->small ? NULL : out->data, capacity);
-		if (!larger) {
-			errno = ENOMEM;
-			return -1;
-		}
-		out->data = larger;
-	}
-	errno = ERANGE;
-	return -1;
-}
-
 /* Pick the wished names out of a list of NUL-terminated ones, in order; -1 if too many. */
-static int select_names(const struct lade_attributes_wish *wish, const struct bytes *list,
+static int select_names(const struct lade_attributes_wish *wish, const struct lade_attributes_bytes *list,
 			const char *names_out[LADE_XATTR_COUNT_MAX])
 {
 	size_t count = 0, len;
@@ -328,8 +55,8 @@ static int select_names(const struct lade_attributes_wish *wish, const struct by
 		len = strnlen(list->data + off, list->len - off);
 		if (off + len == list->len)
 			break; /* no NUL: not a name */
-		name = len ? spoken_name(wish->fake, list->data + off) : NULL;
-		if (!name || !is_wished(wish, lade_slice(name, strlen(name))))
+		name = len ? lade_attributes_name_spoken(wish->fake, list->data + off) : NULL;
+		if (!name || !lade_attributes_name_is_wished(wish, lade_slice(name, strlen(name))))
 			continue;
 		if (count == LADE_XATTR_COUNT_MAX)
 			return -1;
@@ -340,7 +67,7 @@ static int select_names(const struct lade_attributes_wish *wish, const struct by
 }
 
 /* The mode of the file, or what it passes for. */
-static mode_t mode_of(const struct target *target)
+static mode_t mode_of(const struct lade_attributes_target *target)
 {
 	const struct lade_attributes_place *place = target->place;
 	struct stat st;
@@ -355,7 +82,7 @@ static mode_t mode_of(const struct target *target)
  * Have the ACL of this name that bytes stores, which become it. One that makes no sense is an error of the source; at the destination
  * it is an empty one, which is none that anybody wants: it goes. 0 or the fault.
  */
-static int restore_acl(const struct target *target, struct lade_slice name, struct bytes *bytes, struct lade_fault *fault)
+static int restore_acl(const struct lade_attributes_target *target, struct lade_slice name, struct lade_attributes_bytes *bytes, struct lade_fault *fault)
 {
 	char *acl = malloc(lade_attributes_acl_restored_size(bytes->len));
 	size_t len;
@@ -363,7 +90,7 @@ static int restore_acl(const struct target *target, struct lade_slice name, stru
 	if (!acl)
 		return lade_fault_set(fault, LADE_E_MEMORY, "read attributes of", target->subject);
 	len = lade_attributes_acl_restore(name, lade_slice(bytes->data, bytes->len), mode_of(target), (uint8_t *)acl);
-	bytes_fini(bytes);
+	lade_attributes_bytes_fini(bytes);
 	bytes->data = acl;
 	bytes->len = len;
 	if (len || target->receives)
@@ -373,7 +100,7 @@ static int restore_acl(const struct target *target, struct lade_slice name, stru
 }
 
 /* True if a value is none that counts: the kernel's ACL that is not as we know it, or no more than a mode. */
-static bool is_no_acl(const struct target *target, struct lade_slice name, struct lade_slice value)
+static bool is_no_acl(const struct lade_attributes_target *target, struct lade_slice name, struct lade_slice value)
 {
 	bool strange = !target->fake && !lade_attributes_acl_is_valid(value);
 
@@ -381,21 +108,21 @@ static bool is_no_acl(const struct target *target, struct lade_slice name, struc
 }
 
 /* Append one attribute to body. 1 if it is there, 0 if not (any more), or a code. */
-static int read_one(const struct target *target, const char *name, struct lade_writer *body,
+static int read_one(const struct lade_attributes_target *target, const char *name, struct lade_writer *body,
 		    struct lade_fault *fault)
 {
 	struct lade_slice name_slice = lade_slice(name, strlen(name)), value;
-	char stored[STORED_NAME_SIZE];
-	struct bytes bytes;
+	char stored[LADE_ATTRIBUTES_STORED_SIZE];
+	struct lade_attributes_bytes bytes;
 	int code = 0;
 
-	bytes_init(&bytes);
-	if (fetch(target, stored_name(target->fake, name, stored), &bytes) != 0) {
-		bool guarded = (errno == EPERM || errno == EACCES) && !has_prefix(name_slice, "user.");
+	lade_attributes_bytes_init(&bytes);
+	if (lade_attributes_target_fetch(target, lade_attributes_name_stored(target->fake, name, stored), &bytes) != 0) {
+		bool guarded = (errno == EPERM || errno == EACCES) && strncmp(name, "user.", strlen("user.")) != 0;
 
 		/* ENODATA: gone. EOPNOTSUPP: listed, but of a module that is not loaded here. A label that is guarded is none of ours. */
 		if (errno != ENODATA && errno != EOPNOTSUPP && !guarded)
-			code = fail(target, "read attributes of", name, fault);
+			code = lade_attributes_target_fail(target, "read attributes of", name, fault);
 		goto out;
 	}
 	if (target->fake && lade_attributes_acl_is_name(name_slice))
@@ -411,11 +138,11 @@ static int read_one(const struct target *target, const char *name, struct lade_w
 	lade_writer_put_slice(body, value);
 	code = body->error ? lade_fault_set(fault, body->error, "read attributes of", target->subject) : 1;
 out:
-	bytes_fini(&bytes);
+	lade_attributes_bytes_fini(&bytes);
 	return code;
 }
 
-static int read_names(const struct target *target, const char *const *names, size_t count,
+static int read_names(const struct lade_attributes_target *target, const char *const *names, size_t count,
 		      struct lade_writer *out, struct lade_fault *fault)
 {
 	struct lade_writer body;
@@ -439,17 +166,17 @@ static int read_names(const struct target *target, const char *const *names, siz
 	return code < 0 ? code : 0;
 }
 
-static int read_target(const struct lade_attributes_wish *wish, const struct target *target,
+static int read_target(const struct lade_attributes_wish *wish, const struct lade_attributes_target *target,
 		       struct lade_writer *out, struct lade_fault *fault)
 {
 	const char *names[LADE_XATTR_COUNT_MAX];
-	struct bytes list;
+	struct lade_attributes_bytes list;
 	int count, code = 0;
 
-	bytes_init(&list);
-	if (fetch(target, NULL, &list) != 0) {
+	lade_attributes_bytes_init(&list);
+	if (lade_attributes_target_fetch(target, NULL, &list) != 0) {
 		if (errno != EOPNOTSUPP && errno != ENOSYS)
-			code = fail(target, "read attributes of", NULL, fault);
+			code = lade_attributes_target_fail(target, "read attributes of", NULL, fault);
 		goto out;
 	}
 	count = select_names(wish, &list, names);
@@ -458,7 +185,7 @@ static int read_target(const struct lade_attributes_wish *wish, const struct tar
 	else if (count > 0)
 		code = read_names(target, names, (size_t)count, out, fault);
 out:
-	bytes_fini(&list);
+	lade_attributes_bytes_fini(&list);
 	return code;
 }
 
@@ -466,42 +193,42 @@ int lade_attributes_read(const struct lade_attributes_wish *wish,
 			 const struct lade_attributes_place *place, struct lade_writer *out,
 			 struct lade_fault *fault)
 {
-	struct target target;
+	struct lade_attributes_target target;
 	int code;
 
 	if (!wish->xattrs && !wish->acls)
 		return 0;
-	code = target_init(&target, place, wish, fault);
+	code = lade_attributes_target_init(&target, place, wish, fault);
 	return code ? code : read_target(wish, &target, out, fault);
 }
 
 bool lade_attributes_may_set_acls(const struct lade_attributes_wish *wish)
 {
-	static const char access[] = ACCESS_ACL;
+	static const char access[] = LADE_ATTRIBUTES_ACCESS_ACL;
 
-	return is_wished(wish, lade_slice(access, sizeof(access) - 1));
+	return lade_attributes_name_is_wished(wish, lade_slice(access, sizeof(access) - 1));
 }
 
 mode_t lade_attributes_granted(int directory_fd, mode_t mask)
 {
-	struct target target = { .fd = directory_fd };
+	struct lade_attributes_target target = { .fd = directory_fd };
 	mode_t granted = 0777 & ~mask;
 	struct lade_slice acl;
-	struct bytes bytes;
+	struct lade_attributes_bytes bytes;
 	int result;
 
-	bytes_init(&bytes);
-	result = fetch(&target, DEFAULT_ACL, &bytes);
+	lade_attributes_bytes_init(&bytes);
+	result = lade_attributes_target_fetch(&target, LADE_ATTRIBUTES_DEFAULT_ACL, &bytes);
 	/* It may only be searched: it is asked for as what it is in /proc. */
 	if (result && errno == EBADF) {
 		target.fd = -1;
 		(void)snprintf(target.path, sizeof(target.path), "/proc/self/fd/%d/.", directory_fd);
-		result = fetch(&target, DEFAULT_ACL, &bytes);
+		result = lade_attributes_target_fetch(&target, LADE_ATTRIBUTES_DEFAULT_ACL, &bytes);
 	}
 	acl = lade_slice(bytes.data, bytes.len);
 	if (result == 0 && lade_attributes_acl_is_valid(acl))
 		granted = lade_attributes_acl_granted(acl);
-	bytes_fini(&bytes);
+	lade_attributes_bytes_fini(&bytes);
 	return granted;
 }
 
@@ -575,7 +302,7 @@ int lade_attributes_visit_ids(struct lade_slice encoded,
 
 struct merge {
 	const struct lade_attributes_wish *wish;
-	struct target target;
+	struct lade_attributes_target target;
 	struct lade_identities *identities;
 	struct lade_fault *fault; /* of the first failure */
 	bool apply;               /* write, or only compare */
@@ -591,7 +318,8 @@ struct merge {
 static void note_failure(struct merge *merge, const char *name, bool is_acl)
 {
 	bool first = !merge->code;
-	int code = fail(&merge->target, is_acl ? "set the ACL of" : "set attributes of", name, first ? merge->fault : NULL);
+	int code = lade_attributes_target_fail(&merge->target, is_acl ? "set the ACL of" : "set attributes of", name,
+					       first ? merge->fault : NULL);
 
 	if (first) {
 		merge->code = code;
@@ -601,24 +329,19 @@ static void note_failure(struct merge *merge, const char *name, bool is_acl)
 	}
 }
 
-/* Set an attribute of the target, under the name that the file system has it by. 0, or -1 with errno. */
-static int set(const struct target *target, const char *name, struct lade_slice value)
-{
-	return target->fd >= 0 ? fsetxattr(target->fd, name, value.data, value.len, 0)
-			       : lsetxattr(target->path, name, value.data, value.len, 0);
-}
-
 /* Set an ACL of the target to a valid one, as it is stored (--fake-super). 0, or -1 with errno. */
-static int store_acl(const struct target *target, struct lade_slice name, const char *stored, struct lade_slice value)
+static int store_acl(const struct lade_attributes_target *target, struct lade_slice name, const char *stored, struct lade_slice value)
 {
 	uint8_t *bytes = malloc(lade_attributes_acl_stored_size(value.len));
+	struct lade_slice faked;
 	int result;
 
 	if (!bytes) {
 		errno = ENOMEM;
 		return -1;
 	}
-	result = set(target, stored, lade_slice(bytes, lade_attributes_acl_store(name, value, bytes)));
+	faked = lade_slice(bytes, lade_attributes_acl_store(name, value, bytes));
+	result = lade_attributes_target_set(target, stored, &faked);
 	free(bytes);
 	return result;
 }
@@ -627,26 +350,23 @@ static int store_acl(const struct target *target, struct lade_slice name, const 
 static void settle(struct merge *merge, struct lade_slice name, const struct lade_slice *value)
 {
 	bool is_acl = lade_attributes_acl_is_name(name);
-	const struct target *target = &merge->target;
-	char spoken[LADE_XATTR_NAME_MAX + 1], stored[STORED_NAME_SIZE];
+	const struct lade_attributes_target *target = &merge->target;
+	char spoken[LADE_XATTR_NAME_MAX + 1], stored[LADE_ATTRIBUTES_STORED_SIZE];
 	const char *text;
 	int result;
 
 	memcpy(spoken, name.data, name.len);
 	spoken[name.len] = '\0';
-	text = stored_name(target->fake, spoken, stored);
-	if (!value && is_label(text))
+	text = lade_attributes_name_stored(target->fake, spoken, stored);
+	if (!value && lade_attributes_name_is_label(text))
 		return;
 	*(is_acl && merge->wish->acls ? &merge->acls_differ : &merge->xattrs_differ) = true;
 	if (!merge->apply || merge->removing != !value)
 		return;
 	if (value && is_acl && target->fake)
 		result = store_acl(target, name, text, *value);
-	else if (value)
-		result = set(target, text, *value);
 	else
-		result = target->fd >= 0 ? fremovexattr(target->fd, text)
-					 : lremovexattr(target->path, text);
+		result = lade_attributes_target_set(target, text, value);
 	/* ENODATA: somebody else removed it. */
 	if (result == 0 || (!value && errno == ENODATA))
 		merge->changed = true;
@@ -715,8 +435,8 @@ static void merge_lists(struct merge *merge, struct lade_slice theirs, struct la
 
 	list_open(&their_reader, theirs, &their_left);
 	list_open(&our_reader, ours, &our_left);
-	theirs_there = next_wished(merge, is_asked_for, &their_reader, &their_left, &their_item);
-	ours_there = next_wished(merge, is_wished, &our_reader, &our_left, &our_item);
+	theirs_there = next_wished(merge, lade_attributes_name_is_asked_for, &their_reader, &their_left, &their_item);
+	ours_there = next_wished(merge, lade_attributes_name_is_wished, &our_reader, &our_left, &our_item);
 	while (theirs_there || ours_there) {
 		if (theirs_there && ours_there)
 			order = slice_compare(their_item.name, our_item.name);
@@ -727,9 +447,9 @@ static void merge_lists(struct merge *merge, struct lade_slice theirs, struct la
 		else
 			settle(merge, our_item.name, NULL);
 		if (order <= 0)
-			theirs_there = next_wished(merge, is_asked_for, &their_reader, &their_left, &their_item);
+			theirs_there = next_wished(merge, lade_attributes_name_is_asked_for, &their_reader, &their_left, &their_item);
 		if (order >= 0)
-			ours_there = next_wished(merge, is_wished, &our_reader, &our_left, &our_item);
+			ours_there = next_wished(merge, lade_attributes_name_is_wished, &our_reader, &our_left, &our_item);
 	}
 }
 
@@ -741,7 +461,7 @@ static int merge_run(struct merge *merge, const struct lade_attributes_place *pl
 
 	if (!merge->wish->xattrs && !merge->wish->acls)
 		return 0;
-	code = target_init(&merge->target, place, merge->wish, merge->fault);
+	code = lade_attributes_target_init(&merge->target, place, merge->wish, merge->fault);
 	if (code)
 		return code;
 	lade_writer_init(&ours, LADE_XATTRS_MAX);

@@ -24,9 +24,11 @@ enum lade_charset_way { LADE_CHARSET_OUT, LADE_CHARSET_IN };
 
 /*
  * Converting from and to the character set of that name; "." or "": that of the locale (see setlocale(3)), which the program has set.
- * Returns 0, LADE_E_UNSUPPORTED with the fault if there is none of that name, or LADE_E_MEMORY. The caller frees it; NULL does nothing.
+ * Returns 0, LADE_E_UNSUPPORTED with the fault if there is none of that name, or LADE_E_MEMORY. The caller frees it with lade_charset_free().
  */
 int lade_charset_new(const char *name, struct lade_charset **charset_out, struct lade_fault *fault);
+
+/* Free it. NULL does nothing. */
 void lade_charset_free(struct lade_charset *charset);
 
 /*

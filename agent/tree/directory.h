@@ -80,13 +80,17 @@ int lade_directory_new_followed(struct lade_directory *parent, const char *name,
 /* One more reference; returns directory. */
 struct lade_directory *lade_directory_ref(struct lade_directory *directory);
 
-/* Drop a reference; with the last one go the descriptor and the reference on the parent. */
-void lade_directory_unref(struct lade_directory *directory); /* NULL does nothing */
+/* Drop a reference; with the last one go the descriptor and the reference on the parent. NULL does nothing. */
+void lade_directory_unref(struct lade_directory *directory);
 
-/* The caller's pointer; the parent (borrowed, NULL for the root); the name ("" for the root). */
+/* The caller's pointer, as lade_directory_new() got it; NULL for the root. */
 void *lade_directory_user(const struct lade_directory *directory);
+
+/* The parent, borrowed as long as directory is referenced; NULL for the root. */
 struct lade_directory *lade_directory_parent(const struct lade_directory *directory);
-const char *lade_directory_name(const struct lade_directory *directory); /* borrowed */
+
+/* The name, borrowed as long as directory is referenced; "" for the root. */
+const char *lade_directory_name(const struct lade_directory *directory);
 
 /* True if st is of directory, or of one above it. Only those that were pinned at some time are known. */
 bool lade_directory_is_within(const struct lade_directory *directory, const struct stat *st);
@@ -102,6 +106,8 @@ bool lade_directory_is_within(const struct lade_directory *directory, const stru
  * pinned, and a later call tries again.
  */
 int lade_directory_pin(struct lade_directory *directory, int *fd_out, struct lade_fault *fault);
+
+/* One pin less; without any the descriptor may be closed when others are wanted. */
 void lade_directory_unpin(struct lade_directory *directory);
 
 /*

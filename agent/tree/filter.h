@@ -35,8 +35,10 @@ struct lade_filter_use {
 	bool removing;        /* in a directory that goes: perishable rules do not count */
 };
 
-/* No rules yet: 0 or LADE_E_MEMORY. The caller frees the filter; NULL does nothing. */
+/* No rules yet: 0 or LADE_E_MEMORY. The caller frees the filter with lade_filter_free(). */
 int lade_filter_new(struct lade_filter **filter_out);
+
+/* Free the filter and its rules. NULL does nothing. */
 void lade_filter_free(struct lade_filter *filter);
 
 /* The lines of files that are read from now on end with NUL (--from0). */
@@ -88,16 +90,21 @@ enum lade_filter_verdict {
 	LADE_FILTER_INCLUDED,
 	LADE_FILTER_EXCLUDED,
 };
+
+/* Ask them about name. Any thread. */
 enum lade_filter_verdict lade_filter_attribute(const struct lade_filter *filter, const struct lade_filter_use *use,
 					       const char *name);
 
 /*
- * The rules as bytes for the peer (at most LADE_RULES_MAX), and back: varint count, then
- * for each rule its flags (filter_list.h) and its pattern or file (see [open]).
- * encode: 0 or the writer's error. decode checks everything: 0, LADE_E_TRUNCATED,
- * LADE_E_LIMIT, LADE_E_PROTOCOL, LADE_E_MEMORY; the caller frees the filter.
+ * The rules as bytes for the peer (at most LADE_RULES_MAX): varint count, then for each rule its flags (filter_list.h)
+ * and its pattern or file (see [open]). Returns 0 or the writer's error.
  */
 int lade_filter_encode(const struct lade_filter *filter, struct lade_writer *writer);
+
+/*
+ * And back; everything is checked. Returns 0, LADE_E_TRUNCATED, LADE_E_LIMIT, LADE_E_PROTOCOL or LADE_E_MEMORY; the caller
+ * frees the filter with lade_filter_free().
+ */
 int lade_filter_decode(struct lade_slice encoded, struct lade_filter **filter_out);
 
 #endif

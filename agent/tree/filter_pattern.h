@@ -19,17 +19,18 @@ enum lade_filter_syntax { LADE_FILTER_SYNTAX_RSYNC, LADE_FILTER_SYNTAX_GIT };
  */
 int lade_filter_pattern_new(const char *text, size_t len, enum lade_filter_syntax syntax,
 			    struct lade_filter_pattern **pattern_out);
+
+/* Free it. NULL does nothing. */
 void lade_filter_pattern_free(struct lade_filter_pattern *pattern);
 
 /* True if it matches the path of path_len bytes, whose last component is at name_off. */
 bool lade_filter_pattern_matches(const struct lade_filter_pattern *pattern, const char *path,
 				 size_t path_len, size_t name_off, bool is_directory);
 
-/*
- * True if it begins at the root: its paths are relative to where the rule is from. True if it is compared with more than the last
- * component.
- */
+/* True if it begins at the root: its paths are relative to where the rule is from. */
 bool lade_filter_pattern_anchored(const struct lade_filter_pattern *pattern);
+
+/* True if it is compared with more than the last component. */
 bool lade_filter_pattern_takes_path(const struct lade_filter_pattern *pattern);
 
 #endif

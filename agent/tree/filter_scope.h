@@ -25,9 +25,11 @@ struct lade_filter_decision {
 	bool negated;       /* the pattern did not match, which is the rule's condition */
 };
 
-/* No directory entered yet. filter is borrowed. 0 or LADE_E_MEMORY. The caller frees the scope; NULL does nothing. */
+/* No directory entered yet. filter is borrowed. 0 or LADE_E_MEMORY. The caller frees the scope with lade_filter_scope_free(). */
 int lade_filter_scope_new(const struct lade_filter *filter, const struct lade_filter_use *use,
 			  struct lade_filter_scope **scope_out);
+
+/* Free the scope, whatever is entered. NULL does nothing. */
 void lade_filter_scope_free(struct lade_filter_scope *scope);
 
 /*
@@ -41,6 +43,8 @@ void lade_filter_scope_begin(struct lade_filter_scope *scope, int fd, size_t pre
  * to be left. 0; LADE_E_MEMORY; or the fault, whose subject names the file.
  */
 int lade_filter_scope_enter(struct lade_filter_scope *scope, int fd, const char *path, struct lade_fault *fault);
+
+/* Leave what was entered last, with the directories above it that were entered for it. */
 void lade_filter_scope_leave(struct lade_filter_scope *scope);
 
 /* What becomes of the entry of path in the directory that was entered last. decision_out may be NULL. True if it is excluded. */

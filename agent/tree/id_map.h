@@ -18,9 +18,11 @@ typedef bool lade_id_map_resolve(void *context, const char *name, uint32_t *id_o
 
 /*
  * Make a map of text. resolve NULL: no name is looked up, for whoever only wants to know whether text is one. Returns 0; LADE_E_USAGE for what is no
- * map, LADE_E_LIMIT for too long a one; LADE_E_MEMORY. The caller frees the map; NULL does nothing.
+ * map, LADE_E_LIMIT for too long a one; LADE_E_MEMORY. The caller frees the map with lade_id_map_free().
  */
 int lade_id_map_new(const char *text, lade_id_map_resolve *resolve, void *context, struct lade_id_map **map_out);
+
+/* Free the map. NULL does nothing. */
 void lade_id_map_free(struct lade_id_map *map);
 
 /* What id becomes, which is called name (NULL: it has none). False: no rule fits. Any thread. */

@@ -27,8 +27,10 @@ enum lade_identity_kind { LADE_IDENTITY_USER, LADE_IDENTITY_GROUP };
 
 struct lade_identities;
 
-/* An empty table: 0 or LADE_E_MEMORY. The caller frees it; NULL does nothing. */
+/* An empty table: 0 or LADE_E_MEMORY. The caller frees it with lade_identities_free(). */
 int lade_identities_new(struct lade_identities **identities_out);
+
+/* Free the table. NULL does nothing. */
 void lade_identities_free(struct lade_identities *identities);
 
 /* Of a user or group of this host: 1 and its number, 0 if nothing is called so, LADE_E_MEMORY. Any thread. */

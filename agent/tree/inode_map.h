@@ -13,8 +13,10 @@
 
 struct lade_inode_map;
 
-/* Returns 0 or LADE_E_MEMORY; freed with lade_inode_map_free(). */
+/* Make a map without anything in it. Returns 0 or LADE_E_MEMORY; freed with lade_inode_map_free(). */
 int lade_inode_map_new(struct lade_inode_map **map_out);
+
+/* Free the map. NULL does nothing. */
 void lade_inode_map_free(struct lade_inode_map *map);
 
 /* Find the value of (device, inode). True and *value_out if it was put. */

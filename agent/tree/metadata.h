@@ -48,6 +48,8 @@ struct lade_metadata {
 
 /* Fill keep for this process. umask: what umask(2) was. The caller frees what it holds with lade_keep_fini(). */
 void lade_keep_init(struct lade_keep *keep, uint64_t options, mode_t umask);
+
+/* Free what keep holds; it is not to be used then. */
 void lade_keep_fini(struct lade_keep *keep);
 
 /* The wishes of an entry, but for granted. identities (locked by the caller) maps its ids; NULL: numeric. xattrs is borrowed from the entry. */

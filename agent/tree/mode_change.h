@@ -19,6 +19,8 @@ struct lade_mode_changes {
  * for what is no change, then nothing is appended; LADE_E_MEMORY. lade_mode_changes_fini() is to be called either way.
  */
 int lade_mode_changes_add(struct lade_mode_changes *changes, const char *text, mode_t umask);
+
+/* Free the changes; the list is empty then. */
 void lade_mode_changes_fini(struct lade_mode_changes *changes);
 
 /* The mode (type and permission bits) that becomes of mode. That of a symlink stays: Linux has none. */

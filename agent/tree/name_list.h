@@ -34,9 +34,11 @@ struct lade_name {
  * An empty list. spool_dir: where a spool file may be made, borrowed until the list
  * is freed (NULL: $TMPDIR, else /var/tmp); nothing is made there before there are
  * more names than memory_max (0: LADE_NAME_LIST_MEMORY), or 8 MiB of them.
- * Returns 0 or LADE_E_MEMORY. The caller frees the list; NULL does nothing.
+ * Returns 0 or LADE_E_MEMORY. The caller frees the list with lade_name_list_free().
  */
 int lade_name_list_new(const char *spool_dir, size_t memory_max, struct lade_name_list **list_out);
+
+/* Free the list and its spool file. NULL does nothing. */
 void lade_name_list_free(struct lade_name_list *list);
 
 /*
@@ -57,13 +59,16 @@ int lade_name_list_sort(struct lade_name_list *list, struct lade_fault *fault);
 /* Names in the list. */
 uint64_t lade_name_list_count(const struct lade_name_list *list);
 
-/*
- * A position in the sorted list, before its first name; several may be open on one
- * list. Returns 0 or LADE_E_MEMORY. Freed by the caller before the list; NULL does
- * nothing.
- */
+/* A position in the sorted list. */
 struct lade_name_cursor;
+
+/*
+ * Make one before the first name; several may be open on one list. Returns 0 or LADE_E_MEMORY. The caller frees it with
+ * lade_name_cursor_free(), before the list.
+ */
 int lade_name_cursor_new(struct lade_name_list *list, struct lade_name_cursor **cursor_out);
+
+/* Free it. NULL does nothing. */
 void lade_name_cursor_free(struct lade_name_cursor *cursor);
 
 /*

@@ -17,6 +17,7 @@
 enum lade_selected {
 	LADE_SELECTED_ITEM = 1u << 0,    /* what it names; with all that is in it where directories are gone into */
 	LADE_SELECTED_CONTENT = 1u << 1, /* what is in it besides: it was written with a slash at its end */
+	LADE_SELECTED_WAY = 1u << 2,     /* of the root: itself, as the directories on the way to other paths, without what is in it */
 };
 
 struct lade_selection;
@@ -27,8 +28,10 @@ struct lade_selection_at {
 	size_t off;        /* of the bytes of each that come after the directory */
 };
 
-/* No paths yet: 0 or LADE_E_MEMORY. The caller frees the selection; NULL does nothing. */
+/* No paths yet: 0 or LADE_E_MEMORY. The caller frees the selection with lade_selection_free(). */
 int lade_selection_new(struct lade_selection **selection_out);
+
+/* Free the selection. NULL does nothing. */
 void lade_selection_free(struct lade_selection *selection);
 
 /*

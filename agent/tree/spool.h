@@ -24,6 +24,8 @@ int lade_spool_file(const char *directory, int *fd_out, struct lade_fault *fault
 
 /* Make an empty spool. Returns 0 or LADE_E_MEMORY; freed with lade_spool_free(). */
 int lade_spool_new(struct lade_spool **spool_out);
+
+/* Free the spool and its file. NULL does nothing. */
 void lade_spool_free(struct lade_spool *spool);
 
 /* Append a record of len bytes. Returns 0, LADE_E_MEMORY, LADE_E_LIMIT or LADE_E_SYSTEM. */

@@ -27,13 +27,15 @@ static dev_t device_of(struct lade_directory *directory)
 
 static int add_source(struct lade_walk *walk, const struct lade_walk_source *source)
 {
-	bool content = source->selection ? lade_selection_root_what(source->selection) : !source->name;
+	unsigned what = source->name ? 0 : LADE_SELECTED_ITEM;
 	struct lade_selection_at at;
 	struct layer *layer;
 
-	if (content && !walk->root)
+	if (source->selection)
+		what = lade_selection_root_what(source->selection);
+	if (what && !walk->root)
 		walk->root = source->directory;
-	if (content && (walk->options.recursive || walk->options.directories) &&
+	if ((what & LADE_SELECTED_ITEM) && (walk->options.recursive || walk->options.directories) &&
 	    lade_walk_add_content(walk, source->directory, device_of(source->directory)))
 		return LADE_E_MEMORY;
 	if (source->selection) {

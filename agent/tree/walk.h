@@ -87,9 +87,11 @@ struct lade_walk_options {
 	void *context;
 };
 
-/* Start a walk over count sources. Returns 0 or LADE_E_MEMORY. */
+/* Start a walk over count sources. Returns 0 or LADE_E_MEMORY. The caller frees it with lade_walk_free(). */
 int lade_walk_new(const struct lade_walk_source *sources, unsigned count, const struct lade_walk_options *options,
 		  struct lade_walk **walk_out, struct lade_fault *fault);
+
+/* End the walk, wherever it is. NULL does nothing. */
 void lade_walk_free(struct lade_walk *walk);
 
 /* The next event (enum lade_walk_event), or LADE_E_MEMORY, LADE_E_SYSTEM (the spool) that end the walk. fault is filled for PROBLEM. */

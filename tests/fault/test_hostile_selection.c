@@ -63,6 +63,9 @@ static const struct row rows[] = {
 	{ "the content of what is listed alone", BASE | LADE_OPTION_RELATIVE, .script = "dir:a file:second leave", .status = BAD, LIST("a") },
 	{ "deeper than is listed", BASE | LADE_OPTION_RELATIVE, .script = "dir:a dir:b dir:sub file:second leave leave leave leave", .status = BAD,
 	  LIST("a/b/") },
+	{ "a list from find", KEPT, .script = "dir:. file:f dir:a file:x leave leave", .status = 0, LIST("./a/x\0./f") },
+	{ "a file beside a list from find", KEPT, .script = "dir:. file:second", .status = BAD, LIST("./a/x\0./f") },
+	{ "a directory beside a list from find", KEPT, .script = "dir:. dir:second leave leave", .status = BAD, LIST("./a/x\0./f") },
 };
 
 /* The client, in its own process. */

@@ -130,6 +130,7 @@ chmod 0 "$T/src/closed"
 ! is_root || chown -R 65534:65534 "$T/src" "$T/dst"
 closed() { run "${as_nobody[@]}" env HOME="$T/nowhere" "$LADE" sync "$@" "$T/src/" "$T/dst/"; }
 exits "an unreadable directory in the source" 23 closed -a --delete
+chmod 755 "$T/dst/closed"
 check "nothing is deleted" exist "$T/dst/closed/kept" "$T/dst/extra" "$T/dst/gone/1"
 exits "--ignore-errors" 23 closed -a --delete --ignore-errors
 check "it is" absent "$T/dst/closed/kept" "$T/dst/extra" "$T/dst/gone"

@@ -183,9 +183,10 @@ check "is not taken for another one" test -e "$T/self/dst/has_same"
 
 mkdir -p "$T/right/src" "$T/right/alt" "$T/right/dst"
 echo right >"$T/right/src/file"
-touch -d @1000000000 "$T/right/src/file" "$T/right/src" "$T/right/dst"
+touch -d @1000000000 "$T/right/src/file"
 cp -p "$T/right/src/file" "$T/right/alt"
 echo wrong >"$T/right/dst/file"
+touch -d @1000000000 "$T/right/src" "$T/right/dst"
 lade sync -aii --compare-dest=../alt "$T/right/src/" "$T/right/dst/"
 check "-ii tells of a file that goes since it is right elsewhere" test "$(cat "$out")" = ".d          ./
 .f          file"

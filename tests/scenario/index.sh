@@ -67,7 +67,7 @@ brings() {
 
 # start_over: 4 MiB in three files, on both sides, and no index.
 start_over() {
-	rm -rf "$T/src" "$T/dst" "$near_state" "$far_state"
+	remove_trees "$T/src" "$T/dst" "$near_state" "$far_state"
 	mkdir -p "$T/src/b" "$T/dst"
 	slice 0 3000000 >"$T/src/a"
 	slice 3000000 1000000 >"$T/src/b/c"

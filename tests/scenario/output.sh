@@ -251,6 +251,17 @@ fresh
 syncs "--info=progress2" -a --info=progress2 "$T/src/" "$T/dst"
 prints "--info=progress2 ends with the whole" '^          1,024 100% .*/s    0:00:0[0-9] \(xfr#4, to-chk=0/9\)$'
 report "without names" "$(grep -v '100%' "$out" | grep -v '%')"
+mkdir "$T/large"
+truncate -s 3000000 "$T/large/holes"
+seq 100000 | head -c 300000 >>"$T/large/holes"
+seq 200000 | head -c 900000 >"$T/large/data"
+: >"$T/large/empty"
+for how in --no-S -S --inplace --preallocate --path=splice; do
+	rm -rf "$T/dst"
+	syncs "progress with $how" -a "$how" --json --info=progress2 "$T/large/" "$T/dst"
+	check "counts all that is copied" grep -q '"event":"progress".*"files":2,"files_total":2,"bytes":4200000,"bytes_total":4200000' "$out"
+done
+rm -rf "$T/large"
 
 # JSON.
 fresh

@@ -55,14 +55,17 @@ static void each_way(void (*check)(enum pair_kind kind, enum lade_path path))
 /* Move len bytes by path and compare everything. Nothing may fall back, but for the clone. */
 static void move_whole(enum pair_kind kind, enum lade_path path, size_t len)
 {
+	_Atomic uint64_t counter = 1;
 	struct lade_fault fault = { 0 };
 	struct pair pair;
 
 	pair_open(&pair, kind, len, 0);
 	pair.move.path = path;
+	pair.move.counter = &counter;
 	pair_start(&pair);
 	assert_int_equal(lade_move(movers, &pair.move, &fault), 0);
 	assert_int_equal(pair.move.consumed, len);
+	assert_int_equal(counter, 1 + len);
 	assert_int_equal(pair.move.moved, len);
 	if (path == LADE_PATH_AUTO || path == LADE_PATH_CLONE)
 		assert_int_not_equal(pair.move.used, LADE_PATH_AUTO);

@@ -22,7 +22,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* The groups as text: base, and in brackets their paths, with a slash behind those whose content is wanted. */
+/* The groups as text: base, and in brackets their paths, with a slash behind those whose content is wanted; "." is the base on the way. */
 static const char *described(void)
 {
 	static char text[1024];
@@ -39,8 +39,8 @@ static const char *described(void)
 		for (size_t j = first; j < all.end; j++) {
 			const char *path = lade_selection_path(selection, j);
 
-			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s%s", j > first ? " " : "", path,
-						path[-1] & LADE_SELECTED_CONTENT ? "/" : "");
+			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s%s", j > first ? " " : "",
+						path[-1] == LADE_SELECTED_WAY ? "." : path, path[-1] & LADE_SELECTED_CONTENT ? "/" : "");
 		}
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "]");
 	}
@@ -78,6 +78,7 @@ static void test_whole_paths(void **state)
 	assert_string_equal(OF(true, "/a//b/"), "/[a/b/]");
 	assert_string_equal(OF(true, "x/./a/b", "x/./c"), "x[a/b c]");
 	assert_string_equal(OF(true, "x/../y/./a/./b/."), "x/../y[a/b/]");
+	assert_string_equal(OF(true, "./a", "././b", "x/./c", "x/././d", "x/././e", "y/.//./f"), ".[a b] x[. c d e] y[f]");
 	assert_string_equal(OF(true, "/./a", "x/./", "."), "/[a] x[/] .[/]");
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		sources.relative = true;
@@ -107,6 +108,17 @@ static void test_lists(void **state)
 	assert_string_equal(LISTED(true, "a/./b\0c/d"), "dir/a[b c/d]");
 }
 
+/* As find(1) prints them. */
+static void test_a_list_from_find(void **state)
+{
+	(void)state;
+	assert_string_equal(LISTED(true, "./a\0./b/c\0d/./e"), "dir[. a b/c] dir/d[e]");
+	assert_string_equal(LISTED(true, "./../a\0.//b\0."), "dir[/ a b]");
+	assert_string_equal(LISTED(false, "./a\0./b/c"), "dir[a] dir/b[c]");
+	sources.no_way = true;
+	assert_string_equal(LISTED(true, "./a\0./b/c"), "dir[a b/c]");
+}
+
 /* What a list says stays below its directory, whatever it is made of. */
 static void test_a_list_does_not_climb(void **state)
 {
@@ -122,6 +134,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_the_last_component, tear_down),
 		cmocka_unit_test_teardown(test_whole_paths, tear_down),
 		cmocka_unit_test_teardown(test_lists, tear_down),
+		cmocka_unit_test_teardown(test_a_list_from_find, tear_down),
 		cmocka_unit_test_teardown(test_a_list_does_not_climb, tear_down),
 	};
 
