@@ -111,11 +111,25 @@ static int check_partial_dir(struct lade_options *options, struct lade_complaint
 	return 0;
 }
 
+/* Sources are guarded where a wrong one costs something. */
+static int check_guard(struct lade_options *options, struct lade_complaint *complaint)
+{
+	struct lade_settings *settings = &options->settings;
+	bool deletes = settings->options & (LADE_OPTION_DELETE | LADE_OPTION_DELETE_MISSING_ARGS);
+
+	if (options->force_delete && !deletes)
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--force-delete does nothing without --delete; " HINT);
+	if (!deletes || options->list_only)
+		settings->guard = NULL;
+	settings->force_delete = options->force_delete && settings->guard;
+	return 0;
+}
+
 int lade_option_safety_check(struct lade_options *options, struct lade_complaint *complaint)
 {
 	uint64_t bits = options->settings.options;
 
-	if (check_backup(options, complaint) || check_partial_dir(options, complaint))
+	if (check_backup(options, complaint) || check_partial_dir(options, complaint) || check_guard(options, complaint))
 		return LADE_E_USAGE;
 	if ((bits & LADE_OPTION_INPLACE) && (bits & LADE_OPTION_DELAY_UPDATES))
 		return lade_complain(complaint, LADE_EXIT_USAGE, "--inplace and --delay-updates do not go together; " HINT);

@@ -143,6 +143,8 @@ static const struct lade_option_row rows[] = {
 	VALUE("max-delete", NULL, 0, MAX_DELETE, "N", DELETE, "delete N names at most; exit status 25 if there are more"),
 	BITS("ignore-errors", 0, LADE_OPTION_IGNORE_ERRORS, DELETE,
 	     "delete even if not all of the source could be read"),
+	FLAG("force-delete", 0, force_delete, DELETE,
+	     "delete even if a source is empty, or not mounted, all of a sudden"),
 	BITS("remove-source-files", 0, LADE_OPTION_REMOVE_SOURCE_FILES, DELETE,
 	     "remove from the source what the destination has; never directories"),
 	BITS("force", 0, LADE_OPTION_FORCE, DELETE,

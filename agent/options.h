@@ -39,6 +39,7 @@ struct lade_options {
 	unsigned fuzzy;             /* how often -y was given */
 	int whole_file;             /* -W: 1, --no-whole-file: -1, neither: 0 */
 	unsigned delete_when;       /* enum lade_delete_when: when --delete was asked to delete */
+	bool force_delete;          /* --force-delete */
 	bool partial;               /* --partial */
 	unsigned verbose;
 	unsigned itemize;

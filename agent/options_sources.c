@@ -139,7 +139,10 @@ int lade_options_take_arguments(struct lade_options *options, const char *const 
 	if (!error && options->remote.kind != LADE_ENDPOINT_LOCAL && options->source_count > LADE_SOURCES_MAX)
 		error = lade_complain(complaint, LADE_EXIT_USAGE, "%u remote sources are too many: at most %u; use --files-from",
 				      options->source_count, LADE_SOURCES_MAX);
-	return error || options->list_only ? error : set_destination(options, arguments[count - 1], complaint);
+	if (error || options->list_only)
+		return error;
+	options->settings.guard = arguments[count - 1];
+	return set_destination(options, options->settings.guard, complaint);
 }
 
 /* Where the list of sources is, and what it changes. */

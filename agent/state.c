@@ -15,6 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "protocol/grow.h"
+
+#define NO_PLACE "find a place for state (set HOME or XDG_STATE_HOME) for"
 /* "/proc/self/fd/" and a number. */
 #define FD_PATH_SIZE 32u
 /* A new file that is older was left by a run that is no more, in seconds. */
@@ -76,11 +79,25 @@ int lade_state_open(const char *name, int *fd_out, struct lade_fault *fault)
 	int fd;
 
 	if (state_path(name, path))
-		return lade_fault_set(fault, LADE_E_SYSTEM, "find a place for state (set HOME or XDG_STATE_HOME) for", name);
+		return lade_fault_set(fault, LADE_E_SYSTEM, NO_PLACE, name);
 	fd = make_all(path) ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return lade_fault_set(fault, LADE_E_SYSTEM, "open state directory", path);
 	remove_stale(fd);
+	*fd_out = fd;
+	return 0;
+}
+
+int lade_state_find(const char *name, int *fd_out, struct lade_fault *fault)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	if (state_path(name, path))
+		return lade_fault_set(fault, LADE_E_SYSTEM, NO_PLACE, name);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return lade_fault_set(fault, errno == ENOENT ? LADE_E_ABSENT : LADE_E_SYSTEM, "open state directory", path);
 	*fd_out = fd;
 	return 0;
 }
@@ -183,4 +200,82 @@ int lade_state_replace(int directory_fd, int fd, const char *name, struct lade_f
 		close(fd);
 	}
 	return error;
+}
+
+int lade_state_put(int directory_fd, const char *name, const void *data, size_t len, struct lade_fault *fault)
+{
+	int fd, error = lade_state_new_file(directory_fd, &fd, fault);
+
+	if (error)
+		return error;
+	error = lade_state_write(fd, data, len, fault);
+	if (!error)
+		return lade_state_replace(directory_fd, fd, name, fault);
+	lade_state_discard(directory_fd, fd);
+	return error;
+}
+
+/* ---- room ---- */
+
+struct kept {
+	char name[NAME_MAX + 1];
+	struct timespec used;
+	off_t size;
+};
+
+static int by_use(const void *a, const void *b)
+{
+	const struct kept *left = a, *right = b;
+
+	if (left->used.tv_sec != right->used.tv_sec)
+		return left->used.tv_sec < right->used.tv_sec ? -1 : 1;
+	return left->used.tv_nsec < right->used.tv_nsec ? -1 : left->used.tv_nsec > right->used.tv_nsec;
+}
+
+/* All that is kept, the oldest first. The caller frees it; NULL: nothing, or no memory. */
+static struct kept *list(DIR *directory, size_t name_len, size_t *count_out, off_t *sum_out)
+{
+	struct kept *all = NULL, *larger;
+	size_t count = 0, capacity = 0;
+	struct dirent *entry;
+	struct stat st;
+
+	*sum_out = 0;
+	while ((entry = readdir(directory))) {
+		if (strlen(entry->d_name) != name_len ||
+		    fstatat(dirfd(directory), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode))
+			continue;
+		larger = lade_grown(all, count, &capacity, sizeof(*all));
+		if (!larger)
+			break;
+		all = larger;
+		all[count] = (struct kept){ .used = st.st_mtim, .size = st.st_size };
+		memcpy(all[count++].name, entry->d_name, name_len + 1);
+		*sum_out += st.st_size;
+	}
+	if (count)
+		qsort(all, count, sizeof(*all), by_use);
+	*count_out = count;
+	return all;
+}
+
+void lade_state_trim(int directory_fd, size_t name_len, off_t max)
+{
+	int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	struct kept *all;
+	size_t count;
+	off_t sum;
+
+	if (!directory) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	all = list(directory, name_len, &count, &sum);
+	for (size_t i = 0; i < count && sum > max; i++)
+		if (unlinkat(directory_fd, all[i].name, 0) == 0)
+			sum -= all[i].size;
+	free(all);
+	closedir(directory);
 }

@@ -16,6 +16,11 @@
 #define LADE_LINK_LEADER 1u /* the first name of an inode that has more */
 #define LADE_LINK_FOLLOWS 2u /* plus the index of the leader: another name of it */
 
+/* Values of ENTRIES_END's incomplete: whether deletions may rely on what was said. */
+#define LADE_SCAN_COMPLETE 0u
+#define LADE_SCAN_INCOMPLETE 1u /* something could not be read */
+#define LADE_SCAN_GUARDED 2u    /* a source may not be the one that is meant: whatever was asked for, nothing is deleted */
+
 /*
  * Options of a session that the other side must know: the bits of OPEN's options (see [open]). No enumeration: its
  * constants are of type int.

@@ -93,7 +93,7 @@ int lade_session_send_leave(struct lade_session_send *machine, bool incomplete, 
 	return charge(machine, out, start);
 }
 
-int lade_session_send_entries_end(struct lade_session_send *machine, bool incomplete, struct lade_writer *out)
+int lade_session_send_entries_end(struct lade_session_send *machine, uint32_t incomplete, struct lade_writer *out)
 {
 	const struct lade_msg_entries_end end = { incomplete };
 	size_t start = out->len;

@@ -89,8 +89,8 @@ int lade_session_send_missing(struct lade_session_send *machine, struct lade_sli
 int lade_session_send_leave(struct lade_session_send *machine, bool incomplete,
 			    struct lade_writer *out);
 
-/* [entries-end] Say that the stream is over. incomplete: nothing at all may be deleted. As lade_session_send_identity(). */
-int lade_session_send_entries_end(struct lade_session_send *machine, bool incomplete,
+/* [entries-end] Say that the stream is over. incomplete: a LADE_SCAN_ value (protocol/entry.h). As lade_session_send_identity(). */
+int lade_session_send_entries_end(struct lade_session_send *machine, uint32_t incomplete,
 				  struct lade_writer *out);
 
 /*

@@ -376,13 +376,13 @@ void lade_receiver_delete(struct lade_receiver *receiver)
 	struct lade_slice path;
 	struct lade_fault fault;
 	int got;
-	bool spares = receiver->incomplete && !(receiver->keep.options & LADE_OPTION_IGNORE_ERRORS);
 
 	if (receiver->deleted || !receiver->tree)
 		return;
 	receiver->deleted = true;
-	if (spares) {
-		if (receiver->deletes_below)
+	if (receiver->spares) {
+		/* Whoever guards has said so. */
+		if (receiver->deletes_below && !receiver->guarded)
 			lade_session_note(&receiver->session, LADE_TOPIC_ALWAYS, "IO error encountered -- skipping file deletion",
 					  NULL, NULL);
 		return;

@@ -57,6 +57,8 @@ static const struct row rows[] = {
 	NAME(PARTIAL_DIR, RECEIVER, partial_dir, LADE_TARGET_MAX - 1),
 	NAME(TEMP_DIR, RECEIVER, temp_dir, LADE_TARGET_MAX - 1),
 	NUMBER(NO_PARTIAL, RECEIVER, no_partial, 1),
+	TEXT(GUARD, SENDER, guard, LADE_TARGET_MAX - 1),
+	NUMBER(FORCE_DELETE, SENDER, force_delete, 1),
 	NUMBER(BWLIMIT, BOTH, bwlimit, INT64_MAX),
 	NUMBER(TIMEOUT, BOTH, timeout, LADE_TIMEOUT_MAX),
 	NUMBER(MAX_ALLOC, BOTH, max_alloc, INT64_MAX),

@@ -1,6 +1,6 @@
 /*
- * The planner: takes the entry stream from the reader, keeps the stack of open
- * directories, and notes what is to be deleted. One thread; it may wait for slots, for
+ * The planner: takes the entry stream from the reader and keeps the stack of open
+ * directories. One thread; it may wait for slots, for
  * the writer's queue and for the disk.
  */
 #include "agent/sync/plan_internal.h"
@@ -47,99 +47,7 @@ void lade_plan_stored(struct planner *planner, uint64_t index)
 		planner->stored_first = index;
 }
 
-/* ---- names of a directory, for deletion ---- */
-
-/*
- * Bytewise, whatever the type: it may be another one than the sender's. Names are listed as they are said, and last those that
- * cannot be.
- */
-enum { KEY_SAID, KEY_FOREIGN };
-
-/* How names are listed. */
-struct listing {
-	struct lade_charset *charset; /* NULL: they are said as they are */
-	char said[LADE_NAME_MAX + 1];
-};
-
-static int key_of(void *context, int fd, const char **name, uint8_t type)
-{
-	struct listing *listing = context;
-	size_t len;
-
-	(void)fd;
-	(void)type;
-	if (!listing->charset)
-		return KEY_SAID;
-	if (!lade_charset_name(listing->charset, LADE_CHARSET_OUT, lade_slice(*name, strlen(*name)), listing->said, &len))
-		return KEY_FOREIGN;
-	*name = listing->said;
-	return KEY_SAID;
-}
-
-static int open_names(const struct planner *planner, struct level *level, struct lade_fault *fault)
-{
-	struct listing listing = { .charset = planner->session->settings->charset };
-	const struct lade_listing_key key = { key_of, &listing };
-	int error = lade_name_list_new(NULL, 0, &level->names);
-
-	if (error)
-		return lade_fault_set(fault, error, "read directory", NULL);
-	error = lade_listing_read(level->fd, level->names, &key, fault);
-	if (!error)
-		error = lade_name_list_sort(level->names, fault);
-	if (!error && (lade_name_cursor_new(level->names, &level->files) ||
-		       lade_name_cursor_new(level->names, &level->directories)))
-		error = lade_fault_set(fault, LADE_E_MEMORY, "read directory", NULL);
-	return error;
-}
-
-static void close_names(struct level *level)
-{
-	lade_name_cursor_free(level->files);
-	lade_name_cursor_free(level->directories);
-	lade_name_list_free(level->names);
-	level->names = NULL;
-	level->files = level->directories = NULL;
-}
-
-/*
- * The sender named this: it stays. Each part of the entry stream (files, then
- * directories) rises, so each has one cursor through the sorted names.
- */
-static int keep_name(struct level *level, struct lade_slice name, bool is_directory, struct lade_fault *fault)
-{
-	struct lade_name_cursor *cursor = is_directory ? level->directories : level->files;
-	struct lade_name *at = is_directory ? &level->directories_at : &level->files_at;
-	bool *over = is_directory ? &level->directories_over : &level->files_over;
-
-	if (!level->names)
-		return 0;
-	while (!*over) {
-		size_t len = at->name_len < name.len ? at->name_len : name.len;
-		int order = !at->name ? -1 : at->key == KEY_FOREIGN ? 1 : memcmp(at->name, name.data, len), got;
-
-		if (order == 0 && at->name_len == name.len)
-			return lade_name_list_mark(level->names, at->position);
-		if (order > 0 || (order == 0 && at->name_len > name.len))
-			return 0;
-		got = lade_name_cursor_next(cursor, at, fault);
-		if (got < 0)
-			return got;
-		*over = got == 0;
-	}
-	return 0;
-}
-
-static bool is_directory_name(const struct level *level, const struct lade_name *name)
-{
-	struct stat st;
-
-	if (name->type != DT_UNKNOWN)
-		return name->type == DT_DIR;
-	return fstatat(level->fd, name->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
-}
-
-static int set_path(struct planner *planner, const struct level *level, const char *name, size_t name_len)
+int lade_plan_set_path(struct planner *planner, const struct level *level, const char *name, size_t name_len)
 {
 	size_t at = level->path_len ? level->path_len + 1 : 0, need = at + name_len + 1;
 
@@ -156,84 +64,6 @@ static int set_path(struct planner *planner, const struct level *level, const ch
 	memcpy(planner->path + at, name, name_len);
 	planner->path[at + name_len] = '\0';
 	return 0;
-}
-
-/* True if another file system than the destination's begins at name. */
-static bool begins_another(const struct planner *planner, const struct level *level, const struct lade_name *name)
-{
-	struct stat st;
-
-	return fstatat(level->fd, name->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev != planner->device;
-}
-
-/* True if what is protected now may be deleted all the same, once other rules have arrived. */
-static bool asks_again(const struct planner *planner)
-{
-	const struct lade_settings *settings = planner->session->settings;
-
-	return settings->deletion == LADE_DELETION_LAST && !planner->dry_run && lade_filter_reads_tree(settings->filter);
-}
-
-/* One name that the sender did not say: to be deleted, unless a filter protects it or somebody is making it. */
-static int plan_deletion(struct planner *planner, struct level *level, const struct lade_name *name,
-			 struct lade_fault *fault)
-{
-	bool temporary = lade_temporary_is(name->name), is_protected;
-
-	if (temporary && planner->dry_run)
-		return 0;
-	if (set_path(planner, level, name->name, name->name_len))
-		return lade_fault_set(fault, LADE_E_MEMORY, "plan deletions", NULL);
-	/* Not now: a file of this session may be about to continue it. */
-	if (temporary) {
-		lade_plan_change(level);
-		return lade_spool_add(planner->receiver->deletions, planner->path, strlen(planner->path) + 1, fault);
-	}
-	is_protected = planner->protection &&
-		lade_filter_scope_excludes(planner->protection, planner->path, is_directory_name(level, name), NULL);
-	if ((is_protected && !asks_again(planner)) || lade_receiver_keeps(planner->receiver, level->fd, name->name))
-		return 0;
-	if ((planner->receiver->keep.options & LADE_OPTION_ONE_FILE_SYSTEM) && begins_another(planner, level, name)) {
-		lade_session_note(planner->session, LADE_TOPIC_MOUNT, "cannot delete mount point: ", planner->path, NULL);
-		return 0;
-	}
-	if (!is_protected) {
-		lade_plan_change(level);
-		lade_plan_removed(planner, planner->path);
-	}
-	return lade_spool_add(planner->receiver->deletions, planner->path, strlen(planner->path) + 1, fault);
-}
-
-/* Let a name of the list be the one on disk again; local is room for it. */
-static bool localize(const struct planner *planner, struct lade_name *name, char local[LADE_NAME_MAX + 1])
-{
-	struct lade_charset *charset = planner->session->settings->charset;
-
-	if (!charset || name->key == KEY_FOREIGN)
-		return true;
-	if (!lade_charset_name(charset, LADE_CHARSET_IN, lade_slice(name->name, name->name_len), local, &name->name_len))
-		return false;
-	name->name = local;
-	return true;
-}
-
-static int plan_deletions(struct planner *planner, struct level *level, struct lade_fault *fault)
-{
-	char local[LADE_NAME_MAX + 1];
-	struct lade_name_cursor *cursor;
-	struct lade_name name;
-	int got, error = 0;
-
-	if (lade_name_cursor_new(level->names, &cursor))
-		return lade_fault_set(fault, LADE_E_MEMORY, "plan deletions", NULL);
-	while (!error && (got = lade_name_cursor_next(cursor, &name, fault)) != 0) {
-		if (got < 0)
-			error = got;
-		else if (!lade_name_list_marked(level->names, name.position) && localize(planner, &name, local))
-			error = plan_deletion(planner, level, &name, fault);
-	}
-	lade_name_cursor_free(cursor);
-	return error;
 }
 
 /* ---- the stack ---- */
@@ -295,11 +125,11 @@ static int read_level(struct planner *planner, struct level *level, struct lade_
 	if (!error && is_foreign(planner, level))
 		return 0;
 	if (!error)
-		error = open_names(planner, level, fault);
+		error = lade_plan_open_names(planner, level, fault);
 	if (error && error != LADE_E_MEMORY) {
 		/* What cannot be read is not deleted from. */
 		lade_plan_problem(planner, fault);
-		close_names(level);
+		lade_plan_close_names(level);
 	}
 	return error;
 }
@@ -334,7 +164,7 @@ int lade_plan_enter(struct planner *planner, struct lade_directory *directory, s
 /* Let go of a directory. A target without a handle (nothing is there) is nobody else's. */
 static void level_fini(struct planner *planner, struct level *level)
 {
-	close_names(level);
+	lade_plan_close_names(level);
 	lade_plan_leave_alternatives(planner, level);
 	free(level->symlinks);
 	level_unpin(level);
@@ -376,7 +206,7 @@ static int leave(struct planner *planner, bool incomplete, struct lade_fault *fa
 	if (level->names && (!incomplete || planner->ignores_errors) && level_pin(level, fault) == 0) {
 		uint64_t before = lade_spool_count(planner->receiver->deletions);
 
-		error = plan_deletions(planner, level, fault);
+		error = lade_plan_deletions(planner, level, fault);
 		if (lade_spool_count(planner->receiver->deletions) > before)
 			tell_time(planner, level);
 	}
@@ -473,7 +303,7 @@ static int missing(struct planner *planner, struct lade_slice name_said, struct 
 	if (!convert_entry(planner, &here))
 		return 0;
 	said = here.entry.name;
-	if (set_path(planner, level, (const char *)said.data, said.len))
+	if (lade_plan_set_path(planner, level, (const char *)said.data, said.len))
 		return lade_fault_set(fault, LADE_E_MEMORY, "plan deletions", NULL);
 	if (!(planner->receiver->keep.options & LADE_OPTION_DELETE_MISSING_ARGS) || !lade_plan_is_source(planner, said))
 		return lade_fault_set(fault, LADE_E_PROTOCOL, "take what was not asked for:", planner->path);
@@ -493,7 +323,7 @@ static int missing(struct planner *planner, struct lade_slice name_said, struct 
 		return 0;
 	}
 	/* It is deleted because it was named, and not once more because it was not said. It comes among the files. */
-	(void)keep_name(level, name_said, false, fault);
+	(void)lade_plan_keep_name(level, name_said, false, fault);
 	lade_plan_change(level);
 	return lade_spool_add(planner->receiver->deletions, planner->path, strlen(planner->path) + 1, fault);
 }
@@ -503,7 +333,7 @@ static int unnamed(struct planner *planner, const struct lade_msg_entry *entry, 
 		   struct lade_fault *fault)
 {
 	planner->planned = event->index + 1;
-	if (set_path(planner, &planner->levels[planner->depth], (const char *)entry->name.data, entry->name.len))
+	if (lade_plan_set_path(planner, &planner->levels[planner->depth], (const char *)entry->name.data, entry->name.len))
 		return lade_fault_set(fault, LADE_E_MEMORY, "plan", NULL);
 	return lade_plan_unnamed(planner, entry, event, fault);
 }
@@ -528,12 +358,12 @@ static int entry(struct planner *planner, const struct lade_message *message, co
 		return unnamed(planner, &here.entry, event, fault);
 	name = here.entry.name;
 	if (only && event->depth == 0) {
-		error = set_path(planner, level, only, strlen(only));
+		error = lade_plan_set_path(planner, level, only, strlen(only));
 		/* There is one such entry. */
 		if (!planner->receiver->only_source)
 			planner->receiver->only_source = strndup((const char *)name.data, name.len);
 	} else if (!is_root) {
-		error = set_path(planner, level, (const char *)name.data, name.len);
+		error = lade_plan_set_path(planner, level, (const char *)name.data, name.len);
 	}
 	if (error)
 		return lade_fault_set(fault, error, "plan", NULL);
@@ -544,7 +374,7 @@ static int entry(struct planner *planner, const struct lade_message *message, co
 	}
 	planner->receiver->deletes_below |= level->names != NULL;
 	if (!is_root)
-		error = keep_name(level, said, S_ISDIR((mode_t)here.entry.mode), fault);
+		error = lade_plan_keep_name(level, said, S_ISDIR((mode_t)here.entry.mode), fault);
 	if (!error)
 		error = implied ? lade_plan_implied(planner, name, event, fault) :
 			lade_plan_entry(planner, &here.entry, event, fault);
@@ -590,7 +420,9 @@ static int plan_message(struct planner *planner, const struct lade_message *mess
 	case LADE_RECV_LEAVE:
 		return leave(planner, message->leave.incomplete, fault);
 	default: /* ENTRIES_END */
-		receiver->incomplete = message->entries_end.incomplete || planner->unconverted;
+		receiver->guarded = message->entries_end.incomplete == LADE_SCAN_GUARDED;
+		receiver->spares = receiver->guarded ||
+			((message->entries_end.incomplete || planner->unconverted) && !planner->ignores_errors);
 		return 1;
 	}
 }

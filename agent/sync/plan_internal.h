@@ -159,6 +159,9 @@ void lade_plan_mend(struct planner *planner, struct place *place, uint32_t chang
 /* The permission bits that something new in the directory may have, without -p. */
 mode_t lade_plan_granted(const struct planner *planner, struct level *level);
 
+/* Have planner->path be that of name in the level's directory. 0 or LADE_E_MEMORY. */
+int lade_plan_set_path(struct planner *planner, const struct level *level, const char *name, size_t name_len);
+
 /* ---- plan_asked.c ---- */
 
 /* Remember what a client asked for. 0, or the fault that ends the session. */
@@ -233,6 +236,20 @@ int lade_plan_back_up(struct planner *planner, const struct place *place);
 
 /* True if what is at place is the same symlink, device, FIFO or socket but for its metadata. */
 bool lade_plan_same_special(const struct place *place);
+
+/* ---- plan_deletion.c ---- */
+
+/* List the names of a level's directory. 0, or the fault that ends the session. */
+int lade_plan_open_names(const struct planner *planner, struct level *level, struct lade_fault *fault);
+
+/* Forget them, if they were listed. */
+void lade_plan_close_names(struct level *level);
+
+/* The sender said name: it stays. Names come in the order of the entry stream. 0, or the fault that ends the session. */
+int lade_plan_keep_name(struct level *level, struct lade_slice name, bool is_directory, struct lade_fault *fault);
+
+/* Note every listed name for deletion that was not said, unless something protects it. 0, or the fault that ends the session. */
+int lade_plan_deletions(struct planner *planner, struct level *level, struct lade_fault *fault);
 
 /* ---- plan_directory.c ---- */
 

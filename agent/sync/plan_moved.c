@@ -188,7 +188,7 @@ static int ask(struct planner *planner, struct deferred_file *deferred, struct l
 	deferred->file = NULL;
 	if (deferred->candidate && !file->delta && lade_plan_describe(planner, file) == 0) {
 		file->moved_from = deferred->candidate;
-		file->may_move = (!planner->receiver->incomplete || planner->ignores_errors) &&
+		file->may_move = !planner->receiver->spares &&
 			!(planner->receiver->keep.options & LADE_OPTION_DELAY_UPDATES);
 		/* What is looked up in an index has its class. */
 		if (file->cut_class < MOVED_CLASS && !planner->receiver->indexed)

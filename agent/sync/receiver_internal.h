@@ -186,7 +186,8 @@ struct lade_receiver {
 
 	/* the planner's own */
 	struct lade_spool *deletions, *links;
-	bool incomplete;
+	bool spares;  /* not all of the source was said, or not of the right one: nothing is deleted */
+	bool guarded; /* the second of these */
 	bool deleted; /* what is planned was deleted */
 	bool deletes_below; /* it was looked for what is to be deleted */
 

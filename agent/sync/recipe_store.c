@@ -7,8 +7,6 @@
  */
 #include "agent/sync/recipe_store.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -18,7 +16,6 @@
 #include "agent/state.h"
 #include "agent/sync/file_digest.h"
 #include "protocol/byteorder.h"
-#include "protocol/grow.h"
 
 #define MAGIC_LEN 16u
 #define NAME_SIZE (2 * LADE_DIGEST_LEN + 1)
@@ -89,79 +86,13 @@ bool lade_recipe_store_get(int directory_fd, const struct lade_recipe_of *of, st
 	return got;
 }
 
-/* ---- room ---- */
-
-struct kept {
-	char name[NAME_SIZE];
-	struct timespec used;
-	off_t size;
-};
-
-static int by_use(const void *a, const void *b)
-{
-	const struct kept *left = a, *right = b;
-
-	if (left->used.tv_sec != right->used.tv_sec)
-		return left->used.tv_sec < right->used.tv_sec ? -1 : 1;
-	return left->used.tv_nsec < right->used.tv_nsec ? -1 : left->used.tv_nsec > right->used.tv_nsec;
-}
-
-/* All that is kept, the oldest first. The caller frees it; NULL: nothing, or no memory. */
-static struct kept *list(DIR *directory, size_t *count_out, off_t *sum_out)
-{
-	struct kept *all = NULL, *larger;
-	size_t count = 0, capacity = 0;
-	struct dirent *entry;
-	struct stat st;
-
-	*sum_out = 0;
-	while ((entry = readdir(directory))) {
-		if (strlen(entry->d_name) != NAME_SIZE - 1 ||
-		    fstatat(dirfd(directory), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode))
-			continue;
-		larger = lade_grown(all, count, &capacity, sizeof(*all));
-		if (!larger)
-			break;
-		all = larger;
-		all[count] = (struct kept){ .used = st.st_mtim, .size = st.st_size };
-		memcpy(all[count++].name, entry->d_name, NAME_SIZE);
-		*sum_out += st.st_size;
-	}
-	if (count)
-		qsort(all, count, sizeof(*all), by_use);
-	*count_out = count;
-	return all;
-}
-
-/* Remove the oldest until the rest has room. */
-static void trim(int directory_fd)
-{
-	int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-	struct kept *all;
-	size_t count;
-	off_t sum;
-
-	if (!directory) {
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	all = list(directory, &count, &sum);
-	for (size_t i = 0; i < count && sum > STORE_MAX; i++)
-		if (unlinkat(directory_fd, all[i].name, 0) == 0)
-			sum -= all[i].size;
-	free(all);
-	closedir(directory);
-}
-
 int lade_recipe_store_put(int directory_fd, const struct lade_recipe_of *of, struct lade_slice messages,
 			  struct lade_fault *fault)
 {
 	uint8_t digest[LADE_DIGEST_LEN];
 	struct lade_writer bytes;
 	char name[NAME_SIZE];
-	int fd = -1, error;
+	int error;
 
 	name_of(of, name);
 	lade_writer_init(&bytes, LADE_RECIPE_KEPT_MAX + BESIDE_LEN);
@@ -172,16 +103,9 @@ int lade_recipe_store_put(int directory_fd, const struct lade_recipe_of *of, str
 		lade_writer_put_bytes(&bytes, digest, sizeof(digest));
 	}
 	error = bytes.error ? lade_fault_set(fault, bytes.error, "keep a recipe", NULL) :
-		lade_state_new_file(directory_fd, &fd, fault);
-	if (!error) {
-		error = lade_state_write(fd, bytes.data, bytes.len, fault);
-		if (error)
-			lade_state_discard(directory_fd, fd);
-		else
-			error = lade_state_replace(directory_fd, fd, name, fault);
-	}
+		lade_state_put(directory_fd, name, bytes.data, bytes.len, fault);
 	lade_writer_fini(&bytes);
 	if (!error)
-		trim(directory_fd);
+		lade_state_trim(directory_fd, NAME_SIZE - 1, STORE_MAX);
 	return error;
 }

@@ -134,6 +134,7 @@ static void end_heard(struct lade_sender *sender, const struct lade_msg_end *end
 	struct lade_session *session = &sender->session;
 
 	lade_sender_remove_stored(sender);
+	lade_sender_guard_remember(sender, (int)end->exit);
 	lade_session_lock(session);
 	session->peer_totals = *end;
 	/* As in rsync a source that is not there is no worse than deletions that stopped. */
@@ -394,6 +395,8 @@ static int open_walk(struct lade_sender *sender, const struct lade_sender_job *j
 
 	if (!error)
 		error = open_sources(sender, set, fault);
+	if (!error)
+		error = lade_sender_guard(sender, job, fault);
 	if (error)
 		return error;
 	sender->single = is_single_file(job, set);
@@ -410,6 +413,7 @@ static int start(struct lade_sender *sender, struct lade_fault *fault)
 	const struct lade_settings *settings = sender->session.settings;
 	const struct lade_filter_use use = { .side = LADE_FILTER_SENDER };
 
+	sender->records_fd = -1;
 	if (lade_session_send_new(&sender->machine) || lade_identities_new(&sender->identities) ||
 	    lade_inode_map_new(&sender->inodes) || lade_spool_new(&sender->removable))
 		return lade_fault_set(fault, LADE_E_MEMORY, "start the sender", NULL);
@@ -439,6 +443,7 @@ static void stop(struct lade_sender *sender)
 	lade_inode_map_free(sender->inodes);
 	lade_spool_free(sender->removable);
 	free(sender->stored);
+	lade_sender_guard_fini(sender);
 	lade_sender_drop_held(sender);
 	free(sender->held);
 	lade_writer_fini(&sender->xattrs);

@@ -12,6 +12,7 @@
 
 #include "agent/sync/sender.h"
 #include "agent/sync/session.h"
+#include "agent/sync/source_record.h"
 #include "agent/tree/directory.h"
 #include "agent/tree/identity.h"
 #include "agent/tree/inode_map.h"
@@ -90,6 +91,12 @@ struct lade_sender {
 	struct held_entry *held;                   /* -m: directories on the way to the one at hand that are not said yet, held_count */
 	size_t held_count, held_capacity;
 
+	/* sources that may be others than at the last run */
+	struct lade_source_record *roots; /* what they are, root_count; owned; NULL: they are not guarded */
+	size_t root_count, root_capacity;
+	int records_fd;                   /* the directory of records, or -1 */
+	bool guarded;                     /* one of them is: nothing is to be deleted */
+
 	/* --remove-source-files */
 	struct lade_directories **tables; /* of the sources, table_count; borrowed */
 	unsigned table_count;
@@ -110,6 +117,20 @@ void *lade_sender_feed(void *sender);
 
 /* Free a source and let go of its directory. NULL does nothing. */
 void lade_source_free(struct source *source);
+
+/* ---- sender_guard.c ---- */
+
+/* Compare the sources with what they were at the last run, if that is wanted. Before the session's threads. 0 or LADE_E_MEMORY. */
+int lade_sender_guard(struct lade_sender *sender, const struct lade_sender_job *job, struct lade_fault *fault);
+
+/* All was walked: the sources have to be what they were at the beginning. Walker's thread. */
+void lade_sender_guard_again(struct lade_sender *sender);
+
+/* The peer has come to its end, with that exit status: remember what the sources are, unless that was found to be wrong. Without the lock. */
+void lade_sender_guard_remember(struct lade_sender *sender, int peer_status);
+
+/* Free what the above keep. */
+void lade_sender_guard_fini(struct lade_sender *sender);
 
 /* ---- sender_remove.c ---- */
 

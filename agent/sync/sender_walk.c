@@ -537,10 +537,13 @@ static int64_t now_ms(void)
 static void say_end(struct lade_sender *sender)
 {
 	struct lade_session *session = &sender->session;
+	uint32_t incomplete;
 	int error;
 
+	lade_sender_guard_again(sender);
+	incomplete = sender->guarded ? LADE_SCAN_GUARDED : sender->incomplete ? LADE_SCAN_INCOMPLETE : LADE_SCAN_COMPLETE;
 	lade_session_lock(session);
-	SAY(sender, lade_session_send_entries_end(sender->machine, sender->incomplete, lade_session_queue(session)));
+	SAY(sender, lade_session_send_entries_end(sender->machine, incomplete, lade_session_queue(session)));
 	lade_session_queued(session, true);
 	session->progress.scanned = true;
 	session->totals.scan_ms = (uint64_t)(now_ms() - sender->started_ms);

@@ -59,6 +59,8 @@ struct lade_settings {
 	const char *partial_dir;    /* as the user wrote it; a relative one is in each directory */
 	const char *temp_dir;       /* as the user wrote it; relative to the destination */
 	uint64_t no_partial;        /* 1: nothing of an interrupted file stays */
+	const char *guard;          /* the destination as the user wrote it: for this one the sender remembers its sources; the sender's, as the next one */
+	uint64_t force_delete;      /* 1: they may be others than they were */
 	struct lade_filter *filter; /* never NULL; owned by whoever made the settings */
 	enum lade_alternative alternative; /* the receiver acts on these; NONE: there are no directories */
 	const char *const *alternatives;   /* directories as the user wrote them, alternative_count; relative ones to the destination */

@@ -438,6 +438,8 @@ for mode in 0644 0444 0200 0000; do
 	chmod u+r "$T/dst/file"
 	check "it arrived (mode $mode)" cmp "$T/src/file" "$T/dst/file"
 		test "$(stat -c '%i %a' "$T/dst/file")" = "$before $(printf %o "$mode")"
+	chmod u+r "$T/dst/file"
+	check "it arrived (mode $mode)" cmp "$T/src/file" "$T/dst/file"
 done
 if is_root; then
 	start_over

@@ -24,6 +24,8 @@ chmod 755 "$T"
 cp "${LADE:-${abs_top_builddir:-$PWD/build}/lade}" "$T/lade" || exit 99
 LADE=$T/lade
 out=$T/.out err=$T/.err
+# What the program remembers of one run is for the next one of the same test.
+export XDG_STATE_HOME=$T/.state
 status=0
 own_pids=()
 own_mounts=()

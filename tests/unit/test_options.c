@@ -387,6 +387,7 @@ static void test_errors_name_what_is_wrong(void **state)
 	bad("--delete a b", "--delete", "--recursive");
 	bad("-r --delete-before --delete-delay a b", "'--delete-delay'", "only one");
 	bad("-r --ignore-errors a b", "--ignore-errors", "--delete");
+	bad("-r --force-delete a b", "--force-delete", "--delete");
 	bad("-r --inplace --delay-updates a b", "--inplace", "--delay-updates");
 	bad("-r --inplace --partial-dir=x a b", "--inplace", "--partial-dir");
 	bad("-r --partial-dir=x/../y a b", "--partial-dir=x/../y", "..");
@@ -497,6 +498,27 @@ static void test_what_is_updated(void **state)
 			 LADE_OPTION_PREALLOCATE);
 	good("--ignore-non-existing --no-existing -u --no-u --no-W a b");
 	assert_int_equal(options.settings.options, 0);
+}
+
+static void test_guarded_sources(void **state)
+{
+	(void)state;
+	good("-r --delete a host:/b/");
+	assert_string_equal(options.settings.guard, "host:/b/");
+	assert_int_equal(options.settings.force_delete, 0);
+	good("-r --delete-excluded --force-delete host:a b/");
+	assert_string_equal(options.settings.guard, "b/");
+	assert_int_equal(options.settings.force_delete, 1);
+	good("-r --del --force-delete --no-force-delete a b");
+	assert_int_equal(options.settings.force_delete, 0);
+	good("--delete-missing-args a b");
+	assert_string_equal(options.settings.guard, "b");
+	good("-r a b");
+	assert_null(options.settings.guard);
+	good("-r --delete --list-only --force-delete a b");
+	assert_null(options.settings.guard);
+	good("-r --delete a");
+	assert_null(options.settings.guard);
 }
 
 static void test_chmod(void **state)
@@ -1021,6 +1043,7 @@ int main(void)
 		cmocka_unit_test(test_charsets),
 		cmocka_unit_test(test_switches),
 		cmocka_unit_test(test_what_is_printed),
+		cmocka_unit_test(test_guarded_sources),
 		cmocka_unit_test(test_chmod),
 		cmocka_unit_test(test_maps_of_owners),
 		cmocka_unit_test(test_fake_super),

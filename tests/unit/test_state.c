@@ -210,6 +210,25 @@ static void test_what_cannot_be_made(void **state)
 	must_fail(ENAMETOOLONG, "");
 }
 
+/* What is only looked for is not made. */
+static void test_finding(void **state)
+{
+	struct lade_fault fault;
+	int fd = -1;
+
+	(void)state;
+	set("XDG_STATE_HOME", "relative");
+	set("HOME", NULL);
+	assert_int_equal(lade_state_find("thing", &fd, &fault), LADE_E_SYSTEM);
+	set("XDG_STATE_HOME", in_tree("found"));
+	assert_int_equal(lade_state_find("thing", &fd, &fault), LADE_E_ABSENT);
+	assert_int_not_equal(access(in_tree("found"), F_OK), 0);
+	assert_int_equal(lade_state_open("thing", &fd, &fault), 0);
+	close(fd);
+	assert_int_equal(lade_state_find("thing", &fd, &fault), 0);
+	close(fd);
+}
+
 /* ---- files ---- */
 
 static int new_file(int directory_fd)
@@ -432,6 +451,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_there_already),
 		cmocka_unit_test(test_nowhere),
 		cmocka_unit_test(test_what_cannot_be_made),
+		cmocka_unit_test(test_finding),
 		cmocka_unit_test(test_replacing),
 		cmocka_unit_test(test_the_old_one_stays_as_it_was),
 		cmocka_unit_test(test_a_link_is_replaced),
