@@ -10,6 +10,7 @@
 #include "agent/option_table.h"
 #include "agent/options_internal.h"
 #include "agent/quantity.h"
+#include "agent/sync/own_rules.h"
 #include "agent/sync/sync.h"
 #include "protocol/entry.h"
 #include "protocol/limits.h"
@@ -66,21 +67,6 @@ int lade_option_safety_apply(struct lade_options *options, const struct lade_opt
 	}
 }
 
-/* Backups beside the files are not deleted, unless a rule of the user's says otherwise. */
-static int protect_backups(struct lade_options *options)
-{
-	const char *suffix = options->settings.suffix;
-	char rule[2 * LADE_NAME_MAX + 8], *out = stpcpy(rule, "P *");
-
-	for (; *suffix; suffix++) {
-		if (strchr("*?[\\", *suffix))
-			*out++ = '\\';
-		*out++ = *suffix;
-	}
-	*out = '\0';
-	return lade_filter_add_rule(options->settings.filter, rule, NULL);
-}
-
 static int check_backup(struct lade_options *options, struct lade_complaint *complaint)
 {
 	struct lade_settings *settings = &options->settings;
@@ -99,23 +85,9 @@ static int check_backup(struct lade_options *options, struct lade_complaint *com
 		settings->suffix = NULL;
 	if ((settings->options & LADE_OPTION_BACKUP) && !suffix && !settings->backup_dir)
 		settings->suffix = "~";
-	if ((settings->options & (LADE_OPTION_BACKUP | LADE_OPTION_DELETE | LADE_OPTION_DELETE_EXCLUDED)) ==
-	    (LADE_OPTION_BACKUP | LADE_OPTION_DELETE) &&
-	    settings->suffix && !settings->backup_dir && protect_backups(options))
+	if (lade_own_rules_backup(settings))
 		return lade_complain(complaint, LADE_EXIT_MEMORY, "--backup: too many filter rules");
 	return 0;
-}
-
-/* A rule keeps what is in it out of the transfer and safe from deletion, but in directories that go. */
-static int hide_partial_dir(struct lade_options *options, const char *path)
-{
-	char rule[LADE_TARGET_MAX + 8];
-	size_t len = strlen(path);
-
-	while (len && path[len - 1] == '/')
-		len--;
-	snprintf(rule, sizeof(rule), "-p %.*s/", (int)len, path);
-	return lade_filter_add_rule(options->settings.filter, rule, NULL);
 }
 
 static int check_partial_dir(struct lade_options *options, struct lade_complaint *complaint)
@@ -134,7 +106,7 @@ static int check_partial_dir(struct lade_options *options, struct lade_complaint
 	if (!lade_entry_path_valid(settings->partial_dir) || strlen(settings->partial_dir) >= LADE_TARGET_MAX)
 		return lade_complain(complaint, LADE_EXIT_USAGE, "--partial-dir=%s: it must have no . or .. in it; " HINT,
 				     settings->partial_dir);
-	if (*settings->partial_dir != '/' && hide_partial_dir(options, settings->partial_dir))
+	if (lade_own_rules_partial(settings))
 		return lade_complain(complaint, LADE_EXIT_MEMORY, "--partial-dir: too many filter rules");
 	return 0;
 }

@@ -127,7 +127,7 @@ static int check_maps(struct lade_options *options, struct lade_complaint *compl
 }
 
 /* --fake-super is about this side, which on one host is both; --super and --no-super go before it. */
-static int check_super(struct lade_options *options, struct lade_complaint *complaint)
+static void check_super(struct lade_options *options)
 {
 	struct lade_settings *settings = &options->settings;
 	uint64_t given = settings->options & LADE_OPTIONS_SUPER;
@@ -137,9 +137,6 @@ static int check_super(struct lade_options *options, struct lade_complaint *comp
 	settings->far_super = options->remote.kind == LADE_ENDPOINT_LOCAL ? settings->options & LADE_OPTIONS_SUPER : given;
 	if (options->far_super)
 		settings->far_super = options->far_super;
-	if (((settings->options | settings->far_super) & LADE_OPTION_FAKE_SUPER) && (settings->options & LADE_OPTION_ACLS))
-		return lade_complain(complaint, LADE_EXIT_USAGE, "--acls does not work with --fake-super; " HINT);
-	return 0;
 }
 
 /* --write-devices writes each file from its beginning to its end, into what is there. */
@@ -166,10 +163,9 @@ static int check_write_devices(struct lade_options *options, struct lade_complai
 
 int lade_options_check_rights(struct lade_options *options, struct lade_complaint *complaint)
 {
-	int error = check_super(options, complaint);
+	int error = check_write_devices(options, complaint);
 
-	if (!error)
-		error = check_write_devices(options, complaint);
+	check_super(options);
 	return error ? error : check_maps(options, complaint);
 }
 

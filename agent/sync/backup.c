@@ -32,7 +32,7 @@ struct ends {
 /* ---- the backup directory ---- */
 
 /* Make path and all that is above it; *made_out: bytes of what was there, or its length. 0 or -1 with errno. */
-static int make_path(char *path, mode_t mode, size_t *there_out)
+static int make_path(const struct lade_keep *keep, char *path, size_t *there_out)
 {
 	size_t len = strlen(path);
 
@@ -43,7 +43,7 @@ static int make_path(char *path, mode_t mode, size_t *there_out)
 		if (path[at] != '/' && path[at])
 			continue;
 		path[at] = '\0';
-		result = mkdir(path, mode);
+		result = lade_keep_make_directory(keep, path, 0);
 		if (at < len)
 			path[at] = '/';
 		if (result && errno != EEXIST)
@@ -70,7 +70,7 @@ static int make_backups(struct lade_receiver *receiver)
 		(void)fstat(fd, &st);
 		lade_directory_unpin(lade_directories_root(receiver->tree));
 	}
-	if (make_path(receiver->backup_path, 0777 & ~receiver->keep.umask, &receiver->backup_path_there))
+	if (make_path(&receiver->keep, receiver->backup_path, &receiver->backup_path_there))
 		return -1;
 	if (receiver->backup_path_there < strlen(receiver->backup_path)) {
 		receiver->root_mtime = st.st_mtim;

@@ -481,7 +481,7 @@ int lade_receiver_make_way(struct lade_receiver *receiver, struct lade_directory
 
 /* A directory's metadata in the spool; its path and its encoded attributes stand behind it. */
 struct directory_record {
-	mode_t mode;
+	mode_t mode, granted;
 	uid_t uid;
 	gid_t gid;
 	struct timespec mtime;
@@ -496,7 +496,7 @@ static int add_directory(struct lade_receiver *receiver, const struct target *ta
 {
 	const struct lade_metadata *metadata = &target->metadata;
 	const struct directory_record record = {
-		metadata->mode, metadata->uid, metadata->gid, metadata->mtime,
+		metadata->mode, metadata->granted, metadata->uid, metadata->gid, metadata->mtime,
 		target->existed, target->opened, target->implied, target->own_mode, strlen(path),
 	};
 	struct lade_writer bytes;
@@ -548,7 +548,7 @@ static int set_directory(struct lade_receiver *receiver, struct lade_slice bytes
 	memcpy(&record, bytes.data, sizeof(record));
 	*path_out = (const char *)bytes.data + sizeof(record);
 	wanted = (struct lade_metadata){
-		.mode = record.mode, .uid = record.uid, .gid = record.gid, .mtime = record.mtime,
+		.mode = record.mode, .uid = record.uid, .gid = record.gid, .mtime = record.mtime, .granted = record.granted,
 		.xattrs = lade_slice(*path_out + record.path_len + 1, bytes.len - sizeof(record) - record.path_len - 1),
 	};
 	error = lade_directories_resolve(receiver->tree, *path_out, record.path_len, &place.fd, fault);

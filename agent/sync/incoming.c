@@ -64,6 +64,7 @@ void lade_incoming_free(struct incoming *file)
 		return;
 	lade_incoming_discard(file, &file->temporary);
 	lade_incoming_discard(file, &file->kept);
+	lade_shared_end(file);
 	lade_delta_free(file->delta);
 	free(file->moved_from);
 	free(file->key);

@@ -17,25 +17,29 @@
 /* Who acts on it. */
 enum { RECEIVER = 1, SENDER = 2, BOTH = RECEIVER | SENDER };
 
+enum kind { KIND_NUMBER, KIND_TEXT, KIND_NAME };
+
 struct row {
 	enum lade_parameter key;
 	unsigned sides;
-	bool text;       /* const char *, owned once it was decoded; else uint64_t */
+	enum kind kind;  /* a number is a uint64_t, the others are a const char *, owned once it was decoded; a name has a character set */
 	size_t off;      /* of the field */
 	uint64_t max;    /* of a number; of a text: its length */
 };
 
 #define NUMBER(key, sides, field, max) \
-	{ LADE_PARAMETER_##key, sides, false, offsetof(struct lade_settings, field), max }
+	{ LADE_PARAMETER_##key, sides, KIND_NUMBER, offsetof(struct lade_settings, field), max }
 #define TEXT(key, sides, field, max) \
-	{ LADE_PARAMETER_##key, sides, true, offsetof(struct lade_settings, field), max }
+	{ LADE_PARAMETER_##key, sides, KIND_TEXT, offsetof(struct lade_settings, field), max }
+#define NAME(key, sides, field, max) \
+	{ LADE_PARAMETER_##key, sides, KIND_NAME, offsetof(struct lade_settings, field), max }
 
 /* In the order of their keys. */
 static const struct row rows[] = {
 	NUMBER(COMPRESSION, SENDER, compression, LADE_COMPRESSION_COUNT - 1),
 	NUMBER(LEVEL, SENDER, level, LADE_CODEC_LEVEL_MAX),
 	NUMBER(SOURCE_NAMES, SENDER, source_names, 1),
-	TEXT(FILES_FROM, BOTH, files_from, LADE_TEXT_MAX),
+	NAME(FILES_FROM, BOTH, files_from, LADE_TEXT_MAX),
 	NUMBER(FROM0, BOTH, from0, 1),
 	NUMBER(SIZE_LIMIT, RECEIVER, size_limit, UINT64_MAX),
 	NUMBER(SIZE_LEAST, RECEIVER, size_least, UINT64_MAX),
@@ -48,10 +52,10 @@ static const struct row rows[] = {
 	TEXT(CHARSET, BOTH, far_names, LADE_CHARSET_NAME_MAX),
 	NUMBER(DELETION, RECEIVER, deletion, LADE_DELETION_LAST),
 	NUMBER(MAX_DELETE, RECEIVER, max_delete, LADE_MAX_DELETE_MAX + 1),
-	TEXT(BACKUP_DIR, RECEIVER, backup_dir, LADE_TARGET_MAX - 1),
-	TEXT(SUFFIX, RECEIVER, suffix, LADE_NAME_MAX),
-	TEXT(PARTIAL_DIR, RECEIVER, partial_dir, LADE_TARGET_MAX - 1),
-	TEXT(TEMP_DIR, RECEIVER, temp_dir, LADE_TARGET_MAX - 1),
+	NAME(BACKUP_DIR, RECEIVER, backup_dir, LADE_TARGET_MAX - 1),
+	NAME(SUFFIX, RECEIVER, suffix, LADE_NAME_MAX),
+	NAME(PARTIAL_DIR, RECEIVER, partial_dir, LADE_TARGET_MAX - 1),
+	NAME(TEMP_DIR, RECEIVER, temp_dir, LADE_TARGET_MAX - 1),
 	NUMBER(NO_PARTIAL, RECEIVER, no_partial, 1),
 	TEXT(GUARD, SENDER, guard, LADE_TARGET_MAX - 1),
 	NUMBER(FORCE_DELETE, SENDER, force_delete, 1),
@@ -69,13 +73,19 @@ static const void *field_of(const struct lade_settings *settings, const struct r
 
 static void encode(const struct lade_settings *settings, const struct row *row, struct lade_writer *writer)
 {
+	char converted[LADE_TARGET_MAX];
+	struct lade_slice said;
 	uint64_t number;
 	const char *text;
 
-	if (row->text) {
+	if (row->kind != KIND_NUMBER) {
 		memcpy(&text, field_of(settings, row), sizeof(text));
-		if (text)
-			lade_parameter_put_text(writer, row->key, lade_slice(text, strlen(text)));
+		if (!text)
+			return;
+		said = lade_slice(text, strlen(text));
+		if (row->kind == KIND_NAME) /* [charset] */
+			said = lade_charset_show(settings->charset, LADE_CHARSET_OUT, said, converted, sizeof(converted));
+		lade_parameter_put_text(writer, row->key, said);
 	} else {
 		memcpy(&number, field_of(settings, row), sizeof(number));
 		if (number)
@@ -105,7 +115,7 @@ static int decode(struct lade_settings *settings, const struct row *row, struct 
 	char *text;
 	int error;
 
-	if (!row->text) {
+	if (row->kind == KIND_NUMBER) {
 		error = lade_parameter_number(value, row->max, &number);
 		if (!error)
 			memcpy(field, &number, sizeof(number));
@@ -144,6 +154,36 @@ int lade_parameters_decode(struct lade_slice encoded, bool is_receiver, struct l
 			      NULL);
 }
 
+/* [charset] One of them; what cannot be converted stays as it is. */
+static int convert(struct lade_settings *settings, const struct row *row)
+{
+	char converted[LADE_TARGET_MAX], *text, *copy;
+	struct lade_slice here;
+
+	memcpy(&text, field_of(settings, row), sizeof(text));
+	if (!text)
+		return 0;
+	here = lade_charset_show(settings->charset, LADE_CHARSET_IN, lade_slice(text, strlen(text)), converted, sizeof(converted));
+	if (here.len > row->max)
+		return LADE_E_PROTOCOL;
+	copy = strndup((const char *)here.data, here.len);
+	if (!copy)
+		return LADE_E_MEMORY;
+	free(text);
+	memcpy((char *)settings + row->off, &copy, sizeof(copy));
+	return 0;
+}
+
+int lade_parameters_convert(struct lade_settings *settings)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && settings->charset && !error; i++)
+		if (rows[i].kind == KIND_NAME)
+			error = convert(settings, &rows[i]);
+	return error;
+}
+
 void lade_parameters_fini(struct lade_settings *settings)
 {
 	static const char *const none;
@@ -151,7 +191,7 @@ void lade_parameters_fini(struct lade_settings *settings)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char *text;
 
-		if (!rows[i].text)
+		if (rows[i].kind == KIND_NUMBER)
 			continue;
 		memcpy(&text, field_of(settings, &rows[i]), sizeof(text));
 		free(text);

@@ -11,7 +11,10 @@
 #include "protocol/bytes.h"
 #include "protocol/error.h"
 
-/* Append what the other side, which is the receiver or the sender, needs of the settings. A failure is the writer's. */
+/*
+ * Append what the other side, which is the receiver or the sender, needs of the settings; paths and names as they are said where
+ * charset is set ([charset]). A failure is the writer's.
+ */
 void lade_parameters_encode(const struct lade_settings *settings, bool for_receiver, struct lade_writer *writer);
 
 /*
@@ -19,6 +22,9 @@ void lade_parameters_encode(const struct lade_settings *settings, bool for_recei
  * known, or is none of this side's; LADE_E_MEMORY; or the code of what is malformed. lade_parameters_fini() is to be called either way.
  */
 int lade_parameters_decode(struct lade_slice encoded, bool is_receiver, struct lade_settings *settings, struct lade_fault *fault);
+
+/* Once charset is set, as CHARSET says: have the paths and names that were decoded as this side has them. 0, LADE_E_PROTOCOL, LADE_E_MEMORY. */
+int lade_parameters_convert(struct lade_settings *settings);
 
 /* Free the texts that were decoded. */
 void lade_parameters_fini(struct lade_settings *settings);

@@ -77,13 +77,13 @@ static bool same_inode(const struct stat *a, const struct stat *b)
 
 static int keep(struct lade_receiver *receiver, const struct stat *st)
 {
-	struct kept *kept;
+	struct inode *kept;
 
 	lade_session_lock(&receiver->session);
 	kept = lade_grown(receiver->kept, receiver->kept_count, &receiver->kept_capacity, sizeof(*kept));
 	if (kept) {
 		receiver->kept = kept;
-		receiver->kept[receiver->kept_count++] = (struct kept){ st->st_dev, st->st_ino };
+		receiver->kept[receiver->kept_count++] = (struct inode){ st->st_dev, st->st_ino };
 	}
 	lade_session_unlock(&receiver->session);
 	return kept ? 0 : LADE_E_MEMORY;
@@ -456,6 +456,7 @@ static int replace_from(struct planner *planner, const struct place *place, cons
 	if (place->entry->link != LADE_LINK_NONE)
 		return 0;
 	leave_out(planner, place);
+	lade_plan_item(planner, place, 0);
 	return 1;
 }
 

@@ -106,6 +106,16 @@ static void furnish(struct planner *planner, const struct place *place, const ch
 		lade_plan_problem(planner, &fault);
 }
 
+mode_t lade_plan_granted(const struct planner *planner, struct level *level)
+{
+	mode_t mask = planner->receiver->keep.umask;
+
+	if (!level->granted_known)
+		level->granted = level->fd >= 0 ? lade_attributes_granted(level->fd, mask) : 0777 & ~mask;
+	level->granted_known = true;
+	return level->granted;
+}
+
 /* ---- symlinks, devices, FIFOs, sockets ---- */
 
 static int make(const struct planner *planner, const struct place *place, const char *name)
@@ -463,7 +473,7 @@ int lade_plan_implied(struct planner *planner, struct lade_slice said, const str
 	struct place place = {
 		.entry = &entry, .level = &planner->levels[planner->depth], .index = event->index, .name = name,
 		.fd = planner->levels[planner->depth].fd,
-		.wanted = { .mode = S_IFDIR | (0777 & ~planner->receiver->keep.umask) },
+		.wanted = { .mode = S_IFDIR | lade_plan_granted(planner, &planner->levels[planner->depth]), .granted = 0777 },
 	};
 	bool implied;
 
@@ -568,6 +578,8 @@ int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry,
 	if (lade_attributes_check(entry->xattrs))
 		return lade_fault_set(fault, LADE_E_PROTOCOL, "understand the attributes of", planner->path);
 	lade_metadata_from_entry(&place.wanted, entry, receiver->identities);
+	if (!(receiver->keep.options & LADE_OPTION_PERMS))
+		place.wanted.granted = lade_plan_granted(planner, place.level);
 	if (planner->session->settings->listing)
 		return list(planner, &place, fault);
 	if (is_left_out(planner, entry)) {

@@ -177,15 +177,24 @@ static int say_want(struct planner *planner, uint64_t index, struct incoming *fi
 	return lade_session_recv_want(machine, index, file->size, file, queue);
 }
 
+/* True if a file that only grows is as long already, since another name of it was written over. */
+static bool has_grown(const struct incoming *file)
+{
+	return file->appends && (uint64_t)file->existing.st_size >= file->size;
+}
+
 int lade_plan_want(struct planner *planner, uint64_t index, struct incoming *file, struct lade_fault *fault)
 {
 	struct lade_session *session = planner->session;
-	int error;
+	int error = lade_shared_begin(planner->receiver, file, fault);
 
 	/* It may be anywhere. */
-	if (!file->delta && lade_indexed_takes(planner->receiver, file->size) && lade_plan_describe(planner, file)) {
+	if (!error && !file->delta && lade_indexed_takes(planner->receiver, file->size) && lade_plan_describe(planner, file))
+		error = lade_fault_set(fault, LADE_E_MEMORY, "plan", NULL);
+	if (error || has_grown(file)) {
+		lade_receiver_tell_file(planner->receiver, file, NULL);
 		lade_incoming_free(file);
-		return lade_fault_set(fault, LADE_E_MEMORY, "plan", NULL);
+		return error;
 	}
 	lade_session_lock(session);
 	lade_session_wait_room(session);
@@ -224,6 +233,10 @@ static int ask(struct planner *planner, struct place *place, const struct aside 
 		return lade_plan_defer(planner, place->index, file, fault);
 	if (file->size)
 		return lade_plan_want(planner, place->index, file, fault);
+	if (lade_shared_begin(planner->receiver, file, fault)) {
+		lade_incoming_free(file);
+		return fault->code;
+	}
 	lade_receiver_whole_file(planner->receiver, file);
 	return 0;
 }

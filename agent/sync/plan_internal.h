@@ -29,6 +29,8 @@ struct level {
 	bool linked;                      /* -K: a symlink leads to it, or to one above it: nothing is deleted there */
 	uint64_t *symlinks;               /* -K: digests of the symlinks' names that were said in it, symlink_count; owned */
 	size_t symlink_count, symlink_capacity;
+	mode_t granted;                   /* what lade_plan_granted() says, if that is known */
+	bool granted_known;
 	bool passed;                      /* the user's rules leave the directory as it is: all that is in it is passed over */
 	bool unnamed;                     /* its name could not be converted, or that of one above it: nothing in it is known here */
 	struct lade_name_list *names;     /* what it holds, where deletion is on; else NULL */
@@ -153,6 +155,9 @@ uint32_t lade_plan_time_now(const struct planner *planner, const struct place *p
 
 /* Mend the metadata of what exists, in place, where changes says so. */
 void lade_plan_mend(struct planner *planner, struct place *place, uint32_t changes);
+
+/* The permission bits that something new in the directory may have, without -p. */
+mode_t lade_plan_granted(const struct planner *planner, struct level *level);
 
 /* Have planner->path be that of name in the level's directory. 0 or LADE_E_MEMORY. */
 int lade_plan_set_path(struct planner *planner, const struct level *level, const char *name, size_t name_len);

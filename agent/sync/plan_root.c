@@ -13,12 +13,6 @@
 
 #include "agent/sync/totals.h"
 
-/* Of directories that no entry is about. */
-static mode_t directory_mode(const struct lade_receiver *receiver)
-{
-	return 0700 | (0777 & ~receiver->keep.umask);
-}
-
 /* As in rsync, without the slash that the user may have written. what: which directories. */
 static void told_created(struct lade_receiver *receiver, const char *what, const char *path)
 {
@@ -49,7 +43,7 @@ static int make_one(const struct planner *planner, const char *path, struct lade
 
 	if (planner->dry_run)
 		return stat(path, &st) != 0;
-	if (mkdir(path, directory_mode(planner->receiver)) == 0)
+	if (lade_keep_make_directory(&planner->receiver->keep, path, 0700) == 0)
 		return 1;
 	return errno == EEXIST ? 0 : lade_fault_set(fault, LADE_E_SYSTEM, "create destination", path);
 }
@@ -126,7 +120,7 @@ static int as_new_directory(struct planner *planner, const char *path, struct la
 	lade_totals_created(&planner->counted, S_IFDIR);
 	if (makes_path && make_path(planner, path, fault))
 		return fault->code;
-	if (!makes_path && !planner->dry_run && mkdir(path, directory_mode(receiver)))
+	if (!makes_path && !planner->dry_run && lade_keep_make_directory(&receiver->keep, path, 0700))
 		return lade_fault_set(fault, LADE_E_SYSTEM, "create destination", path);
 	/* In a dry run of --mkpath rsync says both. */
 	if (!makes_path || planner->dry_run)

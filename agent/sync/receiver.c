@@ -21,11 +21,16 @@ static const enum lade_path land_paths[] = { LADE_PATH_COPY, LADE_PATH_SPLICE };
 /* What a file system, or who we are, does not allow, is said of the first file. True: it was said before. */
 static bool was_said(struct lade_receiver *receiver, const struct lade_fault *fault)
 {
-	static const char *const kinds[] = { "set the ACL of", "set attributes of", "read attributes of" };
+	static const struct {
+		const char *operation;
+		unsigned bits;
+	} kinds[] = {
+		{ "set the ACL of", 1 }, { "set attributes of", 2 }, { "set attributes and the ACL of", 3 }, { "read attributes of", 4 },
+	};
 
 	for (unsigned i = 0; fault->code == LADE_E_UNSUPPORTED && i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (strcmp(fault->operation, kinds[i]) == 0)
-			return atomic_fetch_or_explicit(&receiver->said, 1u << i, memory_order_relaxed) & 1u << i;
+		if (strcmp(fault->operation, kinds[i].operation) == 0)
+			return (atomic_fetch_or_explicit(&receiver->said, kinds[i].bits, memory_order_relaxed) & kinds[i].bits) == kinds[i].bits;
 	return false;
 }
 
@@ -377,6 +382,7 @@ static void stop(struct lade_receiver *receiver)
 	lade_backup_end(receiver);
 	lade_holding_end(receiver);
 	free(receiver->kept);
+	free(receiver->written);
 	lade_identities_free(receiver->identities);
 	lade_id_map_free(receiver->maps[LADE_IDENTITY_USER]);
 	lade_id_map_free(receiver->maps[LADE_IDENTITY_GROUP]);

@@ -59,6 +59,7 @@ struct incoming {
 	char *basis_name;                 /* owned: its name there */
 	bool left;                        /* an earlier session seems to have left part of it */
 	bool overwrite;                   /* --inplace: temporary is the file itself; kept is not used */
+	struct lade_receiver *sharer;     /* it is among those whose other names wait, of this receiver; or NULL */
 	bool is_device;                   /* --write-devices: so is what is written over */
 	bool no_partial;                  /* nothing of it stays if it is interrupted */
 	bool unsteady;                    /* its source kept changing: it is not done with that */
@@ -116,8 +117,8 @@ struct follower {
 	gid_t gid;
 };
 
-/* A directory of the destination that is not deleted. */
-struct kept {
+/* Which file of a file system it is, whatever its names. */
+struct inode {
 	dev_t dev;
 	ino_t ino;
 };
@@ -154,6 +155,8 @@ struct lade_receiver {
 	pthread_mutex_t opening;           /* a described file's temporary may be wanted by the reader and by a worker */
 	atomic_size_t kept_old;            /* bytes that described files keep of what is written over */
 	atomic_uint said;                  /* what was reported once and is not again */
+	struct inode *written;             /* files that are written over and may have another name, written_count; owned; lock held */
+	size_t written_count, written_capacity;
 	atomic_int unnamed;                /* whether temporaries without a name work: 1, -1; 0: not tried yet */
 
 	struct indexed *indexed;           /* with --index, from lade_indexed_begin() on; else NULL */
@@ -171,7 +174,7 @@ struct lade_receiver {
 	struct target root;
 	struct lade_directories *alternatives[LADE_ALTERNATIVES_MAX]; /* those that could be opened, alternative_count */
 	unsigned alternative_count;
-	struct kept *kept;             /* what holds one of them below the destination, kept_count; owned; under the session's lock, as -K adds to it */
+	struct inode *kept;            /* what holds one of them below the destination, kept_count; owned; under the session's lock, as -K adds to it */
 	size_t kept_count, kept_capacity;
 	struct lade_directories *backups; /* the backup directory; NULL: there is none */
 	char *backup_path;             /* its path; owned */
@@ -431,6 +434,17 @@ int lade_incoming_commit_now(struct lade_receiver *receiver, struct incoming *fi
 
 /* A file without content, or with all of it in its temporary file: put it there here and now. file is consumed. Planner's thread. */
 void lade_receiver_whole_file(struct lade_receiver *receiver, struct incoming *file);
+
+/* ---- shared.c ---- */
+
+/*
+ * The file is about to be asked for, or made: if another name of it is being written over, wait until that is done with, and let others
+ * wait for this one. 0 or LADE_E_MEMORY. Planner's thread.
+ */
+int lade_shared_begin(struct lade_receiver *receiver, struct incoming *file, struct lade_fault *fault);
+
+/* The file is done with. Any thread. */
+void lade_shared_end(struct incoming *file);
 
 /* ---- settle.c ---- */
 

@@ -382,7 +382,7 @@ static struct lade_walk_options walk_options(struct lade_sender *sender, const s
 		.scope = sender->scope,
 		.avoid = job->avoid,
 		.hidden = lade_session_wants(&sender->session, LADE_TOPIC_FILTER) ? tell_hidden : NULL,
-		.mount_point = tell_mount_point,
+		.mount_point = lade_session_wants(&sender->session, LADE_TOPIC_MOUNT) ? tell_mount_point : NULL,
 		.context = sender,
 	};
 }

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "agent/sync/handshake.h"
+#include "agent/sync/own_rules.h"
 #include "agent/sync/parameters.h"
 #include "agent/sync/receiver.h"
 #include "agent/sync/sender.h"
@@ -291,7 +292,8 @@ static int check_open(const struct lade_msg_open *open, struct path_list *list, 
 		error = lade_charset_new(settings->far_names, &settings->charset, fault);
 	if (error)
 		return error;
-	if (settings->compression == LADE_COMPRESSION_ZSTD && !settings->level)
+	error = lade_parameters_convert(settings);
+	if (!error && settings->compression == LADE_COMPRESSION_ZSTD && !settings->level)
 		error = LADE_E_PROTOCOL;
 	if (!error)
 		error = check_map(settings->usermap);
@@ -313,6 +315,11 @@ static int check_open(const struct lade_msg_open *open, struct path_list *list, 
 	settings->alternative_count = alternatives->count;
 	if (!error)
 		error = lade_filter_decode(open->rules, &settings->filter);
+	/* [charset] The client's rules are in its own character set. */
+	if (!error && settings->charset)
+		error = lade_own_rules_backup(settings);
+	if (!error && settings->charset)
+		error = lade_own_rules_partial(settings);
 	return error ? lade_fault_set(fault, error, "understand the client's request", NULL) : 0;
 }
 

@@ -11,12 +11,15 @@
 #include "agent/tree/attributes.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/tree/attributes_acl.h"
 #include "agent/tree/attributes_name.h"
 #include "agent/tree/attributes_target.h"
+#include "agent/tree/fake_super.h"
 #include "protocol/limits.h"
 
 struct item {
@@ -63,6 +66,47 @@ static int select_names(const struct lade_attributes_wish *wish, const struct la
 	return (int)count;
 }
 
+/* The mode of the file, or what it passes for. */
+static mode_t mode_of(const struct lade_attributes_target *target)
+{
+	const struct lade_attributes_place *place = target->place;
+	struct stat st;
+
+	if (place->fd >= 0 ? fstat(place->fd, &st) : fstatat(place->directory_fd, place->name, &st, AT_SYMLINK_NOFOLLOW))
+		return 0;
+	(void)lade_fake_super_read(place, &st, NULL);
+	return st.st_mode;
+}
+
+/*
+ * Have the ACL of this name that bytes stores, which become it. One that makes no sense is an error of the source; at the destination
+ * it is an empty one, which is none that anybody wants: it goes. 0 or the fault.
+ */
+static int restore_acl(const struct lade_attributes_target *target, struct lade_slice name, struct lade_attributes_bytes *bytes, struct lade_fault *fault)
+{
+	char *acl = malloc(lade_attributes_acl_restored_size(bytes->len));
+	size_t len;
+
+	if (!acl)
+		return lade_fault_set(fault, LADE_E_MEMORY, "read attributes of", target->subject);
+	len = lade_attributes_acl_restore(name, lade_slice(bytes->data, bytes->len), mode_of(target), (uint8_t *)acl);
+	lade_attributes_bytes_fini(bytes);
+	bytes->data = acl;
+	bytes->len = len;
+	if (len || target->receives)
+		return 0;
+	errno = EINVAL;
+	return lade_fault_set(fault, LADE_E_SYSTEM, "understand the faked ACL of", target->subject);
+}
+
+/* True if a value is none that counts: the kernel's ACL that is not as we know it, or no more than a mode. */
+static bool is_no_acl(const struct lade_attributes_target *target, struct lade_slice name, struct lade_slice value)
+{
+	bool strange = !target->fake && !lade_attributes_acl_is_valid(value);
+
+	return lade_attributes_acl_is_name(name) && (strange || lade_attributes_acl_is_mode(name, value));
+}
+
 /* Append one attribute to body. 1 if it is there, 0 if not (any more), or a code. */
 static int read_one(const struct lade_attributes_target *target, const char *name, struct lade_writer *body,
 		    struct lade_fault *fault)
@@ -70,33 +114,29 @@ static int read_one(const struct lade_attributes_target *target, const char *nam
 	struct lade_slice name_slice = lade_slice(name, strlen(name)), value;
 	char stored[LADE_ATTRIBUTES_STORED_SIZE];
 	struct lade_attributes_bytes bytes;
-	int code = 1;
+	int code = 0;
 
 	lade_attributes_bytes_init(&bytes);
 	if (lade_attributes_target_fetch(target, lade_attributes_name_stored(target->fake, name, stored), &bytes) != 0) {
 		bool guarded = (errno == EPERM || errno == EACCES) && strncmp(name, "user.", strlen("user.")) != 0;
 
 		/* ENODATA: gone. EOPNOTSUPP: listed, but of a module that is not loaded here. A label that is guarded is none of ours. */
-		code = 0;
 		if (errno != ENODATA && errno != EOPNOTSUPP && !guarded)
 			code = lade_attributes_target_fail(target, "read attributes of", name, fault);
 		goto out;
 	}
+	if (target->fake && lade_attributes_acl_is_name(name_slice))
+		code = restore_acl(target, name_slice, &bytes, fault);
 	value = lade_slice(bytes.data, bytes.len);
-	if (lade_attributes_acl_is_name(name_slice) &&
-	    (!lade_attributes_acl_is_valid(value) ||
-	     lade_attributes_acl_is_mode(name_slice, value))) {
-		code = 0;
+	if (code || is_no_acl(target, name_slice, value))
 		goto out;
-	}
 	if (value.len > LADE_XATTR_VALUE_MAX) {
 		code = lade_fault_set(fault, LADE_E_LIMIT, "read attributes of", target->subject);
 		goto out;
 	}
 	lade_writer_put_slice(body, name_slice);
 	lade_writer_put_slice(body, value);
-	if (body->error)
-		code = lade_fault_set(fault, body->error, "read attributes of", target->subject);
+	code = body->error ? lade_fault_set(fault, body->error, "read attributes of", target->subject) : 1;
 out:
 	lade_attributes_bytes_fini(&bytes);
 	return code;
@@ -158,8 +198,38 @@ int lade_attributes_read(const struct lade_attributes_wish *wish,
 
 	if (!wish->xattrs && !wish->acls)
 		return 0;
-	code = lade_attributes_target_init(&target, place, wish->fake, fault);
+	code = lade_attributes_target_init(&target, place, wish, fault);
 	return code ? code : read_target(wish, &target, out, fault);
+}
+
+bool lade_attributes_may_set_acls(const struct lade_attributes_wish *wish)
+{
+	static const char access[] = LADE_ATTRIBUTES_ACCESS_ACL;
+
+	return lade_attributes_name_is_wished(wish, lade_slice(access, sizeof(access) - 1));
+}
+
+mode_t lade_attributes_granted(int directory_fd, mode_t mask)
+{
+	struct lade_attributes_target target = { .fd = directory_fd };
+	mode_t granted = 0777 & ~mask;
+	struct lade_slice acl;
+	struct lade_attributes_bytes bytes;
+	int result;
+
+	lade_attributes_bytes_init(&bytes);
+	result = lade_attributes_target_fetch(&target, LADE_ATTRIBUTES_DEFAULT_ACL, &bytes);
+	/* It may only be searched: it is asked for as what it is in /proc. */
+	if (result && errno == EBADF) {
+		target.fd = -1;
+		(void)snprintf(target.path, sizeof(target.path), "/proc/self/fd/%d/.", directory_fd);
+		result = lade_attributes_target_fetch(&target, LADE_ATTRIBUTES_DEFAULT_ACL, &bytes);
+	}
+	acl = lade_slice(bytes.data, bytes.len);
+	if (result == 0 && lade_attributes_acl_is_valid(acl))
+		granted = lade_attributes_acl_granted(acl);
+	lade_attributes_bytes_fini(&bytes);
+	return granted;
 }
 
 /* Encoded lists. */
@@ -240,16 +310,40 @@ struct merge {
 	bool xattrs_differ;
 	bool acls_differ;
 	bool changed;
-	int code; /* the first failure */
+	int code;        /* the first failure */
+	bool acl_failed; /* it was about an ACL */
 };
 
+/* The first failure counts; but what is not supported at all is told of both kinds. */
 static void note_failure(struct merge *merge, const char *name, bool is_acl)
 {
+	bool first = !merge->code;
 	int code = lade_attributes_target_fail(&merge->target, is_acl ? "set the ACL of" : "set attributes of", name,
-			merge->code ? NULL : merge->fault);
+					       first ? merge->fault : NULL);
 
-	if (!merge->code)
+	if (first) {
 		merge->code = code;
+		merge->acl_failed = is_acl;
+	} else if (merge->code == LADE_E_UNSUPPORTED && code == LADE_E_UNSUPPORTED && merge->acl_failed != is_acl) {
+		lade_fault_set(merge->fault, code, "set attributes and the ACL of", merge->target.subject);
+	}
+}
+
+/* Set an ACL of the target to a valid one, as it is stored (--fake-super). 0, or -1 with errno. */
+static int store_acl(const struct lade_attributes_target *target, struct lade_slice name, const char *stored, struct lade_slice value)
+{
+	uint8_t *bytes = malloc(lade_attributes_acl_stored_size(value.len));
+	struct lade_slice faked;
+	int result;
+
+	if (!bytes) {
+		errno = ENOMEM;
+		return -1;
+	}
+	faked = lade_slice(bytes, lade_attributes_acl_store(name, value, bytes));
+	result = lade_attributes_target_set(target, stored, &faked);
+	free(bytes);
+	return result;
 }
 
 /* One difference: set name to value, or remove it (value NULL). */
@@ -266,15 +360,29 @@ static void settle(struct merge *merge, struct lade_slice name, const struct lad
 	text = lade_attributes_name_stored(target->fake, spoken, stored);
 	if (!value && lade_attributes_name_is_label(text))
 		return;
-	*(is_acl ? &merge->acls_differ : &merge->xattrs_differ) = true;
+	*(is_acl && merge->wish->acls ? &merge->acls_differ : &merge->xattrs_differ) = true;
 	if (!merge->apply || merge->removing != !value)
 		return;
-	result = lade_attributes_target_set(target, text, value);
+	if (value && is_acl && target->fake)
+		result = store_acl(target, name, text, *value);
+	else
+		result = lade_attributes_target_set(target, text, value);
 	/* ENODATA: somebody else removed it. */
 	if (result == 0 || (!value && errno == ENODATA))
 		merge->changed = true;
 	else
 		note_failure(merge, text, is_acl);
+}
+
+/*
+ * True if what the target has is what is wanted. When a file is changed its faked ACL is written anew: what of it is read in the mode
+ * would change with that.
+ */
+static bool is_settled(const struct merge *merge, struct lade_slice name, struct lade_slice wanted, struct lade_slice ours)
+{
+	if (!lade_attributes_acl_is_name(name))
+		return lade_slice_equal(wanted, ours);
+	return !(merge->apply && merge->target.fake) && lade_attributes_acl_equal(name, wanted, ours);
 }
 
 /* Settle the peer's item against ours of the same name (NULL: we have none). */
@@ -297,7 +405,7 @@ static void settle_item(struct merge *merge, const struct item *theirs,
 		value = lade_slice(mapped,
 				   lade_attributes_acl_map(mapped, value.len, merge->identities));
 	}
-	if (!ours || !lade_slice_equal(value, *ours))
+	if (!ours || !is_settled(merge, theirs->name, value, *ours))
 		settle(merge, theirs->name, &value);
 	free(mapped);
 }
@@ -353,7 +461,7 @@ static int merge_run(struct merge *merge, const struct lade_attributes_place *pl
 
 	if (!merge->wish->xattrs && !merge->wish->acls)
 		return 0;
-	code = lade_attributes_target_init(&merge->target, place, merge->wish->fake, merge->fault);
+	code = lade_attributes_target_init(&merge->target, place, merge->wish, merge->fault);
 	if (code)
 		return code;
 	lade_writer_init(&ours, LADE_XATTRS_MAX);

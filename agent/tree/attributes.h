@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 
 #include "agent/tree/filter.h"
 #include "agent/tree/identity.h"
@@ -23,7 +24,7 @@
 struct lade_attributes_wish {
 	bool xattrs; /* -X: user.*, and with super all but system.* */
 	bool acls;   /* -A */
-	const struct lade_filter *filter; /* its rules about attributes, if it has any, say which, but for system.*. Borrowed; may be NULL */
+	const struct lade_filter *filter; /* its rules about attributes, if it has any, say which, ACLs too, but for the rest of system.*. Borrowed; may be NULL */
 	bool receives;        /* these are to become equal to another side's */
 	bool delete_excluded; /* then: rules that name no side leave nothing as it is */
 	bool super;
@@ -57,6 +58,15 @@ int lade_attributes_read(const struct lade_attributes_wish *wish,
 			 const struct lade_attributes_place *place, struct lade_writer *out,
 			 struct lade_fault *fault);
 
+/* True if ACLs may be written, which changes the mode: with -A, or with -X and rules that include them. */
+bool lade_attributes_may_set_acls(const struct lade_attributes_wish *wish);
+
+/*
+ * The permission bits that something new in a directory may have, without -p: those of the directory's default ACL, if it has one, else
+ * all but those of mask, as umask(2) has it. directory_fd may be O_PATH.
+ */
+mode_t lade_attributes_granted(int directory_fd, mode_t mask);
+
 /*
  * Check an encoded list from a peer (counts, lengths, order, names without NUL, ACLs
  * well formed): 0, LADE_E_LIMIT, LADE_E_TRUNCATED, LADE_E_PROTOCOL.
@@ -80,7 +90,7 @@ int lade_attributes_visit_ids(struct lade_slice encoded,
  * (NULL: numeric ids) maps the ids inside ACLs.
  * Returns 0 if all is as wished, 1 if something was changed, LADE_E_UNSUPPORTED
  * (EOPNOTSUPP, EPERM, EACCES for a label, no /proc: the caller reports it once per
- * kind, which fault.operation tells), or as lade_attributes_read(). Continues after
+ * kind, which fault.operation tells: set the ACL of, set attributes of, or set attributes and the ACL of), or as lade_attributes_read(). Continues after
  * a failure and returns the first.
  */
 int lade_attributes_write(const struct lade_attributes_wish *wish,

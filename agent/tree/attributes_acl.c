@@ -19,6 +19,12 @@
 #define ENTRY_LEN 8u
 #define PERM_MAX 7u
 
+/* Of what is stored: four numbers, then two for each name. */
+#define STORED_HEAD_LEN 16u
+#define STORED_ENTRY_LEN 8u
+#define STORED_NONE 0x80u
+#define STORED_IS_USER 0x80000000u
+
 enum tag {
 	TAG_OWNER = 0x01,
 	TAG_USER = 0x02,
@@ -34,13 +40,24 @@ struct acl_entry {
 	uint32_t id;
 };
 
+static uint32_t number_get(const uint8_t *at)
+{
+	return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
+static void number_put(uint8_t *at, uint32_t number)
+{
+	for (unsigned i = 0; i < 4; i++)
+		at[i] = (uint8_t)(number >> 8 * i);
+}
+
 static struct acl_entry entry_get(const uint8_t *at)
 {
 	struct acl_entry entry;
 
 	entry.tag = at[0] | (unsigned)at[1] << 8;
 	entry.perm = at[2] | (unsigned)at[3] << 8;
-	entry.id = at[4] | (uint32_t)at[5] << 8 | (uint32_t)at[6] << 16 | (uint32_t)at[7] << 24;
+	entry.id = number_get(at + 4);
 	return entry;
 }
 
@@ -50,8 +67,7 @@ static void entry_put(uint8_t *at, struct acl_entry entry)
 	at[1] = (uint8_t)(entry.tag >> 8);
 	at[2] = (uint8_t)entry.perm;
 	at[3] = (uint8_t)(entry.perm >> 8);
-	for (unsigned i = 0; i < 4; i++)
-		at[4 + i] = (uint8_t)(entry.id >> 8 * i);
+	number_put(at + 4, entry.id);
 }
 
 static bool is_named(unsigned tag)
@@ -177,6 +193,141 @@ size_t lade_attributes_acl_map(uint8_t *value, size_t len, struct lade_identitie
 		entry_put(entries + kept++ * ENTRY_LEN, entry);
 	}
 	return HEAD_LEN + kept * ENTRY_LEN;
+}
+
+bool lade_attributes_acl_equal(struct lade_slice name, struct lade_slice a, struct lade_slice b)
+{
+	const unsigned of_mode = name_is(name, ACCESS_NAME) ? TAG_OWNER | TAG_MASK | TAG_OTHERS : 0;
+	struct acl_entry one, other;
+
+	if (a.len != b.len)
+		return false;
+	for (size_t off = HEAD_LEN; off < a.len; off += ENTRY_LEN) {
+		one = entry_get(a.data + off);
+		other = entry_get(b.data + off);
+		if (one.tag != other.tag || one.id != other.id || (one.perm != other.perm && !(one.tag & of_mode)))
+			return false;
+	}
+	return true;
+}
+
+mode_t lade_attributes_acl_granted(struct lade_slice value)
+{
+	unsigned owner = 0, group = 0, others = 0;
+	struct acl_entry entry;
+
+	for (size_t off = HEAD_LEN; off < value.len; off += ENTRY_LEN) {
+		entry = entry_get(value.data + off);
+		if (entry.tag == TAG_OWNER)
+			owner = entry.perm;
+		else if (entry.tag == TAG_OWNING || entry.tag == TAG_MASK)
+			group = entry.perm; /* the mask, which comes later, has the last word */
+		else if (entry.tag == TAG_OTHERS)
+			others = entry.perm;
+	}
+	return owner << 6 | group << 3 | others;
+}
+
+/* ---- as it is stored ---- */
+
+/* The tags of the four numbers. */
+static const unsigned stored_tags[] = { TAG_OWNER, TAG_OWNING, TAG_MASK, TAG_OTHERS };
+
+/* Where the number of a tag that has one is. */
+static size_t offset_of(unsigned tag)
+{
+	size_t place = 0;
+
+	while (stored_tags[place] != tag)
+		place++;
+	return 4 * place;
+}
+
+size_t lade_attributes_acl_stored_size(size_t len)
+{
+	return STORED_HEAD_LEN + len;
+}
+
+size_t lade_attributes_acl_store(struct lade_slice name, struct lade_slice value, uint8_t *out)
+{
+	bool access = name_is(name, ACCESS_NAME);
+	uint8_t *end = out + STORED_HEAD_LEN;
+	struct acl_entry entry;
+
+	for (size_t i = 0; i < 4; i++)
+		number_put(out + 4 * i, STORED_NONE);
+	for (size_t off = HEAD_LEN; off < value.len; off += ENTRY_LEN) {
+		entry = entry_get(value.data + off);
+		if (is_named(entry.tag)) {
+			number_put(end, entry.id);
+			number_put(end + 4, entry.perm | (entry.tag == TAG_USER ? STORED_IS_USER : 0));
+			end += STORED_ENTRY_LEN;
+		} else if (!access || !(entry.tag & (TAG_OWNER | TAG_OTHERS))) {
+			number_put(out + offset_of(entry.tag), entry.perm);
+		}
+	}
+	return (size_t)(end - out);
+}
+
+size_t lade_attributes_acl_restored_size(size_t len)
+{
+	return HEAD_LEN + 4 * ENTRY_LEN + len;
+}
+
+/* What the mode says of a tag without a name. */
+static unsigned perm_of_mode(mode_t mode, unsigned tag)
+{
+	return mode >> (tag == TAG_OWNER ? 6 : tag == TAG_OTHERS ? 0 : 3) & PERM_MAX;
+}
+
+/* The entry of a tag without a name, of an access ACL (mode not NULL) or a default one. False: there is none. */
+static bool restore_unnamed(struct lade_slice stored, unsigned tag, const mode_t *mode, struct acl_entry *entry_out)
+{
+	const uint32_t perm = number_get(stored.data + offset_of(tag));
+	const bool there = perm != STORED_NONE, named = stored.len > STORED_HEAD_LEN;
+
+	*entry_out = (struct acl_entry){ .tag = tag, .perm = perm, .id = UINT32_MAX };
+	if (!mode)
+		return there;
+	if (!there || tag != TAG_OWNING)
+		entry_out->perm = perm_of_mode(*mode, tag);
+	return there || tag != TAG_MASK || named;
+}
+
+static struct acl_entry restore_named(const uint8_t *at)
+{
+	const uint32_t perm = number_get(at + 4);
+
+	return (struct acl_entry){
+		.tag = perm & STORED_IS_USER ? TAG_USER : TAG_GROUP, .perm = perm & ~STORED_IS_USER, .id = number_get(at),
+	};
+}
+
+/* False: there are no such permissions, though in two bytes they might pass for others. */
+static bool restore_one(uint8_t **end, struct acl_entry entry)
+{
+	entry_put(*end, entry);
+	*end += ENTRY_LEN;
+	return entry.perm <= PERM_MAX;
+}
+
+size_t lade_attributes_acl_restore(struct lade_slice name, struct lade_slice stored, mode_t mode, uint8_t *out)
+{
+	const mode_t *access = name_is(name, ACCESS_NAME) ? &mode : NULL;
+	uint8_t *end = out + HEAD_LEN;
+	struct acl_entry entry;
+
+	if (stored.len < STORED_HEAD_LEN || (stored.len - STORED_HEAD_LEN) % STORED_ENTRY_LEN)
+		return 0;
+	number_put(out, VERSION);
+	for (size_t i = 0; i < sizeof(stored_tags) / sizeof(stored_tags[0]); i++)
+		if (restore_unnamed(stored, stored_tags[i], access, &entry) && !restore_one(&end, entry))
+			return 0;
+	for (size_t off = STORED_HEAD_LEN; off < stored.len; off += STORED_ENTRY_LEN)
+		if (!restore_one(&end, restore_named(stored.data + off)))
+			return 0;
+	end = out + lade_attributes_acl_map(out, (size_t)(end - out), NULL);
+	return lade_attributes_acl_is_valid(lade_slice(out, (size_t)(end - out))) ? (size_t)(end - out) : 0;
 }
 
 int lade_attributes_acl_visit(struct lade_slice value,

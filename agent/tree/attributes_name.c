@@ -27,7 +27,7 @@ static bool has_prefix(struct lade_slice name, const char *prefix)
 	return name.len > len && memcmp(name.data, prefix, len) == 0;
 }
 
-/* What the filter says of an attribute that is no ACL. */
+/* What the filter says of an attribute. */
 static enum lade_filter_verdict ask_filter(const struct lade_attributes_wish *wish, enum lade_filter_side side,
 					   struct lade_slice name)
 {
@@ -41,13 +41,13 @@ static enum lade_filter_verdict ask_filter(const struct lade_attributes_wish *wi
 	return lade_filter_attribute(wish->filter, &use, text);
 }
 
-/* True if it takes part on a side. What a receiver's rules exclude is left as it is there. */
+/* True if it takes part on a side. As in rsync, rules about attributes are about ACLs too: where there are some, -X is enough. What a receiver's rules exclude is left as it is there. */
 static bool is_of_side(const struct lade_attributes_wish *wish, enum lade_filter_side side, struct lade_slice name)
 {
 	enum lade_filter_verdict verdict;
 
 	if (lade_attributes_acl_is_name(name))
-		return wish->acls;
+		return wish->acls || (wish->xattrs && ask_filter(wish, side, name) == LADE_FILTER_INCLUDED);
 	if (!wish->xattrs || has_prefix(name, "system.") || has_prefix(name, LADE_ATTRIBUTES_FAKE_PREFIX "%"))
 		return false;
 	verdict = ask_filter(wish, side, name);
@@ -69,8 +69,12 @@ const char *lade_attributes_name_spoken(bool fake, const char *stored)
 {
 	struct lade_slice name = lade_slice(stored, strlen(stored));
 
-	if (!fake || lade_attributes_acl_is_name(name))
+	if (!fake)
 		return stored;
+	if (strcmp(stored, LADE_ATTRIBUTES_FAKE_ACCESS_ACL) == 0)
+		return LADE_ATTRIBUTES_ACCESS_ACL;
+	if (strcmp(stored, LADE_ATTRIBUTES_FAKE_DEFAULT_ACL) == 0)
+		return LADE_ATTRIBUTES_DEFAULT_ACL;
 	if (!has_prefix(name, "user."))
 		return NULL;
 	if (!has_prefix(name, LADE_ATTRIBUTES_FAKE_PREFIX) || has_prefix(name, LADE_ATTRIBUTES_FAKE_PREFIX "%"))
@@ -84,8 +88,10 @@ const char *lade_attributes_name_stored(bool fake, const char *spoken, char stor
 {
 	struct lade_slice name = lade_slice(spoken, strlen(spoken));
 
-	if (!fake || is_stored_as_is(name) || lade_attributes_acl_is_name(name))
+	if (!fake || is_stored_as_is(name))
 		return spoken;
+	if (lade_attributes_acl_is_name(name))
+		return strcmp(spoken, LADE_ATTRIBUTES_ACCESS_ACL) == 0 ? LADE_ATTRIBUTES_FAKE_ACCESS_ACL : LADE_ATTRIBUTES_FAKE_DEFAULT_ACL;
 	(void)snprintf(stored_out, LADE_ATTRIBUTES_STORED_SIZE, LADE_ATTRIBUTES_FAKE_PREFIX "%s", spoken);
 	return stored_out;
 }

@@ -19,13 +19,15 @@
 
 #define RACE_TRIES 5u
 
-int lade_attributes_target_init(struct lade_attributes_target *target, const struct lade_attributes_place *place, bool fake,
-				struct lade_fault *fault)
+int lade_attributes_target_init(struct lade_attributes_target *target, const struct lade_attributes_place *place,
+				const struct lade_attributes_wish *wish, struct lade_fault *fault)
 {
 	const char *name = place->name;
 	int len;
 
-	target->fake = fake;
+	target->place = place;
+	target->fake = wish->fake;
+	target->receives = wish->receives;
 	target->fd = place->fd;
 	target->subject = name;
 	if (place->fd >= 0)

@@ -17,7 +17,8 @@
 
 /* The caller's storage; it owns nothing. */
 struct lade_attributes_target {
-	bool fake;            /* as the wish has it */
+	const struct lade_attributes_place *place; /* borrowed */
+	bool fake, receives;  /* as the wish has it */
 	int fd;               /* borrowed, or -1: path */
 	char path[LADE_ATTRIBUTES_DIRECTORY_LEN + 1 + LADE_NAME_MAX + 1];
 	size_t directory_len; /* bytes of path before the slash and the name */
@@ -32,11 +33,11 @@ struct lade_attributes_bytes {
 };
 
 /*
- * Prepare the calls for place, whose descriptors and name stay borrowed. fake: as the wish has it. Returns 0, or LADE_E_REFUSED for a name
+ * Prepare the calls for place, whose descriptors and name stay borrowed, as wish says. Returns 0, or LADE_E_REFUSED for a name
  * that is no component.
  */
-int lade_attributes_target_init(struct lade_attributes_target *target, const struct lade_attributes_place *place, bool fake,
-				struct lade_fault *fault);
+int lade_attributes_target_init(struct lade_attributes_target *target, const struct lade_attributes_place *place,
+				const struct lade_attributes_wish *wish, struct lade_fault *fault);
 
 /* Make bytes empty, before anything else is done with them. */
 void lade_attributes_bytes_init(struct lade_attributes_bytes *bytes);

@@ -130,7 +130,26 @@ mode_t lade_metadata_mode(const struct lade_keep *keep, const struct lade_metada
 		return executable_as(existing->st_mode & PERMISSION_BITS, wanted->mode);
 	if (existing)
 		return existing->st_mode & PERMISSION_BITS;
-	return wanted->mode & 0777 & ~keep->umask;
+	return wanted->mode & 0777 & wanted->granted;
+}
+
+int lade_keep_make_directory(const struct lade_keep *keep, const char *path, mode_t more)
+{
+	const mode_t mode = 0777 & ~keep->umask;
+	mode_t granted;
+	int fd;
+
+	if (mkdir(path, mode | more))
+		return -1;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	/* It has inherited the default ACL. A failure is no harm: its mode has less then. */
+	granted = lade_attributes_granted(fd, keep->umask);
+	if (granted != mode)
+		(void)!fchmod(fd, granted | more);
+	close(fd);
+	return 0;
 }
 
 /* Only root may give files away; others may give them to a group of their own. */
@@ -299,7 +318,7 @@ static int apply_rights(const struct lade_keep *keep, const struct lade_metadata
 					      result ? NULL : fault);
 		if (error < 0 && !result)
 			result = error;
-		acls = error == 1 && keep->wish.acls;
+		acls = error == 1 && lade_attributes_may_set_acls(&keep->wish);
 	}
 	if (keep->fake) {
 		error = fake(keep, wanted, &attributes, now, existing, result ? NULL : fault);

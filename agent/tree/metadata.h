@@ -43,6 +43,7 @@ struct lade_metadata {
 	struct lade_slice xattrs;
 	dev_t rdev;            /* of a device */
 	struct timespec atime; /* with -U; of a directory it means nothing */
+	mode_t granted;        /* without -p: the permission bits that it may have where it is new, lade_attributes_granted() */
 };
 
 /* Fill keep for this process. umask: what umask(2) was. The caller frees what it holds with lade_keep_fini(). */
@@ -51,7 +52,7 @@ void lade_keep_init(struct lade_keep *keep, uint64_t options, mode_t umask);
 /* Free what keep holds; it is not to be used then. */
 void lade_keep_fini(struct lade_keep *keep);
 
-/* The wishes of an entry. identities (locked by the caller) maps its ids; NULL: numeric. xattrs is borrowed from the entry. */
+/* The wishes of an entry, but for granted. identities (locked by the caller) maps its ids; NULL: numeric. xattrs is borrowed from the entry. */
 void lade_metadata_from_entry(struct lade_metadata *metadata_out, const struct lade_msg_entry *entry,
 			      struct lade_identities *identities);
 
@@ -72,7 +73,7 @@ bool lade_keep_time_newer(const struct lade_keep *keep, const struct timespec *d
 
 /*
  * Permission bits that a place gets: with -p those of the entry; else those of existing, with -E executable as the entry is; or the entry's
- * under the umask.
+ * as far as they are granted.
  */
 mode_t lade_metadata_mode(const struct lade_keep *keep, const struct lade_metadata *wanted, const struct stat *existing);
 
@@ -81,6 +82,12 @@ mode_t lade_metadata_mode(const struct lade_keep *keep, const struct lade_metada
  * what the group that it has meanwhile, or those whom an ACL keeps out, might use. wanted, existing: as for lade_metadata_mode().
  */
 mode_t lade_metadata_first_mode(const struct lade_keep *keep, const struct lade_metadata *wanted, const struct stat *existing);
+
+/*
+ * Make a directory that no entry is about, at path, which is taken as it is; it has the permission bits of more, and what the umask, or the
+ * default ACL of the directory above, leaves. 0, or -1 with errno.
+ */
+int lade_keep_make_directory(const struct lade_keep *keep, const char *path, mode_t more);
 
 /* True if a thing of this mode gets the wanted modification time: -t, without -O for a directory, without -J for a symlink. */
 bool lade_metadata_keeps_mtime(const struct lade_keep *keep, mode_t mode);

@@ -251,7 +251,7 @@ int lade_temporary_open_itself(int directory_fd, const char *name, mode_t mode, 
 		error = lade_fault_set(fault, LADE_E_CHANGED, "write over", name);
 	/* A file system without locks loses only the guard. */
 	else if (!take_lock(fd, LOCK_WAIT_MS) && errno == EWOULDBLOCK)
-		error = lade_fault_set(fault, LADE_E_REFUSED, "write over (locked: by another session, or under another name)",
+		error = lade_fault_set(fault, LADE_E_REFUSED, "write over (locked by somebody else)",
 				       name);
 	if (error)
 		close(fd);

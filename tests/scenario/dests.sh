@@ -178,6 +178,17 @@ cp -al "$T/self/dst/has_same" "$T/self/alias/"
 syncs "the same file elsewhere" -a --compare-dest=../alias "$T/self/src/" "$T/self/dst/"
 check "is not taken for another one" test -e "$T/self/dst/has_same"
 
+mkdir -p "$T/right/src" "$T/right/alt" "$T/right/dst"
+echo right >"$T/right/src/file"
+touch -d @1000000000 "$T/right/src/file"
+cp -p "$T/right/src/file" "$T/right/alt"
+echo wrong >"$T/right/dst/file"
+touch -d @1000000000 "$T/right/src" "$T/right/dst"
+lade sync -aii --compare-dest=../alt "$T/right/src/" "$T/right/dst/"
+check "-ii tells of a file that goes since it is right elsewhere" test "$(cat "$out")" = ".d          ./
+.f          file"
+check "it goes" absent "$T/right/dst/file"
+
 scene "$T/dry"
 lade sync -ain --copy-dest=../alt "$T/dry/src/" "$T/dry/absent/"
 prints "a dry run onto nothing finds its way" '^cf\.\.\.p\.\.\.\.\. perm$'

@@ -206,6 +206,19 @@ if have setfattr && : >"$T/probe" && setfattr -n user.a -v 1 "$T/probe" 2>/dev/n
 	check "the receiver's stays" test "$(attributes "$T/dst/f")" = 'user.a="new" user.b="new" '
 	syncs "-xs with -X" -aX -f'-xs user.a' "$T/src/" "$T/dst/"
 	check "the sender's does not come" test "$(attributes "$T/dst/f")" = 'user.b="new" '
+	if have setfacl && setfacl -m u:12345:rw "$T/src/f" 2>/dev/null; then
+		named() { getfacl -cn "$1" 2>/dev/null | grep -c '^user:12345:'; }
+		syncs "-X alone" -aX "$T/src/" "$T/dst/"
+		check "is not about ACLs" test "$(named "$T/dst/f")" = 0
+		syncs "-X with a rule that excludes them" -aX -f'-x system.*' "$T/src/" "$T/dst/"
+		check "nor is it then" test "$(named "$T/dst/f")" = 0
+		lade sync -aXi -f'-x user.nothing' "$T/src/" "$T/dst/"
+		check "with any other rule it is" test "$(named "$T/dst/f") $(cat "$out")" = "1 .f........x f"
+		lade sync -aXi -f'-x user.nothing' "$T/src/" "$T/dst/"
+		silent "and then there is nothing to do"
+	else
+		skip "rules about ACLs" "no ACLs on this file system"
+	fi
 else
 	skip "rules about attributes" "no extended attributes on this file system"
 fi

@@ -91,6 +91,36 @@ mkdir "$T/half" && mv "$T/sorted/$section" "$T/sorted/d$comma" "$T/half"
 far -ai --delete --iconv=utf8,euc-jp "$T/sorted/" "$T/half/" "host:$T/japan/"
 check "several sources come together in order" [ "$status,$(grep -cv '^\.d' "$out")" = 0,0 ]
 
+# ---- other paths ----
+
+# A directory of backups, one for partial files, a suffix and a list of sources are where the other side has them.
+mkdir -p "$T/kept/d$latin_e"
+echo old >"$T/kept/d$latin_e/x$latin_e"
+touch -d @1000000000 "$T/kept/d$latin_e/x$latin_e"
+far -r --backup --backup-dir="$T/sav$e" --iconv=utf8,latin1 "$T/src/d$e" "host:$T/kept"
+check "--backup-dir is converted" [ "$status,$(names "$T/sav$latin_e" | tr '\n' ' ')" = '0,d\351$ d\351/x\351$ ' ]
+touch -d @1000000000 "$T/kept/d$latin_e/x$latin_e"
+far -r --backup --delete --suffix="-$e" --iconv=utf8,latin1 "$T/src/d$e" "host:$T/kept"
+check "--suffix is" test -f "$T/kept/d$latin_e/x$latin_e-$latin_e"
+far -r --backup --delete --suffix="-$e" --iconv=utf8,latin1 "$T/src/d$e" "host:$T/kept"
+check "and is not deleted later" test -f "$T/kept/d$latin_e/x$latin_e-$latin_e"
+mkdir "$T/kept/d$latin_e/part$latin_e"
+echo part >"$T/kept/d$latin_e/part$latin_e/other"
+far -r --delete --partial-dir="part$e" --iconv=utf8,latin1 "$T/src/d$e" "host:$T/kept"
+check "what is in --partial-dir is not, either" [ "$status,$(cat "$T/kept/d$latin_e/part$latin_e/other")" = 0,part ]
+check "a backup without -b is" absent "$T/kept/d$latin_e/x$latin_e-$latin_e"
+mkdir "$T/temp$latin_e"
+rm -r "$T/kept/d$latin_e"
+far -r --temp-dir="$T/temp$e" --iconv=utf8,latin1 "$T/src/d$e" "host:$T/kept"
+check "--temp-dir is found" [ "$status,$(names "$T/kept" | head -n 1)" = '0,d\351$' ]
+printf '%s\n' "x$latin_e" >"$T/list$latin_e"
+far -r --files-from=":$T/list$e" --iconv=utf8,latin1 "host:$T/kept/d$e" "$T/from.list"
+check "a list of the other side is found" [ "$status,$(names "$T/from.list")" = '0,x\303\251$' ]
+mkdir "$T/here"
+touch -d @1000000000 "$T/here/x$e"
+far -r --backup --backup-dir="$T/here.sav$e" --iconv=utf8,latin1 "host:$T/kept/d$e/" "$T/here"
+check "--backup-dir of a pull is as it is here" [ "$status,$(names "$T/here.sav$e")" = '0,x\303\251$' ]
+
 # ---- what cannot be converted ----
 
 echo four >"$T/src/eu$euro"

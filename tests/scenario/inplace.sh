@@ -323,6 +323,33 @@ zeros_at_the_end() {
 	check "$label: -S: $cost bytes are little" test "$cost" -le 600000
 }
 
+# Names of one file that all get another content: one after the other, and what the last one gets counts.
+several_names() {
+	local bytes options_of_run
+	for bytes in 0 1000 2000000; do
+		for options_of_run in "" -H "--append"; do
+			rm -rf "$T/src" "$T/dst"
+			mkdir -p "$T/src" "$T/dst/dir"
+			head -c "$bytes" "$T/five" >"$T/src/a"
+			head -c $((bytes + 5000)) "$T/five" >"$T/src/b"
+			mkdir "$T/src/dir"
+			head -c $((bytes + 9000)) "$T/five" >"$T/src/dir/c"
+			echo >"$T/dst/a"
+			[ "$options_of_run" != --append ] || : >"$T/dst/a"
+			ln "$T/dst/a" "$T/dst/b"
+			ln "$T/dst/a" "$T/dst/dir/c"
+			older "$T/dst/a"
+			# shellcheck disable=SC2086
+			sync_files -a --inplace $options_of_run "$T/src/" "$T/dst/"
+			report "$label: $bytes bytes for three names of one file${options_of_run:+, $options_of_run}" "$(
+				[ "$status" = 0 ] && [ ! -s "$err" ] || show_run
+				cmp "$T/src/dir/c" "$T/dst/dir/c" 2>&1
+				[ "$(inode "$T/dst/a") $(inode "$T/dst/b")" = "$(inode "$T/dst/dir/c") $(inode "$T/dst/dir/c")" ] || echo "not one file"
+			)"
+		done
+	done
+}
+
 # No part of it comes twice: what one edit costs can be told.
 perl -e 'srand 5; print pack "N*", map { rand 4294967295 } 1 .. 1310720' >"$T/five"
 label=push from='' to=$remote options=(--token-file "$token")
@@ -333,14 +360,17 @@ kinds
 dry_run
 sparse
 zeros_at_the_end
+several_names
 label=pull from=$remote to=''
 random_edits 3
 kinds
+several_names
 sparse
 label="local, by what differs" from='' options=(--no-whole-file)
 random_edits 4
 random_edits 5 -S
 label="whole files, local" options=()
+several_names
 edits ''
 random_edits 6 -S
 kinds
@@ -402,6 +432,8 @@ for mode in 0644 0444 0200 0000; do
 	exits "onto a file of one's own of mode $mode" 0 \
 		run "${as_nobody[@]}" "$LADE" sync -rt --inplace --no-whole-file "$T/src/" "$T/dst/"
 	check "it is the same file with the same mode (mode $mode)" \
+	chmod u+r "$T/dst/file"
+	check "it arrived (mode $mode)" cmp "$T/src/file" "$T/dst/file"
 		test "$(stat -c '%i %a' "$T/dst/file")" = "$before $(printf %o "$mode")"
 	chmod u+r "$T/dst/file"
 	check "it arrived (mode $mode)" cmp "$T/src/file" "$T/dst/file"

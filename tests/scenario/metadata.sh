@@ -129,13 +129,41 @@ each_connection times
 each_connection access_times
 each_connection changed_modes
 
+# Where a directory has a default ACL, that and not the umask is about what is made in it, and in what is made in it.
+granted_modes() {
+	make_both
+	chmod 666 "$T/src/new"
+	chmod 777 "$T/src/dir"
+	mkdir "$T/src/made"
+	echo content >"$T/src/made/file"
+	chmod 755 "$T/src/made/file"
+	chmod 775 "$T/src/made"
+	setfacl -d -m u::rwx,g::rwx,o::- "$T/dst"
+	lade sync -r "${connection[@]}" "$from$T/src/" "$to$T/dst/"
+	modes "a default ACL" "$T/dst" "new 660" "run 640" "dir 755" "made 770" "made/file 750"
+	make_both
+	setfacl -d -m u::rwx,g::r,o::-,u:12345:rwx "$T/dst"
+	lade sync -rp "${connection[@]}" "$from$T/src/" "$to$T/dst/"
+	modes "a default ACL with -p" "$T/dst" "new 4750" "dir 700"
+	rm -rf "$T/dst/"*
+	lade sync -r --mkpath "${connection[@]}" "$from$T/src/" "$to$T/dst/deep/er/"
+	modes "a default ACL with --mkpath" "$T/dst" "deep 770" "deep/er 770" "deep/er/run 750"
+	remove_trees "$T/dst"
+}
+
+if touch "$T/probe" && have setfacl && setfacl -m u:12345:rw "$T/probe" 2>/dev/null; then
+	each_connection granted_modes
+else
+	skip "default ACLs" "no ACLs on this file system"
+fi
+
 # What reading leaves behind: a file system that keeps access times strictly would show it without --open-noatime.
 label=local
 make_both
 lade sync -rlt --open-noatime "$T/src/" "$T/dst/"
 check "--open-noatime leaves access times alone" test "$(stat -c %X "$T/src/new" "$T/src/dir/changed" | tr '\n' ' ')" = "1100000000 1100000000 "
 
-for wrong in --chmod=rw "--chmod=u+r,," --chown=a:b:c --usermap=bob --groupmap=9-5:1 "--chown=a --usermap=b:c" -M--bwlimit=1 "--fake-super -A" \
+for wrong in --chmod=rw "--chmod=u+r,," --chown=a:b:c --usermap=bob --groupmap=9-5:1 "--chown=a --usermap=b:c" -M--bwlimit=1 \
 	"--write-devices -S"; do
 	# shellcheck disable=SC2086
 	exits "$wrong is refused" 1 lade sync -a $wrong "$T/src/" "$T/dst/"
@@ -203,6 +231,35 @@ fakes() {
 	says "and is reported" '"file"'
 }
 
+# ACLs that are only noted, where the file system, or who runs it, has none: what is written is rsync's.
+fake_acls() {
+	remove_trees "$T/src" "$T/dst" "$T/back"
+	mkdir -p "$T/src/dir"
+	echo content >"$T/src/file"
+	chmod 640 "$T/src/file"
+	setfacl -m u:12345:rw,g:12346:r "$T/src/file"
+	setfacl -m u:12345:r,d:u:12345:rwx "$T/src/dir"
+	lade sync -aA -M--fake-super "$T/src/" "$T/dst/"
+	check "ACLs, onto --fake-super" test "$(cd "$T/dst" && getfattr -d -m . -e hex file dir 2>/dev/null | grep acl | tr '\n' ' ')" = \
+		"user.rsync.%aacl=0x800000000400000006000000800000003930000006000080\
+3a30000004000000 user.rsync.%aacl=0x8000000005000000050000008000000039300000040000\
+80 user.rsync.%dacl=0x070000000500000007000000050000003930000007000080 "
+	check "they are no real ones" test "$(cd "$T/dst" && getfacl -cns file dir)" = ""
+	lade sync -aAi -M--fake-super "$T/src/" "$T/dst/"
+	silent "a second run has nothing to do with ACLs"
+	lade sync -aA --fake-super -M--super "$T/dst/" "$T/back/"
+	same "ACLs that are read back are what was there" "$T/src" "$T/back" xattr
+	chmod g-w "$T/src/file"
+	lade sync -aAi -M--fake-super "$T/src/" "$T/dst/"
+	check "a new mode is no other ACL" test "$(cat "$out")" = ".f...p..... file"
+	setfacl -b "$T/src/file"
+	lade sync -aAi -M--fake-super "$T/src/" "$T/dst/"
+	check "an ACL that is gone" test "$(cat "$out") $(getfattr -d -m . "$T/dst/file" 2>&1)" = ".f.......a. file "
+	setfattr -n user.rsync.%aacl -v nonsense "$T/dst/file"
+	exits "an ACL that makes no sense costs an error" 23 lade sync -aA --fake-super -M--super "$T/dst/" "$T/back/"
+	says "and is named" 'faked ACL of "file"'
+}
+
 # Devices that are files to one side: one that swallows everything, and is empty.
 devices() {
 	remove_trees "$T/src" "$T/dst"
@@ -231,6 +288,11 @@ else
 	if have getfattr && have setpriv && touch "$T/probe" && setfattr -n user.lade -v 1 "$T/probe" 2>/dev/null &&
 		setfattr -n trusted.lade -v 1 "$T/probe" 2>/dev/null && mknod "$T/device" b 7 200 2>/dev/null; then
 		fakes
+		if have setfacl && setfacl -m u:12345:rw "$T/probe" 2>/dev/null; then
+			fake_acls
+		else
+			skip "--fake-super with ACLs" "no ACLs on this file system"
+		fi
 	else
 		skip "--fake-super" "no extended attributes on this file system"
 	fi

@@ -173,6 +173,25 @@ holds "deletes what is named, but no directory with content" ../gone "full full/
 syncs "--delete-missing-args with --delete" -a --delete --delete-missing-args one/full two/z ../gone/
 holds "deletes that as well" ../gone "stays z "
 
+# ---- other file systems ----
+mkdir -p ../disks/dir/disk ../disks/file
+if small_disk "$T/disks/dir/disk" 1m; then
+	touch ../disks/dir/disk/inside
+	lade sync -rx --info=mount ../disks/ ../x/
+	holds "-x leaves the place of a file system" ../x "dir dir/disk file "
+	check "and does not speak of it" test "$(cat "$out")" = ""
+	lade sync -rxx --info=mount ../disks/ ../xx/
+	holds "-xx leaves that out, too" ../xx "dir file "
+	check "and says so" test "$(cat "$out")" = "[sender] skipping mount-point dir dir/disk"
+	lade sync -rxx --info=mount "${far[@]}" "h:$T/disks/" ../pulled/
+	check "on the other side, too" test "$(cat "$out")" = "[sender] skipping mount-point dir dir/disk"
+	lade sync -rxx --info=mount ../disks/dir/disk ../named/
+	holds "a source is looked into" ../named "disk disk/inside "
+	drop_disk "$T/disks/dir/disk"
+else
+	skip "-x and -xx" "cannot mount a file system here"
+fi
+
 # ---- listings ----
 chmod 0640 one/c/h
 touch -d '2021-01-02 03:04:05' one/c/h

@@ -386,6 +386,126 @@ static void test_acl_map(void **state)
 	check_joined(6, 1, 0);
 }
 
+/* acl_full of a file of mode 0670, as rsync stores it: what the mode says too is left out, but for the mask. */
+/* clang-format off */
+static const uint8_t acl_stored[] = {
+	0x80, 0, 0, 0, 4, 0, 0, 0, 7, 0, 0, 0, 0x80, 0, 0, 0,
+	ID(1001), 4, 0, 0, 0x80,
+	ID(1002), 6, 0, 0, 0x80,
+	ID(7), 5, 0, 0, 0,
+};
+/* clang-format on */
+
+static struct lade_slice restored(const uint8_t *stored, size_t len, const char *name, mode_t mode)
+{
+	static uint8_t acl[256];
+
+	assert_true(lade_attributes_acl_restored_size(len) <= sizeof(acl));
+	return lade_slice(acl, lade_attributes_acl_restore(text(name), lade_slice(stored, len), mode, acl));
+}
+
+static void test_acl_store(void **state)
+{
+	const struct lade_slice full = lade_slice(acl_full, sizeof(acl_full));
+	uint8_t stored[sizeof(acl_full) + 16], changed[sizeof(acl_full)];
+	size_t len = lade_attributes_acl_store(text(ACCESS), full, stored);
+
+	(void)state;
+	assert_true(sizeof(stored) <= lade_attributes_acl_stored_size(full.len));
+	assert_int_equal(len, sizeof(acl_stored));
+	assert_memory_equal(stored, acl_stored, len);
+	assert_true(lade_slice_equal(restored(stored, len, ACCESS, 0100670), full));
+	/* The mode has the last word about owner, mask and others. */
+	memcpy(changed, acl_full, sizeof(changed));
+	changed[6] = 7;
+	changed[46] = 5;
+	changed[54] = 1;
+	assert_true(lade_slice_equal(restored(stored, len, ACCESS, 0100751), lade_slice(changed, sizeof(changed))));
+	assert_true(lade_attributes_acl_equal(text(ACCESS), full, lade_slice(changed, sizeof(changed))));
+	assert_false(lade_attributes_acl_equal(text(DEFAULT), full, lade_slice(changed, sizeof(changed))));
+	changed[14] = 0;
+	assert_false(lade_attributes_acl_equal(text(ACCESS), full, lade_slice(changed, sizeof(changed))));
+	assert_false(lade_attributes_acl_equal(text(ACCESS), full, lade_slice(NULL, 0)));
+	/* A default ACL is all there. */
+	len = lade_attributes_acl_store(text(DEFAULT), full, stored);
+	assert_int_equal(stored[0], 6);
+	assert_int_equal(stored[12], 0);
+	assert_true(lade_slice_equal(restored(stored, len, DEFAULT, 040700), full));
+	assert_int_equal(restored(acl_stored, sizeof(acl_stored), DEFAULT, 040700).len, 0);
+}
+
+static void test_acl_granted(void **state)
+{
+	(void)state;
+	assert_int_equal(lade_attributes_acl_granted(lade_slice(acl_full, sizeof(acl_full))), 0670);
+	assert_int_equal(lade_attributes_acl_granted(lade_slice(acl_mode, sizeof(acl_mode))), 0644);
+}
+
+static void test_granted(void **state)
+{
+	struct fixture *fixture = *state;
+	int search = openat(fixture->base_fd, ".", O_PATH | O_DIRECTORY);
+
+	assert_int_equal(lade_attributes_granted(fixture->base_fd, 027), 0750);
+	if (fsetxattr(fixture->base_fd, DEFAULT, acl_full, sizeof(acl_full), 0) == 0) {
+		assert_int_equal(lade_attributes_granted(fixture->base_fd, 027), 0670);
+		assert_int_equal(lade_attributes_granted(search, 027), 0670);
+	}
+	close(search);
+}
+
+/* Who may write to the tree may write these. */
+static void test_acl_restore_refuses(void **state)
+{
+	static const struct {
+		size_t off;
+		uint8_t value;
+	} breaks[] = { { 4, 8 }, { 5, 1 }, { 20, 8 }, { 21, 1 }, { 23, 0x40 } };
+	uint8_t stored[sizeof(acl_stored)];
+
+	(void)state;
+	for (size_t len = 0; len < sizeof(stored); len++)
+		assert_int_equal(restored(acl_stored, len, ACCESS, 0100670).len > 0, len >= 16 && len % 8 == 0);
+	for (size_t i = 0; i < sizeof(breaks) / sizeof(breaks[0]); i++) {
+		memcpy(stored, acl_stored, sizeof(stored));
+		stored[breaks[i].off] = breaks[i].value;
+		assert_int_equal(restored(stored, sizeof(stored), ACCESS, 0100670).len, 0);
+	}
+}
+
+/* With --fake-super the kernel's own ACLs are none, and what is stored instead is no attribute. */
+static void test_fake_acl(void **state)
+{
+	static const struct lade_attributes_wish fake = { .xattrs = true, .acls = true, .fake = true, .super = true };
+	const struct lade_attributes_wish receiver = { .xattrs = true, .acls = true, .fake = true, .super = true, .receives = true };
+	struct fixture *fixture = *state;
+	struct lade_attributes_place place = file_of(fixture);
+	struct lade_writer list, ours;
+	struct lade_fault fault;
+	uint8_t bytes[64];
+
+	if (!fixture->has_xattrs || !fixture->has_acls)
+		return;
+	assert_int_equal(fchmod(fixture->fd, 0670), 0);
+	lade_writer_init(&list, LADE_XATTRS_MAX);
+	lade_writer_put_varint(&list, 1);
+	put(&list, ACCESS, acl_full, sizeof(acl_full));
+	assert_int_equal(lade_attributes_write(&receiver, &place, written(&list), NULL, NULL), 1);
+	assert_int_equal(fgetxattr(fixture->fd, "user.rsync.%aacl", bytes, sizeof(bytes)), sizeof(acl_stored));
+	assert_memory_equal(bytes, acl_stored, sizeof(acl_stored));
+	assert_true(fgetxattr(fixture->fd, ACCESS, NULL, 0) < 0);
+	assert_true(lade_slice_equal(read_all(fixture, &fake, place), written(&list)));
+
+	/* One that makes no sense cannot be sent, and goes where another one comes. */
+	assert_int_equal(fsetxattr(fixture->fd, "user.rsync.%aacl", "nonsense", 8, 0), 0);
+	lade_writer_init(&ours, LADE_XATTRS_MAX);
+	assert_int_equal(lade_attributes_read(&fake, &place, &ours, &fault), LADE_E_SYSTEM);
+	lade_writer_fini(&ours);
+	assert_int_equal(lade_attributes_write(&receiver, &place, lade_slice(NULL, 0), NULL, NULL), 1);
+	assert_true(fgetxattr(fixture->fd, "user.rsync.%aacl", NULL, 0) < 0);
+	lade_writer_fini(&list);
+}
+
 /* Write, compare and read back a list at a place. */
 static void check_write(struct fixture *fixture, struct lade_attributes_place place,
 			struct lade_slice list, int expected)
@@ -608,11 +728,16 @@ int main(void)
 		cmocka_unit_test(test_acl_valid),
 		cmocka_unit_test(test_visit_ids),
 		cmocka_unit_test(test_acl_map),
+		cmocka_unit_test(test_acl_store),
+		cmocka_unit_test(test_acl_granted),
+		cmocka_unit_test(test_acl_restore_refuses),
+		cmocka_unit_test_setup_teardown(test_granted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_write, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_minimal, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_namespaces, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fake, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fake_acl, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_special, setup, teardown),
 	};
 

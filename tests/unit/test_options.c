@@ -564,8 +564,6 @@ static void test_fake_super(void **state)
 	bad("--write-devices --preallocate a b", "--write-devices", "--preallocate");
 	bad("--write-devices --index a b", "--write-devices", "--index");
 	bad("--write-devices --link-dest=c a b", "--write-devices", "--link-dest");
-	bad("-A --fake-super a b", "--acls", "--fake-super");
-	bad("-A -M--fake-super a host:b", "--acls", "--fake-super");
 }
 
 static void test_maps_of_owners(void **state)
