@@ -18,6 +18,20 @@ bool lade_entry_name_valid(struct lade_slice name)
 	return !memchr(name.data, '/', name.len) && !memchr(name.data, '\0', name.len);
 }
 
+bool lade_entry_names_valid(struct lade_slice path)
+{
+	const uint8_t *slash;
+
+	while ((slash = path.len ? memchr(path.data, '/', path.len) : NULL)) {
+		size_t len = (size_t)(slash - path.data);
+
+		if (!lade_entry_name_valid(lade_slice(path.data, len)))
+			return false;
+		path = lade_slice(slash + 1, path.len - len - 1);
+	}
+	return lade_entry_name_valid(path);
+}
+
 bool lade_entry_path_valid(const char *path)
 {
 	path += *path == '/';

@@ -164,6 +164,9 @@ enum lade_severity {
  */
 bool lade_entry_name_valid(struct lade_slice name);
 
+/* True if path is made of valid names with one slash between them. */
+bool lade_entry_names_valid(struct lade_slice path);
+
 /* True if path, with a slash before it or without, is made of valid names, one at least; there may be slashes behind it. */
 bool lade_entry_path_valid(const char *path);
 

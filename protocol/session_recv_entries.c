@@ -104,9 +104,9 @@ static int step_implied(struct lade_session_recv *machine, struct lade_slice nam
 }
 
 /* [missing] */
-static int step_missing(struct lade_session_recv *machine, struct lade_slice name, struct lade_recv_event *event)
+static int step_missing(struct lade_session_recv *machine, struct lade_slice path, struct lade_recv_event *event)
 {
-	if (!lade_entry_name_valid(name) || (machine->depth == 0 && machine->root_is_entry))
+	if (!lade_entry_names_valid(path) || (machine->depth == 0 && machine->root_is_entry))
 		return LADE_E_PROTOCOL;
 	event->type = LADE_RECV_MISSING;
 	event->depth = machine->depth;
@@ -144,7 +144,7 @@ int lade_session_recv_entry_stream(struct lade_session_recv *machine, const stru
 	case LADE_MSG_IMPLIED:
 		return step_implied(machine, message->implied.name, event);
 	case LADE_MSG_MISSING:
-		return step_missing(machine, message->missing.name, event);
+		return step_missing(machine, message->missing.path, event);
 	case LADE_MSG_LEAVE:
 		return step_leave(machine, event);
 	default:

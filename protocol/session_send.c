@@ -152,9 +152,9 @@ int lade_session_send_implied(struct lade_session_send *machine, struct lade_sli
 	return number(machine, NULL, 0, out, start);
 }
 
-int lade_session_send_missing(struct lade_session_send *machine, struct lade_slice name, struct lade_writer *out)
+int lade_session_send_missing(struct lade_session_send *machine, struct lade_slice path, struct lade_writer *out)
 {
-	const struct lade_msg_missing missing = { name };
+	const struct lade_msg_missing missing = { path };
 	size_t start = out->len;
 
 	lade_put_missing(out, &missing);

@@ -80,10 +80,10 @@ int lade_session_send_entry(struct lade_session_send *machine, const struct lade
 int lade_session_send_implied(struct lade_session_send *machine, struct lade_slice name, struct lade_writer *out);
 
 /*
- * [missing] Say that a source of that name, in the directory that was entered last, is not there. It has no number. As
+ * [missing] Say that a source of that path, below the directory that was entered last, is not there. It has no number. As
  * lade_session_send_identity().
  */
-int lade_session_send_missing(struct lade_session_send *machine, struct lade_slice name, struct lade_writer *out);
+int lade_session_send_missing(struct lade_session_send *machine, struct lade_slice path, struct lade_writer *out);
 
 /* [leave] Say that the directory that was entered last is done. incomplete: nothing in it may be deleted. As lade_session_send_identity(). */
 int lade_session_send_leave(struct lade_session_send *machine, bool incomplete,

@@ -291,40 +291,63 @@ static bool convert_entry(struct planner *planner, struct localized *here)
 	return false;
 }
 
-/* [missing] A source is not there: what has its name here goes. */
-static int missing(struct planner *planner, struct lade_slice name_said, struct lade_fault *fault)
+/* The directory of what is missing, planner->path: the level's own, or one below, which nobody enters and the caller closes (*opened_out, else -1). -1: none is there. */
+static int directory_of_missing(struct planner *planner, struct level *level, bool below, const char **name_out, int *opened_out)
 {
-	struct localized here = { .entry = { .name = name_said } };
-	struct level *level = &planner->levels[planner->depth];
-	char name[LADE_NAME_MAX + 1];
-	struct lade_slice said;
+	const char *slash = strrchr(planner->path, '/');
+	struct lade_fault fault;
+
+	*opened_out = -1;
+	*name_out = slash ? slash + 1 : planner->path;
+	if (below)
+		return lade_receiver_open_parent(planner->receiver, planner->path, opened_out, name_out, &fault) ? -1 : *opened_out;
+	return level_pin(level, &fault) ? -1 : level->fd;
+}
+
+/* True if what is missing is there, as name in the directory fd, and may be deleted. */
+static bool is_to_go(struct planner *planner, int fd, const char *name)
+{
 	struct stat st;
+
+	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) || lade_temporary_is(name) || lade_receiver_keeps(planner->receiver, fd, name))
+		return false;
+	/* As in rsync: what is in a directory goes only where things are deleted anyhow. */
+	if (!S_ISDIR(st.st_mode) || planner->deletes || (planner->receiver->keep.options & LADE_OPTION_FORCE) || is_empty(fd, name))
+		return true;
+	lade_session_note(planner->session, LADE_TOPIC_ALWAYS, "cannot delete non-empty directory: ", planner->path, NULL);
+	return false;
+}
+
+/* [missing] A source is not there: what has its path here goes. */
+static int missing(struct planner *planner, struct lade_slice path_said, struct lade_fault *fault)
+{
+	struct localized here = { .entry = { .name = path_said } };
+	struct level *level = &planner->levels[planner->depth];
+	bool below = memchr(path_said.data, '/', path_said.len), goes;
+	const char *name;
+	int fd, opened;
 
 	if (!convert_entry(planner, &here))
 		return 0;
-	said = here.entry.name;
-	if (lade_plan_set_path(planner, level, (const char *)said.data, said.len))
+	if (lade_plan_set_path(planner, level, (const char *)here.entry.name.data, here.entry.name.len))
 		return lade_fault_set(fault, LADE_E_MEMORY, "plan deletions", NULL);
-	if (!(planner->receiver->keep.options & LADE_OPTION_DELETE_MISSING_ARGS) || !lade_plan_is_source(planner, said))
+	if (!(planner->receiver->keep.options & LADE_OPTION_DELETE_MISSING_ARGS) || !lade_plan_is_source(planner, here.entry.name))
 		return lade_fault_set(fault, LADE_E_PROTOCOL, "take what was not asked for:", planner->path);
 	if (planner->session->settings->listing) {
 		lade_session_list(planner->session, planner->path, NULL);
 		return 0;
 	}
-	memcpy(name, said.data, said.len);
-	name[said.len] = '\0';
-	if (level_pin(level, fault) || level->fd < 0 || fstatat(level->fd, name, &st, AT_SYMLINK_NOFOLLOW) ||
-	    lade_temporary_is(name) || lade_receiver_keeps(planner->receiver, level->fd, name))
+	fd = directory_of_missing(planner, level, below, &name, &opened);
+	goes = fd >= 0 && is_to_go(planner, fd, name);
+	if (opened >= 0)
+		close(opened);
+	if (!goes)
 		return 0;
-	/* As in rsync: what is in a directory goes only where things are deleted anyhow. */
-	if (S_ISDIR(st.st_mode) && !planner->deletes && !(planner->receiver->keep.options & LADE_OPTION_FORCE) &&
-	    !is_empty(level->fd, name)) {
-		lade_session_note(planner->session, LADE_TOPIC_ALWAYS, "cannot delete non-empty directory: ", planner->path, NULL);
-		return 0;
+	if (!below) {
+		/* It is deleted because it was named, and not once more because it was not said. It comes among the files. */
+		(void)lade_plan_keep_name(level, path_said, false, fault);
+		lade_plan_change(level);
 	}
-	/* It is deleted because it was named, and not once more because it was not said. It comes among the files. */
-	(void)lade_plan_keep_name(level, name_said, false, fault);
-	lade_plan_change(level);
 	return lade_spool_add(planner->receiver->deletions, planner->path, strlen(planner->path) + 1, fault);
 }
 
@@ -413,7 +436,7 @@ static int plan_message(struct planner *planner, const struct lade_message *mess
 	case LADE_RECV_IDENTITY:
 		return learn(receiver, &message->identity, fault);
 	case LADE_RECV_MISSING:
-		return missing(planner, message->missing.name, fault);
+		return missing(planner, message->missing.path, fault);
 	case LADE_RECV_ENTRY:
 	case LADE_RECV_IMPLIED:
 		return entry(planner, message, &event, fault);

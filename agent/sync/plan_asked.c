@@ -52,15 +52,27 @@ static int asked_of(const struct planner *planner, struct lade_slice name, struc
 	return result;
 }
 
-bool lade_plan_is_source(const struct planner *planner, struct lade_slice name)
+bool lade_plan_is_source(const struct planner *planner, struct lade_slice path)
 {
 	const struct asked *here = &planner->levels[planner->depth].asked;
-	struct lade_selection_at below;
+	struct lade_selection_at at = here->at;
+	bool found = here->some;
 	unsigned what = 0;
 
+	if (takes_all(planner))
+		return true;
 	/* Not what is in a directory that is one: then a sender could say anything. */
-	return takes_all(planner) || (here->some && lade_selection_find(selection_of(planner), &here->at, (const char *)name.data,
-									 name.len, &what, &below) && what);
+	while (found && path.len) {
+		const uint8_t *slash = memchr(path.data, '/', path.len);
+		size_t len = slash ? (size_t)(slash - path.data) : path.len;
+		struct lade_selection_at below;
+
+		found = lade_selection_find(selection_of(planner), &at, (const char *)path.data, len, &what, &below);
+		at = below;
+		len += slash != NULL;
+		path = lade_slice(path.data + len, path.len - len);
+	}
+	return found && what;
 }
 
 bool lade_plan_is_asked(struct planner *planner, struct lade_slice name, bool is_directory, bool *implied_out)

@@ -167,8 +167,8 @@ int lade_plan_set_path(struct planner *planner, const struct level *level, const
 /* Remember what a client asked for. 0, or the fault that ends the session. */
 int lade_plan_asked(struct planner *planner, struct lade_fault *fault);
 
-/* True if a client named a source of this name in the directory at hand. */
-bool lade_plan_is_source(const struct planner *planner, struct lade_slice name);
+/* True if a client named a source of this path below the directory at hand, or this is no client. */
+bool lade_plan_is_source(const struct planner *planner, struct lade_slice path);
 
 /*
  * True if a client asked for something of this name in the directory at hand, or this is no client; then planner->asked is what holds in

@@ -484,7 +484,7 @@ static int say_entry(struct lade_sender *sender, struct lade_walk_item *item, st
 
 /*
  * Say a message that is a name and no more: [implied] for a directory on the way to a source, whose attributes are not the user's business,
- * [missing] for a source that is not there.
+ * [missing] for a source that is not there, which may be more than a name.
  */
 static int say_name(struct lade_sender *sender, const struct lade_walk_item *item,
 		    int (*say_it)(struct lade_session_send *machine, struct lade_slice name, struct lade_writer *out))

@@ -128,10 +128,15 @@ int lade_walk_lost_path(struct lade_walk *walk, struct lade_walk_item *item, str
 	while (walk->lost_at < walk->lost_end) {
 		const char *path = lade_selection_path(walk->lost->selection, walk->lost_at++);
 
-		if (fate_of(walk, walk->lost, path, true) != FATE_ABSENT || walk->options.missing != LADE_MISSING_PROBLEM)
+		if (fate_of(walk, walk->lost, path, true) != FATE_ABSENT || walk->options.missing == LADE_MISSING_IGNORE)
 			continue;
 		memset(item, 0, sizeof(*item));
 		item->path = path;
+		item->name = item->said = path + walk->lost->at.off;
+		item->name_len = item->said_len = strlen(item->name);
+		/* Names are converted one by one; this is none. */
+		if (walk->options.missing == LADE_MISSING_TELL && !walk->options.charset && item->name_len <= LADE_TARGET_MAX)
+			return LADE_WALK_MISSING;
 		item->absent = true;
 		return not_found(walk->lost->written, path, fault);
 	}

@@ -172,6 +172,20 @@ lade sync -a --delete-missing-args one/nope one/full two/z ../gone/
 holds "deletes what is named, but no directory with content" ../gone "full full/file stays z "
 syncs "--delete-missing-args with --delete" -a --delete --delete-missing-args one/full two/z ../gone/
 holds "deletes that as well" ../gone "stays z "
+for way in "" pull push; do
+	rm -rf ../gone ../elsewhere
+	mkdir -p ../gone/away/deep ../elsewhere
+	touch ../gone/away/nope ../gone/away/deep/nope ../gone/away/deep/stays ../elsewhere/nope
+	ln -s ../elsewhere ../gone/link
+	printf '%s\n' away/nope away/deep/nope link/nope away/none z >../names
+	case $way in
+	pull) syncs "a list of what is missing, $way" -a --delete-missing-args "${far[@]}" --files-from=../names "h:$PWD/two" ../gone/ ;;
+	push) syncs "a list of what is missing, $way" -a --delete-missing-args "${far[@]}" --files-from=../names two "h:$T/gone/" ;;
+	*) syncs "a list of what is missing" -a --delete-missing-args --files-from=../names two ../gone/ ;;
+	esac
+	holds "goes with its directories missing, too${way:+, $way}" ../gone "away away/deep away/deep/stays link z "
+	check "but not behind a symlink${way:+, $way}" test -e ../elsewhere/nope
+done
 
 # ---- other file systems ----
 mkdir -p ../disks/dir/disk ../disks/file

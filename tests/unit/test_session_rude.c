@@ -123,7 +123,7 @@ static struct lade_message any_message(void)
 		message.implied.name = lade_slice(name, strlen(name));
 		break;
 	case LADE_MSG_MISSING:
-		message.missing.name = lade_slice(name, strlen(name));
+		message.missing.path = lade_slice(name, strlen(name));
 		break;
 	case LADE_MSG_CREDIT:
 		message.credit.planned = draw(8);

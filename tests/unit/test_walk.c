@@ -276,6 +276,7 @@ static void test_paths_that_lead_nowhere(void **state)
 	walks_paths(fixture, PATHS("a/none", "nor/this"), &options, "");
 	options.missing = LADE_MISSING_TELL;
 	walks_paths(fixture, PATHS("a/none"), &options, "(a/) ?a/none > ");
+	walks_paths(fixture, PATHS("a/none/deep/er", "none/deep"), &options, "?none/deep (a/) ?a/none/deep/er > ");
 }
 
 /* What one source lacks the next one may have. */
