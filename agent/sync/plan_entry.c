@@ -11,11 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "agent/tree/device_file.h"
-#include "agent/tree/fake_super.h"
 #include "agent/tree/read_open.h"
 #include "agent/sync/totals.h"
 #include "agent/tree/symlink.h"
@@ -92,20 +90,6 @@ void lade_plan_mend(struct planner *planner, struct place *place, uint32_t chang
 	lade_plan_item(planner, place, told);
 }
 
-/* Give a thing that was just made under name its metadata. */
-static void furnish(struct planner *planner, const struct place *place, const char *name)
-{
-	const struct lade_metadata_place at = { -1, place->level->fd, name };
-	struct lade_fault fault;
-	struct stat st;
-
-	if (fstatat(at.directory_fd, name, &st, AT_SYMLINK_NOFOLLOW))
-		lade_plan_failed(planner, "stat");
-	else if (lade_metadata_apply(&planner->receiver->keep, &place->wanted, &at, &st, NULL,
-				     planner->receiver->identities, &fault))
-		lade_plan_problem(planner, &fault);
-}
-
 mode_t lade_plan_granted(const struct planner *planner, struct level *level)
 {
 	mode_t mask = planner->receiver->keep.umask;
@@ -114,127 +98,6 @@ mode_t lade_plan_granted(const struct planner *planner, struct level *level)
 		level->granted = level->fd >= 0 ? lade_attributes_granted(level->fd, mask) : 0777 & ~mask;
 	level->granted_known = true;
 	return level->granted;
-}
-
-/* ---- symlinks, devices, FIFOs, sockets ---- */
-
-static int make(const struct planner *planner, const struct place *place, const char *name)
-{
-	bool fake = planner->receiver->keep.fake;
-	char target[LADE_TARGET_MAX + 1];
-	mode_t mode = place->wanted.mode;
-
-	if (!S_ISLNK(mode) && fake)
-		return lade_fake_super_make(place->level->fd, name, NULL);
-	if (!S_ISLNK(mode))
-		return mknodat(place->level->fd, name, (mode & S_IFMT) | 0600,
-			       makedev(place->entry->rdev_major, place->entry->rdev_minor));
-	memcpy(target, place->entry->target.data, place->entry->target.len);
-	target[place->entry->target.len] = '\0';
-	return fake ? lade_fake_super_make(place->level->fd, name, target) : symlinkat(target, place->level->fd, name);
-}
-
-int lade_plan_make_way(struct planner *planner, const struct place *place)
-{
-	struct lade_fault fault;
-
-	if (!place->exists || !S_ISDIR(place->st.st_mode) ||
-	    lade_receiver_make_way(planner->receiver, place->level->directory, place->level->fd, place->name, &fault) == 0)
-		return 0;
-	lade_plan_problem(planner, &fault);
-	errno = 0;
-	return -1;
-}
-
-int lade_plan_back_up(struct planner *planner, const struct place *place)
-{
-	struct lade_fault fault;
-
-	if (!(planner->receiver->keep.options & LADE_OPTION_BACKUP) || S_ISDIR(place->st.st_mode) ||
-	    lade_backup(planner->receiver, place->level->fd, planner->path, BACKUP_KEEP, &fault) == 0)
-		return 0;
-	lade_plan_problem(planner, &fault);
-	errno = 0;
-	return -1;
-}
-
-/* Make it under a temporary name, furnish it, and let it take the place of what is there. */
-static int replace(struct planner *planner, struct place *place)
-{
-	char temporary[LADE_TEMPORARY_NAME_SIZE];
-
-	if (lade_plan_make_way(planner, place))
-		return -1;
-	if (lade_plan_back_up(planner, place))
-		return -1;
-	lade_temporary_name(place->name, 0, temporary);
-	(void)unlinkat(place->level->fd, temporary, 0);
-	if (make(planner, place, temporary))
-		return -1;
-	furnish(planner, place, temporary);
-	if (renameat(place->level->fd, temporary, place->level->fd, place->name) == 0)
-		return 0;
-	lade_plan_failed(planner, "rename");
-	(void)unlinkat(place->level->fd, temporary, 0);
-	errno = 0;
-	return -1;
-}
-
-static bool same_target(const struct place *place)
-{
-	char target[LADE_TARGET_MAX];
-	ssize_t len = place->faked ? lade_fake_super_readlink(place->fd, place->name, target, sizeof(target)) :
-		readlinkat(place->fd, place->name, target, sizeof(target));
-
-	return len >= 0 && lade_slice_equal(lade_slice(target, (size_t)len), place->entry->target);
-}
-
-bool lade_plan_same_special(const struct place *place)
-{
-	mode_t mode = place->wanted.mode;
-
-	if (!place->exists || (place->st.st_mode & S_IFMT) != (mode & S_IFMT))
-		return false;
-	if (S_ISLNK(mode))
-		return same_target(place);
-	if (S_ISBLK(mode) || S_ISCHR(mode))
-		return place->st.st_rdev == makedev(place->entry->rdev_major, place->entry->rdev_minor);
-	return true;
-}
-
-static void special(struct planner *planner, struct place *place)
-{
-	bool same_type = place->exists && (place->st.st_mode & S_IFMT) == (place->wanted.mode & S_IFMT);
-	uint32_t changes = LADE_ITEM_LOCAL | LADE_ITEM_NEW;
-	int result = 0;
-
-	if (lade_plan_same_special(place)) {
-		lade_plan_mend(planner, place, lade_plan_metadata_changes(planner, place));
-		lade_plan_stored(planner, place->index);
-		return;
-	}
-	if (!place->exists && lade_plan_special_aside(planner, place, &changes))
-		return;
-	if (same_type)
-		changes = LADE_ITEM_LOCAL | LADE_ITEM_CHECKSUM | lade_plan_metadata_changes(planner, place) |
-			lade_plan_time_now(planner, place);
-	if (planner->dry_run) {
-		result = lade_plan_make_way(planner, place);
-	} else {
-		lade_plan_change(place->level);
-		errno = 0;
-		result = place->exists ? replace(planner, place) : make(planner, place, place->name);
-		if (result && errno)
-			lade_plan_failed(planner, S_ISLNK(place->wanted.mode) ? "create symlink" : "create special file");
-		if (!result && !place->exists)
-			furnish(planner, place, place->name);
-	}
-	if (result)
-		return;
-	if (!same_type)
-		lade_totals_created(&planner->counted, place->wanted.mode);
-	lade_plan_stored(planner, place->index);
-	lade_plan_item(planner, place, changes);
 }
 
 /* ---- what is there, and its other names ---- */
@@ -494,7 +357,7 @@ static int act_by_type(struct planner *planner, struct place *place, struct lade
 	if (S_ISREG(place->wanted.mode))
 		return lade_plan_file(planner, place, fault);
 	if (place->level->fd >= 0 || planner->dry_run)
-		special(planner, place);
+		lade_plan_special(planner, place);
 	return 0;
 }
 

@@ -226,7 +226,10 @@ int lade_plan_ask_deferred(struct planner *planner, struct lade_fault *fault);
 /* Free what is remembered. */
 void lade_plan_moved_fini(struct moved *moved);
 
-/* ---- plan_entry.c ---- */
+/* ---- plan_special.c ---- */
+
+/* [entry] A symlink, device, FIFO or socket. A failure is reported. */
+void lade_plan_special(struct planner *planner, struct place *place);
 
 /* A directory that is where something else is to be goes, or would (a dry run). Returns 0, or -1 if it stays, which was reported. */
 int lade_plan_make_way(struct planner *planner, const struct place *place);

@@ -203,6 +203,9 @@ struct lade_receiver {
 /* The planner's thread. */
 void *lade_receiver_plan(void *receiver);
 
+/* Link what was spooled to its leaders. A failure is reported. */
+void lade_receiver_link_followers(struct lade_receiver *receiver);
+
 /* The directory of a path in the destination, opened (the caller closes it), and its last component in *name_out. */
 int lade_receiver_open_parent(struct lade_receiver *receiver, const char *path, int *fd_out, const char **name_out,
 			      struct lade_fault *fault);
