@@ -290,14 +290,15 @@ static bool read_record(int fd, const char *destination, struct lade_source_reco
 int lade_source_record_get(int directory_fd, const char *path, const char *destination, struct lade_source_record *record_out,
 			   struct lade_fault *fault)
 {
+	size_t len = strlen(path);
 	char name[NAME_SIZE];
 	bool right;
 	int fd;
 
 	memset(record_out, 0, sizeof(*record_out));
-	if (strlen(path) >= sizeof(record_out->path) || name_of(path, destination, name))
+	if (len >= sizeof(record_out->path) || name_of(path, destination, name))
 		return lade_fault_set(fault, LADE_E_ABSENT, "find the record of source", path);
-	strcpy(record_out->path, path);
+	memcpy(record_out->path, path, len + 1);
 	fd = open_record(directory_fd, name);
 	if (fd < 0)
 		return lade_fault_set(fault, errno == ENOENT ? LADE_E_ABSENT : LADE_E_SYSTEM, "open the record of source", path);
@@ -315,7 +316,7 @@ static bool is_kept(int directory_fd, const char name[NAME_SIZE], const char *de
 
 	if (fd < 0)
 		return false;
-	strcpy(kept.path, record->path);
+	memcpy(kept.path, record->path, sizeof(kept.path));
 	same = read_record(fd, destination, &kept) && kept.mount_len == record->mount_len && kept.type == record->type &&
 		kept.file_system == record->file_system && kept.inode == record->inode && kept.empty == record->empty;
 	if (same)
