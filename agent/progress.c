@@ -124,13 +124,19 @@ static uint64_t files_left(const struct lade_progress *now)
 	return now->files > now->files_done ? now->files - now->files_done : 0;
 }
 
+/* Bytes per second of the whole session, of late. */
+static double session_rate(const struct lade_progress_meter *meter)
+{
+	return meter->weight > 0 ? meter->rate / meter->weight : 0;
+}
+
 size_t lade_progress_line(const struct lade_progress_meter *meter, unsigned human, bool last,
 			  char out[LADE_PROGRESS_LINE_SIZE])
 {
 	const struct lade_progress *now = &meter->now;
 	struct figures figures = {
 		.bytes = now->bytes_done, .percent = meter->percent, .index = now->files_done, .left = files_left(now),
-		.rate = meter->weight > 0 ? meter->rate / meter->weight : 0,
+		.rate = session_rate(meter),
 	};
 
 	if (last) {
@@ -146,12 +152,15 @@ size_t lade_progress_line(const struct lade_progress_meter *meter, unsigned huma
 size_t lade_progress_file(const struct lade_progress_meter *meter, unsigned human, uint64_t size, uint64_t index, int64_t ns,
 			  char out[LADE_PROGRESS_LINE_SIZE])
 {
-	const struct figures figures = {
+	struct figures figures = {
 		.bytes = size, .percent = 100, .index = index, .left = files_left(&meter->now), .timed = true,
 		.seconds = ns > 0 ? (uint64_t)ns / NS_PER_S : 0,
 		.rate = ns > 0 ? (double)size * NS_PER_S / (double)ns : 0,
 	};
+	double limit = session_rate(meter);
 
+	if (limit > 0 && figures.rate > limit)
+		figures.rate = limit;
 	return put_figures(meter, &figures, human, out);
 }
 

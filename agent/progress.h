@@ -39,7 +39,10 @@ void lade_progress_update(struct lade_progress_meter *meter, const struct lade_p
 size_t lade_progress_line(const struct lade_progress_meter *meter, unsigned human, bool last,
 			  char out[LADE_PROGRESS_LINE_SIZE]);
 
-/* The same of a file of size bytes that is done: index is its number, and it took ns. */
+/*
+ * The same of a file of size bytes that is done: index is its number, and ns passed since the one before. It may have been under way with that,
+ * so its rate is at most that of the session.
+ */
 size_t lade_progress_file(const struct lade_progress_meter *meter, unsigned human, uint64_t size, uint64_t index, int64_t ns,
 			  char out[LADE_PROGRESS_LINE_SIZE]);
 

@@ -450,6 +450,23 @@ static void test_progress_of_files(void **state)
 	       "\r      1,048,576 100%    0.00kB/s    0:00:00 (xfr#3, to-chk=0/5)\n");
 	err_is(&fixture, "");
 	stop(&fixture);
+	/* Files that are under way at once are not faster than all together. */
+	start(&fixture, (struct lade_screen_settings){ .verbosity = progress, .human = 1 });
+	stands = (struct lade_progress){ .entries = 2, .files = 2, .bytes = 204800, .scanned = true };
+	fixture.events->stands(fixture.events->context, &stands);
+	clock_ns += 2 * S;
+	stands.bytes_done = 204800;
+	fixture.events->stands(fixture.events->context, &stands);
+	send_whole_item(&fixture, LADE_ITEM_DATA, FILE_MODE, "a", 102400);
+	clock_ns += S / 1000;
+	send_whole_item(&fixture, LADE_ITEM_DATA, FILE_MODE, "b", 102400);
+	out_is(&fixture, "a\n"
+	       "\r        102,400 100%    0.00kB/s    0:00:00  "
+	       "\r        102,400 100%   50.00kB/s    0:00:02 (xfr#1, to-chk=1/2)\n"
+	       "b\n"
+	       "\r        102,400 100%    0.00kB/s    0:00:00  "
+	       "\r        102,400 100%  100.00kB/s    0:00:00 (xfr#2, to-chk=0/2)\n");
+	stop(&fixture);
 	/* Nobody is asked where it stands who does not show it. */
 	start(&fixture, (struct lade_screen_settings){ .itemize = 1 });
 	assert_null(fixture.events->stands);
