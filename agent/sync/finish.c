@@ -8,7 +8,6 @@
  */
 #include "agent/sync/receiver_internal.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 
 #include "agent/sync/totals.h"
+#include "agent/tree/listing.h"
 #include "agent/tree/remove.h"
 #include "protocol/grow.h"
 
@@ -221,18 +221,7 @@ void lade_receiver_delete(struct lade_receiver *receiver)
 /* True if the directory is empty, so that a run that is no dry one would remove it. */
 static bool is_empty(int directory_fd, const char *name)
 {
-	int fd = openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *entry;
-	bool empty = directory;
-
-	if (!directory && fd >= 0)
-		close(fd);
-	while (empty && (entry = readdir(directory)))
-		empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
-	if (directory)
-		closedir(directory);
-	return empty;
+	return lade_listing_empty(openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), NULL) == 1;
 }
 
 /* Remove a directory with content that is in the way, if that is asked for. */

@@ -6,7 +6,6 @@
 #include "agent/sync/plan_internal.h"
 
 #include <assert.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -221,18 +220,7 @@ static int leave(struct planner *planner, bool incomplete, struct lade_fault *fa
 
 static bool is_empty(int directory_fd, const char *name)
 {
-	int fd = openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
-	const struct dirent *found;
-	bool empty = directory;
-
-	while (empty && (found = readdir(directory)))
-		empty = strcmp(found->d_name, ".") == 0 || strcmp(found->d_name, "..") == 0;
-	if (directory)
-		closedir(directory);
-	else if (fd >= 0)
-		close(fd);
-	return empty;
+	return lade_listing_empty(openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), NULL) == 1;
 }
 
 /* ---- what is said, in the character set of this side ---- */

@@ -9,7 +9,6 @@
  */
 #include "agent/sync/source_record.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -24,6 +23,7 @@
 #include "agent/state.h"
 #include "agent/sync/file_digest.h"
 #include "agent/sync/stamp.h"
+#include "agent/tree/listing.h"
 #include "agent/tree/read_open.h"
 #include "protocol/byteorder.h"
 #include "protocol/bytes.h"
@@ -82,27 +82,6 @@ static size_t find_mount(const char *path)
 	return len;
 }
 
-/* 1 if nothing is in a directory, 0, or LADE_E_SYSTEM. fd is consumed. */
-static int is_empty(int fd)
-{
-	DIR *directory = fdopendir(fd);
-	const struct dirent *entry;
-	int result = 1;
-
-	if (!directory) {
-		close(fd);
-		return LADE_E_SYSTEM;
-	}
-	errno = 0;
-	while (result && (entry = readdir(directory)))
-		/* A file system that was just made has that one. */
-		result = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 || strcmp(entry->d_name, "lost+found") == 0;
-	if (result && errno)
-		result = LADE_E_SYSTEM;
-	closedir(directory);
-	return result;
-}
-
 bool lade_source_record_look(const char *path, struct lade_source_record *record_out)
 {
 	struct statfs fs;
@@ -123,7 +102,7 @@ bool lade_source_record_look(const char *path, struct lade_source_record *record
 	record_out->type = (uint32_t)fs.f_type;
 	record_out->inode = st.st_ino;
 	record_out->mount_len = find_mount(record_out->path);
-	empty = is_empty(fd);
+	empty = lade_listing_empty(fd, "lost+found"); /* which a file system has that was just made */
 	record_out->empty = empty == 1;
 	return empty >= 0;
 }

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <string.h>
 #include <unistd.h>
 
 /* Most directories fit into one call. On the stack: a thread walks one directory at a time. */
@@ -58,4 +59,24 @@ int lade_listing_read(int directory_fd, struct lade_name_list *list, const struc
 	if (errno == EBADF)
 		errno = EACCES;
 	return lade_fault_set(fault, LADE_E_SOURCE, "read directory", NULL);
+}
+
+int lade_listing_empty(int fd, const char *besides)
+{
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	int result = 1;
+
+	if (!directory) {
+		if (fd >= 0)
+			close(fd);
+		return LADE_E_SYSTEM;
+	}
+	errno = 0;
+	while (result && (entry = readdir(directory)))
+		result = is_dot(entry->d_name) || (besides && strcmp(entry->d_name, besides) == 0);
+	if (result && errno)
+		result = LADE_E_SYSTEM;
+	closedir(directory);
+	return result;
 }

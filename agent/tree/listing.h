@@ -26,4 +26,10 @@ struct lade_listing_key {
 int lade_listing_read(int directory_fd, struct lade_name_list *list, const struct lade_listing_key *key,
 		      struct lade_fault *fault);
 
+/*
+ * 1 if nothing is in the directory fd (consumed; -1: it could not be opened), or nothing but what is called besides (may be NULL); 0 if
+ * something is; LADE_E_SYSTEM with errno. See readdir(3).
+ */
+int lade_listing_empty(int fd, const char *besides);
+
 #endif
