@@ -1,0 +1,93 @@
+/*
+ * TLS 1.3 (RFC 8446) for a TCP connection: the handshake, which OpenSSL makes, and who the peer proved to be in it. What
+ * follows it is protected by the kernel or by transport/tls_record.h, with the keys that come out of here: nothing of
+ * OpenSSL's handshake is needed any more, so another process may go on.
+ *
+ * No tickets, no resumption, no early data, no renegotiation, no other version.
+ */
+#ifndef LADE_TRANSPORT_TLS_H
+#define LADE_TRANSPORT_TLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "protocol/error.h"
+
+#define LADE_TLS_FINGERPRINT_LEN 32u /* SHA-256 of a public key as SubjectPublicKeyInfo, DER */
+#define LADE_TLS_SECRET_MAX 48u      /* a traffic secret: as long as the suite's hash */
+#define LADE_TLS_EXPORTER_LEN 32u
+#define LADE_TLS_NAME_SIZE 256u      /* a name in a certificate, NUL included */
+#define LADE_TLS_PLAIN_MAX 16384u    /* plain bytes of one record */
+#define LADE_TLS_SIGNATURE_LEN 64u   /* Ed25519, RFC 8032 */
+
+/* Cipher suites, by their numbers in RFC 8446, B.4. */
+enum lade_tls_suite {
+	LADE_TLS_AES_128_GCM = 0x1301,
+	LADE_TLS_AES_256_GCM = 0x1302,
+	LADE_TLS_CHACHA20_POLY1305 = 0x1303,
+};
+
+/* One direction of a connection. */
+struct lade_tls_direction {
+	uint8_t secret[LADE_TLS_SECRET_MAX]; /* the application traffic secret in use */
+	uint64_t records;                    /* that were protected with it so far */
+};
+
+/*
+ * All that protects a connection after its handshake; may travel between processes of one host. Plain bytes that were received and
+ * not yet read belong to it.
+ */
+struct lade_tls_state {
+	uint16_t suite; /* enum lade_tls_suite */
+	uint16_t plain_len;
+	struct lade_tls_direction client, server; /* what they write */
+	uint8_t plain[LADE_TLS_PLAIN_MAX];
+};
+
+/* Who the peer is. */
+struct lade_tls_peer {
+	bool known;         /* it has shown a certificate, and proved that its key is its own; always true of a server */
+	bool trusted;       /* the certificate leads to the given CA, is valid now, and (of a server) is for the host */
+	uint8_t fingerprint[LADE_TLS_FINGERPRINT_LEN];
+	char name[LADE_TLS_NAME_SIZE];       /* if trusted: its first DNS name, else mail address, else common name; printable ASCII */
+	const char *distrust;                /* if it is not: why, in English; static text; NULL without a CA */
+	uint8_t exporter[LADE_TLS_EXPORTER_LEN]; /* RFC 8446, 7.5: label "EXPORTER-lade", no context: the same on both sides, of this connection alone */
+};
+
+/*
+ * Makes signatures with an Ed25519 key, which OpenSSL never sees: sign fills signature_out with that of len bytes of data and returns 0,
+ * or a LADE_E code.
+ */
+struct lade_tls_signer {
+	uint8_t public_key[32];
+	int (*sign)(void *context, const uint8_t *data, size_t len, uint8_t signature_out[LADE_TLS_SIGNATURE_LEN]);
+	void *context;
+};
+
+/* How to make a handshake. All is borrowed for the call. */
+struct lade_tls_setup {
+	bool server;
+	const struct lade_tls_signer *signer; /* of our own key; NULL: a client without one */
+	const char *certificate_file;         /* PEM: a certificate for that key, and those behind it; NULL: one is made that we sign ourselves */
+	const char *ca_file;                  /* PEM: whom to trust; NULL: nobody, and certificates are only the way keys travel */
+	const char *host;                     /* of a client: the name (SNI) or address that the server's certificate has to be for */
+	int timeout_ms;                       /* for the whole handshake; 0: none */
+};
+
+/*
+ * Make a handshake on fd, a connected stream socket that is blocking and stays so. Returns 0 with the state and the peer; or LADE_E_STRANGER (no TLS 1.3
+ * there), LADE_E_CLOSED, LADE_E_TIMEOUT, LADE_E_AUTH (a key that was not proved, or of another kind than Ed25519, ECDSA or RSA), LADE_E_REFUSED (our certificate is not of
+ * our key), LADE_E_SYSTEM, LADE_E_MEMORY. Whether the peer is somebody to talk to is the caller's business: an unknown
+ * or distrusted peer is no failure. peer: for messages. Any thread.
+ */
+int lade_tls_handshake(int fd, const struct lade_tls_setup *setup, const char *peer, struct lade_tls_state *state_out,
+		       struct lade_tls_peer *peer_out, struct lade_fault *fault);
+
+/* The fingerprint of an Ed25519 key. */
+void lade_tls_fingerprint(const uint8_t public_key[32], uint8_t fingerprint_out[LADE_TLS_FINGERPRINT_LEN]);
+
+/* A suite's name ("TLS_AES_128_GCM_SHA256"); static text, never NULL. */
+const char *lade_tls_suite_name(uint16_t suite);
+
+#endif
