@@ -15,6 +15,8 @@
 #include "protocol/entry.h"
 #include "transport/mover.h"
 
+struct lade_grant;
+
 /* Most seconds of --timeout, that is for ever. */
 #define LADE_TIMEOUT_MAX 2147483647u
 
@@ -71,6 +73,7 @@ struct lade_settings {
 	const char *far_names;      /* --iconv: the character set of names on the side of the server, as lade_charset_new() has it */
 	struct lade_charset *charset; /* of names on this side; NULL: they are not converted; owned by whoever made the settings */
 	const struct lade_mode_changes *chmod; /* --chmod, or NULL: the client's own business, whichever side that is */
+	const struct lade_grant *grant; /* what this side lets the other do (agent/sync/grant.h); NULL: what it likes */
 	const struct lade_session_limits *limits; /* NULL: the program's own */
 	const struct lade_mover_calls *calls; /* NULL: the kernel's; others are for tests */
 };

@@ -179,6 +179,25 @@ static int play_client(const struct lade_sync_job *job, const struct lade_run_ke
 	}, totals_out);
 }
 
+/* The opening up to OPEN, which is said. To a daemon all is said in one go, inside TLS [tls], so that there is one round trip before the session. */
+static int open_client(const struct lade_sync_job *job, struct lade_run_key *key_out, struct lade_fault *fault)
+{
+	struct lade_connection *connection = job->connection;
+	uint8_t hello[LADE_HELLO_LEN];
+	int error;
+
+	if (!job->selection) {
+		error = lade_handshake_greet(connection, job->token, true, key_out, fault);
+		return error ? error : open_session(job, fault);
+	}
+	error = lade_handshake_say_hello(connection, hello, fault);
+	if (!error)
+		error = lade_handshake_select(connection, job->selection, fault);
+	if (!error)
+		error = open_session(job, fault);
+	return error ? error : lade_handshake_hear_hello(connection, hello, true, key_out, fault);
+}
+
 int lade_sync_client(const struct lade_sync_job *job, struct lade_msg_end *totals_out)
 {
 	struct lade_source_list list = { 0 };
@@ -188,8 +207,7 @@ int lade_sync_client(const struct lade_sync_job *job, struct lade_msg_end *total
 
 	memset(totals_out, 0, sizeof(*totals_out));
 	job->connection->timeout_ms = job->settings->timeout < INT_MAX / 1000 ? (int)job->settings->timeout * 1000 : INT_MAX;
-	if (lade_handshake_greet(job->connection, job->token, true, &key, &fault) || open_session(job, &fault) ||
-	    exchange_list(job, &list, &fault)) {
+	if (open_client(job, &key, &fault) || exchange_list(job, &list, &fault)) {
 		report_fault(job->events, &fault);
 		status = lade_exit_of(&fault);
 	} else {
@@ -339,10 +357,10 @@ static int serve_list(struct lade_connection *connection, const struct lade_msg_
 }
 
 static int serve_open(struct lade_connection *connection, const struct lade_run_key *key,
-		      const struct lade_msg_open *open, const struct lade_session_limits *limits)
+		      const struct lade_msg_open *open, const struct lade_grant *grant, const struct lade_session_limits *limits)
 {
 	struct lade_settings settings = {
-		.options = open->options, .path = (enum lade_path)open->path, .limits = limits,
+		.options = open->options, .path = (enum lade_path)open->path, .grant = grant, .limits = limits,
 		.alternative = (enum lade_alternative)open->alternative, .fuzzy_alternatives = open->fuzzy_alternatives,
 	};
 	struct path_list list = { NULL, 0 }, alternatives = { NULL, 0 };
@@ -374,26 +392,35 @@ static int serve_open(struct lade_connection *connection, const struct lade_run_
 	return status;
 }
 
-int lade_sync_serve(struct lade_connection *connection, const struct lade_token *token,
-		    const struct lade_session_limits *limits)
+int lade_sync_serve_selected(struct lade_connection *connection, const struct lade_run_key *key, const struct lade_grant *grant,
+			     const struct lade_session_limits *limits)
 {
 	struct lade_msg_open open;
 	struct lade_writer control;
-	struct lade_run_key key;
 	struct lade_fault fault;
 	bool limited = connection->throttle;
 	int status;
 
 	lade_writer_init(&control, LADE_CONTROL_MAX);
-	if (lade_handshake_greet(connection, token, false, &key, &fault) ||
-	    lade_handshake_accept(connection, &control, &open, &fault))
+	if (lade_handshake_accept(connection, &control, &open, &fault))
 		status = lade_exit_of(&fault);
 	else
-		status = serve_open(connection, &key, &open, limits);
+		status = serve_open(connection, key, &open, grant, limits);
 	if (!limited) {
 		lade_throttle_free(connection->throttle);
 		connection->throttle = NULL;
 	}
 	lade_writer_fini(&control);
 	return status;
+}
+
+int lade_sync_serve(struct lade_connection *connection, const struct lade_token *token,
+		    const struct lade_session_limits *limits)
+{
+	struct lade_run_key key;
+	struct lade_fault fault;
+
+	if (lade_handshake_greet(connection, token, false, &key, &fault))
+		return lade_exit_of(&fault);
+	return lade_sync_serve_selected(connection, &key, NULL, limits);
 }

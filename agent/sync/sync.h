@@ -8,11 +8,14 @@
 #include <stdint.h>
 
 #include "agent/sync/events.h"
+#include "agent/sync/handshake.h"
 #include "agent/sync/settings.h"
 #include "agent/sync/source_list.h"
 #include "agent/token.h"
 #include "protocol/message.h"
 #include "transport/connection.h"
+
+struct lade_grant; /* agent/sync/grant.h */
 
 /* Exit statuses, rsync's. */
 enum lade_exit {
@@ -40,7 +43,8 @@ struct lade_sync_job {
 	const struct lade_settings *settings;
 	const struct lade_events *events;
 	struct lade_connection *connection; /* to the other side, fresh */
-	const struct lade_token *token;     /* NULL: the connection needs none (local, ssh) */
+	const struct lade_token *token;     /* NULL: the connection needs none (local, ssh, TLS) */
+	const struct lade_selection *selection; /* of a daemon's module; NULL: the other side is no daemon */
 	bool push;                          /* the sources are here */
 	char *const *sources;               /* paths as the user wrote them (trailing slash and all), source_count */
 	unsigned source_count;
@@ -70,6 +74,13 @@ int lade_sync_limit(struct lade_connection *connection, const struct lade_settin
 /* The other end: answer one client on connection as it asks. token NULL: none is asked for; limits NULL: the program's own. Returns the exit status. */
 int lade_sync_serve(struct lade_connection *connection, const struct lade_token *token,
 		    const struct lade_session_limits *limits);
+
+/*
+ * The same for a client of whom another process has heard HELLO and SELECT, and which the two sides' run key is from; OPEN comes next. grant:
+ * what it may do; NULL: as it likes.
+ */
+int lade_sync_serve_selected(struct lade_connection *connection, const struct lade_run_key *key, const struct lade_grant *grant,
+			     const struct lade_session_limits *limits);
 
 /* Once per process, before threads: SIGPIPE ignored, SIGBUS handled, termination signals noted, umask taken, as many descriptors as may be. 0 or LADE_E_SYSTEM. */
 int lade_sync_setup(struct lade_fault *fault);
