@@ -7,9 +7,12 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "agent/complaint.h"
 
 static const size_t lengths[] = {
 	[LADE_CHANNEL_SIGN] = sizeof(struct lade_channel_sign),
@@ -19,6 +22,7 @@ static const size_t lengths[] = {
 	[LADE_CHANNEL_HANDOVER] = sizeof(struct lade_channel_handover),
 	[LADE_CHANNEL_PROGRESS] = sizeof(struct lade_channel_progress),
 	[LADE_CHANNEL_RESULT] = sizeof(struct lade_channel_result),
+	[LADE_CHANNEL_COMPLAINT] = sizeof(struct lade_channel_complaint),
 };
 
 #define TYPE_COUNT (sizeof(lengths) / sizeof(lengths[0]))
@@ -68,6 +72,9 @@ static void end_texts(struct lade_channel_message *message)
 	case LADE_CHANNEL_RESULT:
 		message->result.last.path[sizeof(message->result.last.path) - 1] = '\0';
 		break;
+	case LADE_CHANNEL_COMPLAINT:
+		message->complaint.text[sizeof(message->complaint.text) - 1] = '\0';
+		break;
 	default:
 		break;
 	}
@@ -107,6 +114,16 @@ int lade_channel_receive(int fd, struct lade_channel_message *message, struct la
 		return lade_fault_set(fault, LADE_E_PROTOCOL, "understand a process of the daemon", NULL);
 	end_texts(message);
 	return 0;
+}
+
+void lade_channel_complain(int fd, const struct lade_fault *about)
+{
+	struct lade_channel_message message = { .type = LADE_CHANNEL_COMPLAINT };
+	struct lade_complaint complaint;
+
+	lade_complain_fault(&complaint, 0, about);
+	snprintf(message.complaint.text, sizeof(message.complaint.text), "%s", complaint.text);
+	(void)lade_channel_send(fd, &message, NULL);
 }
 
 int lade_channel_ask(int fd, struct lade_channel_message *message, enum lade_channel_type type, struct lade_fault *fault)

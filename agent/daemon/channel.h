@@ -9,8 +9,11 @@
  *                <------------------ VERDICT
  *     HANDOVER   ------------------>             the connection's keys; the greeter ends
  *   worker
+ *                <------------------ HANDOVER    the same keys
  *     PROGRESS   ------------------>             now and then
  *     RESULT     ------------------>             at the end
+ *   either
+ *     COMPLAINT  ------------------>             for the log: why it ends early
  */
 #ifndef LADE_AGENT_DAEMON_CHANNEL_H
 #define LADE_AGENT_DAEMON_CHANNEL_H
@@ -35,6 +38,7 @@ enum lade_channel_type {
 	LADE_CHANNEL_HANDOVER,
 	LADE_CHANNEL_PROGRESS,
 	LADE_CHANNEL_RESULT,
+	LADE_CHANNEL_COMPLAINT,
 };
 
 struct lade_channel_sign {
@@ -81,6 +85,10 @@ struct lade_channel_result {
 	uint8_t sends;           /* 0 or not: the worker did */
 };
 
+struct lade_channel_complaint {
+	char text[512];
+};
+
 /* Any of them. */
 struct lade_channel_message {
 	enum lade_channel_type type;
@@ -92,6 +100,7 @@ struct lade_channel_message {
 		struct lade_channel_handover handover;
 		struct lade_channel_progress progress;
 		struct lade_channel_result result;
+		struct lade_channel_complaint complaint;
 	};
 };
 
@@ -106,6 +115,9 @@ int lade_channel_send(int fd, const struct lade_channel_message *message, struct
  * LADE_E_PROTOCOL (a type that does not exist, or another length than it has), LADE_E_SYSTEM.
  */
 int lade_channel_receive(int fd, struct lade_channel_message *message, struct lade_fault *fault);
+
+/* Send a complaint about a fault; what becomes of it is nobody's concern. */
+void lade_channel_complain(int fd, const struct lade_fault *about);
 
 /* Send a question and receive its answer, which has to be of type. As the two above. */
 int lade_channel_ask(int fd, struct lade_channel_message *message, enum lade_channel_type type, struct lade_fault *fault);

@@ -58,7 +58,7 @@ struct visit {
 	bool checking;                         /* CHECK: the checker has been started */
 	bool refused;                          /* the worker only says why not */
 	char reason[512];                      /* what it says */
-	struct lade_channel_message *secret;   /* ASK for the checker, HANDOVER for the worker; lade_secret_new() */
+	struct lade_channel_message *secret;   /* ASK for the checker, HANDOVER for the worker; lade_locked_memory_new() */
 	int64_t deadline_ms;                   /* when the processes are killed; 0: never */
 	int64_t started_ms;
 	struct lade_channel_progress progress; /* the last that was heard */
@@ -85,7 +85,7 @@ struct monitor {
 	int64_t accept_again_ms;               /* accept failed: not before; 0: at any time */
 	int64_t stop_ms;                       /* stopping: when sessions are cut off; 0: not stopping */
 	bool cut_off;                          /* that was done */
-	struct lade_channel_message *message;  /* what is being heard; lade_secret_new() */
+	struct lade_channel_message *message;  /* what is being heard; lade_locked_memory_new() */
 };
 
 /* Milliseconds of CLOCK_MONOTONIC. */
@@ -131,9 +131,15 @@ void lade_visit_free(struct visit *visit);
 void lade_visit_kill(struct visit *visit);
 
 /* Fork a process for the visit, with a channel. Returns 0 in the new one (visit->channel is its end), 1 in the monitor, LADE_E_SYSTEM. */
-int lade_visit_fork(struct monitor *monitor, struct visit *visit, struct lade_fault *fault);
+int lade_visit_fork(struct visit *visit, struct lade_fault *fault);
 
-/* In a forked process: keep nothing of the monitor's but what the visit has. Does not return if that fails. */
-void lade_visit_become_child(struct monitor *monitor, struct visit *visit);
+/*
+ * In a forked process: keep nothing of the monitor's open but what the visit has (so its log is out of reach, too), and handle no signal. Does
+ * not return if that fails.
+ */
+void lade_visit_become_child(struct visit *visit);
+
+/* One user of a configuration fewer. NULL does nothing. */
+void lade_config_release(struct shared_config *shared);
 
 #endif

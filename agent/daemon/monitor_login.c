@@ -18,7 +18,7 @@
 #include "agent/daemon/admit.h"
 #include "agent/daemon/greeter.h"
 #include "agent/fingerprint.h"
-#include "agent/secret.h"
+#include "agent/locked_memory.h"
 #include "agent/sync/sync.h"
 
 /* What precedes the hash in what a server of TLS 1.3 signs: RFC 8446, 4.4.3. The NUL behind it is part of it. */
@@ -115,7 +115,7 @@ void lade_monitor_welcome(struct monitor *monitor, int fd, const struct sockaddr
 	visit->owner = owner;
 	visit->deadline_ms = visit->started_ms + (int64_t)visit->shared->config->login_timeout * 1000;
 	name_peer(visit);
-	forked = lade_visit_fork(monitor, visit, &fault);
+	forked = lade_visit_fork(visit, &fault);
 	if (forked == 0)
 		_exit(lade_greeter_run(monitor, visit));
 	if (forked < 0) {
@@ -192,7 +192,7 @@ static void deny_module(struct monitor *monitor, struct visit *visit, const stru
 {
 	char text[LADE_FINGERPRINT_TEXT_SIZE], reason[512];
 
-	lade_fingerprint_text(ask->fingerprint, text);
+	lade_fingerprint_show(ask->fingerprint, text);
 	if (ask->known)
 		snprintf(reason, sizeof(reason), "there is no module \"%s\" for you; your key is %s", ask->module, text);
 	else
@@ -203,7 +203,7 @@ static void deny_module(struct monitor *monitor, struct visit *visit, const stru
 /* Keep the secret for a checker; it is not in the memory that other processes get. */
 static void want_checker(struct monitor *monitor, struct visit *visit)
 {
-	visit->secret = lade_secret_new(sizeof(*visit->secret));
+	visit->secret = lade_locked_memory_new(sizeof(*visit->secret), false);
 	if (!visit->secret) {
 		deny(monitor, visit, LADE_EXIT_MEMORY, "out of memory");
 		return;
@@ -250,13 +250,13 @@ static void ask(struct monitor *monitor, struct visit *visit)
 /* The process that looks at one password. It gets it through its channel: what was in memory is not there any more. */
 static int check_secret(const struct visit *visit, int channel)
 {
-	struct lade_channel_message *message = lade_secret_new(sizeof(*message));
+	struct lade_channel_message *message = lade_locked_memory_new(sizeof(*message), false);
 	int error;
 
 	if (!message || lade_channel_receive(channel, message, NULL) || message->type != LADE_CHANNEL_ASK)
 		return LADE_EXIT_IPC;
 	error = lade_credentials_verify(visit->shared->config->tokens, message->ask.user, message->ask.secret, message->ask.secret_len, NULL);
-	lade_secret_free(message, sizeof(*message));
+	lade_locked_memory_free(message, sizeof(*message));
 	return error ? LADE_EXIT_AUTH : 0;
 }
 
@@ -273,7 +273,7 @@ static void start_checker(struct monitor *monitor, struct visit *visit)
 			struct visit checker = *visit;
 
 			checker.channel = ends[1];
-			lade_visit_become_child(monitor, &checker);
+			lade_visit_become_child(&checker);
 			_exit(check_secret(visit, checker.channel));
 		}
 		if (pid > 0) {
@@ -285,7 +285,7 @@ static void start_checker(struct monitor *monitor, struct visit *visit)
 		close(ends[0]);
 		close(ends[1]);
 	}
-	lade_secret_free(visit->secret, sizeof(*visit->secret));
+	lade_locked_memory_free(visit->secret, sizeof(*visit->secret));
 	visit->secret = NULL;
 	if (visit->helper) {
 		visit->checking = true;
@@ -329,7 +329,7 @@ void lade_monitor_checked(struct monitor *monitor, struct visit *visit, int how)
 /* Its next words are the worker's. */
 static void take_over(struct monitor *monitor, struct visit *visit)
 {
-	visit->secret = visit->admitted && visit->stage == VISIT_LOGIN ? lade_secret_new(sizeof(*visit->secret)) : NULL;
+	visit->secret = visit->admitted && visit->stage == VISIT_LOGIN ? lade_locked_memory_new(sizeof(*visit->secret), false) : NULL;
 	if (!visit->secret) {
 		lade_visit_kill(visit);
 		return;
@@ -349,6 +349,9 @@ void lade_monitor_hear_greeter(struct monitor *monitor, struct visit *visit)
 		break;
 	case LADE_CHANNEL_HANDOVER:
 		take_over(monitor, visit);
+		break;
+	case LADE_CHANNEL_COMPLAINT:
+		lade_daemon_log_line(monitor->log, LOG_INFO, "login of %s: %s", visit->peer, monitor->message->complaint.text);
 		break;
 	default:
 		lade_visit_kill(visit);

@@ -12,7 +12,7 @@
 #include "agent/daemon/hook.h"
 #include "agent/daemon/session_line.h"
 #include "agent/daemon/worker.h"
-#include "agent/secret.h"
+#include "agent/locked_memory.h"
 #include "agent/sync/sync.h"
 
 /* How long a hook may take. */
@@ -22,13 +22,13 @@
 static void start_worker(struct monitor *monitor, struct visit *visit)
 {
 	struct lade_fault fault;
-	int forked = lade_visit_fork(monitor, visit, &fault);
+	int forked = lade_visit_fork(visit, &fault);
 
 	if (forked == 0)
 		_exit(lade_worker_run(monitor, visit));
 	if (forked > 0)
 		forked = lade_channel_send(visit->channel, visit->secret, &fault);
-	lade_secret_free(visit->secret, sizeof(*visit->secret));
+	lade_locked_memory_free(visit->secret, sizeof(*visit->secret));
 	visit->secret = NULL;
 	visit->stage = VISIT_SESSION;
 	visit->deadline_ms = 0;
@@ -121,6 +121,10 @@ void lade_monitor_hear_worker(struct monitor *monitor, struct visit *visit)
 		visit->result = monitor->message->result;
 		visit->progress = visit->result.last;
 		visit->has_result = true;
+		break;
+	case LADE_CHANNEL_COMPLAINT:
+		lade_daemon_log_line(monitor->log, LOG_ERR, "session %llu of %s: %s", (unsigned long long)visit->number, visit->peer,
+				     monitor->message->complaint.text);
 		break;
 	default:
 		lade_visit_kill(visit);

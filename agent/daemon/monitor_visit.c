@@ -4,11 +4,20 @@
 #include "agent/daemon/monitor_internal.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/secret.h"
+#include "agent/locked_memory.h"
 #include "agent/sync/sync.h"
+
+void lade_config_release(struct shared_config *shared)
+{
+	if (!shared || --shared->users)
+		return;
+	lade_daemon_config_free(shared->config);
+	free(shared);
+}
 
 struct visit *lade_visit_new(struct monitor *monitor)
 {
@@ -34,9 +43,10 @@ void lade_visit_free(struct visit *visit)
 		close(visit->fd);
 	if (visit->channel >= 0)
 		close(visit->channel);
-	lade_secret_free(visit->secret, sizeof(*visit->secret));
+	lade_locked_memory_free(visit->secret, sizeof(*visit->secret));
 	visit->secret = NULL;
-	visit->shared->users--;
+	lade_config_release(visit->shared);
+	visit->shared = NULL;
 	visit->stage = VISIT_FREE;
 }
 
@@ -48,7 +58,7 @@ void lade_visit_kill(struct visit *visit)
 		(void)kill(visit->helper, SIGKILL);
 }
 
-int lade_visit_fork(struct monitor *monitor, struct visit *visit, struct lade_fault *fault)
+int lade_visit_fork(struct visit *visit, struct lade_fault *fault)
 {
 	int ends[2];
 	pid_t pid;
@@ -68,22 +78,19 @@ int lade_visit_fork(struct monitor *monitor, struct visit *visit, struct lade_fa
 	close(ends[pid != 0]);
 	visit->pid = pid;
 	if (pid == 0)
-		lade_visit_become_child(monitor, visit);
+		lade_visit_become_child(visit);
 	return pid != 0;
 }
 
-void lade_visit_become_child(struct monitor *monitor, struct visit *visit)
+void lade_visit_become_child(struct visit *visit)
 {
 	int *keep[] = { &visit->channel, &visit->fd };
-	struct lade_fault fault;
 	sigset_t none;
 
 	/* What ends the daemon from its terminal is not meant for the visit: the monitor says how it ends. */
 	(void)setpgid(0, 0);
-	if (lade_privileges_keep(keep, 2, &fault)) {
-		lade_daemon_log_fault(monitor->log, LOG_ERR, &fault);
+	if (lade_privileges_keep(keep, 2, NULL))
 		_exit(LADE_EXIT_IPC);
-	}
 	/* All that was set for the monitor. */
 	for (int signal_number = 1; signal_number < NSIG; signal_number++)
 		(void)signal(signal_number, SIG_DFL);

@@ -357,7 +357,8 @@ static int serve_list(struct lade_connection *connection, const struct lade_msg_
 }
 
 static int serve_open(struct lade_connection *connection, const struct lade_run_key *key,
-		      const struct lade_msg_open *open, const struct lade_grant *grant, const struct lade_session_limits *limits)
+		      const struct lade_msg_open *open, const struct lade_grant *grant, const struct lade_session_limits *limits,
+		      struct lade_served *served)
 {
 	struct lade_settings settings = {
 		.options = open->options, .path = (enum lade_path)open->path, .grant = grant, .limits = limits,
@@ -365,7 +366,6 @@ static int serve_open(struct lade_connection *connection, const struct lade_run_
 	};
 	struct path_list list = { NULL, 0 }, alternatives = { NULL, 0 };
 	struct lade_source_list names = { 0 };
-	struct lade_msg_end totals;
 	struct lade_fault fault;
 	int status;
 
@@ -376,12 +376,13 @@ static int serve_open(struct lade_connection *connection, const struct lade_run_
 	} else if (open->role == ROLE_RECEIVE) {
 		status = receive_into(&(struct lade_receiver_job){
 			.connection = connection, .settings = &settings, .key = key, .destination = list.paths[0],
-		}, &totals);
+		}, &served->totals);
 	} else {
+		served->sends = true;
 		status = lade_sender_run(&(struct lade_sender_job){
 			.connection = connection, .settings = &settings, .key = key,
 			.sources = list.paths, .source_count = list.count, .list = names.names ? &names : NULL,
-		}, &totals);
+		}, &served->totals);
 	}
 	lade_source_list_fini(&names);
 	free_paths(&list);
@@ -393,8 +394,9 @@ static int serve_open(struct lade_connection *connection, const struct lade_run_
 }
 
 int lade_sync_serve_selected(struct lade_connection *connection, const struct lade_run_key *key, const struct lade_grant *grant,
-			     const struct lade_session_limits *limits)
+			     const struct lade_session_limits *limits, struct lade_served *served_out)
 {
+	struct lade_served served = { .sends = false };
 	struct lade_msg_open open;
 	struct lade_writer control;
 	struct lade_fault fault;
@@ -405,7 +407,9 @@ int lade_sync_serve_selected(struct lade_connection *connection, const struct la
 	if (lade_handshake_accept(connection, &control, &open, &fault))
 		status = lade_exit_of(&fault);
 	else
-		status = serve_open(connection, key, &open, grant, limits);
+		status = serve_open(connection, key, &open, grant, limits, &served);
+	if (served_out)
+		*served_out = served;
 	if (!limited) {
 		lade_throttle_free(connection->throttle);
 		connection->throttle = NULL;
@@ -422,5 +426,5 @@ int lade_sync_serve(struct lade_connection *connection, const struct lade_token 
 
 	if (lade_handshake_greet(connection, token, false, &key, &fault))
 		return lade_exit_of(&fault);
-	return lade_sync_serve_selected(connection, &key, NULL, limits);
+	return lade_sync_serve_selected(connection, &key, NULL, limits, NULL);
 }

@@ -75,12 +75,18 @@ int lade_sync_limit(struct lade_connection *connection, const struct lade_settin
 int lade_sync_serve(struct lade_connection *connection, const struct lade_token *token,
 		    const struct lade_session_limits *limits);
 
+/* What became of a session that was served. */
+struct lade_served {
+	bool sends;                 /* we did */
+	struct lade_msg_end totals; /* of both sides; zeros if there was no session */
+};
+
 /*
  * The same for a client of whom another process has heard HELLO and SELECT, and which the two sides' run key is from; OPEN comes next. grant:
- * what it may do; NULL: as it likes.
+ * what it may do; NULL: as it likes. served_out may be NULL.
  */
 int lade_sync_serve_selected(struct lade_connection *connection, const struct lade_run_key *key, const struct lade_grant *grant,
-			     const struct lade_session_limits *limits);
+			     const struct lade_session_limits *limits, struct lade_served *served_out);
 
 /* Once per process, before threads: SIGPIPE ignored, SIGBUS handled, termination signals noted, umask taken, as many descriptors as may be. 0 or LADE_E_SYSTEM. */
 int lade_sync_setup(struct lade_fault *fault);
