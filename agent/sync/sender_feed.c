@@ -57,8 +57,8 @@ int lade_feed_open_source(const struct source *source, struct stat *st)
 		errno = fault.sys_errno ? fault.sys_errno : ENOENT;
 		return -1;
 	}
-	fd = lade_read_open(directory_fd, source->name, (source->noatime ? LADE_READ_NOATIME : 0) |
-			    (source->followed ? LADE_READ_FOLLOW : 0));
+	fd = lade_read_open_in(source->directory, directory_fd, source->name,
+			       (source->noatime ? LADE_READ_NOATIME : 0) | (source->followed ? LADE_READ_FOLLOW : 0));
 	/* A symlink or a socket by now: what was announced is no longer there. */
 	saved = errno == ELOOP || errno == ENXIO ? ENOENT : errno;
 	lade_directory_unpin(source->directory);

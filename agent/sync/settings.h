@@ -12,10 +12,9 @@
 #include "agent/tree/charset.h"
 #include "agent/tree/filter.h"
 #include "agent/tree/mode_change.h"
+#include "agent/tree/place.h"
 #include "protocol/entry.h"
 #include "transport/mover.h"
-
-struct lade_grant;
 
 /* Most seconds of --timeout, that is for ever. */
 #define LADE_TIMEOUT_MAX 2147483647u
@@ -29,6 +28,8 @@ enum lade_deletion {
 	LADE_DELETION_FIRST, /* content is asked for when they are done */
 	LADE_DELETION_LAST,  /* rules in the destination's directories count as they are when all has arrived */
 };
+
+struct lade_grant;
 
 /*
  * The settings of one side. Borrowed by the session until it has ended. What is a uint64_t or a text, but for the options, travels as
@@ -73,7 +74,8 @@ struct lade_settings {
 	const char *far_names;      /* --iconv: the character set of names on the side of the server, as lade_charset_new() has it */
 	struct lade_charset *charset; /* of names on this side; NULL: they are not converted; owned by whoever made the settings */
 	const struct lade_mode_changes *chmod; /* --chmod, or NULL: the client's own business, whichever side that is */
-	const struct lade_grant *grant; /* what this side lets the other do (agent/sync/grant.h); NULL: what it likes */
+	const struct lade_grant *grant; /* what a server lets its client do; NULL: all that the process may */
+	const struct lade_base *base;   /* below which the paths are that the other side names; set with grant */
 	const struct lade_session_limits *limits; /* NULL: the program's own */
 	const struct lade_mover_calls *calls; /* NULL: the kernel's; others are for tests */
 };
