@@ -215,12 +215,6 @@ static uint64_t at_most(uint64_t wanted, uint64_t most)
 	return most && (!wanted || wanted > most) ? most : wanted;
 }
 
-/* The paths on which runs go without being copied; the client's choice of another one stays. */
-static bool sends_file(enum lade_path path)
-{
-	return path != LADE_PATH_COPY && path != LADE_PATH_MMAP;
-}
-
 int lade_grant_apply(const struct lade_grant *grant, bool receives, struct lade_settings *settings, struct lade_fault *fault)
 {
 	int error = judge_all(grant, receives, settings, fault);
@@ -230,8 +224,9 @@ int lade_grant_apply(const struct lade_grant *grant, bool receives, struct lade_
 	settings->timeout = at_most(settings->timeout, grant->timeout);
 	settings->bwlimit = at_most(settings->bwlimit, grant->bwlimit);
 	settings->chmod = receives ? grant->incoming_chmod : grant->outgoing_chmod;
-	if (grant->no_sendfile && sends_file(settings->path))
-		settings->path = LADE_PATH_COPY;
+	settings->no_sendfile = grant->no_sendfile;
+	settings->directio = grant->directio;
+	settings->aio = grant->aio;
 	if (grant->fake_super)
 		settings->options = (settings->options & ~LADE_OPTIONS_SUPER) | LADE_OPTION_FAKE_SUPER;
 	/* What is asked for piece by piece tells which pieces are there. */
