@@ -33,6 +33,16 @@ struct work {
 	int64_t told_ms;
 };
 
+/* Who protects the bytes, in each direction. */
+static void describe_path(const struct lade_connection *connection, char *text, size_t size)
+{
+	struct lade_connection_protection protection;
+
+	if (lade_connection_protection(connection, &protection))
+		snprintf(text, size, "%s,in=%s,out=%s", lade_tls_suite_name(protection.suite), protection.in_kernel ? "kernel" : "user",
+			 protection.out_kernel ? "kernel" : "user");
+}
+
 /* How far the session is. */
 static void fill_progress(const struct work *work, struct lade_channel_progress *out)
 {
@@ -45,7 +55,7 @@ static void fill_progress(const struct work *work, struct lade_channel_progress 
 	out->scanned = progress->scanned;
 	out->received = work->connection.received_len;
 	out->sent = work->connection.sent_len;
-	lade_connection_describe_tls(&work->connection, out->path, sizeof(out->path));
+	describe_path(&work->connection, out->path, sizeof(out->path));
 }
 
 /* A grant's progress: the session's thread. */
@@ -163,7 +173,7 @@ static int take_connection(struct work *work, struct lade_fault *fault)
 	if (!error)
 		error = lade_connection_accept(&work->connection, work->visit->fd, fault);
 	if (!error)
-		error = lade_connection_secure(&work->connection, &handover->state, false, config->ktls ? LADE_TLS_KERNEL : LADE_TLS_USER, fault);
+		error = lade_connection_secure(&work->connection, &handover->state, false, config->ktls ? LADE_SECURE_KERNEL : LADE_SECURE_USER, fault);
 	work->key = handover->key;
 	sodium_memzero(work->message, sizeof(*work->message));
 	return error;
