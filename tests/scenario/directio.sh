@@ -61,6 +61,16 @@ else
 	same "files of 1 MiB and more" "$T/src" "$T/dst"
 	opened=$(grep -cE 'F_SETFL, .*O_DIRECT' "$T/trace")
 	check "are what is read so ($opened of 6)" test "$opened" = 6
+
+	# Without io_uring: from the beginning, or from its first read on.
+	for call in io_uring_setup io_uring_enter; do
+		rm -rf "$T/dst"
+		run strace -f -e trace=$call -e inject=$call:error=EPERM -o "$T/trace" "$LADE" sync -aW --directio=1M --aio --info=misc \
+			--token-file "$token" "$T/src/" "$remote$T/dst/"
+		check "$call is refused" grep -q 'EPERM.*INJECTED' "$T/trace"
+		prints "$call is refused: it says so" '5246979 is read ahead by a thread: .*Operation not permitted'
+		same "$call is refused: all arrives" "$T/src" "$T/dst"
+	done
 fi
 
 # What the destination has in part is described, as ever.
