@@ -311,6 +311,50 @@ static void test_replaced_before(void **state)
 	}
 }
 
+/* ---- sendfile = off ---- */
+
+static ssize_t forbidden_sendfile(int out_fd, int in_fd, off_t *off, size_t len)
+{
+	(void)out_fd;
+	(void)in_fd;
+	(void)off;
+	(void)len;
+	abort();
+}
+
+static ssize_t forbidden_splice(int in_fd, off_t *in_off, int out_fd, off_t *out_off, size_t len, unsigned flags)
+{
+	(void)in_off;
+	(void)out_off;
+	(void)flags;
+	return forbidden_sendfile(out_fd, in_fd, NULL, len);
+}
+
+/* No page of the source is lent, whatever way is asked for. */
+static void test_no_sendfile(void **state)
+{
+	struct lade_mover_calls calls = lade_mover_kernel;
+
+	(void)state;
+	calls.sendfile = forbidden_sendfile;
+	calls.splice = forbidden_splice;
+	for (int path = LADE_PATH_AUTO; path < LADE_PATH_COUNT; path++) {
+		const struct lade_settings settings = {
+			.options = OPTIONS, .path = (enum lade_path)path, .no_sendfile = true, .calls = &calls,
+		};
+		struct change change = { "grow", grow, BIG / 2, 0, false };
+		const struct sink_file *big;
+		struct sink sink;
+
+		client_settings = &settings;
+		assert_int_equal(run_session(&change, (enum lade_path)path, &sink), 0);
+		big = sink_find(&sink, "big");
+		assert_true(!big->damaged && !big->asked && big->size == BIG + STEP);
+		assert_memory_equal(big->content, content, big->size);
+		sink_fini(&sink);
+	}
+}
+
 /* ---- described ---- */
 
 /* What is at the source now, or NULL; to be freed. */
@@ -425,6 +469,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ALL(test_cut), ALL(test_grow), ALL(test_rewrite), ALL(test_replaced),
 			ALL(test_replaced_before),
+		{ "test_no_sendfile", test_no_sendfile, setup, teardown, NULL },
 		{ "test_described", test_described, setup, teardown, &late[0] },
 		{ "test_described_late", test_described, setup, teardown, &late[1] },
 	};
