@@ -120,7 +120,7 @@ static void session(bool push, const struct lade_settings *settings, const char 
 	};
 
 	snprintf(near, sizeof(near), "%s/src/", local);
-	snprintf(pulled, sizeof(pulled), "%s/got", local);
+	snprintf(pulled, sizeof(pulled), "%s/got/", local);
 	if (push)
 		sources[0] = near;
 	job.destination = push ? far : pulled;
@@ -156,7 +156,7 @@ static void repeat(bool push, const struct lade_settings *settings, const char *
 	snprintf(src, sizeof(src), "%s/src", local);
 	if (mkdir(src, 0755))
 		abort();
-	write_in(src, "canary", "what a client has\n");
+	write_in(src, "canary", "client's own\n"); /* as long as the one outside */
 	write_in(src, "new", "new\n");
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	do {
@@ -203,7 +203,7 @@ static void test_new_destination(void **state)
 
 static void test_backup_directory(void **state)
 {
-	const struct lade_settings settings = { .options = OPTIONS | LADE_OPTION_BACKUP, .backup_dir = "/flip/backups", .suffix = "" };
+	const struct lade_settings settings = { .options = OPTIONS | LADE_OPTION_BACKUP, .backup_dir = "/flip/backups" };
 
 	(void)state;
 	repeat(true, &settings, "/fixed");
