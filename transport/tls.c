@@ -183,9 +183,14 @@ static bool has_aes(void)
 #endif
 }
 
+uint16_t lade_tls_favourite_suite(void)
+{
+	return has_aes() ? LADE_TLS_AES_128_GCM : LADE_TLS_CHACHA20_POLY1305;
+}
+
 static bool configure(SSL_CTX *ssl)
 {
-	const char *suites = has_aes() ?
+	const char *suites = lade_tls_favourite_suite() == LADE_TLS_AES_128_GCM ?
 		"TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384" :
 		"TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384";
 

@@ -198,7 +198,7 @@ rm "$T/kinds/sub"
 mkdir -p "$T/kinds/inner/x"
 exits "append-only: nor a directory that of a symlink" 23 far -a "$T/kinds/inner" far:/
 check "it is what it was" test -L "$T/jail/inner"
-exits "append-only: reading is refused" 4 far -a far:/ "$T/back/"
+exits "append-only: reading is refused" 1 far -a far:/ "$T/back/"
 echo 1 >"$T/kinds/delayed"
 far_syncs "append-only: --delay-updates" -a --delay-updates "$T/kinds/delayed" far:/late/
 check "has it there" exist "$T/jail/late/delayed"
