@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -149,6 +150,71 @@ static void test_much_in_all_suites(void **unused)
 		assert_int_equal(lade_connection_wait(&ends[0], 0, NULL), LADE_E_AGAIN);
 		close_both(ends);
 	}
+}
+
+/* The same by the kernel, where it can; each side to one that does it in user space, too. */
+static void test_much_by_the_kernel(void **unused)
+{
+	struct lade_connection ends[2];
+	struct lade_tls_state state;
+
+	(void)unused;
+	for (size_t i = 0; i < 3; i++) {
+		int fds[2];
+
+		tls_made_up_state(&state, suites[i]);
+		state.client.records = state.server.records = 0x10203;
+		tls_connect_with(ends, &state, LADE_SECURE_KERNEL);
+		carry_much(&ends[0], &ends[1]);
+		carry_much(&ends[1], &ends[0]);
+		close_both(ends);
+		tls_sockets(fds);
+		for (int end = 0; end < 2; end++) {
+			assert_int_equal(lade_connection_accept(&ends[end], fds[end], NULL), 0);
+			assert_int_equal(lade_connection_secure(&ends[end], &state, end == 0,
+								end ? LADE_SECURE_KERNEL : LADE_SECURE_USER, NULL), 0);
+		}
+		carry_much(&ends[0], &ends[1]);
+		carry_much(&ends[1], &ends[0]);
+		lade_connection_end_writing(&ends[1]);
+		assert_int_equal(lade_connection_wait(&ends[0], 10000, NULL), 0);
+		close_both(ends);
+	}
+}
+
+/* Who needs much is woken for it, although it comes in little pieces. */
+static void *write_slowly(void *argument)
+{
+	const struct timespec pause = { 0, 500000 };
+	struct writing *writing = argument;
+
+	for (size_t off = 0; off < 300000 && !writing->error; off += 3000) {
+		writing->error = write_bytes(writing->connection, writing->bytes + off, 3000, false);
+		nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+static void test_much_in_little_pieces(void **unused)
+{
+	struct lade_connection ends[2];
+	struct lade_tls_state state;
+	uint8_t *bytes = pattern(), *got = calloc(1, 300000);
+	struct writing writing = { &ends[0], bytes, 0 };
+	pthread_t thread;
+
+	(void)unused;
+	assert_non_null(got);
+	tls_made_up_state(&state, LADE_TLS_AES_128_GCM);
+	tls_connect_with(ends, &state, LADE_SECURE_USER);
+	assert_int_equal(pthread_create(&thread, NULL, write_slowly, &writing), 0);
+	assert_int_equal(lade_connection_read(&ends[1], got, 300000, NULL), 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(writing.error, 0);
+	assert_memory_equal(got, bytes, 300000);
+	close_both(ends);
+	free(bytes);
+	free(got);
 }
 
 /* Bytes that wait for more are not lost when it never comes to that many, and are in one record with it. */
@@ -681,6 +747,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_after_a_handshake),
 		cmocka_unit_test(test_much_in_all_suites),
+		cmocka_unit_test(test_much_by_the_kernel),
+		cmocka_unit_test(test_much_in_little_pieces),
 		cmocka_unit_test(test_what_waits_for_more),
 		cmocka_unit_test(test_wait_and_waiting),
 		cmocka_unit_test(test_end),
@@ -702,5 +770,7 @@ int main(void)
 	};
 
 	signal(SIGPIPE, SIG_IGN);
+	alarm(300); /* nothing here waits for ever */
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
