@@ -225,6 +225,7 @@ static int fill(struct lade_connection *connection, size_t need, bool block, str
 {
 	struct tls_reader *reader = &connection->tls->in;
 	size_t have = reader->end - reader->begin, len;
+	bool poll_first;
 	ssize_t got = 0;
 	int error;
 
@@ -237,8 +238,9 @@ static int fill(struct lade_connection *connection, size_t need, bool block, str
 	 * A recv(2) that has taken a part and waits for the rest is woken only when as much as SO_RCVLOWAT is there once more, which may be
 	 * never: it is poll(2) that waits.
 	 */
-	while ((error = block ? wait_descriptor(connection, -1, fault) : 0) == 0) {
-		got = recv(connection->in_fd, reader->buffer + reader->end, len, MSG_DONTWAIT);
+	poll_first = block && reader->lowat > 1;
+	while ((error = poll_first ? wait_descriptor(connection, -1, fault) : 0) == 0) {
+		got = recv(connection->in_fd, reader->buffer + reader->end, len, block && !poll_first ? 0 : MSG_DONTWAIT);
 		if (got >= 0 || (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK))
 			break;
 		if (!block && errno != EINTR)

@@ -302,6 +302,23 @@ static void test_end(void **unused)
 
 /* ---- what a peer may do ---- */
 
+/* How it is read what a peer may do. */
+static enum lade_secure_mode reading_mode = LADE_SECURE_USER;
+
+static int read_by_kernel(void **state)
+{
+	(void)state;
+	reading_mode = LADE_SECURE_KERNEL;
+	return 0;
+}
+
+static int read_by_user(void **state)
+{
+	(void)state;
+	reading_mode = LADE_SECURE_USER;
+	return 0;
+}
+
 /* A peer that has the keys and makes records by hand; ends[1] reads them. */
 struct rude {
 	struct lade_connection ends[2];
@@ -313,7 +330,7 @@ static void rude_start(struct rude *rude, uint16_t suite)
 	struct lade_tls_state state;
 
 	tls_made_up_state(&state, suite);
-	tls_connect_with(rude->ends, &state, LADE_SECURE_USER);
+	tls_connect_with(rude->ends, &state, reading_mode);
 	assert_int_equal(lade_tls_protection_new(suite, &state.client, true, &rude->protection), 0);
 }
 
@@ -352,14 +369,12 @@ static const char *assert_fails(struct rude *rude, int code)
 	return fault.operation;
 }
 
-static void test_damage(void **unused)
+static void damage(const size_t *places, size_t count)
 {
-	static const size_t places[] = { 1, 6, 7, LADE_TLS_EXTRA_LEN + 4 };
 	struct rude rude;
 	uint8_t got[8];
 
-	(void)unused;
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < count; i++) {
 		rude_start(&rude, suites[i % 3]);
 		rude_say(&rude, LADE_TLS_DATA, "good", 4, 0);
 		rude_say(&rude, LADE_TLS_DATA, "evil", 4, places[i]);
@@ -370,6 +385,22 @@ static void test_damage(void **unused)
 		assert_int_equal(lade_connection_read(&rude.ends[0], got, 1, NULL), LADE_E_CLOSED);
 		rude_end(&rude);
 	}
+}
+
+static void test_damage(void **unused)
+{
+	static const size_t places[] = { 1, 6, 7, LADE_TLS_EXTRA_LEN + 4 };
+
+	(void)unused;
+	damage(places, 4);
+}
+
+static void test_damage_of_content(void **unused)
+{
+	static const size_t places[] = { 6, 7, LADE_TLS_EXTRA_LEN + 4 };
+
+	(void)unused;
+	damage(places, 3);
 }
 
 static void test_records_out_of_order(void **unused)
@@ -759,6 +790,10 @@ int main(void)
 		cmocka_unit_test(test_alerts),
 		cmocka_unit_test(test_padding),
 		cmocka_unit_test(test_empty_records),
+		cmocka_unit_test_setup_teardown(test_damage_of_content, read_by_kernel, read_by_user),
+		cmocka_unit_test_setup_teardown(test_content_of_other_types, read_by_kernel, read_by_user),
+		cmocka_unit_test_setup_teardown(test_alerts, read_by_kernel, read_by_user),
+		cmocka_unit_test_setup_teardown(test_padding, read_by_kernel, read_by_user),
 		cmocka_unit_test(test_cut_off_inside_a_record),
 		cmocka_unit_test(test_worn_keys),
 		cmocka_unit_test(test_flood_of_key_updates),
