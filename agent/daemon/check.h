@@ -16,7 +16,7 @@
 unsigned lade_daemon_check_host(const struct lade_daemon_config *config, lade_config_report *report, void *context);
 
 /*
- * `lade daemon --check`: read file (NULL: the default one) and print every fault to out as "FILE:LINE: text"; or, if there is none, what would be served.
+ * `lade daemon --check`: read file and print every fault to out as "FILE:LINE: text"; or, if there is none, what would be served.
  * Returns the exit status of the program.
  */
 int lade_daemon_check(const char *file, FILE *out);

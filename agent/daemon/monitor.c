@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/daemon/check.h"
 #include "agent/daemon/greeter.h"
 #include "agent/daemon/monitor_internal.h"
 #include "agent/fingerprint.h"
@@ -75,7 +76,10 @@ static int read_config(const char *file, struct lade_daemon_log *log, struct sha
 	if (!shared)
 		return lade_fault_set(fault, LADE_E_MEMORY, "read", file);
 	error = lade_daemon_config_read(file, report_config, &reporting, &shared->config, fault);
+	if (!error && lade_daemon_check_host(shared->config, report_config, &reporting))
+		error = LADE_E_USAGE;
 	if (error) {
+		lade_daemon_config_free(shared->config);
 		free(shared);
 		if (error == LADE_E_USAGE)
 			lade_fault_set(fault, LADE_E_USAGE, "read the configuration", file);
