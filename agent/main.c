@@ -10,9 +10,12 @@
 
 #include "agent/command_filter.h"
 #include "agent/command_completion.h"
+#include "agent/command_key.h"
+#include "agent/command_list.h"
 #include "agent/command_paths.h"
 #include "agent/command_serve.h"
 #include "agent/command_sync.h"
+#include "agent/daemon/command_daemon.h"
 #include "agent/help.h"
 #include "agent/screen.h"
 #include "agent/sync/sync.h"
@@ -49,6 +52,9 @@ static const struct {
 } commands[] = {
 	{ "sync", lade_command_sync },
 	{ "serve", lade_command_serve },
+	{ "list", lade_command_list },
+	{ "key", lade_command_key },
+	{ "daemon", lade_command_daemon },
 	{ "filter", lade_command_filter },
 	{ "paths", lade_command_paths },
 	{ "completion", lade_command_completion },

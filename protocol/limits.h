@@ -31,6 +31,8 @@
 #define LADE_TOPIC_MAX 31u              /* what a note is about */
 #define LADE_DIGEST_LEN 16u             /* XXH3-128 */
 #define LADE_SECRET_LEN 32u             /* each side's share of the run key */
+#define LADE_SELECTION_MAX 4096u      /* a secret in SELECT, a comment in MODULE */
+#define LADE_MODULES_MAX 65536u       /* modules of one list */
 #define LADE_PROOF_LEN 32u              /* proof of a token */
 #define LADE_FILE_SIZE_MAX INT64_MAX    /* off_t */
 #define LADE_RUN_TRIES 3u               /* how often one run is asked for again */

@@ -205,9 +205,9 @@ static int judge_all(const struct lade_grant *grant, bool receives, const struct
 	int error = 0;
 
 	if (receives && !grant->may_write)
-		return lade_fault_set(fault, LADE_E_UNSUPPORTED, "write to what is served read-only", NULL);
+		return lade_fault_set(fault, LADE_E_USAGE, "write to what is served read-only", NULL);
 	if (!receives && !grant->may_read)
-		return lade_fault_set(fault, LADE_E_UNSUPPORTED, "read from what is served write-only", NULL);
+		return lade_fault_set(fault, LADE_E_USAGE, "read from what is served write-only", NULL);
 	for (size_t i = 0; i < ROW_COUNT && !error; i++)
 		if (is_used(settings, &rows[i]))
 			error = judge(grant, rows[i].name, rows[i].refused, fault);
@@ -219,12 +219,6 @@ static uint64_t at_most(uint64_t wanted, uint64_t most)
 	return most && (!wanted || wanted > most) ? most : wanted;
 }
 
-/* The paths on which runs go without being copied; the client's choice of another one stays. */
-static bool sends_file(enum lade_path path)
-{
-	return path != LADE_PATH_COPY && path != LADE_PATH_MMAP;
-}
-
 int lade_grant_apply(const struct lade_grant *grant, bool receives, struct lade_settings *settings, struct lade_fault *fault)
 {
 	int error = judge_all(grant, receives, settings, fault);
@@ -234,8 +228,9 @@ int lade_grant_apply(const struct lade_grant *grant, bool receives, struct lade_
 	settings->timeout = at_most(settings->timeout, grant->timeout);
 	settings->bwlimit = at_most(settings->bwlimit, grant->bwlimit);
 	settings->chmod = receives ? grant->incoming_chmod : grant->outgoing_chmod;
-	if (grant->no_sendfile && sends_file(settings->path))
-		settings->path = LADE_PATH_COPY;
+	settings->no_sendfile = grant->no_sendfile;
+	settings->directio = grant->directio;
+	settings->aio = grant->aio;
 	if (grant->fake_super)
 		settings->options = (settings->options & ~LADE_OPTIONS_SUPER) | LADE_OPTION_FAKE_SUPER;
 	/* What is asked for piece by piece tells which pieces are there. */

@@ -8,8 +8,16 @@
 #include <string.h>
 #include <time.h>
 
+#include "protocol/entry.h"
 #include "protocol/hello.h"
 #include "transport/frame.h"
+
+/* The longest SELECT: its header, four lengths, and what they stand before. */
+#define SELECT_ROOM (4 + 4 * 3 + 2 * LADE_NAME_MAX + LADE_SELECTION_MAX + LADE_PROOF_LEN)
+
+/* How long, and how much, a client that is refused is heard out. */
+#define HEAR_OUT_MS 5000
+#define HEAR_OUT_MAX (4u << 20)
 
 static int64_t now_ms(void)
 {
@@ -59,30 +67,64 @@ static int read_hello(struct lade_connection *connection, uint8_t bytes[LADE_HEL
 	return 0;
 }
 
-static int exchange_hello(struct lade_connection *connection, uint8_t ours[LADE_HELLO_LEN],
-			  uint8_t theirs[LADE_HELLO_LEN], struct lade_fault *fault)
+/* Say our HELLO. more: other words follow at once. */
+static int say_hello(struct lade_connection *connection, uint8_t hello_out[LADE_HELLO_LEN], bool more, struct lade_fault *fault)
 {
-	struct lade_hello our_hello = { .version_min = LADE_VERSION_MIN, .version_max = LADE_VERSION_MAX };
-	struct lade_hello their_hello;
-	struct iovec vector = { ours, LADE_HELLO_LEN };
-	int error;
+	struct lade_hello hello = { .version_min = LADE_VERSION_MIN, .version_max = LADE_VERSION_MAX };
+	struct iovec vector = { hello_out, LADE_HELLO_LEN };
 
-	randombytes_buf(our_hello.secret, sizeof(our_hello.secret));
-	lade_hello_put(ours, &our_hello); /* [hello] */
-	error = lade_connection_write(connection, &vector, 1, false, fault);
-	if (!error)
-		error = read_hello(connection, theirs, fault);
+	if (sodium_init() < 0)
+		return lade_fault_set(fault, LADE_E_UNSUPPORTED, "start libsodium", NULL);
+	randombytes_buf(hello.secret, sizeof(hello.secret));
+	lade_hello_put(hello_out, &hello); /* [hello] */
+	return lade_connection_write(connection, &vector, 1, more, fault);
+}
+
+int lade_handshake_say_hello(struct lade_connection *connection, uint8_t hello_out[LADE_HELLO_LEN], struct lade_fault *fault)
+{
+	return say_hello(connection, hello_out, true, fault);
+}
+
+/* Hear the other side's HELLO, which goes to theirs_out. */
+static int hear_hello(struct lade_connection *connection, const uint8_t ours[LADE_HELLO_LEN], uint8_t theirs_out[LADE_HELLO_LEN],
+		      struct lade_fault *fault)
+{
+	struct lade_hello our_hello, their_hello;
+	int error = read_hello(connection, theirs_out, fault);
+
 	if (error)
 		return error;
-	error = lade_hello_get(theirs, &their_hello);
+	(void)lade_hello_get(ours, &our_hello);
+	error = lade_hello_get(theirs_out, &their_hello);
 	if (!error && lade_hello_version(&our_hello, &their_hello) < 0)
 		error = LADE_E_VERSION;
 	return error ? lade_fault_set(fault, error, "talk to", connection->peer) : 0;
 }
 
-/* Read a frame that holds exactly one message of a type and no payload. */
-static int read_one(struct lade_connection *connection, struct lade_writer *control, enum lade_message_type type,
-		    struct lade_message *message, struct lade_fault *fault)
+/* [run-key] */
+static void derive(const uint8_t dialler_hello[LADE_HELLO_LEN], const uint8_t answerer_hello[LADE_HELLO_LEN], struct lade_run_key *key_out)
+{
+	struct lade_hello first, second;
+
+	(void)lade_hello_get(dialler_hello, &first);
+	(void)lade_hello_get(answerer_hello, &second);
+	lade_run_key_derive(key_out, first.secret, second.secret);
+}
+
+int lade_handshake_hear_hello(struct lade_connection *connection, const uint8_t ours[LADE_HELLO_LEN], bool dialler,
+			      struct lade_run_key *key_out, struct lade_fault *fault)
+{
+	uint8_t theirs[LADE_HELLO_LEN];
+	int error = hear_hello(connection, ours, theirs, fault);
+
+	if (!error)
+		derive(dialler ? ours : theirs, dialler ? theirs : ours, key_out);
+	return error;
+}
+
+/* Read a frame that holds exactly one message and no payload. */
+static int read_frame(struct lade_connection *connection, struct lade_writer *control, struct lade_message *message_out,
+		      struct lade_fault *fault)
 {
 	struct lade_reader reader;
 	uint32_t payload_len;
@@ -96,10 +138,21 @@ static int read_one(struct lade_connection *connection, struct lade_writer *cont
 	if (error)
 		return error;
 	lade_reader_init(&reader, control->data, control->len);
-	error = lade_message_get(&reader, message);
-	if (!error && (message->type != type || payload_len || lade_reader_left(&reader)))
+	error = lade_message_get(&reader, message_out);
+	if (!error && (payload_len || lade_reader_left(&reader)))
 		error = LADE_E_PROTOCOL;
 	return error ? lade_fault_set(fault, error, "understand", connection->peer) : 0;
+}
+
+/* The same for a message of one type. */
+static int read_one(struct lade_connection *connection, struct lade_writer *control, enum lade_message_type type,
+		    struct lade_message *message_out, struct lade_fault *fault)
+{
+	int error = read_frame(connection, control, message_out, fault);
+
+	if (!error && message_out->type != type)
+		error = lade_fault_set(fault, LADE_E_PROTOCOL, "understand", connection->peer);
+	return error;
 }
 
 /* Write the message in writer, which is freed, alone in a frame. operation: what fails if it did not fit. */
@@ -163,21 +216,182 @@ int lade_handshake_greet(struct lade_connection *connection, const struct lade_t
 {
 	uint8_t ours[LADE_HELLO_LEN], theirs[LADE_HELLO_LEN];
 	const uint8_t *dialler_hello = dialler ? ours : theirs, *answerer_hello = dialler ? theirs : ours;
-	struct lade_hello first, second;
-	int error;
+	int error = say_hello(connection, ours, false, fault);
 
-	if (sodium_init() < 0)
-		return lade_fault_set(fault, LADE_E_UNSUPPORTED, "start libsodium", NULL);
-	error = exchange_hello(connection, ours, theirs, fault);
+	if (!error)
+		error = hear_hello(connection, ours, theirs, fault);
 	if (!error && token)
 		error = authenticate(connection, token, dialler, dialler_hello, answerer_hello, fault);
+	if (!error)
+		derive(dialler_hello, answerer_hello, key_out);
+	return error;
+}
+
+/* ---- modules ---- */
+
+/*
+ * [select] Binds a secret to a connection: who repeats the message elsewhere does not know the exporter there. The secret's hash is the key, as a key
+ * of BLAKE2b has 64 bytes at most.
+ */
+static void bind_secret(struct lade_slice secret, const uint8_t exporter[LADE_EXPORTER_LEN], uint8_t binding_out[LADE_PROOF_LEN])
+{
+	static const uint8_t label[] = { 'l', 'a', 'd', 'e', ' ', 's', 'e', 'l', 'e', 'c', 't' };
+	crypto_generichash_state state;
+	uint8_t key[crypto_generichash_BYTES];
+
+	/* These cannot fail: the sizes are within BLAKE2b's. */
+	crypto_generichash(key, sizeof(key), secret.data, secret.len, NULL, 0);
+	crypto_generichash_init(&state, key, sizeof(key), LADE_PROOF_LEN);
+	crypto_generichash_update(&state, label, sizeof(label));
+	crypto_generichash_update(&state, exporter, LADE_EXPORTER_LEN);
+	crypto_generichash_final(&state, binding_out, LADE_PROOF_LEN);
+	sodium_memzero(key, sizeof(key));
+	sodium_memzero(&state, sizeof(state));
+}
+
+int lade_handshake_select(struct lade_connection *connection, const struct lade_selection *selection, struct lade_fault *fault)
+{
+	struct lade_msg_select select = {
+		.module = lade_slice(selection->module, strlen(selection->module)),
+		.user = lade_slice(selection->user, strlen(selection->user)),
+		.secret = selection->secret,
+	};
+	uint8_t binding[LADE_PROOF_LEN];
+	struct lade_writer writer;
+	int error;
+
+	if (selection->secret.len) {
+		bind_secret(selection->secret, selection->exporter, binding);
+		select.binding = lade_slice(binding, sizeof(binding));
+	}
+	lade_writer_init(&writer, LADE_CONTROL_MAX);
+	/* Room for all of it, as a writer that has to move leaves what it holds where it was. */
+	(void)lade_writer_reserve(&writer, SELECT_ROOM);
+	lade_put_select(&writer, &select); /* [select] */
+	error = writer.error ? lade_fault_set(fault, writer.error, "name the module, the user and the secret to", connection->peer) :
+		lade_frame_write(connection, lade_slice(writer.data, writer.len), 0, fault);
+	if (writer.data)
+		sodium_memzero(writer.data, writer.len);
+	lade_writer_fini(&writer);
+	return error;
+}
+
+/* What a client may say in SELECT: names without NUL, both user and secret or none, and the secret for this connection. */
+static int check_select(const struct lade_msg_select *select, const uint8_t exporter[LADE_EXPORTER_LEN])
+{
+	uint8_t expected[LADE_PROOF_LEN];
+
+	if ((select->module.len && memchr(select->module.data, '\0', select->module.len)) ||
+	    (select->user.len && memchr(select->user.data, '\0', select->user.len)) ||
+	    !select->user.len != !select->secret.len || select->binding.len != (select->secret.len ? LADE_PROOF_LEN : 0))
+		return LADE_E_PROTOCOL;
+	if (!select->secret.len)
+		return 0;
+	bind_secret(select->secret, exporter, expected);
+	return sodium_memcmp(select->binding.data, expected, sizeof(expected)) ? LADE_E_AUTH : 0;
+}
+
+int lade_handshake_hear_select(struct lade_connection *connection, const uint8_t exporter[LADE_EXPORTER_LEN], struct lade_writer *control,
+			       struct lade_msg_select *select_out, struct lade_fault *fault)
+{
+	struct lade_message message;
+	int error = read_one(connection, control, LADE_MSG_SELECT, &message, fault);
+
 	if (error)
 		return error;
-	(void)lade_hello_get(dialler_hello, &first);
-	(void)lade_hello_get(answerer_hello, &second);
-	lade_run_key_derive(key_out, first.secret, second.secret);
+	error = check_select(&message.select, exporter);
+	if (error)
+		return lade_fault_set(fault, error, "understand", connection->peer);
+	*select_out = message.select;
 	return 0;
 }
+
+int lade_handshake_say_module(struct lade_connection *connection, const char *name, const char *comment, bool last,
+			      struct lade_fault *fault)
+{
+	const struct lade_msg_module module = { lade_slice(name, strlen(name)), lade_slice(comment, strlen(comment)), last };
+	struct lade_writer writer;
+
+	lade_writer_init(&writer, LADE_CONTROL_MAX);
+	lade_put_module(&writer, &module); /* [module] */
+	return write_one(connection, &writer, "list modules to", fault);
+}
+
+/* One message of the list: 0, with *last_out at its end. */
+static int hear_module(struct lade_connection *connection, struct lade_writer *control, const struct lade_module_events *events,
+		       bool *last_out, struct lade_fault *fault)
+{
+	struct lade_message message;
+	int error = read_frame(connection, control, &message, fault);
+
+	if (error)
+		return error;
+	if (message.type == LADE_MSG_REPORT && message.report.severity == LADE_REPORT_FATAL) {
+		events->report(events->context, &message.report);
+		return lade_fault_set(fault, LADE_E_REMOTE, "list modules of", connection->peer);
+	}
+	if (message.type != LADE_MSG_MODULE || (!message.module.name.len && !message.module.last))
+		return lade_fault_set(fault, LADE_E_PROTOCOL, "understand", connection->peer);
+	if (message.module.name.len)
+		events->module(events->context, message.module.name, message.module.comment);
+	*last_out = message.module.last;
+	return 0;
+}
+
+int lade_handshake_hear_modules(struct lade_connection *connection, const struct lade_module_events *events, struct lade_fault *fault)
+{
+	struct lade_writer control;
+	unsigned count = 0;
+	bool last = false;
+	int error = 0;
+
+	lade_writer_init(&control, LADE_CONTROL_MAX);
+	while (!error && !last) {
+		error = hear_module(connection, &control, events, &last, fault);
+		if (!error && ++count > LADE_MODULES_MAX)
+			error = lade_fault_set(fault, LADE_E_LIMIT, "list modules of", connection->peer);
+	}
+	lade_writer_fini(&control);
+	return error;
+}
+
+/* Hear, and forget, what the other side says until it hangs up: for a while, and so much, and no longer. */
+static void hear_out(struct lade_connection *connection)
+{
+	int64_t end_ms = now_ms() + HEAR_OUT_MS;
+	uint8_t buf[4096];
+	size_t len = 0, got;
+
+	while (len < HEAR_OUT_MAX) {
+		int64_t left_ms = end_ms - now_ms();
+
+		if (left_ms <= 0 || lade_connection_wait(connection, (int)left_ms, NULL) ||
+		    lade_connection_read_some(connection, buf, sizeof(buf), &got, NULL) || !got)
+			return;
+		len += got;
+	}
+}
+
+void lade_handshake_refuse(struct lade_connection *connection, int exit, const char *operation, const char *subject, const char *reason)
+{
+	const struct lade_msg_report report = {
+		.severity = LADE_REPORT_FATAL,
+		.exit = (uint32_t)exit,
+		.operation = lade_slice(operation, strlen(operation)),
+		.subject = lade_slice(subject, strlen(subject)),
+		.reason = lade_slice(reason, strlen(reason)),
+	};
+	struct lade_writer writer;
+
+	lade_writer_init(&writer, LADE_CONTROL_MAX);
+	lade_put_report(&writer, &report); /* [report] */
+	if (!write_one(connection, &writer, "refuse", NULL)) {
+		lade_connection_end_writing(connection);
+		hear_out(connection);
+	}
+}
+
+/* ---- OPEN ---- */
 
 int lade_handshake_open(struct lade_connection *connection, const struct lade_msg_open *open, struct lade_fault *fault)
 {

@@ -17,6 +17,9 @@
 /* How runs may leave, for --path=auto. */
 static const enum lade_path send_paths[] = { LADE_PATH_COPY, LADE_PATH_SENDFILE };
 
+/* The same where they are encrypted here. */
+static const enum lade_path encrypt_paths[] = { LADE_PATH_COPY, LADE_PATH_MMAP };
+
 /* So much control does not wait for a payload, in bytes. */
 #define CONTROL_MUCH 1024u
 
@@ -223,6 +226,12 @@ static void feed(struct feeder *feeder)
 		lade_session_write_failed(feeder->session, &fault);
 }
 
+/* How runs leave: what moves pages instead of bytes may be forbidden here, whatever the other side asks for. */
+static enum lade_path wanted_path(const struct lade_settings *settings)
+{
+	return settings->no_sendfile && settings->path != LADE_PATH_MMAP ? LADE_PATH_COPY : settings->path;
+}
+
 void *lade_sender_feed(void *argument)
 {
 	struct lade_sender *sender = argument;
@@ -237,7 +246,8 @@ void *lade_sender_feed(void *argument)
 	lade_effort_init(&feeder.effort, (enum lade_compression)sender->session.settings->compression,
 			 (int)sender->session.settings->level);
 	lade_block_key_derive(&feeder.block_key, &sender->session.key);
-	lade_path_choice_init(&feeder.choice, sender->session.settings->path, send_paths, 2);
+	lade_path_choice_init(&feeder.choice, wanted_path(sender->session.settings),
+			      lade_connection_movable_out(sender->session.connection) ? send_paths : encrypt_paths, 2);
 	feeder.bundle = malloc(LADE_BUNDLE_MAX);
 	if (feeder.bundle) {
 		feed(&feeder);
@@ -258,6 +268,7 @@ void *lade_sender_feed(void *argument)
 	free(feeder.packed);
 	free(feeder.bundle);
 	free(feeder.run);
+	lade_direct_free(feeder.direct);
 	lade_writer_fini(&feeder.control);
 	return NULL;
 }

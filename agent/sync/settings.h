@@ -38,6 +38,9 @@ struct lade_grant;
 struct lade_settings {
 	uint64_t options;           /* LADE_OPTION_ bits (protocol/entry.h) */
 	enum lade_path path;        /* --path= of this side */
+	uint64_t directio;          /* files of so many bytes and more are read past the page cache; 0: none; these three are the sender's own and do not travel */
+	bool aio;                   /* and the next run of them while one goes out */
+	bool no_sendfile;           /* raw runs are copied */
 	uint64_t compression;       /* enum lade_compression; these two are the sender's */
 	uint64_t level;             /* of LADE_COMPRESSION_ZSTD */
 	uint64_t source_names;      /* 1: SOURCE_NAMES follow OPEN, from the client */

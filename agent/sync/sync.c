@@ -179,6 +179,25 @@ static int play_client(const struct lade_sync_job *job, const struct lade_run_ke
 	}, totals_out);
 }
 
+/* The opening up to OPEN, which is said. To a daemon all is said in one go, inside TLS [tls], so that there is one round trip before the session. */
+static int open_client(const struct lade_sync_job *job, struct lade_run_key *key_out, struct lade_fault *fault)
+{
+	struct lade_connection *connection = job->connection;
+	uint8_t hello[LADE_HELLO_LEN];
+	int error;
+
+	if (!job->selection) {
+		error = lade_handshake_greet(connection, job->token, true, key_out, fault);
+		return error ? error : open_session(job, fault);
+	}
+	error = lade_handshake_say_hello(connection, hello, fault);
+	if (!error)
+		error = lade_handshake_select(connection, job->selection, fault);
+	if (!error)
+		error = open_session(job, fault);
+	return error ? error : lade_handshake_hear_hello(connection, hello, true, key_out, fault);
+}
+
 int lade_sync_client(const struct lade_sync_job *job, struct lade_msg_end *totals_out)
 {
 	struct lade_source_list list = { 0 };
@@ -188,8 +207,7 @@ int lade_sync_client(const struct lade_sync_job *job, struct lade_msg_end *total
 
 	memset(totals_out, 0, sizeof(*totals_out));
 	job->connection->timeout_ms = job->settings->timeout < INT_MAX / 1000 ? (int)job->settings->timeout * 1000 : INT_MAX;
-	if (lade_handshake_greet(job->connection, job->token, true, &key, &fault) || open_session(job, &fault) ||
-	    exchange_list(job, &list, &fault)) {
+	if (open_client(job, &key, &fault) || exchange_list(job, &list, &fault)) {
 		report_fault(job->events, &fault);
 		status = lade_exit_of(&fault);
 	} else {
@@ -352,7 +370,7 @@ static int prepare(struct lade_connection *connection, const struct lade_msg_ope
 }
 
 static int serve_open(struct lade_connection *connection, const struct lade_run_key *key, const struct lade_msg_open *open,
-		      const struct lade_session_limits *limits, const struct lade_grant *grant)
+		      const struct lade_session_limits *limits, const struct lade_grant *grant, struct lade_served *served)
 {
 	struct lade_base base;
 	struct lade_settings settings = {
@@ -362,7 +380,6 @@ static int serve_open(struct lade_connection *connection, const struct lade_run_
 	};
 	struct path_list list = { NULL, 0 }, alternatives = { NULL, 0 };
 	struct lade_source_list names = { 0 };
-	struct lade_msg_end totals;
 	struct lade_fault fault;
 	int status;
 
@@ -375,12 +392,13 @@ static int serve_open(struct lade_connection *connection, const struct lade_run_
 	} else if (open->role == ROLE_RECEIVE) {
 		status = receive_into(&(struct lade_receiver_job){
 			.connection = connection, .settings = &settings, .key = key, .destination = list.paths[0],
-		}, &totals);
+		}, &served->totals);
 	} else {
+		served->sends = true;
 		status = lade_sender_run(&(struct lade_sender_job){
 			.connection = connection, .settings = &settings, .key = key,
 			.sources = list.paths, .source_count = list.count, .list = names.names ? &names : NULL,
-		}, &totals);
+		}, &served->totals);
 	}
 	lade_source_list_fini(&names);
 	free_paths(&list);
@@ -391,9 +409,10 @@ static int serve_open(struct lade_connection *connection, const struct lade_run_
 	return status;
 }
 
-int lade_sync_serve_greeted(struct lade_connection *connection, const struct lade_run_key *key,
-			    const struct lade_session_limits *limits, const struct lade_grant *grant)
+int lade_sync_serve_greeted(struct lade_connection *connection, const struct lade_run_key *key, const struct lade_session_limits *limits,
+			    const struct lade_grant *grant, struct lade_served *served_out)
 {
+	struct lade_served served = { .sends = false };
 	bool limited = connection->throttle;
 	struct lade_msg_open open;
 	struct lade_writer control;
@@ -404,7 +423,9 @@ int lade_sync_serve_greeted(struct lade_connection *connection, const struct lad
 	if (lade_handshake_accept(connection, &control, &open, &fault))
 		status = lade_exit_of(&fault);
 	else
-		status = serve_open(connection, key, &open, limits, grant);
+		status = serve_open(connection, key, &open, limits, grant, &served);
+	if (served_out)
+		*served_out = served;
 	if (!limited) {
 		lade_throttle_free(connection->throttle);
 		connection->throttle = NULL;
@@ -421,5 +442,5 @@ int lade_sync_serve(struct lade_connection *connection, const struct lade_token 
 
 	if (lade_handshake_greet(connection, token, false, &key, &fault))
 		return lade_exit_of(&fault);
-	return lade_sync_serve_greeted(connection, &key, limits, grant);
+	return lade_sync_serve_greeted(connection, &key, limits, grant, NULL);
 }

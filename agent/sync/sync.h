@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "agent/sync/events.h"
+#include "agent/sync/handshake.h"
 #include "agent/sync/grant.h"
 #include "agent/sync/settings.h"
 #include "agent/sync/source_list.h"
@@ -15,6 +16,8 @@
 #include "chunker/digest.h"
 #include "protocol/message.h"
 #include "transport/connection.h"
+
+struct lade_grant; /* agent/sync/grant.h */
 
 /* Exit statuses, rsync's. */
 enum lade_exit {
@@ -42,7 +45,8 @@ struct lade_sync_job {
 	const struct lade_settings *settings;
 	const struct lade_events *events;
 	struct lade_connection *connection; /* to the other side, fresh */
-	const struct lade_token *token;     /* NULL: the connection needs none (local, ssh) */
+	const struct lade_token *token;     /* NULL: the connection needs none (local, ssh, TLS) */
+	const struct lade_selection *selection; /* of a daemon's module; NULL: the other side is no daemon */
 	bool push;                          /* the sources are here */
 	char *const *sources;               /* paths as the user wrote them (trailing slash and all), source_count */
 	unsigned source_count;
@@ -76,9 +80,18 @@ int lade_sync_limit(struct lade_connection *connection, const struct lade_settin
 int lade_sync_serve(struct lade_connection *connection, const struct lade_token *token, const struct lade_session_limits *limits,
 		    const struct lade_grant *grant);
 
-/* The same for a client that was greeted already, with the run key that came of it: its OPEN is the next that it says. */
-int lade_sync_serve_greeted(struct lade_connection *connection, const struct lade_run_key *key,
-			    const struct lade_session_limits *limits, const struct lade_grant *grant);
+/* What became of a session that was served. */
+struct lade_served {
+	bool sends;                 /* we did */
+	struct lade_msg_end totals; /* of both sides; zeros if there was no session */
+};
+
+/*
+ * The same for a client that was greeted already, maybe by another process, with the run key that came of it: its OPEN is the next that it says.
+ * served_out may be NULL.
+ */
+int lade_sync_serve_greeted(struct lade_connection *connection, const struct lade_run_key *key, const struct lade_session_limits *limits,
+			    const struct lade_grant *grant, struct lade_served *served_out);
 
 /* Once per process, before threads: SIGPIPE ignored, SIGBUS handled, termination signals noted, umask taken, as many descriptors as may be. 0 or LADE_E_SYSTEM. */
 int lade_sync_setup(struct lade_fault *fault);

@@ -141,16 +141,16 @@ check "where it says nothing" exist "$T/back/absolute/file"
 fresh_jail
 jail "$T/jail" --read-only
 far_syncs "read-only: reading" -a far:/sub/ "$T/back/read/"
-exits "read-only: writing is refused" 4 far -a "$T/src/modes" far:/
+exits "read-only: writing is refused" 1 far -a "$T/src/modes" far:/
 says "and told" 'write to what is served read-only'
 exits "read-only: --remove-source-files is refused" 4 far -a --remove-source-files far:/sub/ "$T/back/read/"
 says "by its name" '"--remove-source-files"'
 check "the file is still there" exist "$T/jail/sub/file"
 
 jail "$T/jail" --write-only
-exits "write-only: reading is refused" 4 far -a far:/sub/ "$T/back/"
+exits "write-only: reading is refused" 1 far -a far:/sub/ "$T/back/"
 says "and told" 'read from what is served write-only'
-exits "write-only: so is listing" 4 far far:/
+exits "write-only: so is listing" 1 far far:/
 far_syncs "write-only: writing" -a "$T/src/modes" far:/
 same "it arrived" "$T/src/modes" "$T/jail/modes"
 for option in -c -y --append --append-verify --index --out-format=%C; do
@@ -200,7 +200,7 @@ rm "$T/kinds/sub"
 mkdir -p "$T/kinds/inner/x"
 exits "append-only: nor a directory that of a symlink" 23 far -a "$T/kinds/inner" far:/
 check "it is what it was" test -L "$T/jail/inner"
-exits "append-only: reading is refused" 4 far -a far:/ "$T/back/"
+exits "append-only: reading is refused" 1 far -a far:/ "$T/back/"
 echo 1 >"$T/kinds/delayed"
 far_syncs "append-only: --delay-updates" -a --delay-updates "$T/kinds/delayed" far:/late/
 check "has it there" exist "$T/jail/late/delayed"

@@ -20,7 +20,7 @@
 #include "tests/put_message.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define TYPE_LAST LADE_MSG_COPIED
+#define TYPE_LAST LADE_MSG_MODULE
 #define SEED 0x6c616465u
 
 enum kind { KIND_U32, KIND_U64, KIND_S64, KIND_BYTES, KIND_DIGEST };
@@ -335,6 +335,8 @@ static void test_numbers_and_bytes_are_fixed(void **state)
 		[LADE_MSG_STORED] = "STORED",
 		[LADE_MSG_KEEPALIVE] = "KEEPALIVE",
 		[LADE_MSG_COPIED] = "COPIED",
+		[LADE_MSG_SELECT] = "SELECT",
+		[LADE_MSG_MODULE] = "MODULE",
 	};
 	static const uint8_t want_run[] = { 10, 5, 0, 0, 7, 0x80, 0x80, 0x40, 0x2a };
 	static const uint8_t file_end[] = { 16, 6, 0, 0, 1, 0, 0xac, 0x02, 0x01, 0x05 };
@@ -382,6 +384,12 @@ static void test_limits_are_fixed(void **state)
 		{ "bundle.count", 1024 },
 		{ "report.severity", 3 },
 		{ "auth.proof", 32 },
+		{ "select.module", 255 },
+		{ "select.user", 255 },
+		{ "select.secret", 4096 },
+		{ "select.binding", 32 },
+		{ "module.name", 255 },
+		{ "module.comment", 4096 },
 		{ "open.paths", 65536 },
 		{ "open.rules", 131072 },
 		{ "open.alternative", 3 },

@@ -1,0 +1,148 @@
+/*
+ * What the files of the monitor share. Stays in agent/daemon/.
+ *
+ * A visit is one connection, from accept(2) until nothing is left of it. It goes through stages, each with a process or two of its own:
+ *
+ *   LOGIN    the greeter makes the handshake and asks for a module
+ *   CHECK    the same, and a checker looks at a password; the greeter waits
+ *   BEFORE   the hook before the session runs
+ *   SESSION  the worker serves
+ *   AFTER    the hook behind it runs
+ *
+ * The monitor never waits for any of them.
+ */
+#ifndef LADE_AGENT_DAEMON_MONITOR_INTERNAL_H
+#define LADE_AGENT_DAEMON_MONITOR_INTERNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include "agent/daemon/channel.h"
+#include "agent/daemon/config.h"
+#include "agent/daemon/log.h"
+#include "agent/daemon/privileges.h"
+#include "agent/daemon/slots.h"
+#include "transport/listener.h"
+#include "transport/tls.h"
+
+/* Passwords that are looked at at once: each takes memory and a processor for a while, on purpose. */
+#define LADE_CHECKERS_MAX 2u
+
+enum visit_stage { VISIT_FREE, VISIT_LOGIN, VISIT_CHECK, VISIT_BEFORE, VISIT_SESSION, VISIT_AFTER };
+
+/* A configuration with what was made of it, and how many use it: visits keep the one that they began with. */
+struct shared_config {
+	struct lade_daemon_config *config;
+	struct lade_tls_context *tls; /* of the greeters */
+	unsigned users;
+};
+
+/* One connection. */
+struct visit {
+	enum visit_stage stage;
+	uint64_t number;
+	struct shared_config *shared;
+	const struct lade_module *module;      /* NULL until it is let in */
+	struct sockaddr_storage address;
+	struct lade_slot_owner owner;
+	char peer[128];                        /* "192.0.2.1:40000" */
+	char host[100];                        /* "192.0.2.1" */
+	char identity[LADE_TLS_NAME_SIZE + 64]; /* who it is, as far as it is known */
+	int fd;                                /* the connection; -1: the worker has it alone */
+	int channel;                           /* to the greeter or the worker; -1: none */
+	pid_t pid;                             /* of that; 0: it has ended */
+	pid_t helper;                          /* checker or hook; 0: none */
+	bool has_signed;
+	bool admitted;                         /* the verdict was: let in */
+	bool checking;                         /* CHECK: the checker has been started */
+	bool refused;                          /* the worker only says why not */
+	char reason[512];                      /* what it says */
+	struct lade_channel_message *secret;   /* ASK for the checker, HANDOVER for the worker; lade_locked_memory_new() */
+	int64_t deadline_ms;                   /* when the processes are killed; 0: never */
+	int64_t started_ms;
+	struct lade_channel_progress progress; /* the last that was heard */
+	struct lade_channel_result result;
+	bool has_result;
+	int how;                               /* wait status of the worker */
+};
+
+/* The whole monitor. */
+struct monitor {
+	const char *config_file;
+	struct shared_config *shared;
+	struct lade_daemon_log *log;
+	struct lade_tls_signer signer;         /* with the host key: here alone */
+	struct lade_tls_signer asking_signer;  /* of the greeters, which ask for each signature: its context is greeter_channel */
+	int greeter_channel;                   /* set in a greeter alone */
+	struct lade_key *key;
+	struct lade_privileges stranger;       /* whom greeters run as */
+	struct lade_listener *listeners;       /* listener_count */
+	unsigned listener_count;
+	struct visit *visits;                  /* visit_max */
+	unsigned visit_max;
+	uint64_t next_number;
+	unsigned checkers;                     /* that run */
+	int signal_fd;
+	int64_t accept_again_ms;               /* accept failed: not before; 0: at any time */
+	int64_t stop_ms;                       /* stopping: when sessions are cut off; 0: not stopping */
+	bool cut_off;                          /* that was done */
+	struct lade_channel_message *message;  /* what is being heard; lade_locked_memory_new() */
+};
+
+/* Milliseconds of CLOCK_MONOTONIC. */
+int64_t lade_monitor_now_ms(void);
+
+/* ---- monitor_login.c ---- */
+
+/* Give a new connection its greeter, or turn it away. fd is consumed. */
+void lade_monitor_welcome(struct monitor *monitor, int fd, const struct sockaddr_storage *address);
+
+/* What a greeter said, in monitor->message. */
+void lade_monitor_hear_greeter(struct monitor *monitor, struct visit *visit);
+
+/* The checker of a visit has ended with this wait status. */
+void lade_monitor_checked(struct monitor *monitor, struct visit *visit, int how);
+
+/* Start checkers for visits that wait for one. */
+void lade_monitor_start_checkers(struct monitor *monitor);
+
+/* ---- monitor_session.c ---- */
+
+/* The greeter has handed the connection over (visit->secret): run the hook, then the worker. */
+void lade_monitor_begin_session(struct monitor *monitor, struct visit *visit);
+
+/* What a worker said, in monitor->message. */
+void lade_monitor_hear_worker(struct monitor *monitor, struct visit *visit);
+
+/* The hook of a visit has ended with this wait status. */
+void lade_monitor_hook_ended(struct monitor *monitor, struct visit *visit, int how);
+
+/* The worker has ended: log the session, run the hook behind it. */
+void lade_monitor_session_ended(struct monitor *monitor, struct visit *visit);
+
+/* ---- monitor_visit.c ---- */
+
+/* A free visit with its number and configuration; NULL: there is none. */
+struct visit *lade_visit_new(struct monitor *monitor);
+
+/* Nothing is left of it: close, wipe, free. Its processes have ended. */
+void lade_visit_free(struct visit *visit);
+
+/* Kill what runs for it; it is freed when they are reaped. */
+void lade_visit_kill(struct visit *visit);
+
+/* Fork a process for the visit, with a channel. Returns 0 in the new one (visit->channel is its end), 1 in the monitor, LADE_E_SYSTEM. */
+int lade_visit_fork(struct visit *visit, struct lade_fault *fault);
+
+/*
+ * In a forked process: keep nothing of the monitor's open but what the visit has (so its log is out of reach, too), and handle no signal. Does
+ * not return if that fails.
+ */
+void lade_visit_become_child(struct visit *visit);
+
+/* One user of a configuration fewer. NULL does nothing. */
+void lade_config_release(struct shared_config *shared);
+
+#endif

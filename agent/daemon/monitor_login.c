@@ -1,0 +1,360 @@
+/*
+ * Logins: connections that have proved nothing yet. They have places of their own, few of them and few of each address, and little
+ * time, so that who holds many keeps nobody else out.
+ */
+#include "agent/daemon/monitor_internal.h"
+
+#include <netdb.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/authorized_keys.h"
+#include "agent/credentials.h"
+#include "agent/daemon/admit.h"
+#include "agent/daemon/greeter.h"
+#include "agent/fingerprint.h"
+#include "agent/locked_memory.h"
+#include "agent/sync/sync.h"
+
+/* What precedes the hash in what a server of TLS 1.3 signs: RFC 8446, 4.4.3. The NUL behind it is part of it. */
+static const char signed_context[] = "TLS 1.3, server CertificateVerify";
+#define SIGNED_BLANKS 64u
+
+static bool is_login(const struct visit *visit)
+{
+	return visit->stage == VISIT_LOGIN || visit->stage == VISIT_CHECK;
+}
+
+static bool is_open(const struct visit *visit)
+{
+	return visit->stage == VISIT_BEFORE || visit->stage == VISIT_SESSION;
+}
+
+/* How many visits are in those stages: all, those of owner, those of module. NULL: of any. */
+static unsigned count(const struct monitor *monitor, bool (*counts)(const struct visit *), const struct lade_slot_owner *owner,
+		      const char *module)
+{
+	unsigned found = 0;
+
+	for (unsigned i = 0; i < monitor->visit_max; i++) {
+		const struct visit *visit = &monitor->visits[i];
+
+		found += counts(visit) && (!owner || lade_slot_owner_same(&visit->owner, owner)) &&
+			(!module || (visit->module && strcmp(visit->module->name, module) == 0));
+	}
+	return found;
+}
+
+/* Make a place: end the oldest login of whoever has most of them. */
+static void make_place(struct monitor *monitor)
+{
+	struct visit *victim = NULL;
+	unsigned most = 0;
+
+	for (unsigned i = 0; i < monitor->visit_max; i++) {
+		struct visit *visit = &monitor->visits[i];
+		unsigned held;
+
+		if (!is_login(visit))
+			continue;
+		held = count(monitor, is_login, &visit->owner, NULL);
+		if (held > most || (victim && held == most && visit->number < victim->number)) {
+			most = held;
+			victim = visit;
+		}
+	}
+	if (victim) {
+		lade_daemon_log_line(monitor->log, LOG_NOTICE, "login of %s: ended for want of places", victim->peer);
+		lade_visit_kill(victim);
+	}
+}
+
+static void name_peer(struct visit *visit)
+{
+	char port[NI_MAXSERV];
+
+	if (getnameinfo((const struct sockaddr *)&visit->address, sizeof(visit->address), visit->host, sizeof(visit->host), port, sizeof(port),
+			NI_NUMERICHOST | NI_NUMERICSERV)) {
+		snprintf(visit->host, sizeof(visit->host), "unknown");
+		snprintf(port, sizeof(port), "0");
+	}
+	snprintf(visit->peer, sizeof(visit->peer), strchr(visit->host, ':') ? "[%s]:%s" : "%s:%s", visit->host, port);
+}
+
+/* True if owner may have one more login. */
+static bool may_log_in(struct monitor *monitor, const struct lade_slot_owner *owner)
+{
+	const struct lade_daemon_config *config = monitor->shared->config;
+
+	if (count(monitor, is_login, owner, NULL) >= config->max_logins_per_peer)
+		return false;
+	if (count(monitor, is_login, NULL, NULL) >= config->max_logins)
+		make_place(monitor);
+	return true;
+}
+
+void lade_monitor_welcome(struct monitor *monitor, int fd, const struct sockaddr_storage *address)
+{
+	struct lade_slot_owner owner = lade_slot_owner_of((const struct sockaddr *)address);
+	struct visit *visit = may_log_in(monitor, &owner) ? lade_visit_new(monitor) : NULL;
+	struct lade_fault fault;
+	int forked;
+
+	if (!visit) {
+		close(fd);
+		return;
+	}
+	visit->stage = VISIT_LOGIN;
+	visit->fd = fd;
+	visit->address = *address;
+	visit->owner = owner;
+	visit->deadline_ms = visit->started_ms + (int64_t)visit->shared->config->login_timeout * 1000;
+	name_peer(visit);
+	forked = lade_visit_fork(visit, &fault);
+	if (forked == 0)
+		_exit(lade_greeter_run(monitor, visit));
+	if (forked < 0) {
+		lade_daemon_log_fault(monitor->log, LOG_ERR, &fault);
+		lade_visit_free(visit);
+	}
+}
+
+static void answer(struct visit *visit, struct lade_channel_message *message)
+{
+	/* It waits for this: there is room. Who has gone needs no answer. */
+	(void)lade_channel_send(visit->channel, message, NULL);
+	sodium_memzero(message, sizeof(*message));
+}
+
+/* True if it is what a server signs in a handshake: nothing else gets a signature of the host key. */
+static bool may_be_signed(const struct lade_channel_sign *sign)
+{
+	if (sign->len < SIGNED_BLANKS + sizeof(signed_context) + 32 || sign->len > SIGNED_BLANKS + sizeof(signed_context) + 64)
+		return false;
+	for (unsigned i = 0; i < SIGNED_BLANKS; i++)
+		if (sign->data[i] != ' ')
+			return false;
+	return memcmp(sign->data + SIGNED_BLANKS, signed_context, sizeof(signed_context)) == 0;
+}
+
+static void sign(struct monitor *monitor, struct visit *visit)
+{
+	struct lade_channel_message reply = { .type = LADE_CHANNEL_SIGNATURE };
+	const struct lade_channel_sign *request = &monitor->message->sign;
+
+	if (visit->has_signed || !may_be_signed(request) ||
+	    monitor->signer.sign(monitor->signer.context, request->data, request->len, reply.signature.signature)) {
+		lade_daemon_log_line(monitor->log, LOG_ERR, "login of %s: its process asked for a signature that it must not have", visit->peer);
+		lade_visit_kill(visit);
+		return;
+	}
+	visit->has_signed = true;
+	answer(visit, &reply);
+}
+
+static void deny(struct monitor *monitor, struct visit *visit, int status, const char *reason)
+{
+	struct lade_channel_message reply = { .type = LADE_CHANNEL_VERDICT, .verdict.exit = status };
+
+	snprintf(reply.verdict.text, sizeof(reply.verdict.text), "%s", reason);
+	lade_daemon_log_line(monitor->log, LOG_NOTICE, "login of %s: refused: %s", visit->peer, reason);
+	visit->module = NULL;
+	answer(visit, &reply);
+}
+
+/* Let it in, if there is a place for one more session. */
+static void let_in(struct monitor *monitor, struct visit *visit)
+{
+	const struct lade_daemon_config *config = visit->shared->config;
+	const struct lade_module *module = visit->module;
+	struct lade_channel_message reply = { .type = LADE_CHANNEL_VERDICT };
+
+	if (count(monitor, is_open, NULL, NULL) >= config->max_connections ||
+	    (module->max_connections && count(monitor, is_open, NULL, module->name) >= module->max_connections))
+		deny(monitor, visit, LADE_EXIT_SOCKET, "as many sessions as may be are open: try again later");
+	else if (count(monitor, is_open, &visit->owner, NULL) >= config->max_connections_per_peer ||
+		 (module->max_connections_per_peer &&
+		  count(monitor, is_open, &visit->owner, module->name) >= module->max_connections_per_peer))
+		deny(monitor, visit, LADE_EXIT_SOCKET, "as many sessions as one address may have are open: try again later");
+	else {
+		visit->admitted = true;
+		answer(visit, &reply);
+	}
+}
+
+/* The words for whoever may not use a module, or asks for one that is not there: which of both it is is not his business. */
+static void deny_module(struct monitor *monitor, struct visit *visit, const struct lade_channel_ask *ask)
+{
+	char text[LADE_FINGERPRINT_TEXT_SIZE], reason[512];
+
+	lade_fingerprint_show(ask->fingerprint, text);
+	if (ask->known)
+		snprintf(reason, sizeof(reason), "there is no module \"%s\" for you; your key is %s", ask->module, text);
+	else
+		snprintf(reason, sizeof(reason), "there is no module \"%s\" for somebody without a key", ask->module);
+	deny(monitor, visit, LADE_EXIT_AUTH, reason);
+}
+
+/* Keep the secret for a checker; it is not in the memory that other processes get. */
+static void want_checker(struct monitor *monitor, struct visit *visit)
+{
+	visit->secret = lade_locked_memory_new(sizeof(*visit->secret), false);
+	if (!visit->secret) {
+		deny(monitor, visit, LADE_EXIT_MEMORY, "out of memory");
+		return;
+	}
+	*visit->secret = *monitor->message;
+	visit->stage = VISIT_CHECK;
+	lade_monitor_start_checkers(monitor);
+}
+
+static void ask(struct monitor *monitor, struct visit *visit)
+{
+	const struct lade_channel_ask *request = &monitor->message->ask;
+	const struct lade_daemon_config *config = visit->shared->config;
+	char name[LADE_AUTHORIZED_NAME_SIZE];
+	struct lade_fault fault = { 0 };
+	bool authorized = false;
+	int error;
+
+	if (visit->stage != VISIT_LOGIN || visit->module || !visit->has_signed) {
+		lade_visit_kill(visit);
+		return;
+	}
+	visit->module = lade_daemon_config_module(config, request->module);
+	if (request->known) {
+		error = lade_authorized_keys_find(config->authorized_keys, request->fingerprint, name, &fault);
+		authorized = error == 0;
+		if (error && error != LADE_E_ABSENT)
+			lade_daemon_log_fault(monitor->log, LOG_ERR, &fault);
+	}
+	switch (visit->module ? lade_admit(visit->module, (const struct sockaddr *)&visit->address, request, authorized ? name : NULL,
+					   visit->identity, sizeof(visit->identity)) : LADE_DENIED) {
+	case LADE_DENIED:
+		deny_module(monitor, visit, request);
+		break;
+	case LADE_ADMITTED:
+		let_in(monitor, visit);
+		break;
+	case LADE_ADMITTED_BY_SECRET:
+		want_checker(monitor, visit);
+		break;
+	}
+}
+
+/* The process that looks at one password. It gets it through its channel: what was in memory is not there any more. */
+static int check_secret(const struct visit *visit, int channel)
+{
+	struct lade_channel_message *message = lade_locked_memory_new(sizeof(*message), false);
+	int error;
+
+	if (!message || lade_channel_receive(channel, message, NULL) || message->type != LADE_CHANNEL_ASK)
+		return LADE_EXIT_IPC;
+	error = lade_credentials_verify(visit->shared->config->tokens, message->ask.user, message->ask.secret, message->ask.secret_len, NULL);
+	lade_locked_memory_free(message, sizeof(*message));
+	return error ? LADE_EXIT_AUTH : 0;
+}
+
+/* Fork a checker and tell it the secret. */
+static void start_checker(struct monitor *monitor, struct visit *visit)
+{
+	struct lade_fault fault;
+	int ends[2];
+	pid_t pid;
+
+	if (lade_channel_pair(ends, &fault) == 0) {
+		pid = fork();
+		if (pid == 0) {
+			struct visit checker = *visit;
+
+			checker.channel = ends[1];
+			lade_visit_become_child(&checker);
+			_exit(check_secret(visit, checker.channel));
+		}
+		if (pid > 0) {
+			visit->helper = pid;
+			(void)lade_channel_send(ends[0], visit->secret, NULL);
+		} else {
+			lade_fault_set(&fault, LADE_E_SYSTEM, "fork", NULL);
+		}
+		close(ends[0]);
+		close(ends[1]);
+	}
+	lade_locked_memory_free(visit->secret, sizeof(*visit->secret));
+	visit->secret = NULL;
+	if (visit->helper) {
+		visit->checking = true;
+		monitor->checkers++;
+		return;
+	}
+	lade_daemon_log_fault(monitor->log, LOG_ERR, &fault);
+	deny(monitor, visit, LADE_EXIT_IPC, "the server cannot look at the password now");
+}
+
+void lade_monitor_start_checkers(struct monitor *monitor)
+{
+	while (monitor->checkers < LADE_CHECKERS_MAX) {
+		struct visit *next = NULL;
+
+		for (unsigned i = 0; i < monitor->visit_max; i++) {
+			struct visit *visit = &monitor->visits[i];
+
+			if (visit->stage == VISIT_CHECK && visit->secret && visit->pid && (!next || visit->number < next->number))
+				next = visit;
+		}
+		if (!next)
+			return;
+		start_checker(monitor, next);
+	}
+}
+
+void lade_monitor_checked(struct monitor *monitor, struct visit *visit, int how)
+{
+	monitor->checkers--;
+	visit->checking = false;
+	if (!visit->pid || visit->channel < 0)
+		return;
+	visit->stage = VISIT_LOGIN;
+	if (WIFEXITED(how) && WEXITSTATUS(how) == 0)
+		let_in(monitor, visit);
+	else
+		deny(monitor, visit, LADE_EXIT_AUTH, "the user or the password (or token) is wrong");
+}
+
+/* Its next words are the worker's. */
+static void take_over(struct monitor *monitor, struct visit *visit)
+{
+	visit->secret = visit->admitted && visit->stage == VISIT_LOGIN ? lade_locked_memory_new(sizeof(*visit->secret), false) : NULL;
+	if (!visit->secret) {
+		lade_visit_kill(visit);
+		return;
+	}
+	*visit->secret = *monitor->message;
+	lade_monitor_begin_session(monitor, visit);
+}
+
+void lade_monitor_hear_greeter(struct monitor *monitor, struct visit *visit)
+{
+	switch (monitor->message->type) {
+	case LADE_CHANNEL_SIGN:
+		sign(monitor, visit);
+		break;
+	case LADE_CHANNEL_ASK:
+		ask(monitor, visit);
+		break;
+	case LADE_CHANNEL_HANDOVER:
+		take_over(monitor, visit);
+		break;
+	case LADE_CHANNEL_COMPLAINT:
+		lade_daemon_log_line(monitor->log, LOG_INFO, "login of %s: %s", visit->peer, monitor->message->complaint.text);
+		break;
+	default:
+		lade_visit_kill(visit);
+		break;
+	}
+}

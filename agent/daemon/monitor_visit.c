@@ -1,0 +1,102 @@
+/*
+ * Visits: their places, their processes and their end.
+ */
+#include "agent/daemon/monitor_internal.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/locked_memory.h"
+#include "agent/sync/sync.h"
+
+void lade_config_release(struct shared_config *shared)
+{
+	if (!shared || --shared->users)
+		return;
+	lade_tls_context_free(shared->tls);
+	lade_daemon_config_free(shared->config);
+	free(shared);
+}
+
+struct visit *lade_visit_new(struct monitor *monitor)
+{
+	for (unsigned i = 0; i < monitor->visit_max; i++) {
+		struct visit *visit = &monitor->visits[i];
+
+		if (visit->stage != VISIT_FREE)
+			continue;
+		memset(visit, 0, sizeof(*visit));
+		visit->fd = visit->channel = -1;
+		visit->number = ++monitor->next_number;
+		visit->started_ms = lade_monitor_now_ms();
+		visit->shared = monitor->shared;
+		visit->shared->users++;
+		return visit;
+	}
+	return NULL;
+}
+
+void lade_visit_free(struct visit *visit)
+{
+	if (visit->fd >= 0)
+		close(visit->fd);
+	if (visit->channel >= 0)
+		close(visit->channel);
+	lade_locked_memory_free(visit->secret, sizeof(*visit->secret));
+	visit->secret = NULL;
+	lade_config_release(visit->shared);
+	visit->shared = NULL;
+	visit->stage = VISIT_FREE;
+}
+
+void lade_visit_kill(struct visit *visit)
+{
+	if (visit->pid)
+		(void)kill(visit->pid, SIGKILL);
+	if (visit->helper)
+		(void)kill(visit->helper, SIGKILL);
+}
+
+int lade_visit_fork(struct visit *visit, struct lade_fault *fault)
+{
+	int ends[2];
+	pid_t pid;
+
+	if (lade_channel_pair(ends, fault))
+		return LADE_E_SYSTEM;
+	pid = fork();
+	if (pid < 0) {
+		lade_fault_set(fault, LADE_E_SYSTEM, "fork", NULL);
+		close(ends[0]);
+		close(ends[1]);
+		return LADE_E_SYSTEM;
+	}
+	if (visit->channel >= 0)
+		close(visit->channel);
+	visit->channel = ends[pid == 0];
+	close(ends[pid != 0]);
+	visit->pid = pid;
+	if (pid == 0)
+		lade_visit_become_child(visit);
+	return pid != 0;
+}
+
+void lade_visit_become_child(struct visit *visit)
+{
+	int *keep[] = { &visit->channel, &visit->fd };
+	sigset_t none;
+
+	/* What ends the daemon from its terminal is not meant for the visit: the monitor says how it ends. */
+	(void)setpgid(0, 0);
+	if (lade_privileges_keep(keep, 2, NULL))
+		_exit(LADE_EXIT_IPC);
+	/* All that was set for the monitor. */
+	for (int signal_number = 1; signal_number < NSIG; signal_number++)
+		(void)signal(signal_number, SIG_DFL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	lade_privileges_harden();
+}

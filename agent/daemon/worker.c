@@ -1,0 +1,230 @@
+/*
+ * The worker. First everything that needs the daemon's rights (the module's directory, chroot), then none of them any more, then the peer.
+ */
+#include "agent/daemon/worker.h"
+
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/daemon/monitor_internal.h"
+#include "agent/locked_memory.h"
+#include "agent/sync/grant.h"
+#include "agent/sync/handshake.h"
+#include "agent/sync/sync.h"
+#include "transport/connection.h"
+
+/* How often the monitor is told how far it is, at most. */
+#define PROGRESS_MS 1000
+
+/* The directory of the daemon's state that has one for each module. */
+#define STATE_MODULES "modules"
+
+struct work {
+	struct visit *visit;
+	struct lade_connection connection;
+	struct lade_run_key key;
+	struct lade_grant grant;
+	struct lade_progress last;            /* the last that was heard of the session */
+	struct lade_channel_message *message; /* what is said to the monitor */
+	int64_t told_ms;
+};
+
+/* Who protects the bytes, in each direction. */
+static void describe_path(const struct lade_connection *connection, char *text, size_t size)
+{
+	struct lade_connection_protection protection;
+
+	if (lade_connection_protection(connection, &protection))
+		snprintf(text, size, "%s,in=%s,out=%s", lade_tls_suite_name(protection.suite), protection.in_kernel ? "kernel" : "user",
+			 protection.out_kernel ? "kernel" : "user");
+}
+
+/* How far the session is. */
+static void fill_progress(const struct work *work, struct lade_channel_progress *out)
+{
+	const struct lade_progress *progress = &work->last;
+
+	out->files = progress->files;
+	out->files_done = progress->files_done;
+	out->bytes = progress->bytes;
+	out->bytes_done = progress->bytes_done;
+	out->scanned = progress->scanned;
+	out->received = work->connection.received_len;
+	out->sent = work->connection.sent_len;
+	describe_path(&work->connection, out->path, sizeof(out->path));
+}
+
+/* A grant's progress: the session's thread. */
+static void tell(void *context, const struct lade_progress *progress)
+{
+	struct work *work = context;
+	int64_t now_ms = lade_monitor_now_ms();
+
+	work->last = *progress;
+	if (now_ms - work->told_ms < PROGRESS_MS)
+		return;
+	work->told_ms = now_ms;
+	memset(work->message, 0, sizeof(*work->message));
+	work->message->type = LADE_CHANNEL_PROGRESS;
+	fill_progress(work, &work->message->progress);
+	(void)lade_channel_send(work->visit->channel, work->message, NULL);
+}
+
+/* Open what is served, with the daemon's rights: the way to it may be closed to the module's user. */
+static int open_root(struct work *work, struct lade_fault *fault)
+{
+	const struct lade_module *module = work->visit->module;
+	const char *path = module->path;
+
+	if (module->use_chroot) {
+		if (chroot(path) || chdir("/"))
+			return lade_fault_set(fault, LADE_E_SYSTEM, "chroot to", path);
+		path = "/";
+	}
+	work->grant.root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return work->grant.root_fd < 0 ? lade_fault_set(fault, LADE_E_SYSTEM, "open the directory of the module", module->name) : 0;
+}
+
+static void fill_grant(struct work *work)
+{
+	const struct lade_module *module = work->visit->module;
+
+	work->grant = (struct lade_grant){
+		.root_fd = -1,
+		.state_fd = -1,
+		.may_read = !module->write_only,
+		.may_write = !module->read_only,
+		.append_only = module->append_only,
+		.filter = module->filter,
+		.incoming_chmod = module->incoming_chmod,
+		.outgoing_chmod = module->outgoing_chmod,
+		.munge = module->munge_symlinks,
+		.fake_super = module->fake_super,
+		.refuse = (const char *const *)module->refuse_options,
+		.refuse_count = module->refuse_count,
+		.timeout = module->timeout,
+		.bwlimit = module->bwlimit,
+		.no_sendfile = !module->sendfile,
+		.directio = module->directio,
+		.aio = module->aio,
+		.progress = tell,
+		.context = work,
+	};
+}
+
+/* The user that the module's files are touched as: what it says, else the one of the greeters. */
+static int find_user(const struct monitor *monitor, const struct lade_module *module, struct lade_privileges *user_out, struct lade_fault *fault)
+{
+	*user_out = monitor->stranger;
+	if (!module->uid && !module->gid)
+		return 0;
+	return lade_privileges_find(module->uid ? module->uid : monitor->stranger.name, module->gid, user_out, fault);
+}
+
+/* Open the place of what is kept about the module (chunk index, recipes), which is user's. Without it the session does without, too. */
+static void open_state(struct work *work, const struct lade_privileges *user)
+{
+	const struct lade_daemon_config *config = work->visit->shared->config;
+	const char *name = work->visit->module->name;
+	int state = open(config->state, O_PATH | O_DIRECTORY | O_CLOEXEC), modules;
+
+	(void)mkdirat(state, STATE_MODULES, 0711);
+	modules = openat(state, STATE_MODULES, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	(void)mkdirat(modules, name, 0700);
+	if (!user->change || fchownat(modules, name, user->uid, user->gid, AT_SYMLINK_NOFOLLOW) == 0)
+		work->grant.state_fd = openat(modules, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	close(state);
+	close(modules);
+}
+
+/* Everything that needs the daemon's rights, and then give them up. */
+static int settle_down(struct work *work, const struct monitor *monitor, struct lade_fault *fault)
+{
+	struct lade_privileges user;
+	int error = find_user(monitor, work->visit->module, &user, fault);
+
+	if (error)
+		return error;
+	if (work->grant.may_read)
+		open_state(work, &user);
+	error = open_root(work, fault);
+	if (!error)
+		error = lade_privileges_drop(&user, fault);
+	if (!error)
+		error = lade_sync_setup(fault);
+	if (!error && lade_grant_confine(&work->grant, fault) < 0)
+		error = fault->code;
+	return error;
+}
+
+/* Take the connection over: its keys are what the monitor says first. */
+static int take_connection(struct work *work, struct lade_fault *fault)
+{
+	const struct lade_daemon_config *config = work->visit->shared->config;
+	struct lade_channel_handover *handover = &work->message->handover;
+	int error = lade_channel_receive(work->visit->channel, work->message, fault);
+
+	if (!error && work->message->type != LADE_CHANNEL_HANDOVER)
+		error = lade_fault_set(fault, LADE_E_PROTOCOL, "understand a process of the daemon", NULL);
+	if (!error)
+		error = lade_connection_accept(&work->connection, work->visit->fd, fault);
+	if (!error)
+		error = lade_connection_secure(&work->connection, &handover->state, false, config->ktls ? LADE_SECURE_KERNEL : LADE_SECURE_USER, fault);
+	work->key = handover->key;
+	sodium_memzero(work->message, sizeof(*work->message));
+	return error;
+}
+
+static void tell_result(struct work *work, int status, const struct lade_served *served)
+{
+	struct lade_channel_result *result = &work->message->result;
+
+	memset(work->message, 0, sizeof(*work->message));
+	work->message->type = LADE_CHANNEL_RESULT;
+	fill_progress(work, &result->last);
+	result->totals = served->totals;
+	result->sends = served->sends;
+	result->exit = status;
+	(void)lade_channel_send(work->visit->channel, work->message, NULL);
+}
+
+static int serve(struct work *work)
+{
+	struct lade_served served = { .sends = false };
+	int status;
+
+	if (work->visit->refused) {
+		lade_handshake_refuse(&work->connection, LADE_EXIT_USAGE, "open", work->visit->module->name, work->visit->reason);
+		return LADE_EXIT_USAGE;
+	}
+	status = lade_sync_serve_greeted(&work->connection, &work->key, NULL, &work->grant, &served);
+	tell_result(work, status, &served);
+	return status;
+}
+
+int lade_worker_run(struct monitor *monitor, struct visit *visit)
+{
+	struct work work = { .visit = visit };
+	struct lade_fault fault;
+	int error, status = LADE_EXIT_IPC;
+
+	work.message = lade_locked_memory_new(sizeof(*work.message), false);
+	fill_grant(&work);
+	error = work.message ? take_connection(&work, &fault) : lade_fault_set(&fault, LADE_E_MEMORY, "serve", visit->peer);
+	if (!error && settle_down(&work, monitor, &fault)) {
+		lade_channel_complain(visit->channel, &fault);
+		visit->refused = true;
+		snprintf(visit->reason, sizeof(visit->reason), "the server cannot serve it now; its log says why");
+	}
+	if (error)
+		lade_channel_complain(visit->channel, &fault);
+	else
+		status = serve(&work);
+	if (!error)
+		lade_connection_close(&work.connection);
+	return status;
+}
