@@ -115,7 +115,9 @@ int lade_daemon_check(const char *file, FILE *out)
 		print_line(out, complaint.text);
 		return complaint.exit_status;
 	}
-	if (!error && !lade_daemon_check_host(config, print_fault, &output))
+	if (!error)
+		(void)lade_daemon_check_host(config, print_fault, &output);
+	if (!output.faults)
 		print_served(config, out);
 	lade_daemon_config_free(config);
 	if (fflush(out) || ferror(out))

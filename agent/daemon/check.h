@@ -9,9 +9,10 @@
 #include "agent/daemon/config.h"
 
 /*
- * Look at the files, directories, users and certificates that config names, and whether it needs root. Nothing is changed or made. Every fault is told
- * by report, in the order of the lines. Returns how many there were. For the monitor, before it starts and when it reads its configuration again:
- * name services may be asked, which takes time.
+ * Look at the files, directories, users and certificates that config names, and whether it needs root. Nothing is changed or made.
+ * Every fault is told by report, in the order of the lines. Returns how many there were but those that are passing: a directory that is
+ * not mounted yet keeps no daemon from serving others. For the monitor, too, before it starts and when it reads its configuration again: name
+ * services may be asked, which takes time.
  */
 unsigned lade_daemon_check_host(const struct lade_daemon_config *config, lade_config_report *report, void *context);
 

@@ -31,7 +31,9 @@ says "it says the same" "$conf:6: path"
 configure "[tree]" "path = $T/none" "auth = any"
 exits "a directory that is not there" 1 lade daemon --config "$conf" --check
 prints "is told with its line" "^$conf:5: path: .*No such file"
-exits "and keeps a daemon from starting" 1 lade daemon --config "$conf"
+configure "[tree]" "path = $T/tree" "auth = any" "before = $T/none"
+exits "a hook that is not there keeps a daemon from starting" 1 lade daemon --config "$conf"
+says "which is told" "$conf:7: before: .*No such file"
 configure "[all]" "path = $T" "auth = any" "read only = no"
 mkdir "$T/d/state"
 exits "a tree with the daemon's own key in it is not served" 1 lade daemon --config "$conf" --check
@@ -45,6 +47,11 @@ exits "a configuration that everybody may write to is not read" 1 lade daemon --
 prints "which is said" 'chmod o-w'
 exits "one that is not there" 1 lade daemon --config "$T/none" --check
 prints "is told by its name" "$T/none"
+
+# Not all that is wrong now has to be so later.
+need_daemon "[later]" "path = $T/later" "auth = any" "[tree]" "path = $T/tree" "auth = any"
+daemon_says 'path: ".*/later": No such file' && ok "a directory that is not there keeps no daemon from serving others" ||
+	not_ok "a directory that is not there keeps no daemon from serving others" "$(cat "$T/.server.err")"
 
 # Where it is if nothing is said.
 if ! is_root; then
