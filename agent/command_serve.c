@@ -133,7 +133,7 @@ static int serve_stdio(struct lade_complaint *complaint)
 		return complaint->exit_status;
 	}
 	lade_connection_stdio(&connection);
-	status = lade_sync_serve(&connection, NULL, NULL);
+	status = lade_sync_serve(&connection, NULL, NULL, NULL);
 	lade_connection_close(&connection);
 	return status;
 }
@@ -212,7 +212,7 @@ static int serve_session(struct server *server, struct lade_connection *connecti
 	if (lade_sync_setup(&fault))
 		return LADE_EXIT_IPC;
 	/* Its handshake has a deadline: a silent peer does not hold a session for long. */
-	status = lade_sync_serve(connection, &server->token, NULL);
+	status = lade_sync_serve(connection, &server->token, NULL, NULL);
 	lade_connection_close(connection);
 	return status;
 }

@@ -112,7 +112,7 @@ static int connect_local(struct run *run)
 	if (run->child == 0) {
 		lade_connection_close(&run->connection);
 		/* _exit: buffers and exit handlers are the parent's. */
-		_exit(lade_sync_serve(&far_end, NULL, NULL));
+		_exit(lade_sync_serve(&far_end, NULL, NULL, NULL));
 	}
 	lade_connection_close(&far_end);
 	return 0;
@@ -354,7 +354,7 @@ static int setup(struct run *run)
 
 	if (options->iconv && lade_charset_new(options->charset, &run->options.settings.charset, &fault))
 		return lade_complain_fault(&run->complaint, fault.code == LADE_E_UNSUPPORTED ? LADE_EXIT_UNSUPPORTED : LADE_EXIT_MEMORY, &fault);
-	if (options->list_file && lade_source_list_read(options->list_file, options->from0, true, &run->list, &fault))
+	if (options->list_file && lade_source_list_read(NULL, options->list_file, options->from0, true, &run->list, &fault))
 		return lade_complain_fault(&run->complaint, fault.code == LADE_E_MEMORY ? LADE_EXIT_MEMORY : LADE_EXIT_USAGE, &fault);
 	if (lade_sync_setup(&fault) || lade_sync_limit_memory(&run->options.settings, &fault))
 		return lade_complain_fault(&run->complaint, LADE_EXIT_IPC, &fault);

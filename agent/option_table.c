@@ -236,6 +236,9 @@ static const struct lade_option_row rows[] = {
 	VALUE("compress-level", "zl", 0, COMPRESS_LEVEL, "N", BYTES, "zstd at level 1 to 19"),
 	VALUE("path", NULL, 0, PATH, "NAME", BYTES,
 	      "how bytes move: auto, sendfile, ...; see 'lade paths'"),
+	SIZE("directio", NULL, 0, settings.directio, "SIZE", BYTES,
+	     "read files of SIZE and more past the page cache (O_DIRECT)"),
+	FLAG("aio", 0, settings.aio, BYTES, "and the next part of them while one is sent"),
 
 	MISSING("crtimes", NULL, 'N', "Linux cannot set birth times"),
 	REFUSED("block-size", NULL, 'B', "chunks have no fixed size"),

@@ -182,6 +182,19 @@ static int check_append(struct lade_options *options, struct lade_complaint *com
 	return 0;
 }
 
+/* --directio, --aio: how this side reads what it sends. On one host the receiver is lent the file, and copies it by itself. */
+static int check_reading(const struct lade_options *options, struct lade_complaint *complaint)
+{
+	const struct lade_settings *settings = &options->settings;
+
+	if (settings->aio && !settings->directio)
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--aio does nothing without --directio=SIZE; " HINT);
+	if (settings->directio && (!options->push || options->remote.kind == LADE_ENDPOINT_LOCAL))
+		return lade_complain(complaint, LADE_EXIT_USAGE,
+				     "--directio does nothing unless files are sent from here to another host; " HINT);
+	return 0;
+}
+
 int lade_options_check_content(struct lade_options *options, struct lade_complaint *complaint)
 {
 	uint64_t *bits = &options->settings.options;
@@ -191,7 +204,7 @@ int lade_options_check_content(struct lade_options *options, struct lade_complai
 	if (options->fuzzy)
 		*bits |= LADE_OPTION_FUZZY;
 	options->settings.fuzzy_alternatives = options->fuzzy > 1;
-	if (check_append(options, complaint))
+	if (check_append(options, complaint) || check_reading(options, complaint))
 		return LADE_E_USAGE;
 	/* On one host reading both files costs more than copying one. */
 	if (options->whole_file > 0 || (!options->whole_file && options->remote.kind == LADE_ENDPOINT_LOCAL &&

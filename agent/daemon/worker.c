@@ -82,6 +82,7 @@ static void fill_grant(struct work *work)
 
 	work->grant = (struct lade_grant){
 		.root_fd = -1,
+		.state_fd = -1,
 		.may_read = !module->write_only,
 		.may_write = !module->read_only,
 		.append_only = module->append_only,
@@ -153,7 +154,7 @@ static int serve(struct work *work)
 		lade_handshake_refuse(&work->connection, LADE_EXIT_USAGE, "open", work->visit->module->name, work->visit->reason);
 		return LADE_EXIT_USAGE;
 	}
-	status = lade_sync_serve_selected(&work->connection, &work->key, &work->grant, NULL, &served);
+	status = lade_sync_serve_greeted(&work->connection, &work->key, NULL, &work->grant, &served);
 	tell_result(work, status, &served);
 	return status;
 }

@@ -32,7 +32,7 @@ struct ends {
 /* ---- the backup directory ---- */
 
 /* Make path and all that is above it; *made_out: bytes of what was there, or its length. 0 or -1 with errno. */
-static int make_path(const struct lade_keep *keep, char *path, size_t *there_out)
+static int make_path(const struct lade_keep *keep, const struct lade_base *base, char *path, size_t *there_out)
 {
 	size_t len = strlen(path);
 
@@ -43,7 +43,7 @@ static int make_path(const struct lade_keep *keep, char *path, size_t *there_out
 		if (path[at] != '/' && path[at])
 			continue;
 		path[at] = '\0';
-		result = lade_keep_make_directory(keep, path, 0);
+		result = lade_keep_make_directory(keep, base, path, 0);
 		if (at < len)
 			path[at] = '/';
 		if (result && errno != EEXIST)
@@ -70,7 +70,7 @@ static int make_backups(struct lade_receiver *receiver)
 		(void)fstat(fd, &st);
 		lade_directory_unpin(lade_directories_root(receiver->tree));
 	}
-	if (make_path(&receiver->keep, receiver->backup_path, &receiver->backup_path_there))
+	if (make_path(&receiver->keep, receiver->session.settings->base, receiver->backup_path, &receiver->backup_path_there))
 		return -1;
 	if (receiver->backup_path_there < strlen(receiver->backup_path)) {
 		receiver->root_mtime = st.st_mtim;
@@ -94,7 +94,7 @@ static int open_backups(struct lade_receiver *receiver, const char *written, str
 	receiver->backup_path_there = len;
 	if (!dry_run && make_backups(receiver))
 		return lade_fault_set(fault, LADE_E_SYSTEM, "create backup directory", receiver->backup_path);
-	error = lade_directories_open(receiver->backup_path, 0, &receiver->backups, fault);
+	error = lade_directories_open_below(receiver->session.settings->base, receiver->backup_path, 0, &receiver->backups, fault);
 	if (error && dry_run)
 		return 0;
 	return error ? error : lade_receiver_keep(receiver, receiver->backups, fault);
@@ -126,7 +126,8 @@ void lade_backup_end(struct lade_receiver *receiver)
 
 	lade_directories_close(receiver->backups);
 	/* Nothing is in it: it need not have been made. */
-	while (path && strlen(path) > receiver->backup_path_there && rmdir(path) == 0 && strrchr(path, '/'))
+	while (path && strlen(path) > receiver->backup_path_there &&
+	       lade_place_remove_directory(receiver->session.settings->base, path) == 0 && strrchr(path, '/'))
 		*strrchr(path, '/') = '\0';
 	free(path);
 }

@@ -4,6 +4,10 @@
  *
  * Everything that a client names (sources, destination, --link-dest and the like, --backup-dir, --temp-dir, --partial-dir, lists, files of
  * rules) is below root_fd, which is its "/": found with openat2(RESOLVE_BENEATH), so neither ".." nor a symlink leads out of it.
+ *
+ * Set-user-ID bits, devices, owners, capabilities and attributes in security.* and trusted.* are as with rsync's daemon: what comes is
+ * made as far as the serving process may make it. One that runs as root makes all of it; a uid of its own, fake_super and incoming_chmod
+ * are how a module does without. Devices themselves are never read nor written (--copy-devices, --write-devices).
  */
 #ifndef LADE_AGENT_SYNC_GRANT_H
 #define LADE_AGENT_SYNC_GRANT_H
@@ -12,6 +16,7 @@
 #include <stdint.h>
 
 #include "agent/sync/events.h"
+#include "agent/sync/settings.h"
 #include "agent/tree/filter.h"
 #include "agent/tree/mode_change.h"
 #include "transport/mover.h"
@@ -19,11 +24,12 @@
 /* All is borrowed for the session. */
 struct lade_grant {
 	int root_fd;
+	int state_fd;               /* a directory of this grant alone, for the index and recipes; -1: there is none, and nothing is kept */
 	bool may_read;              /* else: a client may not receive, nor learn what files hold: no recipes, signatures, index or digests of what is there */
 	bool may_write;             /* else: it may not send */
 	bool append_only;           /* with may_write: nothing that is there is changed: no overwriting, truncation, deletion, rename over it */
 	const struct lade_filter *filter; /* what no client sees, makes or deletes; NULL: nothing */
-	const struct lade_mode_changes *incoming_chmod, *outgoing_chmod; /* or NULL */
+	const struct lade_mode_changes *incoming_chmod, *outgoing_chmod; /* after the client's own, and before it; or NULL */
 	bool munge;                 /* symlinks are munged when they come and restored when they go */
 	bool fake_super;
 	const char *const *refuse;  /* options that are refused, as `lade sync` spells them, patterns of * and ?; refuse_count */
@@ -37,5 +43,32 @@ struct lade_grant {
 	void (*progress)(void *context, const struct lade_progress *progress);
 	void *context;
 };
+
+/* Where the paths of a client begin; *base_out borrows from grant. */
+void lade_grant_base(const struct lade_grant *grant, struct lade_base *base_out);
+
+/*
+ * Judge what a client asked for, receives being what the server is to do, and make its settings those that the grant allows. Returns 0;
+ * LADE_E_USAGE with the fault, which names the option as `lade sync` does, or the direction that is not allowed.
+ */
+int lade_grant_apply(const struct lade_grant *grant, bool receives, struct lade_settings *settings, struct lade_fault *fault);
+
+/* True if pattern, as in refuse, fits an option that a server hears of: others cannot be refused. */
+bool lade_grant_knows(const char *pattern);
+
+/* Open the directory name in the grant's state, which is made if it is not there. A descriptor for the caller to close; -1: there is none. */
+int lade_grant_state(const struct lade_grant *grant, const char *name);
+
+/* Of a session with these settings: nothing that is there may be changed. */
+static inline bool lade_grant_appends(const struct lade_settings *settings)
+{
+	return settings->grant && settings->grant->append_only;
+}
+
+/* Of a session with these settings: symlinks are munged in its trees. events: the user is on this side. */
+static inline bool lade_grant_munges(const struct lade_settings *settings, bool events)
+{
+	return settings->grant ? settings->grant->munge : events && (settings->options & LADE_OPTION_MUNGE_LINKS);
+}
 
 #endif

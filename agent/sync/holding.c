@@ -27,7 +27,7 @@ static int open_workshop(struct lade_receiver *receiver, const char *written, st
 
 	if (!path)
 		return lade_fault_set(fault, LADE_E_MEMORY, "open directory for temporary files", written);
-	error = lade_directories_open(path, 0, &receiver->workshop, fault);
+	error = lade_directories_open_below(receiver->session.settings->base, path, 0, &receiver->workshop, fault);
 	if (error)
 		lade_fault_set(fault, LADE_E_USAGE, "open directory for temporary files (-T)", written);
 	else
@@ -41,11 +41,12 @@ static int open_workshop(struct lade_receiver *receiver, const char *written, st
 /* One place for all. Its last component is made, as by rsync. */
 static int open_partials(struct lade_receiver *receiver, const char *path, struct lade_fault *fault)
 {
+	const struct lade_base *base = receiver->session.settings->base;
 	int error;
 
-	if (mkdir(path, 0700) && errno != EEXIST)
+	if (lade_place_make_directory(base, path, 0700) && errno != EEXIST)
 		return lade_fault_set(fault, LADE_E_SYSTEM, "create directory for partial files", path);
-	error = lade_directories_open(path, 0, &receiver->partials, fault);
+	error = lade_directories_open_below(base, path, 0, &receiver->partials, fault);
 	return error ? error : lade_receiver_keep(receiver, receiver->partials, fault);
 }
 

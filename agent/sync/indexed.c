@@ -16,6 +16,7 @@
 #include "agent/state.h"
 #include "agent/sync/chunk_index.h"
 #include "agent/sync/file_digest.h"
+#include "agent/sync/grant.h"
 #include "agent/tree/walk.h"
 #include "protocol/grow.h"
 
@@ -213,6 +214,7 @@ static void say_key(struct lade_receiver *receiver)
 
 int lade_indexed_begin(struct lade_receiver *receiver, struct lade_fault *fault)
 {
+	const struct lade_grant *grant = receiver->session.settings->grant;
 	struct indexed *indexed = calloc(1, sizeof(*indexed));
 
 	if (!indexed)
@@ -222,7 +224,10 @@ int lade_indexed_begin(struct lade_receiver *receiver, struct lade_fault *fault)
 	indexed->state_fd = -1;
 	pthread_mutex_init(&indexed->lock, NULL);
 	receiver->indexed = indexed;
-	return lade_state_open("index", &indexed->state_fd, fault);
+	if (!grant)
+		return lade_state_open("index", &indexed->state_fd, fault);
+	indexed->state_fd = lade_grant_state(grant, "index");
+	return indexed->state_fd < 0 ? lade_fault_set(fault, LADE_E_SYSTEM, "open the place of the index", NULL) : 0;
 }
 
 int lade_indexed_open(struct lade_receiver *receiver, struct lade_fault *fault)

@@ -533,6 +533,7 @@ static int new_protection(struct planner *planner)
 {
 	const struct lade_filter *filter = planner->session->settings->filter;
 	const struct lade_filter_use use = {
+		.base = planner->session->settings->base,
 		.side = LADE_FILTER_RECEIVER,
 		.delete_excluded = planner->receiver->keep.options & LADE_OPTION_DELETE_EXCLUDED,
 	};

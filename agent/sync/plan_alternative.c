@@ -172,7 +172,7 @@ static int use(struct lade_receiver *receiver, struct lade_directories *tree, co
 static int open_alternative(struct lade_receiver *receiver, const char *path, struct lade_fault *fault)
 {
 	struct lade_directories *tree = NULL;
-	int error = lade_directories_open(path, HELD, &tree, fault);
+	int error = lade_directories_open_below(receiver->session.settings->base, path, HELD, &tree, fault);
 
 	if (!error) {
 		error = use(receiver, tree, path, fault);

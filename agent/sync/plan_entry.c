@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/sync/grant.h"
 #include "agent/tree/device_file.h"
 #include "agent/tree/read_open.h"
 #include "agent/sync/totals.h"
@@ -306,7 +307,7 @@ struct munged {
 /* Symlinks are munged where the user is. */
 static bool munges(const struct planner *planner)
 {
-	return (planner->session->settings->options & LADE_OPTION_MUNGE_LINKS) && planner->session->events;
+	return lade_grant_munges(planner->session->settings, planner->session->events);
 }
 
 /* Have place's symlink made so that nobody can follow it. False: that is too long, which was reported. */

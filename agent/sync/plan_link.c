@@ -58,7 +58,7 @@ static bool leads_to_directory(const struct planner *planner, const struct place
 	struct stat st;
 
 	return (planner->receiver->keep.options & LADE_OPTION_KEEP_DIRLINKS) && place->exists && S_ISLNK(place->st.st_mode) &&
-		S_ISDIR(place->wanted.mode) && fstatat(place->level->fd, place->name, &st, 0) == 0 && S_ISDIR(st.st_mode) &&
+		S_ISDIR(place->wanted.mode) && lade_directory_stat_followed(place->level->directory, place->level->fd, place->name, &st) == 0 && S_ISDIR(st.st_mode) &&
 		!was_said(planner, place);
 }
 
@@ -79,11 +79,16 @@ static int keep(struct planner *planner, const struct place *place, struct lade_
 
 int lade_plan_follow(struct planner *planner, struct place *place, struct lade_fault *fault)
 {
+	const struct lade_base *base = planner->session->settings->base;
 	int error;
 
 	if (!leads_to_directory(planner, place))
 		return 0;
 	error = lade_directories_resolve(planner->receiver->tree, planner->path, strlen(planner->path), &place->linked_fd, fault);
+	if (!error && base && lade_place_hidden_fd(base, place->linked_fd)) {
+		errno = ENOENT;
+		error = lade_fault_set(fault, LADE_E_SYSTEM, "follow symlink", planner->path);
+	}
 	if (!error && fstat(place->linked_fd, &place->st))
 		error = lade_fault_set(fault, LADE_E_SYSTEM, "stat", planner->path);
 	if (!error)

@@ -39,11 +39,12 @@ static bool ends_in_name(const char *path, const char *end)
 /* Make a directory of a path, or look whether it is missing (a dry run). 1 if it was missing, 0 if not, or the fault. */
 static int make_one(const struct planner *planner, const char *path, struct lade_fault *fault)
 {
+	const struct lade_base *base = planner->session->settings->base;
 	struct stat st;
 
 	if (planner->dry_run)
-		return stat(path, &st) != 0;
-	if (lade_keep_make_directory(&planner->receiver->keep, path, 0700) == 0)
+		return lade_place_stat(base, path, true, &st) != 0;
+	if (lade_keep_make_directory(&planner->receiver->keep, base, path, 0700) == 0)
 		return 1;
 	return errno == EEXIST ? 0 : lade_fault_set(fault, LADE_E_SYSTEM, "create destination", path);
 }
@@ -88,6 +89,7 @@ static int misfit(const char *path, int reason, struct lade_fault *fault)
 /* The destination is a file: its directory is the root, its last component the name. */
 static int as_file(struct planner *planner, const char *path, struct lade_fault *fault)
 {
+	const struct lade_base *base = planner->session->settings->base;
 	struct lade_receiver *receiver = planner->receiver;
 	const char *slash = strrchr(path, '/');
 	char *directory = !slash ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
@@ -98,14 +100,14 @@ static int as_file(struct planner *planner, const char *path, struct lade_fault 
 		free(directory);
 		return lade_fault_set(fault, LADE_E_MEMORY, "open destination", path);
 	}
-	error = lade_directories_open(directory, 0, &receiver->tree, fault);
+	error = lade_directories_open_below(base, directory, 0, &receiver->tree, fault);
 	if (error == LADE_E_ABSENT && !(receiver->keep.options & LADE_OPTION_MKPATH)) {
 		error = misfit(directory, ENOENT, fault);
 	} else if (error == LADE_E_ABSENT) {
 		receiver->root.empty = true;
 		error = make_path(planner, directory, fault);
 		if (!error && !planner->dry_run)
-			error = lade_directories_open(directory, 0, &receiver->tree, fault);
+			error = lade_directories_open_below(base, directory, 0, &receiver->tree, fault);
 	}
 	free(directory);
 	return error;
@@ -113,6 +115,7 @@ static int as_file(struct planner *planner, const char *path, struct lade_fault 
 
 static int as_new_directory(struct planner *planner, const char *path, struct lade_fault *fault)
 {
+	const struct lade_base *base = planner->session->settings->base;
 	struct lade_receiver *receiver = planner->receiver;
 	bool makes_path = receiver->keep.options & LADE_OPTION_MKPATH;
 
@@ -120,7 +123,7 @@ static int as_new_directory(struct planner *planner, const char *path, struct la
 	lade_totals_created(&planner->counted, S_IFDIR);
 	if (makes_path && make_path(planner, path, fault))
 		return fault->code;
-	if (!makes_path && !planner->dry_run && lade_keep_make_directory(&receiver->keep, path, 0700))
+	if (!makes_path && !planner->dry_run && lade_keep_make_directory(&receiver->keep, base, path, 0700))
 		return lade_fault_set(fault, LADE_E_SYSTEM, "create destination", path);
 	/* In a dry run of --mkpath rsync says both. */
 	if (!makes_path || planner->dry_run)
@@ -129,11 +132,12 @@ static int as_new_directory(struct planner *planner, const char *path, struct la
 		return 0;
 	/* As in rsync it is none of the transfer's directories then: that finds it there. */
 	receiver->root.existed = makes_path;
-	return lade_directories_open(path, 0, &receiver->tree, fault);
+	return lade_directories_open_below(base, path, 0, &receiver->tree, fault);
 }
 
 static int open_root(struct planner *planner, const char *path, bool single, struct lade_fault *fault)
 {
+	const struct lade_base *base = planner->session->settings->base;
 	struct lade_receiver *receiver = planner->receiver;
 	bool makes_path = receiver->keep.options & LADE_OPTION_MKPATH;
 	size_t len = strlen(path);
@@ -141,17 +145,17 @@ static int open_root(struct planner *planner, const char *path, bool single, str
 	bool names_file = single && (makes_path ? ends_in_name(path, path + len) : path[len - 1] != '/');
 	struct stat st;
 
-	if (stat(path, &st) == 0) {
+	if (lade_place_stat(base, path, true, &st) == 0) {
 		if (!S_ISDIR(st.st_mode))
 			return single ? as_file(planner, path, fault) : misfit(path, ENOTDIR, fault);
 		receiver->root.existed = true;
-		return lade_directories_open(path, 0, &receiver->tree, fault);
+		return lade_directories_open_below(base, path, 0, &receiver->tree, fault);
 	}
 	if (errno == ENOTDIR && !makes_path)
 		return misfit(path, ENOTDIR, fault);
 	if (names_file)
 		return as_file(planner, path, fault);
-	if (lstat(path, &st) == 0) {
+	if (lade_place_stat(base, path, false, &st) == 0) {
 		errno = ENOTDIR;
 		return lade_fault_set(fault, LADE_E_SYSTEM, "open destination", path);
 	}

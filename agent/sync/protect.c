@@ -32,7 +32,7 @@ int lade_receiver_protection(struct lade_receiver *receiver, struct lade_directo
 {
 	const struct lade_filter *filter = receiver->session.settings->filter;
 	const struct lade_filter_use use = {
-		.side = LADE_FILTER_RECEIVER, .removing = removing,
+		.side = LADE_FILTER_RECEIVER, .removing = removing, .base = receiver->session.settings->base,
 		.delete_excluded = receiver->keep.options & LADE_OPTION_DELETE_EXCLUDED,
 	};
 	int error;

@@ -312,7 +312,7 @@ static int open_sources(struct lade_sender *sender, struct source_set *set, stru
 		struct lade_directories **table = &set->tables[set->count];
 		struct lade_fault problem;
 
-		if (lade_directories_open(group->base, 0, table, &problem)) {
+		if (lade_directories_open_below(sender->session.settings->base, group->base, 0, table, &problem)) {
 			cannot_open(sender, group, &problem);
 			continue;
 		}
@@ -342,7 +342,7 @@ static bool is_single_file(const struct lade_sender_job *job, const struct sourc
 	/* A symlink may stand for the directory that it leads to. */
 	if (result && S_ISLNK(st.st_mode) && (job->settings->options & (LADE_OPTION_COPY_LINKS | LADE_OPTION_COPY_DIRLINKS |
 									LADE_OPTION_COPY_UNSAFE_LINKS)))
-		result = fstatat(fd, path, &st, 0) == 0 && !S_ISDIR(st.st_mode);
+		result = lade_directory_stat_followed(root, fd, path, &st) == 0 && !S_ISDIR(st.st_mode);
 	lade_directory_unpin(root);
 	return result;
 }
@@ -411,7 +411,7 @@ static int open_walk(struct lade_sender *sender, const struct lade_sender_job *j
 static int start(struct lade_sender *sender, struct lade_fault *fault)
 {
 	const struct lade_settings *settings = sender->session.settings;
-	const struct lade_filter_use use = { .side = LADE_FILTER_SENDER };
+	const struct lade_filter_use use = { .side = LADE_FILTER_SENDER, .base = settings->base };
 
 	sender->records_fd = -1;
 	if (lade_session_send_new(&sender->machine) || lade_identities_new(&sender->identities) ||

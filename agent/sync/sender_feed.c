@@ -57,8 +57,8 @@ int lade_feed_open_source(const struct source *source, struct stat *st)
 		errno = fault.sys_errno ? fault.sys_errno : ENOENT;
 		return -1;
 	}
-	fd = lade_read_open(directory_fd, source->name, (source->noatime ? LADE_READ_NOATIME : 0) |
-			    (source->followed ? LADE_READ_FOLLOW : 0));
+	fd = lade_read_open_in(source->directory, directory_fd, source->name,
+			       (source->noatime ? LADE_READ_NOATIME : 0) | (source->followed ? LADE_READ_FOLLOW : 0));
 	/* A symlink or a socket by now: what was announced is no longer there. */
 	saved = errno == ELOOP || errno == ENXIO ? ENOENT : errno;
 	lade_directory_unpin(source->directory);
@@ -223,6 +223,12 @@ static void feed(struct feeder *feeder)
 		lade_session_write_failed(feeder->session, &fault);
 }
 
+/* How runs leave: what moves pages instead of bytes may be forbidden here, whatever the other side asks for. */
+static enum lade_path wanted_path(const struct lade_settings *settings)
+{
+	return settings->no_sendfile && settings->path != LADE_PATH_MMAP ? LADE_PATH_COPY : settings->path;
+}
+
 void *lade_sender_feed(void *argument)
 {
 	struct lade_sender *sender = argument;
@@ -237,7 +243,7 @@ void *lade_sender_feed(void *argument)
 	lade_effort_init(&feeder.effort, (enum lade_compression)sender->session.settings->compression,
 			 (int)sender->session.settings->level);
 	lade_block_key_derive(&feeder.block_key, &sender->session.key);
-	lade_path_choice_init(&feeder.choice, sender->session.settings->path, send_paths, 2);
+	lade_path_choice_init(&feeder.choice, wanted_path(sender->session.settings), send_paths, 2);
 	feeder.bundle = malloc(LADE_BUNDLE_MAX);
 	if (feeder.bundle) {
 		feed(&feeder);
@@ -258,6 +264,7 @@ void *lade_sender_feed(void *argument)
 	free(feeder.packed);
 	free(feeder.bundle);
 	free(feeder.run);
+	lade_direct_free(feeder.direct);
 	lade_writer_fini(&feeder.control);
 	return NULL;
 }

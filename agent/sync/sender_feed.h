@@ -1,6 +1,6 @@
 /*
  * The feeder's parts: sender_feed.c (what is next, and what is said of a file),
- * sender_bundle.c (small files), sender_large.c (files in runs, and their recipes), sender_run.c (one run),
+ * sender_bundle.c (small files), sender_large.c (files in runs, and their recipes), sender_run.c (one run), sender_direct.c (past the page cache),
  * sender_describe.c (one piece of a recipe), sender_kept.c (recipes that need not be made), sender_range.c (what is asked for of a file).
  * They run in the one thread that writes to the connection. Stays in agent/sync/.
  *
@@ -16,6 +16,7 @@
 #include "agent/sync/sender_internal.h"
 #include "chunker/codec.h"
 #include "chunker/delta.h"
+#include "transport/direct.h"
 #include "transport/mapping.h"
 
 /* A file's recipe: not to be kept; to be kept when it is made; kept, and said instead of being made. */
@@ -33,6 +34,7 @@ struct large {
 	uint64_t off;
 	uint64_t extent_end; /* data goes on at least to here */
 	bool cut_short;      /* it is shorter than announced, or unreadable from here on */
+	bool direct;         /* feeder->direct reads it */
 	bool cutting;        /* described: cuts has been started, with this extent */
 	enum kept kept;
 };
@@ -51,6 +53,7 @@ struct feeder {
 	struct lade_writer control; /* of the frame being made */
 	uint8_t *bundle;            /* LADE_BUNDLE_MAX bytes */
 	struct large large;
+	struct lade_direct *direct; /* made when it is first needed */
 	struct lade_mapping window;
 	int window_fd;
 	uint64_t window_off;
@@ -177,5 +180,22 @@ int lade_feed_abort_run(struct feeder *feeder, const struct lade_msg_run *run, s
 
 /* Let go of the mapped window. */
 void lade_feed_close_window(struct feeder *feeder);
+
+/* ---- sender_direct.c ---- */
+
+/* The open file was not read yet: have it read past the page cache, if it is to be and can be. It need not succeed. */
+void lade_feed_open_direct(struct feeder *feeder);
+
+/* True if fd is the open file, and is read so. */
+bool lade_feed_is_direct(const struct feeder *feeder, int fd);
+
+/*
+ * Read a run of the open file, which is read so. Its bytes are borrowed until the next one, or the end of the file. NULL if the file is no longer that long, or
+ * unreadable.
+ */
+const uint8_t *lade_feed_read_direct(struct feeder *feeder, const struct lade_msg_run *run);
+
+/* The open file is about to be closed. */
+void lade_feed_close_direct(struct feeder *feeder);
 
 #endif

@@ -97,7 +97,16 @@ static bool open_records(struct lade_sender *sender)
 
 int lade_sender_guard(struct lade_sender *sender, const struct lade_sender_job *job, struct lade_fault *fault)
 {
-	if (!job->settings->guard || !open_records(sender))
+	if (!job->settings->guard)
+		return 0;
+	/* [guard] A record holds where the source is on this host, and what it says of that is not for a client. */
+	if (job->settings->grant) {
+		lade_session_note(&sender->session, LADE_TOPIC_MISC,
+				  "sources are not compared with those of the last run: this server does not remember them for its clients",
+				  NULL, NULL);
+		return 0;
+	}
+	if (!open_records(sender))
 		return 0;
 	for (unsigned i = 0; i < job->source_count && sender->root_count < ROOTS_MAX; i++)
 		if (guard_one(sender, *job->sources[i] ? job->sources[i] : "."))

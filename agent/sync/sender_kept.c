@@ -7,12 +7,19 @@
 #include <unistd.h>
 
 #include "agent/state.h"
+#include "agent/sync/grant.h"
 #include "protocol/recipe.h"
 
 /* Without a place for state nothing is kept, and nothing is said about it: it is not what the user asked for. */
 static bool have_store(struct feeder *feeder)
 {
-	if (feeder->store_fd == -1 && lade_state_open("recipes", &feeder->store_fd, NULL))
+	const struct lade_grant *grant = feeder->session->settings->grant;
+
+	if (feeder->store_fd == -1 && grant)
+		feeder->store_fd = lade_grant_state(grant, "recipes");
+	else if (feeder->store_fd == -1)
+		(void)lade_state_open("recipes", &feeder->store_fd, NULL);
+	if (feeder->store_fd == -1)
 		feeder->store_fd = LADE_NO_STORE;
 	return feeder->store_fd >= 0;
 }

@@ -15,6 +15,7 @@
 void lade_feed_close_large(struct feeder *feeder)
 {
 	lade_feed_close_window(feeder);
+	lade_feed_close_direct(feeder);
 	if (feeder->large.fd >= 0)
 		close(feeder->large.fd);
 	feeder->large = (struct large){ .fd = -1 };
@@ -89,6 +90,8 @@ static int begin_large(struct feeder *feeder, struct lade_fault *fault)
 		return send_descriptor(feeder, fault);
 	if (large->source->cut_class)
 		lade_feed_find_kept(feeder, &st);
+	else
+		lade_feed_open_direct(feeder);
 	/* Read-ahead to the end: the file is read once, in order (posix_fadvise(2)). */
 	(void)posix_fadvise(large->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	large->extent_end = large->source->dense ? large->source->size : 0;

@@ -133,13 +133,17 @@ static bool digest_run(struct feeder *feeder, int fd, uint64_t size, struct lade
 		       const uint8_t **data_out)
 {
 	const struct lade_range range = { fd, run->off, run->len };
-	int error;
+	bool copied = feeder->path == LADE_PATH_COPY;
+	int error = LADE_E_SOURCE;
 
-	*data_out = feeder->path == LADE_PATH_COPY ? read_run(feeder, fd, run->off, run->len, &error) :
-		map_run(feeder, fd, size, run->off, run->len, &error);
+	if (lade_feed_is_direct(feeder, fd))
+		*data_out = lade_feed_read_direct(feeder, run);
+	else
+		*data_out = copied ? read_run(feeder, fd, run->off, run->len, &error) :
+			map_run(feeder, fd, size, run->off, run->len, &error);
 	if (*data_out) {
 		lade_digest(&feeder->session->key, *data_out, run->len, run->digest);
-		return feeder->path == LADE_PATH_COPY || !lade_mapping_damaged(&feeder->window);
+		return copied || !lade_mapping_damaged(&feeder->window);
 	}
 	return error != LADE_E_SHRUNK && error != LADE_E_SOURCE &&
 		lade_range_digest(&range, &feeder->session->key, NULL, run->digest, NULL) == 0;
@@ -192,18 +196,19 @@ int lade_feed_send_run(struct feeder *feeder, int fd, uint64_t size, struct lade
 {
 	int level = run->len <= LADE_RUN_DEFAULT ? lade_effort_level(&feeder->effort) : 0;
 	int64_t cpu_started = lade_path_choice_clock(), started = lade_feed_clock();
+	/* What is packed is read. */
+	bool reads = feeder->steady || level || lade_feed_is_direct(feeder, fd);
 	const uint8_t *data;
 	int result = 1;
 
-	/* What is packed is read. */
-	feeder->path = feeder->steady || level ? LADE_PATH_COPY : lade_path_choice_pick(&feeder->choice, run->len);
+	feeder->path = reads ? LADE_PATH_COPY : lade_path_choice_pick(&feeder->choice, run->len);
 	if (!digest_run(feeder, fd, size, run, &data))
 		return 1;
 	if (level && data)
 		result = send_packed(feeder, level, data, size, run, fault);
 	if (result == 1)
 		result = send_plain(feeder, fd, data, run, fault);
-	if (!feeder->steady && !level)
+	if (!reads)
 		lade_path_choice_add(&feeder->choice, feeder->path, LADE_STAGE_MOVE, run->len,
 				     lade_path_choice_clock() - cpu_started);
 	lade_effort_took(&feeder->effort, run->len, lade_feed_clock() - started);

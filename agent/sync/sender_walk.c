@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "agent/sync/file_digest.h"
+#include "agent/sync/grant.h"
 #include "agent/tree/attributes.h"
 #include "agent/tree/device_file.h"
 #include "agent/tree/fake_super.h"
@@ -142,7 +143,7 @@ static bool add_target(struct lade_sender *sender, const struct lade_walk_item *
 	}
 	entry->target = lade_slice(parts->target, (size_t)len);
 	/* The user is on this side, or the session has no business with how its symlinks are kept. */
-	if ((sender->session.settings->options & LADE_OPTION_MUNGE_LINKS) && sender->session.events &&
+	if (lade_grant_munges(sender->session.settings, sender->session.events) &&
 	    lade_symlink_munged(entry->target))
 		entry->target = lade_slice(parts->target + strlen(LADE_SYMLINK_MUNGED),
 					   (size_t)len - strlen(LADE_SYMLINK_MUNGED));
@@ -157,8 +158,8 @@ static bool wants_noatime(const struct lade_sender *sender)
 /* Open a file or directory of the walk for its attributes or digest: through a symlink only where that was followed. */
 static int open_item(const struct lade_sender *sender, const struct lade_walk_item *item)
 {
-	return lade_read_open(item->parent_fd, item->name,
-			      (wants_noatime(sender) ? LADE_READ_NOATIME : 0) | (item->followed ? LADE_READ_FOLLOW : 0));
+	return lade_read_open_in(item->parent, item->parent_fd, item->name,
+				 (wants_noatime(sender) ? LADE_READ_NOATIME : 0) | (item->followed ? LADE_READ_FOLLOW : 0));
 }
 
 static bool add_xattrs(struct lade_sender *sender, const struct lade_walk_item *item, struct lade_msg_entry *entry)

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/sync/grant.h"
 #include "agent/sync/totals.h"
 #include "agent/sync/watch.h"
 #include "agent/tree/directory.h"
@@ -125,8 +126,15 @@ void lade_session_read_frames(struct lade_session *session, lade_session_hear *h
 
 static void show_progress(struct lade_session *session, bool last)
 {
+	const struct lade_grant *grant = session->settings->grant;
 	struct lade_progress progress;
 
+	if (grant && grant->progress) {
+		lade_session_lock(session);
+		progress = session->progress;
+		lade_session_unlock(session);
+		grant->progress(grant->context, &progress);
+	}
 	if (!session->events || !session->events->progress)
 		return;
 	lade_session_lock(session);

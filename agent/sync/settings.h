@@ -12,10 +12,9 @@
 #include "agent/tree/charset.h"
 #include "agent/tree/filter.h"
 #include "agent/tree/mode_change.h"
+#include "agent/tree/place.h"
 #include "protocol/entry.h"
 #include "transport/mover.h"
-
-struct lade_grant;
 
 /* Most seconds of --timeout, that is for ever. */
 #define LADE_TIMEOUT_MAX 2147483647u
@@ -30,6 +29,8 @@ enum lade_deletion {
 	LADE_DELETION_LAST,  /* rules in the destination's directories count as they are when all has arrived */
 };
 
+struct lade_grant;
+
 /*
  * The settings of one side. Borrowed by the session until it has ended. What is a uint64_t or a text, but for the options, travels as
  * parameter (agent/sync/parameters.h); 0 or NULL: not asked for.
@@ -37,6 +38,9 @@ enum lade_deletion {
 struct lade_settings {
 	uint64_t options;           /* LADE_OPTION_ bits (protocol/entry.h) */
 	enum lade_path path;        /* --path= of this side */
+	uint64_t directio;          /* files of so many bytes and more are read past the page cache; 0: none; these three are the sender's own and do not travel */
+	bool aio;                   /* and the next run of them while one goes out */
+	bool no_sendfile;           /* raw runs are copied */
 	uint64_t compression;       /* enum lade_compression; these two are the sender's */
 	uint64_t level;             /* of LADE_COMPRESSION_ZSTD */
 	uint64_t source_names;      /* 1: SOURCE_NAMES follow OPEN, from the client */
@@ -73,7 +77,8 @@ struct lade_settings {
 	const char *far_names;      /* --iconv: the character set of names on the side of the server, as lade_charset_new() has it */
 	struct lade_charset *charset; /* of names on this side; NULL: they are not converted; owned by whoever made the settings */
 	const struct lade_mode_changes *chmod; /* --chmod, or NULL: the client's own business, whichever side that is */
-	const struct lade_grant *grant; /* what this side lets the other do (agent/sync/grant.h); NULL: what it likes */
+	const struct lade_grant *grant; /* what a server lets its client do; NULL: all that the process may */
+	const struct lade_base *base;   /* below which the paths are that the other side names; set with grant */
 	const struct lade_session_limits *limits; /* NULL: the program's own */
 	const struct lade_mover_calls *calls; /* NULL: the kernel's; others are for tests */
 };

@@ -90,9 +90,9 @@ static bool is_file(const struct stat *st)
 }
 
 /* Open file; NULL with the fault. A server has nobody who would see that it waits for a FIFO's writer, and end it. */
-static FILE *open_list(const char *file, bool ours, struct lade_fault *fault)
+static FILE *open_list(const struct lade_base *base, const char *file, bool ours, struct lade_fault *fault)
 {
-	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | (ours ? 0 : O_NONBLOCK));
+	int fd = lade_place_open(base, file, O_RDONLY | O_NOCTTY | (ours ? 0 : O_NONBLOCK));
 	struct stat st = { 0 };
 	FILE *stream;
 
@@ -114,14 +114,15 @@ static FILE *open_list(const char *file, bool ours, struct lade_fault *fault)
 	return stream;
 }
 
-int lade_source_list_read(const char *file, bool nul, bool ours, struct lade_source_list *list_out, struct lade_fault *fault)
+int lade_source_list_read(const struct lade_base *base, const char *file, bool nul, bool ours, struct lade_source_list *list_out,
+			  struct lade_fault *fault)
 {
 	bool standard = ours && strcmp(file, "-") == 0;
 	struct reading reading = { .nul = nul };
 	int error;
 
 	*list_out = (struct lade_source_list){ 0 };
-	reading.stream = standard ? stdin : open_list(file, ours, fault);
+	reading.stream = standard ? stdin : open_list(base, file, ours, fault);
 	if (!reading.stream)
 		return fault->code;
 	/* A list without names is one, too. */

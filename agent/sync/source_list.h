@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "agent/tree/charset.h"
+#include "agent/tree/place.h"
 #include "protocol/error.h"
 #include "transport/connection.h"
 
@@ -22,13 +23,14 @@ struct lade_source_list {
 void lade_source_list_fini(struct lade_source_list *list);
 
 /*
- * Read a list from file: names end with a line feed or a carriage return, or with a NUL if nul says so. What is empty, or begins with ';' or
+ * Read a list from file, which is below base (NULL: anywhere): names end with a line feed or a carriage return, or with a NUL if nul says so. What is empty, or begins with ';' or
  * '#', is none. ours: file is the user's on this side, "-" is standard input, and pipes and terminals will do; a server takes only what it can
  * read without waiting for anybody. Returns 0, LADE_E_SYSTEM, LADE_E_ABSENT, LADE_E_REFUSED (a device, or a server's FIFO), LADE_E_LIMIT
  * (a name above LADE_PATH_MAX, a list above LADE_NAMES_MAX, its remarks included) or LADE_E_MEMORY, and says so in fault, which is not NULL.
  * lade_source_list_fini() is to be called either way.
  */
-int lade_source_list_read(const char *file, bool nul, bool ours, struct lade_source_list *list_out, struct lade_fault *fault);
+int lade_source_list_read(const struct lade_base *base, const char *file, bool nul, bool ours, struct lade_source_list *list_out,
+			  struct lade_fault *fault);
 
 /*
  * [source-names] Say a list to the peer, before the session's threads start; 0, LADE_E_MEMORY, LADE_E_LIMIT or the connection's fault. charset:

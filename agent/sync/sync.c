@@ -350,18 +350,32 @@ static int serve_list(struct lade_connection *connection, const struct lade_msg_
 	if (settings->source_names)
 		error = lade_source_list_hear(connection, settings->charset, list_out, fault);
 	else if (settings->files_from)
-		error = lade_source_list_read(settings->files_from, settings->from0, false, list_out, fault);
+		error = lade_source_list_read(settings->base, settings->files_from, settings->from0, false, list_out, fault);
 	if (!error && settings->files_from && open->role == ROLE_RECEIVE)
 		error = lade_source_list_say(connection, settings->charset, list_out, fault);
 	return error;
 }
 
-static int serve_open(struct lade_connection *connection, const struct lade_run_key *key,
-		      const struct lade_msg_open *open, const struct lade_grant *grant, const struct lade_session_limits *limits,
-		      struct lade_served *served)
+/* Find out what is asked for, and whether it is allowed. */
+static int prepare(struct lade_connection *connection, const struct lade_msg_open *open, struct path_list *list,
+		   struct path_list *alternatives, struct lade_settings *settings, struct lade_fault *fault)
 {
+	int error = check_open(open, list, alternatives, settings, fault);
+
+	if (!error && settings->grant)
+		error = lade_grant_apply(settings->grant, open->role == ROLE_RECEIVE, settings, fault);
+	if (!error)
+		error = lade_sync_limit_memory(settings, fault);
+	return error ? error : lade_sync_limit(connection, settings, fault);
+}
+
+static int serve_open(struct lade_connection *connection, const struct lade_run_key *key, const struct lade_msg_open *open,
+		      const struct lade_session_limits *limits, const struct lade_grant *grant, struct lade_served *served)
+{
+	struct lade_base base;
 	struct lade_settings settings = {
-		.options = open->options, .path = (enum lade_path)open->path, .grant = grant, .limits = limits,
+		.options = open->options, .path = (enum lade_path)open->path, .limits = limits,
+		.grant = grant, .base = grant ? &base : NULL,
 		.alternative = (enum lade_alternative)open->alternative, .fuzzy_alternatives = open->fuzzy_alternatives,
 	};
 	struct path_list list = { NULL, 0 }, alternatives = { NULL, 0 };
@@ -369,8 +383,10 @@ static int serve_open(struct lade_connection *connection, const struct lade_run_
 	struct lade_fault fault;
 	int status;
 
-	if (check_open(open, &list, &alternatives, &settings, &fault) || lade_sync_limit_memory(&settings, &fault) ||
-	    lade_sync_limit(connection, &settings, &fault) || serve_list(connection, open, &settings, &names, &fault)) {
+	if (grant)
+		lade_grant_base(grant, &base);
+	if (prepare(connection, open, &list, &alternatives, &settings, &fault) ||
+	    serve_list(connection, open, &settings, &names, &fault)) {
 		refuse(connection, &fault);
 		status = lade_exit_of(&fault);
 	} else if (open->role == ROLE_RECEIVE) {
@@ -393,21 +409,21 @@ static int serve_open(struct lade_connection *connection, const struct lade_run_
 	return status;
 }
 
-int lade_sync_serve_selected(struct lade_connection *connection, const struct lade_run_key *key, const struct lade_grant *grant,
-			     const struct lade_session_limits *limits, struct lade_served *served_out)
+int lade_sync_serve_greeted(struct lade_connection *connection, const struct lade_run_key *key, const struct lade_session_limits *limits,
+			    const struct lade_grant *grant, struct lade_served *served_out)
 {
 	struct lade_served served = { .sends = false };
+	bool limited = connection->throttle;
 	struct lade_msg_open open;
 	struct lade_writer control;
 	struct lade_fault fault;
-	bool limited = connection->throttle;
 	int status;
 
 	lade_writer_init(&control, LADE_CONTROL_MAX);
 	if (lade_handshake_accept(connection, &control, &open, &fault))
 		status = lade_exit_of(&fault);
 	else
-		status = serve_open(connection, key, &open, grant, limits, &served);
+		status = serve_open(connection, key, &open, limits, grant, &served);
 	if (served_out)
 		*served_out = served;
 	if (!limited) {
@@ -418,13 +434,13 @@ int lade_sync_serve_selected(struct lade_connection *connection, const struct la
 	return status;
 }
 
-int lade_sync_serve(struct lade_connection *connection, const struct lade_token *token,
-		    const struct lade_session_limits *limits)
+int lade_sync_serve(struct lade_connection *connection, const struct lade_token *token, const struct lade_session_limits *limits,
+		    const struct lade_grant *grant)
 {
 	struct lade_run_key key;
 	struct lade_fault fault;
 
 	if (lade_handshake_greet(connection, token, false, &key, &fault))
 		return lade_exit_of(&fault);
-	return lade_sync_serve_selected(connection, &key, NULL, limits, NULL);
+	return lade_sync_serve_greeted(connection, &key, limits, grant, NULL);
 }

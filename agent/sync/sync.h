@@ -9,9 +9,11 @@
 
 #include "agent/sync/events.h"
 #include "agent/sync/handshake.h"
+#include "agent/sync/grant.h"
 #include "agent/sync/settings.h"
 #include "agent/sync/source_list.h"
 #include "agent/token.h"
+#include "chunker/digest.h"
 #include "protocol/message.h"
 #include "transport/connection.h"
 
@@ -71,9 +73,12 @@ int lade_sync_limit_memory(const struct lade_settings *settings, struct lade_fau
  */
 int lade_sync_limit(struct lade_connection *connection, const struct lade_settings *settings, struct lade_fault *fault);
 
-/* The other end: answer one client on connection as it asks. token NULL: none is asked for; limits NULL: the program's own. Returns the exit status. */
-int lade_sync_serve(struct lade_connection *connection, const struct lade_token *token,
-		    const struct lade_session_limits *limits);
+/*
+ * The other end: answer one client on connection as it asks, as far as grant lets it; NULL: it may do what the process may. token NULL: none is asked for;
+ * limits NULL: the program's own. Returns the exit status.
+ */
+int lade_sync_serve(struct lade_connection *connection, const struct lade_token *token, const struct lade_session_limits *limits,
+		    const struct lade_grant *grant);
 
 /* What became of a session that was served. */
 struct lade_served {
@@ -82,11 +87,11 @@ struct lade_served {
 };
 
 /*
- * The same for a client of whom another process has heard HELLO and SELECT, and which the two sides' run key is from; OPEN comes next. grant:
- * what it may do; NULL: as it likes. served_out may be NULL.
+ * The same for a client that was greeted already, maybe by another process, with the run key that came of it: its OPEN is the next that it says.
+ * served_out may be NULL.
  */
-int lade_sync_serve_selected(struct lade_connection *connection, const struct lade_run_key *key, const struct lade_grant *grant,
-			     const struct lade_session_limits *limits, struct lade_served *served_out);
+int lade_sync_serve_greeted(struct lade_connection *connection, const struct lade_run_key *key, const struct lade_session_limits *limits,
+			    const struct lade_grant *grant, struct lade_served *served_out);
 
 /* Once per process, before threads: SIGPIPE ignored, SIGBUS handled, termination signals noted, umask taken, as many descriptors as may be. 0 or LADE_E_SYSTEM. */
 int lade_sync_setup(struct lade_fault *fault);

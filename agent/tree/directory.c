@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -172,10 +173,100 @@ char *lade_directory_path(const struct lade_directory *directory, const char *na
 	return longer;
 }
 
+/* ---- below a base ---- */
+
+/* The path of name in directory below above, which is the root's; "" for neither. The caller frees it; NULL: no memory. */
+static char *path_below(const char *above, const struct lade_directory *directory, const char *name)
+{
+	char *below = lade_directory_path(directory, name), *path;
+	size_t above_len = strlen(above), len = below ? strlen(below) : 0;
+
+	path = below ? malloc(above_len + len + 2) : NULL;
+	if (path) {
+		memcpy(path, above, above_len);
+		if (above_len && len)
+			path[above_len++] = '/';
+		memcpy(path + above_len, below, len + 1);
+	}
+	free(below);
+	return path;
+}
+
+int lade_directory_open_followed(const struct lade_directory *directory, int fd, const char *name, int flags)
+{
+	const struct lade_directories *table = directory->table;
+	char *path;
+
+	if (!table->base)
+		return openat(fd, name, flags | O_CLOEXEC);
+	path = path_below(table->named, directory, name);
+	fd = path ? lade_place_open(table->base, path, flags) : -1;
+	free(path);
+	return fd;
+}
+
+int lade_directory_stat_followed(const struct lade_directory *directory, int fd, const char *name, struct stat *st)
+{
+	int result;
+
+	if (!directory->table->base)
+		return fstatat(fd, name, st, 0);
+	fd = lade_directory_open_followed(directory, fd, name, O_PATH);
+	if (fd < 0)
+		return -1;
+	result = fstat(fd, st);
+	close(fd);
+	return result;
+}
+
+bool lade_directory_hides(const struct lade_directory *directory, const char *name, bool is_directory)
+{
+	const struct lade_directories *table = directory->table;
+	char *path;
+	bool hidden;
+
+	if (!table->base || !table->base->hides)
+		return false;
+	path = path_below(table->real, directory, name);
+	hidden = !path || lade_place_hidden(table->base, path, is_directory);
+	free(path);
+	return hidden;
+}
+
 /* The table. */
 
 int lade_directories_open(const char *path, unsigned held,
 			  struct lade_directories **directories_out, struct lade_fault *fault)
+{
+	return lade_directories_open_below(NULL, path, held, directories_out, fault);
+}
+
+/* What a table below a base knows of where it is. 0, LADE_E_MEMORY. */
+static int locate(struct lade_directories *table, int root_fd, const char *path)
+{
+	if (!table->base)
+		return 0;
+	table->named = strdup(path);
+	if (table->base->hides) {
+		table->real = lade_place_of(table->base, root_fd);
+		/* Then it was opened through no symlink. */
+		if (!table->real)
+			table->real = lade_place_clean(path);
+	}
+	return table->named && (table->real || !table->base->hides) ? 0 : LADE_E_MEMORY;
+}
+
+static void table_free(struct lade_directories *table)
+{
+	if (!table)
+		return;
+	free(table->named);
+	free(table->real);
+	free(table);
+}
+
+int lade_directories_open_below(const struct lade_base *base, const char *path, unsigned held,
+				struct lade_directories **directories_out, struct lade_fault *fault)
 {
 	struct lade_directories *table = calloc(1, sizeof(*table));
 	struct lade_directory *root = directory_alloc("", 0);
@@ -186,11 +277,16 @@ int lade_directories_open(const char *path, unsigned held,
 		code = lade_fault_set(fault, LADE_E_MEMORY, "open directory", path);
 		goto out;
 	}
-	root->fd = lade_directory_open_root(path);
+	table->base = base;
+	root->fd = lade_directory_open_root(base, path);
 	if (root->fd < 0 || fstat(root->fd, &st) != 0) {
 		/* A root that is no directory is the user's slip, no attack: not REFUSED. */
 		code = lade_fault_set(fault, errno == ENOENT ? LADE_E_ABSENT : LADE_E_SYSTEM,
 				      "open directory", path);
+		goto out;
+	}
+	if (locate(table, root->fd, path)) {
+		code = lade_fault_set(fault, LADE_E_MEMORY, "open directory", path);
 		goto out;
 	}
 	root->table = table;
@@ -210,7 +306,7 @@ out:
 	if (root && root->fd >= 0)
 		close(root->fd);
 	free(root);
-	free(table);
+	table_free(table);
 	return code;
 }
 
@@ -224,7 +320,7 @@ void lade_directories_close(struct lade_directories *directories)
 	free(directories->root);
 	pthread_cond_destroy(&directories->settled);
 	pthread_mutex_destroy(&directories->lock);
-	free(directories);
+	table_free(directories);
 }
 
 struct lade_directory *lade_directories_root(struct lade_directories *directories)

@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include "agent/tree/place.h"
 #include "protocol/error.h"
 
 #define LADE_DIRECTORIES_HELD 256u
@@ -40,6 +41,10 @@ struct lade_directory;   /* one handle, reference counted */
  */
 int lade_directories_open(const char *path, unsigned held,
 			  struct lade_directories **directories_out, struct lade_fault *fault);
+
+/* The same below a base (agent/tree/place.h), which is borrowed until the table is closed, and decides what is followed and seen; NULL: as above. */
+int lade_directories_open_below(const struct lade_base *base, const char *path, unsigned held,
+				struct lade_directories **directories_out, struct lade_fault *fault);
 
 /*
  * From now on follow symlinks below the root, or do not: those that lead out of it never are, nor absolute ones. While no other thread uses the
@@ -76,6 +81,18 @@ int lade_directory_new(struct lade_directory *parent, const char *name, size_t n
  */
 int lade_directory_new_followed(struct lade_directory *parent, const char *name, size_t name_len,
 				struct lade_directory **directory_out, struct lade_fault *fault);
+
+/*
+ * Open name in directory, which is pinned as fd, with flags (open(2), without O_CREAT), through whatever symlink it is: below a base
+ * only to what is below that, and not hidden. A descriptor for the caller to close, or -1 with errno.
+ */
+int lade_directory_open_followed(const struct lade_directory *directory, int fd, const char *name, int flags);
+
+/* stat(2) in the same way: 0, or -1 with errno. */
+int lade_directory_stat_followed(const struct lade_directory *directory, int fd, const char *name, struct stat *st);
+
+/* True if the base hides name in directory (NULL or "": the directory itself), or what it is in. Out of memory counts as hidden. */
+bool lade_directory_hides(const struct lade_directory *directory, const char *name, bool is_directory);
 
 /* One more reference; returns directory. */
 struct lade_directory *lade_directory_ref(struct lade_directory *directory);

@@ -41,6 +41,9 @@ struct lade_directories {
 	struct lade_directory *oldest;
 	unsigned held;
 	unsigned open_count;
+	const struct lade_base *base; /* borrowed; NULL: the user's own */
+	char *named; /* with a base: the root's path as it was named; */
+	char *real;  /* and where it is below the base, if that hides something */
 	enum lade_directory_way way; /* decided when the table is opened; see lade_directories_follow() */
 };
 

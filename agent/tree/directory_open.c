@@ -117,6 +117,19 @@ static int open_piece(enum lade_directory_way way, int at_fd, char *piece, int f
 		open_confined(at_fd, piece, flags, way == LADE_DIRECTORY_LINKS);
 }
 
+int lade_directory_open_at(enum lade_directory_way way, int at_fd, const char *path, int flags)
+{
+	char piece[PATH_MAX];
+	size_t len = strlen(path);
+
+	if (len >= sizeof(piece)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(piece, path, len + 1);
+	return open_piece(way, at_fd, piece, flags);
+}
+
 /* Bytes of the longest run of whole components at path that fit a piece; len is not 0. */
 static size_t piece_len(const char *path, size_t len)
 {
@@ -212,7 +225,11 @@ int lade_directory_open_through(int at_fd, const char *name)
 	return fd;
 }
 
-int lade_directory_open_root(const char *path)
+int lade_directory_open_root(const struct lade_base *base, const char *path)
 {
-	return lade_directory_open_through(AT_FDCWD, path);
+	int fd = lade_place_open(base, path, OPEN_READ);
+
+	if (fd < 0 && errno == EACCES)
+		fd = lade_place_open(base, path, OPEN_SEARCH);
+	return fd;
 }

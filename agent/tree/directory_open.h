@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "agent/tree/place.h"
+
 /* How the components of a path are resolved. */
 enum lade_directory_way {
 	LADE_DIRECTORY_PLAIN,    /* one by one, without openat2(2) */
@@ -19,13 +21,13 @@ enum lade_directory_way {
 bool lade_directory_open_probe(int root_fd);
 
 /*
- * Open a directory as the user named it: symlinks are followed, and search
+ * Open a directory as it was named (agent/tree/place.h): search
  * permission is enough (then the descriptor is O_PATH). A descriptor for the caller to
  * close, or -1 with errno.
  */
-int lade_directory_open_root(const char *path);
+int lade_directory_open_root(const struct lade_base *base, const char *path);
 
-/* The same for name in the directory at_fd. */
+/* The same for name in the directory at_fd, whatever it is a symlink to. */
 int lade_directory_open_through(int at_fd, const char *name);
 
 /*
@@ -34,6 +36,12 @@ int lade_directory_open_through(int at_fd, const char *name);
  * caller to close (O_PATH where it may only be searched), or -1 with errno.
  */
 int lade_directory_open_below(enum lade_directory_way way, int at_fd, const char *path, size_t len);
+
+/*
+ * Open what is at path below at_fd with flags (open(2), without O_CREAT). The path may have ".", and for openat2(2) "..". PLAIN: no component may be a
+ * symlink. A descriptor for the caller to close, or -1 with errno; EXDEV: it would lead out.
+ */
+int lade_directory_open_at(enum lade_directory_way way, int at_fd, const char *path, int flags);
 
 /* What an errno of the calls above means: LADE_E_ABSENT, _REFUSED, _MEMORY or _SYSTEM. */
 int lade_directory_open_code(int error);

@@ -23,6 +23,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,12 +111,23 @@ static void pin_locked(struct lade_directory *directory)
 
 /* Opening a handle. */
 
-/* Open the last component of a path below at_fd through whatever symlink it is; nothing before it is one. Returns a descriptor, or -1 with errno. */
-static int open_followed(const struct lade_directories *table, int at_fd, const char *path, size_t len)
+/* Open directory, which is followed, by its whole path below the base. */
+static int open_below_base(const struct lade_directory *directory)
 {
+	int fd = lade_directory_open_followed(directory, -1, NULL, O_RDONLY | O_DIRECTORY);
+
+	return fd < 0 && errno == EACCES ? lade_directory_open_followed(directory, -1, NULL, O_PATH | O_DIRECTORY) : fd;
+}
+
+/* Open the last component of a path below at_fd through whatever symlink it is; nothing before it is one. Returns a descriptor, or -1 with errno. */
+static int open_followed(const struct lade_directory *directory, int at_fd, const char *path, size_t len)
+{
+	const struct lade_directories *table = directory->table;
 	const char *slash = memrchr(path, '/', len);
 	int fd = at_fd, result;
 
+	if (table->base)
+		return open_below_base(directory);
 	if (slash)
 		fd = lade_directory_open_below(table->way, at_fd, path, (size_t)(slash - path));
 	if (fd < 0)
@@ -145,7 +157,7 @@ static int open_from(const struct lade_directory *above, const struct lade_direc
 		}
 	}
 	for (;;) {
-		fd = directory->followed ? open_followed(table, above->fd, name, len) :
+		fd = directory->followed ? open_followed(directory, above->fd, name, len) :
 			lade_directory_open_below(table->way, above->fd, name, len);
 		saved = errno;
 		if (fd >= 0 || (errno != EMFILE && errno != ENFILE))

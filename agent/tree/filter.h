@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "agent/tree/place.h"
 #include "protocol/bytes.h"
 #include "protocol/error.h"
 
@@ -33,6 +34,7 @@ struct lade_filter_use {
 	enum lade_filter_side side;
 	bool delete_excluded; /* rules that name no side are the sender's alone */
 	bool removing;        /* in a directory that goes: perishable rules do not count */
+	const struct lade_base *base; /* what is "/" to the rules, and to the files that they name; borrowed; NULL: the root of the file system */
 };
 
 /* No rules yet: 0 or LADE_E_MEMORY. The caller frees the filter with lade_filter_free(). */

@@ -277,7 +277,8 @@ static int add(struct lade_filter_reading *reading, const struct cursor *cursor,
 /* The list that -C stands for. Each part of it may clear it, and nothing before it. */
 static int add_cvs(struct lade_filter_reading *reading, unsigned flags, struct lade_fault *fault)
 {
-	const char *home = getenv("HOME"), *words = getenv("CVSIGNORE");
+	/* Whoever serves others has no part in what they leave out. */
+	const char *home = reading->base ? NULL : getenv("HOME"), *words = reading->base ? NULL : getenv("CVSIGNORE");
 	struct lade_filter_reading cvs = {
 		.list = reading->list, .first = reading->list->count, .directory_fd = AT_FDCWD,
 		.defaults = (flags & LADE_RULE_SIDES) | LADE_RULE_PLAIN | LADE_RULE_WORDS | LADE_RULE_CVS | LADE_RULE_PERISHABLE,
@@ -516,11 +517,33 @@ static int read_all(int fd, size_t max, char **text_out, size_t *len_out)
 	return 0;
 }
 
+/* The same for a client's tree: the names that files of rules have are anybody's, and so are symlinks in their place. */
+static int open_below(const struct lade_filter_reading *reading, const char *name, int *fd_out)
+{
+	const struct lade_base here = { .fd = reading->directory_fd, .plain = reading->base->plain };
+	const struct lade_base *base = *name == '/' ? reading->base : &here;
+	struct stat st;
+
+	if (lade_place_stat(base, name, true, &st))
+		return errno == ENOENT ? LADE_E_ABSENT : LADE_E_SYSTEM;
+	if (!S_ISREG(st.st_mode))
+		return LADE_E_ABSENT;
+	*fd_out = lade_place_open(base, name, O_RDONLY | O_NOCTTY | O_NONBLOCK);
+	if (*fd_out < 0)
+		return errno == ENOENT ? LADE_E_ABSENT : LADE_E_SYSTEM;
+	if (!lade_place_hidden_fd(reading->base, *fd_out))
+		return 0;
+	close(*fd_out);
+	return LADE_E_ABSENT;
+}
+
 /* What is no regular file is none of rules. A device of a tree may do something when it is opened: what it is is seen before. */
 static int open_file(const struct lade_filter_reading *reading, const char *name, int *fd_out)
 {
 	struct stat st;
 
+	if (reading->base)
+		return open_below(reading, name, fd_out);
 	if (!reading->tree && strcmp(name, "-") == 0) {
 		*fd_out = dup(STDIN_FILENO);
 		return *fd_out < 0 ? LADE_E_SYSTEM : 0;

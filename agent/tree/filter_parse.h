@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "agent/tree/filter_list.h"
+#include "agent/tree/place.h"
 
 /* How texts are read, and where their rules go. */
 struct lade_filter_reading {
@@ -18,6 +19,7 @@ struct lade_filter_reading {
 	bool nul;           /* a file's lines end with NUL (--from0) */
 	bool tree;          /* the text is part of a tree, that is anybody's: it is small, a regular file, and not quoted */
 	int directory_fd;   /* what merged files are relative to; AT_FDCWD */
+	const struct lade_base *base; /* of a tree: nothing is read that is not below it; NULL: anything may be */
 	const char *origin; /* the file at hand; NULL: there is none */
 	size_t line;
 	unsigned depth;     /* files that name each other */

@@ -121,21 +121,33 @@ void lade_filter_scope_free(struct lade_filter_scope *scope)
 
 /* ---- where it is ---- */
 
-void lade_filter_scope_begin(struct lade_filter_scope *scope, int fd, size_t prefix_len)
+/* The absolute path of an open directory, without a slash at the end; to a client its base is the root. NULL: that is not to be found out. */
+static char *top_of(const struct lade_base *base, int fd)
 {
-	char link[64], path[4097];
+	char link[64], path[4097], *below, *top = NULL;
 	ssize_t len;
 
-	if (scope->depth)
-		return;
-	free(scope->top);
-	scope->top = NULL;
-	scope->skip = prefix_len;
+	if (base) {
+		below = lade_place_of(base, fd);
+		if (below && asprintf(&top, "%s%s", *below ? "/" : "", below) < 0)
+			top = NULL;
+		free(below);
+		return top;
+	}
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	len = readlink(link, path, sizeof(path));
 	if (len <= 0 || (size_t)len == sizeof(path) || path[0] != '/')
+		return NULL;
+	return strndup(len == 1 ? "" : path, (size_t)len);
+}
+
+void lade_filter_scope_begin(struct lade_filter_scope *scope, int fd, size_t prefix_len)
+{
+	if (scope->depth)
 		return;
-	scope->top = strndup(len == 1 ? "" : path, (size_t)len);
+	free(scope->top);
+	scope->top = top_of(scope->use.base, fd);
+	scope->skip = prefix_len;
 }
 
 /* The absolute path of path, or NULL. */
@@ -190,14 +202,14 @@ static int read_merge(struct lade_filter_scope *scope, struct merged *merged, co
 		      const char *shown, struct lade_fault *fault)
 {
 	struct lade_filter_reading reading = {
-		.list = &merged->list, .defaults = merge->flags, .tree = true, .directory_fd = fd,
+		.list = &merged->list, .defaults = merge->flags, .tree = true, .directory_fd = fd, .base = scope->use.base,
 	};
 	const char *file = lade_filter_rule_file(merge);
 	char *path = NULL;
 	int error;
 
 	merged->list.bytes_max = LADE_RULES_MAX - scope->bytes;
-	if (faccessat(fd, file, F_OK, 0) && errno == ENOENT)
+	if (!scope->use.base && faccessat(fd, file, F_OK, 0) && errno == ENOENT)
 		return 0;
 	if (asprintf(&path, "%s%s%s", shown, *shown && strcmp(shown, "/") ? "/" : "", file) < 0)
 		return lade_fault_set(fault, LADE_E_MEMORY, "read", file);
@@ -281,7 +293,7 @@ static int read_above_one(struct lade_filter_scope *scope, const char *absolute,
 	if (!start || strlen(start) > len || !is_within(start, absolute, len) || is_idle(scope, merge))
 		goto out;
 	directory = len ? strndup(absolute, len) : strdup("/");
-	fd = directory ? open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	fd = directory ? lade_place_open(scope->use.base, directory, O_PATH | O_DIRECTORY) : -1;
 	if (fd < 0)
 		goto out;
 	error = read_merge(scope, merged, merge, fd, directory, fault);

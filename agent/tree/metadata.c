@@ -133,15 +133,15 @@ mode_t lade_metadata_mode(const struct lade_keep *keep, const struct lade_metada
 	return wanted->mode & 0777 & wanted->granted;
 }
 
-int lade_keep_make_directory(const struct lade_keep *keep, const char *path, mode_t more)
+int lade_keep_make_directory(const struct lade_keep *keep, const struct lade_base *base, const char *path, mode_t more)
 {
 	const mode_t mode = 0777 & ~keep->umask;
 	mode_t granted;
 	int fd;
 
-	if (mkdir(path, mode | more))
+	if (lade_place_make_directory(base, path, mode | more))
 		return -1;
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fd = lade_place_open(base, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 	if (fd < 0)
 		return 0;
 	/* It has inherited the default ACL. A failure is no harm: its mode has less then. */

@@ -11,6 +11,7 @@
 
 #include "agent/tree/attributes.h"
 #include "agent/tree/identity.h"
+#include "agent/tree/place.h"
 #include "protocol/entry.h"
 #include "protocol/error.h"
 
@@ -84,10 +85,10 @@ mode_t lade_metadata_mode(const struct lade_keep *keep, const struct lade_metada
 mode_t lade_metadata_first_mode(const struct lade_keep *keep, const struct lade_metadata *wanted, const struct stat *existing);
 
 /*
- * Make a directory that no entry is about, at path, which is taken as it is; it has the permission bits of more, and what the umask, or the
+ * Make a directory that no entry is about, at path, which is taken as it is, or below a base; it has the permission bits of more, and what the umask, or the
  * default ACL of the directory above, leaves. 0, or -1 with errno.
  */
-int lade_keep_make_directory(const struct lade_keep *keep, const char *path, mode_t more);
+int lade_keep_make_directory(const struct lade_keep *keep, const struct lade_base *base, const char *path, mode_t more);
 
 /* True if a thing of this mode gets the wanted modification time: -t, without -O for a directory, without -J for a symlink. */
 bool lade_metadata_keeps_mtime(const struct lade_keep *keep, mode_t mode);

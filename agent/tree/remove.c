@@ -38,6 +38,12 @@ static void protected(void *context, const char *path, bool is_directory, const 
 	stays(context, path);
 }
 
+/* The base hides it: it is nobody's to remove. */
+static void withheld(void *context, const char *path)
+{
+	stays(context, path);
+}
+
 static void failed(struct state *state, const char *operation, const char *path)
 {
 	struct lade_fault fault;
@@ -153,7 +159,7 @@ int lade_remove_tree(struct lade_directory *directory, const char *name, const s
 	struct state state = { .removal = removal, .fault = fault };
 	const struct lade_walk_options options = {
 		.recursive = true, .scope = removal->scope, .names_asked = removal->asked, .prefix = removal->prefix,
-		.one_file_system = removal->one_file_system, .hidden = protected, .context = &state,
+		.one_file_system = removal->one_file_system, .hidden = protected, .withheld = withheld, .context = &state,
 	};
 	struct lade_walk_item item;
 	struct lade_fault problem;

@@ -84,7 +84,9 @@ struct lade_walk_options {
 	void (*hidden)(void *context, const char *path, bool is_directory, const char *pattern);
 	/* A directory where another file system begins is left out; NULL: nobody wants to know. */
 	void (*mount_point)(void *context, const char *path);
-	void *context; /* of both */
+	/* What the base of the tree hides (agent/tree/place.h), which is not even to be told to be there; NULL: nobody wants to know. */
+	void (*withheld)(void *context, const char *path);
+	void *context; /* of all three */
 };
 
 /* Start a walk over count sources. Returns 0 or LADE_E_MEMORY. The caller frees it with lade_walk_free(). */

@@ -63,6 +63,7 @@ struct lade_walk {
 /* How a name is to be looked at. */
 struct glance {
 	const struct lade_walk *walk;
+	const struct lade_directory *directory; /* that has it */
 	size_t depth;     /* directories between it and the root of the transfer */
 	char *said;       /* room for a name as the protocol has it */
 	bool to_directory; /* it stands for the directory that it leads to, if it leads to one */

@@ -143,7 +143,7 @@ int lade_walk_look_at(const struct glance *glance, int fd, const char *name, str
 	all = options->copy_links || (options->copy_unsafe_links && is_unsafe(glance, fd, name));
 	if (!all && !options->copy_dirlinks && !glance->to_directory)
 		return 0;
-	if (fstatat(fd, name, &target, 0))
+	if (lade_directory_stat_followed(glance->directory, fd, name, &target))
 		return all ? LADE_E_ABSENT : 0;
 	if (!all && !S_ISDIR(target.st_mode))
 		return 0;
@@ -204,7 +204,7 @@ bool lade_walk_is_selected(const struct layer *layer, const char *name, size_t l
 
 struct glance lade_walk_glance_at(const struct lade_walk *walk, const struct layer *layer, const char *name, size_t len)
 {
-	struct glance glance = { walk, walk->depth - 1, NULL, false };
+	struct glance glance = { walk, layer->directory, walk->depth - 1, NULL, false };
 	struct lade_selection_at below;
 	unsigned what;
 
@@ -235,7 +235,7 @@ static int add_name(const struct lade_walk *walk, struct layer *layer, const cha
 static int list_names(const struct lade_walk *walk, struct layer *layer, struct lade_fault *fault)
 {
 	char said[LADE_NAME_MAX + 1];
-	struct glance glance = { walk, walk->depth - 1, said, false };
+	struct glance glance = { walk, layer->directory, walk->depth - 1, said, false };
 	const struct lade_listing_key key = { key_of, &glance };
 	size_t position = 0, len;
 	const char *name;

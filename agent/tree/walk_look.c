@@ -100,8 +100,11 @@ static enum fate fate_of(const struct lade_walk *walk, const struct layer *layer
 	bool follows = options->copy_links || options->copy_dirlinks;
 	struct stat st;
 
-	if (fstatat(layer->fd, path + layer->at.off, &st, follows ? 0 : AT_SYMLINK_NOFOLLOW))
+	if (follows ? lade_directory_stat_followed(layer->directory, layer->fd, path + layer->at.off, &st) :
+	    fstatat(layer->fd, path + layer->at.off, &st, AT_SYMLINK_NOFOLLOW))
 		return errno == ENOENT || errno == ENOTDIR ? FATE_ABSENT : FATE_THERE;
+	if (lade_directory_hides(layer->directory, path + layer->at.off, S_ISDIR(st.st_mode)))
+		return FATE_ABSENT;
 	return is_hidden(walk, path, S_ISDIR(st.st_mode), tells) ? FATE_HIDDEN : FATE_THERE;
 }
 
@@ -190,7 +193,8 @@ bool lade_walk_is_directory_elsewhere(const struct lade_walk *walk, const struct
 		bool followed;
 
 		if (other == layer || other->fd < 0 ||
-		    !lade_walk_is_selected(other, layer->head.name, layer->head.name_len, &what, &below))
+		    !lade_walk_is_selected(other, layer->head.name, layer->head.name_len, &what, &below) ||
+		    lade_directory_hides(other->directory, layer->head.name, true))
 			continue;
 		if (lade_walk_look_at(&glance, other->fd, layer->head.name, &st, &followed) == 0 && S_ISDIR(st.st_mode))
 			return true;
@@ -246,6 +250,8 @@ static int enter_all(struct lade_walk *walk, const struct layer *first, const st
 		if (!lade_walk_same_head(first, layer) || layer->fd < 0 ||
 		    lade_walk_look_at(&glance, layer->fd, layer->head.name, &st, &followed) || !S_ISDIR(st.st_mode))
 			continue;
+		if (lade_directory_hides(layer->directory, layer->head.name, true))
+			continue;
 		if (is_avoided(walk, &st) || (followed && lade_directory_is_within(layer->directory, &st)))
 			continue;
 		error = descend(walk, layer, &st, followed, fault);
@@ -275,6 +281,16 @@ static int check_directory(struct lade_walk *walk, const struct layer *layer, st
 	return 0;
 }
 
+/* True if the base of the tree hides the name that a layer comes to. Whoever removes the tree hears of it. */
+static bool is_withheld(const struct lade_walk *walk, const struct layer *layer)
+{
+	if (!lade_directory_hides(layer->directory, layer->head.name, layer->head.key == KEY_DIRECTORY))
+		return false;
+	if (walk->options.withheld)
+		walk->options.withheld(walk->options.context, walk->path);
+	return true;
+}
+
 int lade_walk_look(struct lade_walk *walk, const struct layer *layer, struct lade_walk_item *item, struct lade_fault *fault)
 {
 	const struct lade_name *name = &layer->head;
@@ -288,6 +304,10 @@ int lade_walk_look(struct lade_walk *walk, const struct layer *layer, struct lad
 	if (!lade_walk_is_selected(layer, name->name, name->name_len, &what, &below))
 		return 0;
 	item->implied = !what;
+	if (is_withheld(walk, layer)) {
+		errno = ENOENT;
+		return layer->selection || layer->only ? missing(walk, layer, item, fault) : 0;
+	}
 	if (!item->implied && !(layer->only && walk->options.names_asked) && is_hidden(walk, walk->path, as_directory, true))
 		return 0;
 	error = lade_walk_look_at(&glance, layer->fd, name->name, &item->st, &item->followed);
@@ -334,6 +354,8 @@ int lade_walk_look_foreign(struct lade_walk *walk, const struct layer *layer, st
 	unsigned what;
 
 	if (!lade_walk_is_selected(layer, layer->head.name, layer->head.name_len, &what, &below))
+		return 0;
+	if (is_withheld(walk, layer))
 		return 0;
 	if (what && is_hidden(walk, walk->path, fstatat(layer->fd, layer->head.name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode),
 			      true))

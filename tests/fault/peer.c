@@ -84,7 +84,7 @@ void peer_connect(enum lade_connection_kind kind, int pipe_size, struct lade_con
 static int serve(struct lade_connection *connection, void *context)
 {
 	(void)context;
-	return lade_sync_serve(connection, NULL, NULL);
+	return lade_sync_serve(connection, NULL, NULL, NULL);
 }
 
 void peer_start_with(struct peer *peer, enum lade_connection_kind kind,

@@ -448,7 +448,7 @@ static int serve_one_gap(struct lade_connection *connection, void *context)
 	const struct lade_session_limits limits = { .want_gaps = 1 };
 
 	(void)context;
-	return lade_sync_serve(connection, NULL, &limits);
+	return lade_sync_serve(connection, NULL, &limits, NULL);
 }
 
 /* Say all of a file: a byte that is nowhere, and a chunk of the old file. */
@@ -598,7 +598,7 @@ static pid_t start(struct lade_connection ends[2], int part, const int fds[FILES
 		lade_connection_close(&ends[!part]);
 		if (lade_sync_setup(NULL))
 			_exit(98);
-		_exit(part == SERVES ? lade_sync_serve(&ends[1], NULL, NULL) : push(&ends[0]));
+		_exit(part == SERVES ? lade_sync_serve(&ends[1], NULL, NULL, NULL) : push(&ends[0]));
 	}
 	return child;
 }

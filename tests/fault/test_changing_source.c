@@ -106,7 +106,7 @@ static void hook(struct sink *sink, const struct sink_file *file, uint64_t off)
 static int serve(struct lade_connection *connection, void *context)
 {
 	(void)context;
-	return lade_sync_serve(connection, NULL, NULL);
+	return lade_sync_serve(connection, NULL, NULL, NULL);
 }
 
 static void check_others(const struct sink *sink)

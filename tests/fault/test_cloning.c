@@ -91,7 +91,7 @@ static pid_t start(struct lade_connection ends[2], unsigned which)
 	if (child == 0) {
 		alarm(WATCHDOG_S);
 		lade_connection_close(&ends[!which]);
-		_exit(lade_sync_setup(NULL) ? 98 : which ? lade_sync_serve(&ends[1], NULL, NULL) : pull(&ends[0]));
+		_exit(lade_sync_setup(NULL) ? 98 : which ? lade_sync_serve(&ends[1], NULL, NULL, NULL) : pull(&ends[0]));
 	}
 	return child;
 }

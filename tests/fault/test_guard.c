@@ -29,7 +29,7 @@ static int serve(struct lade_connection *connection, void *context)
 	const struct lade_session_limits limits = { .entry_credit = CREDIT };
 
 	(void)context;
-	return lade_sync_serve(connection, NULL, &limits);
+	return lade_sync_serve(connection, NULL, &limits, NULL);
 }
 
 /* [open] The content of inside, for a destination that is guarded. */

@@ -94,7 +94,7 @@ static pid_t start(struct lade_connection ends[2], unsigned which, enum lade_pat
 		lade_connection_close(&ends[!which]);
 		if (lade_sync_setup(NULL))
 			_exit(98);
-		status = which ? lade_sync_serve(&ends[1], NULL, limits) : client(&ends[0], path);
+		status = which ? lade_sync_serve(&ends[1], NULL, limits, NULL) : client(&ends[0], path);
 		_exit(status);
 	}
 	return child;

@@ -109,7 +109,7 @@ static int client(struct lade_connection *connection, const struct trial *trial)
 
 static int server(struct lade_connection *connection, const struct trial *trial)
 {
-	return lade_sync_serve(connection, NULL, &trial->limits);
+	return lade_sync_serve(connection, NULL, &trial->limits, NULL);
 }
 
 /* Run one side of the connection in a process of its own. */

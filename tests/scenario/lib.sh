@@ -26,6 +26,8 @@ LADE=$T/lade
 out=$T/.out err=$T/.err
 # What the program remembers of one run is for the next one of the same test.
 export XDG_STATE_HOME=$T/.state
+# Its keys, and the hosts that it knows.
+export XDG_CONFIG_HOME=$T/.config
 status=0
 own_pids=()
 own_mounts=()
@@ -383,6 +385,33 @@ need_server() {
 	not_ok "the server starts" "$(cat "$T/.server.err")"
 	finish
 }
+
+# as_we_are: the line of a module that has its files touched by the user of the test.
+as_we_are() { ! is_root || echo "uid = root"; }
+
+# start_daemon LINE...: lade daemon on a free port of 127.0.0.1 with these lines of configuration. Sets $port, $server_pid,
+# $daemon (what is before the module), $daemon_conf. Its log is $T/.server.err.
+start_daemon() {
+	daemon_conf=$T/daemon/daemon.conf
+	mkdir -p "$T/daemon"
+	printf '%s\n' "listen = 127.0.0.1:0" "state = $T/daemon/state" "status = $T/daemon/status" "$@" >"$daemon_conf"
+	"$LADE" daemon --config "$daemon_conf" >"$T/.server.out" 2>"$T/.server.err" </dev/null &
+	server_pid=$!
+	own_pids+=("$server_pid")
+	wait_for grep -qE 'listening on 127\.0\.0\.1:[0-9]+' "$T/.server.err" || return 1
+	port=$(sed -nE 's/.*listening on 127\.0\.0\.1:([0-9]+).*/\1/p' "$T/.server.err" | head -n 1)
+	daemon=lade://127.0.0.1:$port
+}
+
+# need_daemon LINE...: the same; without a daemon the script ends here.
+need_daemon() {
+	start_daemon "$@" && return
+	not_ok "the daemon starts" "$(cat "$T/.server.err")"
+	finish
+}
+
+# daemon_says PATTERN: a line of its log.
+daemon_says() { wait_for grep -qE "$1" "$T/.server.err"; }
 
 show_server() { sed 's/^/# server: /' "$T/.server.err"; }
 
