@@ -8,6 +8,7 @@
 #include "agent/command_serve.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include "agent/help.h"
 #include "agent/option_walk.h"
 #include "agent/screen.h"
+#include "agent/sync/grant.h"
 #include "agent/sync/sync.h"
 #include "agent/token.h"
 #include "transport/connection.h"
@@ -32,12 +34,18 @@
 /* Set by signals; the only thing their handlers do. */
 static volatile sig_atomic_t stop_requested;
 
-enum serve_option { SERVE_STDIO, SERVE_LISTEN, SERVE_TOKEN_FILE, SERVE_HELP };
+enum serve_option {
+	SERVE_STDIO, SERVE_LISTEN, SERVE_TOKEN_FILE, SERVE_RESTRICT, SERVE_READ_ONLY, SERVE_WRITE_ONLY, SERVE_APPEND_ONLY, SERVE_HELP
+};
 
 static const struct lade_option_row rows[] = {
 	{ .name = "stdio", .id = SERVE_STDIO },
 	{ .name = "listen", .id = SERVE_LISTEN, .value = "ADDR:PORT" },
 	{ .name = "token-file", .id = SERVE_TOKEN_FILE, .value = "FILE" },
+	{ .name = "restrict", .id = SERVE_RESTRICT, .value = "DIR" },
+	{ .name = "read-only", .id = SERVE_READ_ONLY },
+	{ .name = "write-only", .id = SERVE_WRITE_ONLY },
+	{ .name = "append-only", .id = SERVE_APPEND_ONLY },
 	{ .name = "help", .letter = 'h', .id = SERVE_HELP },
 };
 
@@ -47,6 +55,8 @@ struct request {
 	bool help;
 	const char *listen;
 	const char *token_file;
+	const char *restrict_to; /* the one directory that is served; NULL: whatever the client names */
+	bool read_only, write_only, append_only;
 };
 
 /* A session under way. */
@@ -83,10 +93,40 @@ static int apply(void *context, const struct lade_option_use *use, struct lade_c
 	case SERVE_TOKEN_FILE:
 		request->token_file = use->value;
 		break;
+	case SERVE_RESTRICT:
+		request->restrict_to = use->value;
+		break;
+	case SERVE_READ_ONLY:
+		request->read_only = true;
+		break;
+	case SERVE_WRITE_ONLY:
+		request->write_only = true;
+		break;
+	case SERVE_APPEND_ONLY:
+		request->append_only = true;
+		break;
 	case SERVE_HELP:
 		request->help = true;
 		return 1;
 	}
+	return 0;
+}
+
+/* What --restrict goes with. */
+static int check_restriction(const struct request *request, struct lade_complaint *complaint)
+{
+	int rights = request->read_only + request->write_only + request->append_only;
+
+	if (request->restrict_to && !request->stdio)
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--restrict belongs to --stdio; " HINT);
+	if (request->restrict_to && !*request->restrict_to)
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--restrict needs a directory; " HINT);
+	if (rights && !request->restrict_to)
+		return lade_complain(complaint, LADE_EXIT_USAGE,
+				     "--read-only, --write-only and --append-only belong to --restrict=DIR; " HINT);
+	if (rights > 1)
+		return lade_complain(complaint, LADE_EXIT_USAGE,
+				     "--read-only, --write-only and --append-only exclude each other; " HINT);
 	return 0;
 }
 
@@ -112,10 +152,44 @@ static int parse(struct request *request, int argc, char **argv, struct lade_com
 	if (request->listen && !request->token_file)
 		return lade_complain(complaint, LADE_EXIT_USAGE,
 				     "--listen needs --token-file=FILE; " HINT);
-	return 0;
+	return check_restriction(request, complaint);
 }
 
-static int serve_stdio(struct lade_complaint *complaint)
+/*
+ * Serve one directory and nothing else, whatever the client says: the other end of a forced command of sshd(8). Who may only add to it, or write,
+ * does not read.
+ */
+static int serve_restricted(const struct request *request, struct lade_connection *connection, struct lade_complaint *complaint)
+{
+	struct lade_grant grant = {
+		.root_fd = open(request->restrict_to, O_PATH | O_DIRECTORY | O_CLOEXEC), .state_fd = -1,
+		.may_read = !request->write_only && !request->append_only, .may_write = !request->read_only,
+		.append_only = request->append_only,
+	};
+	struct lade_fault fault = { .code = 0 };
+	int status;
+
+	if (grant.root_fd < 0) {
+		lade_fault_set(&fault, LADE_E_SYSTEM, "open directory (--restrict)", request->restrict_to);
+		lade_complain_fault(complaint, LADE_EXIT_FILE, &fault);
+		return complaint->exit_status;
+	}
+	/* Nothing that is not below it is meant, not even by a mistake. */
+	if (fchdir(grant.root_fd))
+		lade_fault_set(&fault, LADE_E_SYSTEM, "enter directory (--restrict)", request->restrict_to);
+	else
+		(void)lade_grant_confine(&grant, &fault);
+	if (fault.code) {
+		lade_complain_fault(complaint, LADE_EXIT_IPC, &fault);
+		status = complaint->exit_status;
+	} else {
+		status = lade_sync_serve(connection, NULL, NULL, &grant);
+	}
+	close(grant.root_fd);
+	return status;
+}
+
+static int serve_stdio(const struct request *request, struct lade_complaint *complaint)
 {
 	struct lade_connection connection;
 	struct lade_fault fault;
@@ -133,7 +207,8 @@ static int serve_stdio(struct lade_complaint *complaint)
 		return complaint->exit_status;
 	}
 	lade_connection_stdio(&connection);
-	status = lade_sync_serve(&connection, NULL, NULL, NULL);
+	status = request->restrict_to ? serve_restricted(request, &connection, complaint) :
+		lade_sync_serve(&connection, NULL, NULL, NULL);
 	lade_connection_close(&connection);
 	return status;
 }
@@ -347,7 +422,7 @@ int lade_command_serve(int argc, char **argv)
 	else if (request.help)
 		return lade_help_print(stdout, "serve");
 	else if (request.stdio)
-		status = serve_stdio(&complaint);
+		status = serve_stdio(&request, &complaint);
 	else
 		status = serve_tcp(&request, &complaint);
 	if (complaint.text[0])

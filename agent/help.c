@@ -59,11 +59,16 @@ static const char sync_end[] =
 	"127 and 255 are those of the remote shell.\n";
 
 static const char serve[] =
-	"usage: lade serve --stdio\n"
+	"usage: lade serve --stdio [--restrict DIR [--read-only|--write-only|--append-only]]\n"
 	"       lade serve --listen ADDR:PORT --token-file FILE\n"
 	"\n"
 	"  --stdio              answer one session on standard input and output; this is what\n"
 	"                       `lade sync` runs on the far side of a remote shell\n"
+	"  --restrict DIR       serve DIR and what is in it alone, which is / to the client: for a\n"
+	"                       forced command of ssh (command=\"lade serve --stdio --restrict DIR\")\n"
+	"  --read-only          the client may receive,\n"
+	"  --write-only         or only send,\n"
+	"  --append-only        or only add: nothing that is there is changed or deleted\n"
 	"  --listen ADDR:PORT   answer sessions over plain TCP on a loopback address; port 0 takes\n"
 	"                       a free one. The address is printed when it is ready.\n"
 	"  --token-file FILE    the shared secret: a line of at least 16 bytes in a file that only\n"

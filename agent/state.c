@@ -15,44 +15,18 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/user_directory.h"
 #include "protocol/grow.h"
+
+/* Where the directory is. */
+#define VARIABLE "XDG_STATE_HOME"
+#define OTHERWISE ".local/state"
 
 #define NO_PLACE "find a place for state (set HOME or XDG_STATE_HOME) for"
 /* "/proc/self/fd/" and a number. */
 #define FD_PATH_SIZE 32u
 /* A new file that is older was left by a run that is no more, in seconds. */
 #define STALE_S (24 * 60 * 60)
-
-/* The path of the directory. The specification has relative paths ignored. */
-static int state_path(const char *name, char out[PATH_MAX])
-{
-	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-	int len;
-
-	if (state && *state == '/')
-		len = snprintf(out, PATH_MAX, "%s/lade/%s", state, name);
-	else if (home && *home == '/')
-		len = snprintf(out, PATH_MAX, "%s/.local/state/lade/%s", home, name);
-	else
-		len = -1;
-	errno = len < 0 ? ENOENT : ENAMETOOLONG;
-	return len > 0 && len < PATH_MAX ? 0 : LADE_E_SYSTEM;
-}
-
-/* Make path and all that is above it. */
-static int make_all(char *path)
-{
-	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		int result;
-
-		*slash = '\0';
-		result = mkdir(path, 0700);
-		*slash = '/';
-		if (result && errno != EEXIST && errno != EACCES && errno != EROFS)
-			return LADE_E_SYSTEM;
-	}
-	return mkdir(path, 0700) && errno != EEXIST ? LADE_E_SYSTEM : 0;
-}
 
 /* Remove what runs that were killed left behind, when nobody can be at work on it any more. */
 static void remove_stale(int directory_fd)
@@ -78,9 +52,9 @@ int lade_state_open(const char *name, int *fd_out, struct lade_fault *fault)
 	char path[PATH_MAX];
 	int fd;
 
-	if (state_path(name, path))
+	if (lade_user_directory_path(VARIABLE, OTHERWISE, name, path))
 		return lade_fault_set(fault, LADE_E_SYSTEM, NO_PLACE, name);
-	fd = make_all(path) ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = lade_user_directory_make(path) ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return lade_fault_set(fault, LADE_E_SYSTEM, "open state directory", path);
 	remove_stale(fd);
@@ -93,7 +67,7 @@ int lade_state_find(const char *name, int *fd_out, struct lade_fault *fault)
 	char path[PATH_MAX];
 	int fd;
 
-	if (state_path(name, path))
+	if (lade_user_directory_path(VARIABLE, OTHERWISE, name, path))
 		return lade_fault_set(fault, LADE_E_SYSTEM, NO_PLACE, name);
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)

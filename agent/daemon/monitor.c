@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -153,6 +154,17 @@ static int take_signals(struct monitor *monitor, struct lade_fault *fault)
 	return monitor->signal_fd < 0 ? lade_fault_set(fault, LADE_E_SYSTEM, "wait for signals", NULL) : 0;
 }
 
+/* Each connection takes two descriptors while it logs in, one later. */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /* Who the greeters are, and workers of modules that name nobody. */
 static int find_stranger(struct monitor *monitor, struct lade_fault *fault)
 {
@@ -167,6 +179,7 @@ static int start(struct monitor *monitor, struct lade_fault *fault)
 
 	if (error)
 		return error;
+	raise_descriptors();
 	config = monitor->shared->config;
 	error = lade_daemon_log_open(config->log_journal, config->log_file, &monitor->log, fault);
 	if (!error)

@@ -59,6 +59,13 @@ bool lade_grant_knows(const char *pattern);
 /* Open the directory name in the grant's state, which is made if it is not there. A descriptor for the caller to close; -1: there is none. */
 int lade_grant_state(const struct lade_grant *grant, const char *name);
 
+/*
+ * Confine this process to what the grant is about (agent/tree/landlock.h), and to what the C library reads for names of users and character
+ * sets. Before threads, and after all else is open: the connection, logs. Returns the version of Landlock; 0 where the kernel has none, and
+ * resolution beneath root_fd is all; LADE_E_SYSTEM.
+ */
+int lade_grant_confine(const struct lade_grant *grant, struct lade_fault *fault);
+
 /* Of a session with these settings: nothing that is there may be changed. */
 static inline bool lade_grant_appends(const struct lade_settings *settings)
 {

@@ -1,0 +1,146 @@
+/*
+ * A configuration, from the file to the structure and back to the heap. What its lines mean is in config_build.c, config_table.c and config_value.c.
+ */
+#include "agent/daemon/config.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/daemon/config_build.h"
+#include "agent/daemon/config_table.h"
+#include "agent/daemon/trusted_file.h"
+
+/* Open file if it can be believed. Returns 0, LADE_E_REFUSED or LADE_E_SYSTEM. */
+static int open_file(const char *file, FILE **stream_out, struct lade_fault *fault)
+{
+	/* What is no regular file may make us wait. */
+	const int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat status;
+	const char *why;
+
+	if (fd < 0)
+		return lade_fault_set(fault, LADE_E_SYSTEM, "open", file);
+	if (fstat(fd, &status)) {
+		lade_fault_set(fault, LADE_E_SYSTEM, "read", file);
+		close(fd);
+		return LADE_E_SYSTEM;
+	}
+	why = lade_trusted_file_refuse(&status, false);
+	if (why) {
+		char subject[LADE_FAULT_SUBJECT_SIZE];
+
+		close(fd);
+		snprintf(subject, sizeof(subject), "%.900s (%s)", file, why);
+		return lade_fault_set(fault, LADE_E_REFUSED, "read", subject);
+	}
+	*stream_out = fdopen(fd, "r");
+	if (*stream_out)
+		return 0;
+	close(fd);
+	return lade_fault_set(fault, LADE_E_MEMORY, "read", file);
+}
+
+int lade_daemon_config_read(const char *file, lade_config_report *report, void *context, struct lade_daemon_config **config_out,
+			    struct lade_fault *fault)
+{
+	struct lade_config_faults *faults;
+	FILE *stream;
+	int error = open_file(file, &stream, fault);
+
+	*config_out = NULL;
+	if (error)
+		return error;
+	faults = malloc(sizeof(*faults));
+	error = faults ? lade_config_build(stream, faults, config_out) : LADE_E_MEMORY;
+	if (error)
+		lade_fault_set(fault, error, "read", file);
+	fclose(stream);
+	for (unsigned i = 0; !error && i < faults->count; i++)
+		report(context, &faults->errors[i]);
+	if (!error && faults->count) {
+		lade_daemon_config_free(*config_out);
+		*config_out = NULL;
+		error = lade_fault_set(fault, LADE_E_USAGE, "read", file);
+	}
+	free(faults);
+	return error;
+}
+
+static void free_texts(char **texts, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		free(texts[i]);
+	free(texts);
+}
+
+static void free_chmod(struct lade_mode_changes *changes)
+{
+	if (changes)
+		lade_mode_changes_fini(changes);
+	free(changes);
+}
+
+static void free_module(struct lade_module *module)
+{
+	char *const texts[] = {
+		module->name, module->comment, module->path, module->uid, module->gid, module->include_from, module->include,
+		module->exclude_from, module->exclude, module->before, module->after,
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		free(texts[i]);
+	for (unsigned i = 0; i < module->auth_count; i++)
+		lade_auth_rule_fini(&module->auth[i]);
+	free(module->auth);
+	lade_address_rules_fini(&module->hosts_allow);
+	lade_address_rules_fini(&module->hosts_deny);
+	lade_filter_free(module->filter);
+	free_chmod(module->incoming_chmod);
+	free_chmod(module->outgoing_chmod);
+	free_texts(module->refuse_options, module->refuse_count);
+	free(module->lines);
+}
+
+void lade_daemon_config_free(struct lade_daemon_config *config)
+{
+	if (!config)
+		return;
+	for (unsigned i = 0; i < config->module_count; i++)
+		free_module(&config->modules[i]);
+	free(config->modules);
+	free_texts(config->listen, config->listen_count);
+	free(config->state);
+	free(config->host_key);
+	free(config->certificate);
+	free(config->ca);
+	free(config->authorized_keys);
+	free(config->tokens);
+	free(config->user);
+	free(config->log_file);
+	free(config->log_format);
+	free(config->metrics);
+	free(config->status);
+	free(config->lines);
+	free(config);
+}
+
+const struct lade_module *lade_daemon_config_module(const struct lade_daemon_config *config, const char *name)
+{
+	for (unsigned i = 0; i < config->module_count; i++)
+		if (strcmp(config->modules[i].name, name) == 0)
+			return &config->modules[i];
+	return NULL;
+}
+
+unsigned lade_daemon_config_line(const struct lade_daemon_config *config, const struct lade_module *module, const char *setting)
+{
+	const struct lade_config_table *table = module ? &lade_config_module_table : &lade_config_global_table;
+	const unsigned *lines = module ? module->lines : config->lines;
+	const size_t row = lade_config_table_find(table, setting);
+
+	return row < table->count ? lines[row] : 0;
+}

@@ -1,0 +1,186 @@
+/*
+ * Lines become settings: each is looked up in the table of its section, once.
+ */
+#include "agent/daemon/config_build.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/daemon/config_lines.h"
+#include "agent/daemon/config_table.h"
+
+/* Most modules. */
+#define MODULES_MAX 4096u
+
+/* Bytes of a module's name: a component of a path at the client's. */
+#define MODULE_NAME_MAX 255u
+
+struct building {
+	struct lade_daemon_config *config;
+	struct lade_config_faults *faults;
+};
+
+void lade_config_fault(struct lade_config_faults *faults, unsigned line, const char *format, ...)
+{
+	struct lade_config_error *error;
+	unsigned place = faults->count;
+	va_list arguments;
+
+	if (faults->count == LADE_CONFIG_FAULTS_MAX)
+		return;
+	while (place && faults->errors[place - 1].line > line)
+		place--;
+	error = &faults->errors[place];
+	memmove(error + 1, error, (faults->count - place) * sizeof(*error));
+	faults->count++;
+	error->line = line;
+	va_start(arguments, format);
+	vsnprintf(error->text, sizeof(error->text), format, arguments);
+	va_end(arguments);
+}
+
+/* ---- sections ---- */
+
+/* Returns why a module cannot be called that, or NULL. */
+static const char *refuse_name(const char *name)
+{
+	if (!*name)
+		return "a module needs a name";
+	if (strlen(name) > MODULE_NAME_MAX)
+		return "a module's name has at most 255 bytes";
+	if (*name == '-' || *name == '.')
+		return "a module's name does not begin with a dash or a dot";
+	if (strchr(name, '/'))
+		return "a module's name has no slash";
+	if (strpbrk(name, "\t[]\\"))
+		return "a module's name has no brackets, backslashes or tabs";
+	if (strcmp(name, "global") == 0)
+		return "global settings stand above all sections, without a heading";
+	return NULL;
+}
+
+/* A module as it is if nothing is said of it, at the end of the list. */
+static int add_module(struct lade_daemon_config *config, const char *name, unsigned line)
+{
+	struct lade_module *grown = realloc(config->modules, (config->module_count + 1) * sizeof(*grown)), *module;
+
+	if (!grown)
+		return LADE_E_MEMORY;
+	config->modules = grown;
+	module = &grown[config->module_count++];
+	*module = (struct lade_module){ .list = true, .read_only = true, .sendfile = true, .line = line };
+	module->name = strdup(name);
+	module->lines = calloc(lade_config_module_table.count, sizeof(*module->lines));
+	return module->name && module->lines ? lade_filter_new(&module->filter) : LADE_E_MEMORY;
+}
+
+static int take_section(void *context, const char *name, unsigned line)
+{
+	struct building *building = context;
+	const struct lade_module *same = lade_daemon_config_module(building->config, name);
+	const char *why = refuse_name(name);
+
+	if (why)
+		lade_config_fault(building->faults, line, "[%.100s]: %s", name, why);
+	else if (same)
+		lade_config_fault(building->faults, line, "[%.100s]: this module is there already, in line %u", name, same->line);
+	if (building->config->module_count == MODULES_MAX)
+		return LADE_E_LIMIT;
+	return add_module(building->config, name, line);
+}
+
+/* ---- settings ---- */
+
+/* name is in no table of where it stands; others is the table of elsewhere. */
+static void complain_unknown(const struct building *building, const struct lade_config_table *others, const char *name, unsigned line)
+{
+	const bool in_module = others == &lade_config_global_table;
+	const struct lade_config_row *alike = lade_config_table_alike(in_module ? &lade_config_module_table : &lade_config_global_table, name);
+	const char *hint = lade_config_foreign_hint(name);
+
+	if (lade_config_table_find(others, name) < others->count)
+		lade_config_fault(building->faults, line, in_module ? "%s: this is a global setting: it belongs above the first section"
+								    : "%s: this is a setting of a module: it belongs below its [name]", name);
+	else if (alike)
+		lade_config_fault(building->faults, line, "%.100s: there is no such setting; it is written \"%s\"", name, alike->name);
+	else if (hint)
+		lade_config_fault(building->faults, line, "%s: there is no such setting; %s", name, hint);
+	else
+		lade_config_fault(building->faults, line, "%.100s: there is no such setting; see lade-daemon.conf(5)", name);
+}
+
+static int take_setting(void *context, const char *name, char *value, unsigned line)
+{
+	struct building *building = context;
+	struct lade_daemon_config *config = building->config;
+	struct lade_module *module = config->module_count ? &config->modules[config->module_count - 1] : NULL;
+	const struct lade_config_table *table = module ? &lade_config_module_table : &lade_config_global_table;
+	unsigned *lines = module ? module->lines : config->lines;
+	const size_t row = lade_config_table_find(table, name);
+	struct lade_config_error error;
+	int result;
+
+	if (row == table->count) {
+		complain_unknown(building, module ? &lade_config_global_table : &lade_config_module_table, name, line);
+		return 0;
+	}
+	if (lines[row]) {
+		lade_config_fault(building->faults, line, "%s: this is set already, in line %u", name, lines[row]);
+		return 0;
+	}
+	lines[row] = line;
+	if (!*value) {
+		lade_config_fault(building->faults, line, "%s: its value is missing; for the default, leave the line out", name);
+		return 0;
+	}
+	result = table->rows[row].set(&table->rows[row], module ? (void *)module : config, value, &error);
+	if (result == LADE_E_USAGE) {
+		lade_config_fault(building->faults, line, "%s", error.text);
+		return 0;
+	}
+	return result;
+}
+
+static void take_fault(void *context, unsigned line, const char *text)
+{
+	lade_config_fault(((struct building *)context)->faults, line, "%s", text);
+}
+
+/* ---- the whole ---- */
+
+/* A configuration without a line. */
+static struct lade_daemon_config *new_config(void)
+{
+	struct lade_daemon_config *config = malloc(sizeof(*config));
+
+	if (!config)
+		return NULL;
+	*config = (struct lade_daemon_config){
+		.max_connections = 512, .max_connections_per_peer = 64, .max_logins = 128, .max_logins_per_peer = 16,
+		.login_timeout = 20, .stop_timeout = 30, .ktls = true,
+		.lines = calloc(lade_config_global_table.count, sizeof(*config->lines)),
+	};
+	if (config->lines)
+		return config;
+	free(config);
+	return NULL;
+}
+
+int lade_config_build(FILE *file, struct lade_config_faults *faults, struct lade_daemon_config **config_out)
+{
+	struct building building = { new_config(), faults };
+	const struct lade_config_events events = { take_section, take_setting, take_fault, &building };
+	int result;
+
+	faults->count = 0;
+	result = building.config ? lade_config_lines_read(file, &events) : LADE_E_MEMORY;
+	if (!result)
+		result = lade_config_finish(building.config, faults);
+	if (result) {
+		lade_daemon_config_free(building.config);
+		building.config = NULL;
+	}
+	*config_out = building.config;
+	return result;
+}

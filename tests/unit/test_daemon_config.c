@@ -1,0 +1,490 @@
+/* The daemon's configuration: what its lines mean, and what is refused, with its line. */
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "agent/daemon/config.h"
+#include "tests/unit/temp_tree.h"
+
+/* A module that is good, for what follows or precedes it. */
+#define GOOD "[m]\npath = /srv\nauth = any\n"
+
+static char directory[PATH_MAX], file[PATH_MAX + 8];
+
+/* What was told. */
+struct told {
+	unsigned count;
+	struct lade_config_error errors[8];
+};
+
+static void take_report(void *context, const struct lade_config_error *error)
+{
+	struct told *told = context;
+
+	if (told->count < 8)
+		told->errors[told->count] = *error;
+	told->count++;
+}
+
+static void put(const char *path, const void *text, size_t len)
+{
+	FILE *stream = fopen(path, "w");
+
+	if (!stream || fwrite(text, 1, len, stream) != len || fclose(stream) || chmod(path, 0600))
+		abort();
+}
+
+static int read_bytes(const void *text, size_t len, struct lade_daemon_config **config_out, struct told *told)
+{
+	struct lade_fault fault;
+
+	memset(told, 0, sizeof(*told));
+	put(file, text, len);
+	return lade_daemon_config_read(file, take_report, told, config_out, &fault);
+}
+
+/* A configuration that has to be good. */
+static struct lade_daemon_config *read_good(const char *text)
+{
+	struct lade_daemon_config *config;
+	struct told told;
+
+	if (read_bytes(text, strlen(text), &config, &told))
+		fail_msg("line %u: %s\nof:\n%s", told.errors[0].line, told.errors[0].text, text);
+	assert_int_equal(told.count, 0);
+	return config;
+}
+
+/* ---- what is good ---- */
+
+static void test_defaults(void **state)
+{
+	struct lade_daemon_config *config = read_good(GOOD);
+	const struct lade_module *module = &config->modules[0];
+
+	(void)state;
+	assert_int_equal(config->listen_count, 1);
+	assert_string_equal(config->listen[0], "[::]:8730");
+	assert_non_null(config->state);
+	assert_int_equal(strncmp(config->host_key, config->state, strlen(config->state)), 0);
+	assert_string_equal(config->host_key + strlen(config->state), "/host_key");
+	assert_string_equal(config->authorized_keys + strlen(config->state), "/authorized_keys");
+	assert_string_equal(config->tokens + strlen(config->state), "/tokens");
+	assert_null(config->certificate);
+	assert_null(config->ca);
+	assert_true((config->user != NULL) == (geteuid() == 0));
+	assert_int_equal(config->max_connections, 512);
+	assert_int_equal(config->max_connections_per_peer, 64);
+	assert_int_equal(config->max_logins, 128);
+	assert_int_equal(config->max_logins_per_peer, 16);
+	assert_int_equal(config->login_timeout, 20);
+	assert_int_equal(config->stop_timeout, 30);
+	assert_true(config->ktls);
+	assert_false(config->log_journal);
+	assert_null(config->log_file);
+	assert_null(config->log_format);
+	assert_null(config->metrics);
+	assert_non_null(config->status);
+	assert_int_equal(config->module_count, 1);
+	assert_string_equal(module->name, "m");
+	assert_string_equal(module->path, "/srv");
+	assert_null(module->comment);
+	assert_true(module->list && module->read_only && module->sendfile);
+	assert_false(module->write_only || module->append_only || module->use_chroot || module->munge_symlinks || module->fake_super || module->aio);
+	assert_int_equal(module->auth_count, 1);
+	assert_int_equal(module->auth[0].kind, LADE_AUTH_ANY);
+	assert_int_equal(module->hosts_allow.count + module->hosts_deny.count, 0);
+	assert_null(module->uid);
+	assert_null(module->gid);
+	assert_int_equal(module->max_connections + module->max_connections_per_peer, 0);
+	assert_int_equal(module->timeout + module->bwlimit + module->directio, 0);
+	assert_true(lade_filter_empty(module->filter));
+	assert_int_equal(module->refuse_count, 0);
+	lade_daemon_config_free(config);
+}
+
+static void test_globals(void **state)
+{
+	struct lade_daemon_config *config = read_good(
+		"\xef\xbb\xbf# a remark\n"
+		"listen = 192.0.2.1, [2001:db8::1]:99 \\\n"
+		"   # between the lines\n"
+		"   [::1]\n"
+		"state = /s/t/\n; another\n"
+		"host key = /k\ncertificate = /c\nca = /a\nauthorized keys = /ak\ntokens: /to\n"
+		"user = ann ; behind a value\n"
+		"max connections = 10\nmax connections per peer = 9\nmax logins = 8\nmax logins per peer = 7\n"
+		"login timeout = 6\nstop timeout = 0\n"
+		"ktls = OFF\n"
+		"log file = /var/log/x\nlog format = %a = %m\nmetrics = 127.0.0.1:9730\nstatus = /st\n\n" GOOD);
+
+	(void)state;
+	assert_int_equal(config->listen_count, 3);
+	assert_string_equal(config->listen[0], "192.0.2.1:8730");
+	assert_string_equal(config->listen[1], "[2001:db8::1]:99");
+	assert_string_equal(config->listen[2], "[::1]:8730");
+	assert_string_equal(config->state, "/s/t");
+	assert_string_equal(config->host_key, "/k");
+	assert_string_equal(config->certificate, "/c");
+	assert_string_equal(config->ca, "/a");
+	assert_string_equal(config->authorized_keys, "/ak");
+	assert_string_equal(config->tokens, "/to");
+	assert_string_equal(config->user, "ann");
+	assert_int_equal(config->max_connections, 10);
+	assert_int_equal(config->max_connections_per_peer, 9);
+	assert_int_equal(config->max_logins, 8);
+	assert_int_equal(config->max_logins_per_peer, 7);
+	assert_int_equal(config->login_timeout, 6);
+	assert_int_equal(config->stop_timeout, 0);
+	assert_false(config->ktls);
+	assert_string_equal(config->log_file, "/var/log/x");
+	assert_string_equal(config->log_format, "%a = %m");
+	assert_string_equal(config->metrics, "127.0.0.1:9730");
+	assert_string_equal(config->status, "/st");
+	assert_int_equal(lade_daemon_config_line(config, NULL, "listen"), 2);
+	assert_int_equal(lade_daemon_config_line(config, NULL, "state"), 5);
+	assert_int_equal(lade_daemon_config_line(config, NULL, "log"), 0);
+	lade_daemon_config_free(config);
+}
+
+static void test_modules(void **state)
+{
+	struct lade_daemon_config *config = read_good(
+		"ca = /ca\nlog = journal\n"
+		"\t[ in box ] # remark\n"
+		"    path = /srv/in\n"
+		"    comment = what comes = in\n"
+		"    list = no\n"
+		"    write only = yes\n"
+		"    append only = true\n"
+		"    auth = certificate:Ann Other, token:*, \\\n"
+		"           authorized:laptop\n"
+		"    hosts allow = 192.0.2.0/24 2001:db8::/32\n"
+		"    hosts deny = *\n"
+		"    uid = 1000\n    gid = users\n    use chroot = yes\n"
+		"    max connections = 4\n    max connections per peer = 2\n"
+		"    timeout = 600\n    bwlimit = 1.5m\n"
+		"    exclude = *.o - /lost+found/\n    include = /keep.o\n"
+		"    incoming chmod = D2775,F664\n"
+		"    refuse options = delete* --inplace\n"
+		"    munge symlinks = 1\n    fake super = on\n"
+		"    before = /bin/true a b\n    after = /bin/false\n"
+		"    sendfile = off\n    directio = 1024m\n    aio = on\n"
+		"[plain]\npath = /\nread only = no\nauth = key:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\ndirectio = off\n");
+	const struct lade_module *module = lade_daemon_config_module(config, "in box");
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0xc0000205) };
+
+	(void)state;
+	assert_non_null(module);
+	assert_ptr_equal(lade_daemon_config_module(config, "plain"), &config->modules[1]);
+	assert_null(lade_daemon_config_module(config, "in"));
+	assert_true(config->log_journal);
+	assert_string_equal(module->comment, "what comes = in");
+	assert_false(module->list || module->read_only || module->sendfile);
+	assert_true(module->write_only && module->append_only && module->use_chroot && module->munge_symlinks && module->fake_super && module->aio);
+	assert_int_equal(module->auth_count, 3);
+	assert_string_equal(module->auth[0].word, "Ann Other");
+	assert_string_equal(module->auth[1].word, "*");
+	assert_string_equal(module->auth[2].word, "laptop");
+	assert_true(lade_address_rules_admit(&module->hosts_allow, &module->hosts_deny, (struct sockaddr *)&address));
+	assert_string_equal(module->uid, "1000");
+	assert_string_equal(module->gid, "users");
+	assert_int_equal(module->max_connections, 4);
+	assert_int_equal(module->max_connections_per_peer, 2);
+	assert_int_equal(module->timeout, 600);
+	assert_int_equal(module->bwlimit, 1572864);
+	assert_true(lade_filter_excludes(module->filter, "a/b.o", false));
+	assert_false(lade_filter_excludes(module->filter, "keep.o", false));
+	assert_true(lade_filter_excludes(module->filter, "lost+found", true));
+	assert_false(lade_filter_excludes(module->filter, "a/lost+found", true));
+	assert_int_equal(lade_mode_changes_apply(module->incoming_chmod, S_IFREG | 0600), S_IFREG | 0664);
+	assert_null(module->outgoing_chmod);
+	assert_int_equal(module->refuse_count, 2);
+	assert_string_equal(module->refuse_options[0], "delete*");
+	assert_string_equal(module->refuse_options[1], "inplace");
+	assert_string_equal(module->before, "/bin/true a b");
+	assert_string_equal(module->after, "/bin/false");
+	assert_true(module->directio == UINT64_C(1) << 30);
+	assert_int_equal(module->line, 3);
+	assert_int_equal(lade_daemon_config_line(config, module, "hosts allow"), 11);
+	module = &config->modules[1];
+	assert_false(module->read_only || module->write_only || module->append_only);
+	assert_int_equal(module->auth[0].fingerprint[31], 31);
+	assert_int_equal(module->directio, 0);
+	lade_daemon_config_free(config);
+}
+
+/* What a module may do, by what is said of it. */
+static void test_rights(void **state)
+{
+	static const struct {
+		const char *lines;
+		bool read_only, write_only, append_only;
+	} cases[] = {
+		{ "", true, false, false }, { "read only = yes\n", true, false, false }, { "read only = no\n", false, false, false },
+		{ "write only = yes\n", false, true, false }, { "append only = yes\n", false, false, true },
+		{ "write only = yes\nappend only = yes\n", false, true, true }, { "append only = no\n", true, false, false },
+		{ "read only = no\nwrite only = yes\n", false, true, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[200];
+		struct lade_daemon_config *config;
+		const struct lade_module *module;
+
+		snprintf(text, sizeof(text), GOOD "%s", cases[i].lines);
+		config = read_good(text);
+		module = &config->modules[0];
+		if (module->read_only != cases[i].read_only || module->write_only != cases[i].write_only || module->append_only != cases[i].append_only)
+			fail_msg("%s", text);
+		lade_daemon_config_free(config);
+	}
+}
+
+/* Files of patterns; the order is rsync's, not that of the lines. */
+static void test_pattern_files(void **state)
+{
+	char path[PATH_MAX + 16], text[3 * PATH_MAX];
+	struct lade_daemon_config *config;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/patterns", directory);
+	put(path, "# remark\n*.secret\n/private/\n", 27);
+	snprintf(text, sizeof(text), GOOD "exclude from = %s\ninclude = + /known.secret\n", path);
+	config = read_good(text);
+	assert_true(lade_filter_excludes(config->modules[0].filter, "a.secret", false));
+	assert_true(lade_filter_excludes(config->modules[0].filter, "private", true));
+	assert_false(lade_filter_excludes(config->modules[0].filter, "known.secret", false));
+	lade_daemon_config_free(config);
+}
+
+/* ---- what is not ---- */
+
+static const struct bad {
+	const char *text;
+	unsigned line;
+	const char *word; /* is in the first fault */
+} bads[] = {
+	/* lines */
+	{ "", 0, "no module" }, { "listen = [::]\n", 0, "no module" },
+	{ "nonsense\n" GOOD, 1, "neither" }, { GOOD "nonsense\n", 4, "neither" }, { GOOD "  indented nonsense\n", 4, "neither" },
+	{ GOOD "= value\n", 4, "no such setting" }, { GOOD "list =\n", 4, "missing" }, { GOOD "list = ; no\n", 4, "missing" },
+	{ GOOD "comment = a\001b\n", 4, "control" }, { GOOD "comment = a\033[2J\n", 4, "control" }, { GOOD "com\rment = a\n", 4, "control" },
+	{ GOOD "list = yes # remark\n", 4, "yes or no" },
+	/* sections */
+	{ "[m\npath = /srv\nauth = any\n", 1, "brackets" }, { "[m] x\npath = /srv\nauth = any\n", 1, "behind" }, { "[]\npath = /srv\nauth = any\n", 1, "name" },
+	{ "[ ]\npath = /srv\nauth = any\n", 1, "name" },
+	{ "[-m]\npath = /srv\nauth = any\n", 1, "dash" }, { "[.m]\npath = /srv\nauth = any\n", 1, "dot" }, { "[..]\npath = /srv\nauth = any\n", 1, "dot" },
+	{ "[a/b]\npath = /srv\nauth = any\n", 1, "slash" }, { "[a\\b]\npath = /srv\nauth = any\n", 1, "backslash" }, { "[a[b]\npath = /srv\nauth = any\n", 1, "brackets" },
+	{ "[global]\nlisten = [::]\n", 1, "above all" }, { GOOD GOOD, 4, "there already, in line 1" }, { GOOD "[n]\n", 4, "no path" },
+	/* names */
+	{ GOOD "bogus = 1\n", 4, "no such setting; see" }, { GOOD "readonly = yes\n", 4, "\"read only\"" }, { GOOD "Read-Only = yes\n", 4, "\"read only\"" },
+	{ GOOD "max connections = 5\nmax connections = 5\n", 5, "set already, in line 4" }, { GOOD "path = /srv\n", 4, "set already, in line 2" },
+	{ GOOD "listen = [::]\n", 4, "above the first section" }, { "path = /srv\n" GOOD, 1, "below its [name]" },
+	{ GOOD "auth users = ann\n", 4, "token:USER" }, { "port = 873\n" GOOD, 1, "listen =" }, { GOOD "filter = - *\n", 4, "exclude" },
+	/* values */
+	{ GOOD "list = maybe\n", 4, "\"maybe\"" }, { GOOD "list = 2\n", 4, "yes or no" }, { GOOD "max connections = -1\n", 4, "whole number" },
+	{ GOOD "max connections = 65537\n", 4, "65536" }, { GOOD "max connections = 1k\n", 4, "whole number" }, { "max connections = 0\n" GOOD, 1, "from 1" },
+	{ "login timeout = 0\n" GOOD, 1, "from 1" }, { "login timeout = 99999999999999999999\n" GOOD, 1, "whole number" },
+	{ GOOD "timeout = 2147483648\n", 4, "2147483647" }, { GOOD "timeout = 1.5\n", 4, "whole number" }, { GOOD "bwlimit = fast\n", 4, "rate" },
+	{ GOOD "bwlimit = 1b\n", 4, "rate" }, { GOOD "directio = on\n", 4, "size" }, { GOOD "directio = 0\n", 4, "size" }, { GOOD "directio = 1024 m\n", 4, "size" },
+	{ "[m]\nauth = any\n", 1, "no path" }, { "[m]\npath = srv\nauth = any\n", 2, "absolute" }, { "[m]\npath = ~/srv\nauth = any\n", 2, "absolute" },
+	{ "[m]\npath = /srv/../etc\nauth = any\n", 2, ".." }, { "[m]\npath = /srv/..\nauth = any\n", 2, ".." },
+	{ "state = s\n" GOOD, 1, "absolute" }, { GOOD "before = true\n", 4, "absolute path of a program" },
+	{ GOOD "incoming chmod = x=y\nread only = no\n", 4, "--chmod" }, { GOOD "outgoing chmod = \\\n", 4, "missing" },
+	{ "listen = 0.0.0.0:x\n" GOOD, 1, "port" }, { "listen = ::1\n" GOOD, 1, "port" }, { "listen = *\n" GOOD, 1, "[::]:8730" }, { "listen = ,\n" GOOD, 1, "nothing" },
+	{ "listen = 0.0.0.0, 0.0.0.0:8730\n" GOOD, 1, "twice" }, { "listen = 0.0.0.0:65536\n" GOOD, 1, "port" }, { "metrics = 9730\n" GOOD, 1, "port" },
+	{ "log = syslog\n" GOOD, 1, "journal" },
+	{ GOOD "hosts allow = example.org\n", 4, "names of hosts" }, { GOOD "hosts deny = 192.0.2.1/24\n", 4, "more bits" },
+	{ GOOD "hosts allow = 192.0.2.1, 192.0.2.300\n", 4, "192.0.2.300" },
+	{ GOOD "refuse options = delte\n", 4, "\"delte\"" }, { GOOD "refuse options = !delete\n", 4, "* and ?" }, { GOOD "refuse options = [d]elete\n", 4, "* and ?" },
+	{ GOOD "exclude from = /nonexistent/lade\n", 4, "No such file" }, { GOOD "include from = /dev/null\n", 4, "regular" },
+	{ GOOD "exclude = a -\n", 4, "behind the last" },
+	/* what does not go together */
+	{ "[m]\npath = /srv\n", 1, "there is no auth" }, { "[m]\npath = /srv\nauth = ,\n", 3, "nothing in this list" },
+	{ "[m]\npath = /srv\nauth = anyone\n", 3, "\"anyone\"" }, { "[m]\npath = /srv\nauth = any, authorized\n", 3, "alone" },
+	{ "[m]\npath = /srv\nauth = certificate:ann\n", 3, "ca = FILE" },
+	{ GOOD "read only = yes\nwrite only = yes\n", 5, "nobody" }, { GOOD "append only = yes\nread only = yes\n", 5, "nothing could" },
+	{ GOOD "incoming chmod = F644\n", 4, "comes in" }, { GOOD "write only = yes\noutgoing chmod = F644\n", 5, "goes out" },
+	{ GOOD "max connections = 2\nmax connections per peer = 3\n", 5, "than all" }, { GOOD "aio = on\n", 4, "directio" },
+	{ "max connections = 2\nmax connections per peer = 3\n" GOOD, 2, "than all" }, { "max logins = 2\nmax logins per peer = 3\n" GOOD, 2, "than all" },
+	{ "log = journal\nlog file = /x\n" GOOD, 2, "journal already" },
+};
+
+static void test_bad(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(bads) / sizeof(bads[0]); i++) {
+		const struct bad *bad = &bads[i];
+		struct lade_daemon_config *config;
+		struct told told;
+
+		if (read_bytes(bad->text, strlen(bad->text), &config, &told) != LADE_E_USAGE || !told.count)
+			fail_msg("this is taken:\n%s", bad->text);
+		assert_null(config);
+		if (told.errors[0].line != bad->line || !strstr(told.errors[0].text, bad->word))
+			fail_msg("line %u: %s\n(not line %u, %s) for:\n%s", told.errors[0].line, told.errors[0].text, bad->line, bad->word, bad->text);
+	}
+}
+
+/* A NUL, which ends no line. */
+static void test_nul(void **state)
+{
+	static const char text[] = GOOD "comment = a\0b\n";
+	struct lade_daemon_config *config;
+	struct told told;
+
+	(void)state;
+	assert_int_equal(read_bytes(text, sizeof(text) - 1, &config, &told), LADE_E_USAGE);
+	assert_int_equal(told.errors[0].line, 4);
+}
+
+/* All that is wrong is told, in the order of the lines, whenever it was found. */
+static void test_order(void **state)
+{
+	static const char text[] = "state = s\n[m]\nread only = yes\nwrite only = yes\nauth = any\nlist = x\n";
+	struct lade_daemon_config *config;
+	struct told told;
+
+	(void)state;
+	assert_int_equal(read_bytes(text, sizeof(text) - 1, &config, &told), LADE_E_USAGE);
+	assert_int_equal(told.count, 4);
+	assert_int_equal(told.errors[0].line, 1);
+	assert_int_equal(told.errors[1].line, 2);
+	assert_int_equal(told.errors[2].line, 4);
+	assert_int_equal(told.errors[3].line, 6);
+}
+
+/* Very many faults are not told without end. */
+static void test_many_faults(void **state)
+{
+	static char text[20000];
+	struct lade_daemon_config *config;
+	struct told told;
+
+	(void)state;
+	for (size_t at = 0; at + 2 < sizeof(text); at += 2)
+		memcpy(text + at, "x\n", 2);
+	assert_int_equal(read_bytes(text, sizeof(text), &config, &told), LADE_E_USAGE);
+	assert_true(told.count == 100);
+}
+
+/* A line above what inih takes is a fault; the same value in several lines is none. */
+static void test_long_lines(void **state)
+{
+	static char text[40000];
+	struct lade_daemon_config *config;
+	struct told told;
+	size_t at;
+
+	(void)state;
+	at = (size_t)snprintf(text, sizeof(text), GOOD "hosts allow =");
+	for (int i = 0; i < 100; i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, " 10.0.0.%d", i);
+	assert_int_equal(read_bytes(text, at, &config, &told), LADE_E_USAGE);
+	assert_int_equal(told.errors[0].line, 4);
+	assert_non_null(strstr(told.errors[0].text, "too long"));
+	at = (size_t)snprintf(text, sizeof(text), GOOD "hosts allow = \\\n");
+	for (int i = 0; i < 100; i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "  10.0.0.%d, \\\n", i);
+	text[at++] = '\n';
+	assert_int_equal(read_bytes(text, at, &config, &told), 0);
+	assert_int_equal(config->modules[0].hosts_allow.count, 100);
+	lade_daemon_config_free(config);
+}
+
+/* A list, and a value, that go on for ever. */
+static void test_long_values(void **state)
+{
+	static char text[200000];
+	struct lade_daemon_config *config;
+	struct told told;
+	size_t at;
+
+	(void)state;
+	at = (size_t)snprintf(text, sizeof(text), GOOD "exclude = \\\n");
+	while (at < 80000)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%0150d \\\n", 0);
+	assert_int_equal(read_bytes(text, at, &config, &told), LADE_E_USAGE);
+	assert_int_equal(told.errors[0].line, 4);
+	assert_non_null(strstr(told.errors[0].text, "65535"));
+	at = (size_t)snprintf(text, sizeof(text), "[m]\npath = /srv\nauth = \\\n");
+	for (int i = 0; i < 1025; i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "token:u%d, \\\n", i);
+	assert_int_equal(read_bytes(text, at, &config, &told), LADE_E_USAGE);
+	assert_int_equal(told.errors[0].line, 3);
+	assert_non_null(strstr(told.errors[0].text, "1024"));
+}
+
+/* Long names of modules are not cut. */
+static void test_long_names(void **state)
+{
+	char text[600], name[300];
+	struct lade_daemon_config *config;
+	struct told told;
+
+	(void)state;
+	memset(name, 'n', sizeof(name));
+	snprintf(text, sizeof(text), "[%.255s]\npath = /srv\nauth = any\n", name);
+	config = read_good(text);
+	assert_int_equal(strlen(config->modules[0].name), 255);
+	lade_daemon_config_free(config);
+	snprintf(text, sizeof(text), "[%.256s]\npath = /srv\nauth = any\n", name);
+	assert_int_equal(read_bytes(text, strlen(text), &config, &told), LADE_E_USAGE);
+}
+
+/* What others can write is not believed; nor is what is no file, which must not make us wait. */
+static void test_trust(void **state)
+{
+	struct lade_daemon_config *config;
+	struct lade_fault fault;
+	struct told told = { 0 };
+	char fifo[PATH_MAX + 8];
+
+	(void)state;
+	put(file, GOOD, strlen(GOOD));
+	assert_int_equal(chmod(file, 0646), 0);
+	assert_int_equal(lade_daemon_config_read(file, take_report, &told, &config, &fault), LADE_E_REFUSED);
+	assert_null(config);
+	snprintf(fifo, sizeof(fifo), "%s/fifo", directory);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	assert_int_equal(lade_daemon_config_read(fifo, take_report, &told, &config, &fault), LADE_E_REFUSED);
+	assert_int_equal(lade_daemon_config_read(directory, take_report, &told, &config, &fault), LADE_E_REFUSED);
+	assert_int_equal(lade_daemon_config_read("/nonexistent/lade", take_report, &told, &config, &fault), LADE_E_SYSTEM);
+	assert_int_equal(told.count, 0);
+	lade_daemon_config_free(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_globals),
+		cmocka_unit_test(test_modules),
+		cmocka_unit_test(test_rights),
+		cmocka_unit_test(test_pattern_files),
+		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_nul),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_many_faults),
+		cmocka_unit_test(test_long_lines),
+		cmocka_unit_test(test_long_values),
+		cmocka_unit_test(test_long_names),
+		cmocka_unit_test(test_trust),
+	};
+	int failed;
+
+	temp_tree_make(directory);
+	snprintf(file, sizeof(file), "%s/conf", directory);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	temp_tree_remove(directory);
+	return failed;
+}
