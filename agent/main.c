@@ -13,6 +13,7 @@
 #include "agent/command_paths.h"
 #include "agent/command_serve.h"
 #include "agent/command_sync.h"
+#include "agent/daemon/command_daemon.h"
 #include "agent/help.h"
 #include "agent/screen.h"
 #include "agent/sync/sync.h"
@@ -49,6 +50,7 @@ static const struct {
 } commands[] = {
 	{ "sync", lade_command_sync },
 	{ "serve", lade_command_serve },
+	{ "daemon", lade_command_daemon },
 	{ "filter", lade_command_filter },
 	{ "paths", lade_command_paths },
 	{ "completion", lade_command_completion },

@@ -12,11 +12,11 @@
 #include "agent/daemon/monitor_internal.h"
 #include "agent/sync/handshake.h"
 #include "agent/sync/sync.h"
+#include "agent/tree/landlock.h"
 #include "transport/connection.h"
 
 /* What it works with. */
 struct greeting {
-	struct monitor *monitor; /* the copy that the fork made: the configuration is in it */
 	struct visit *visit;
 	struct lade_connection connection;
 	struct lade_tls_state state;
@@ -25,47 +25,32 @@ struct greeting {
 	struct lade_channel_message message;
 };
 
-/* A lade_tls_signer: the monitor signs. */
-static int sign_by_monitor(void *context, const uint8_t *data, size_t len, uint8_t signature_out[LADE_TLS_SIGNATURE_LEN])
+int lade_greeter_sign(void *context, const uint8_t *data, size_t len, uint8_t signature_out[LADE_TLS_SIGNATURE_LEN])
 {
-	struct greeting *greeting = context;
-	struct lade_channel_message *message = &greeting->message;
+	struct lade_channel_message message = { .type = LADE_CHANNEL_SIGN, .sign.len = (uint32_t)len };
 	int error;
 
 	if (len > LADE_SIGN_MAX)
 		return LADE_E_LIMIT;
-	memset(message, 0, sizeof(*message));
-	message->type = LADE_CHANNEL_SIGN;
-	message->sign.len = (uint32_t)len;
-	memcpy(message->sign.data, data, len);
-	error = lade_channel_ask(greeting->visit->channel, message, LADE_CHANNEL_SIGNATURE, NULL);
+	memcpy(message.sign.data, data, len);
+	error = lade_channel_ask(*(const int *)context, &message, LADE_CHANNEL_SIGNATURE, NULL);
 	if (!error)
-		memcpy(signature_out, message->signature.signature, LADE_TLS_SIGNATURE_LEN);
+		memcpy(signature_out, message.signature.signature, LADE_TLS_SIGNATURE_LEN);
 	return error;
 }
 
 static int shake_hands(struct greeting *greeting, struct lade_fault *fault)
 {
-	const struct lade_daemon_config *config = greeting->visit->shared->config;
-	const struct lade_tls_signer signer = { .sign = sign_by_monitor, .context = greeting };
-	struct lade_tls_setup setup = {
-		.server = true,
-		.signer = &signer,
-		.certificate_file = config->certificate,
-		.ca_file = config->ca,
-		.timeout_ms = (int)config->login_timeout * 1000,
-	};
-	struct lade_tls_signer with_key = signer;
+	const struct visit *visit = greeting->visit;
 	int error;
 
-	memcpy(with_key.public_key, greeting->monitor->signer.public_key, sizeof(with_key.public_key));
-	setup.signer = &with_key;
-	error = lade_tls_handshake(greeting->visit->fd, &setup, greeting->visit->peer, &greeting->state, &greeting->peer, fault);
+	error = lade_tls_context_handshake(visit->shared->tls, visit->fd, (int)visit->shared->config->login_timeout * 1000, visit->peer,
+					   &greeting->state, &greeting->peer, fault);
 	if (!error)
-		error = lade_connection_accept(&greeting->connection, greeting->visit->fd, fault);
+		error = lade_connection_accept(&greeting->connection, visit->fd, fault);
 	/* The worker may have the kernel go on; here it is a matter of a few words. */
 	if (!error)
-		error = lade_connection_secure(&greeting->connection, &greeting->state, false, LADE_TLS_EXACT, fault);
+		error = lade_connection_secure(&greeting->connection, &greeting->state, false, LADE_SECURE_EXACT, fault);
 	return error;
 }
 
@@ -163,11 +148,15 @@ static int hear_wish(struct greeting *greeting, struct lade_fault *fault)
 
 int lade_greeter_run(struct monitor *monitor, struct visit *visit)
 {
-	struct greeting greeting = { .monitor = monitor, .visit = visit };
+	struct greeting greeting = { .visit = visit };
 	struct lade_fault fault;
 	int error;
 
+	monitor->greeter_channel = visit->channel;
 	error = lade_privileges_drop(&monitor->stranger, &fault);
+	/* All that it needs is open. */
+	if (!error && lade_landlock_confine(NULL, 0, &fault) < 0)
+		error = fault.code;
 	if (!error)
 		error = shake_hands(&greeting, &fault);
 	if (!error)

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/daemon/greeter.h"
 #include "agent/daemon/monitor_internal.h"
 #include "agent/fingerprint.h"
 #include "agent/key.h"
@@ -105,6 +106,22 @@ static int open_listeners(struct monitor *monitor, struct lade_fault *fault)
 	return error;
 }
 
+/* Make what the greeters' handshakes need, while files can be read and the host key is at hand. */
+static int prepare_tls(struct monitor *monitor, struct shared_config *shared, struct lade_fault *fault)
+{
+	struct lade_tls_setup setup = {
+		.server = true, .signer = &monitor->asking_signer, .certificate_file = shared->config->certificate, .ca_file = shared->config->ca,
+	};
+	uint8_t certificate[LADE_TLS_CERTIFICATE_MAX];
+	int error = 0;
+
+	if (!setup.certificate_file) {
+		error = lade_tls_self_sign(&monitor->signer, certificate, &setup.certificate_len, fault);
+		setup.certificate = certificate;
+	}
+	return error ? error : lade_tls_context_new(&setup, &shared->tls, fault);
+}
+
 static int load_key(struct monitor *monitor, struct lade_fault *fault)
 {
 	char text[LADE_FINGERPRINT_TEXT_SIZE];
@@ -115,6 +132,8 @@ static int load_key(struct monitor *monitor, struct lade_fault *fault)
 	if (error)
 		return error;
 	lade_key_signer(monitor->key, &monitor->signer);
+	monitor->asking_signer = (struct lade_tls_signer){ .sign = lade_greeter_sign, .context = &monitor->greeter_channel };
+	memcpy(monitor->asking_signer.public_key, monitor->signer.public_key, sizeof(monitor->signer.public_key));
 	lade_tls_fingerprint(monitor->signer.public_key, fingerprint);
 	lade_fingerprint_show(fingerprint, text);
 	lade_daemon_log_line(monitor->log, LOG_INFO, "%s host key %s", made ? "made the" : "the", text);
@@ -186,6 +205,8 @@ static int start(struct monitor *monitor, struct lade_fault *fault)
 		error = find_stranger(monitor, fault);
 	if (!error)
 		error = load_key(monitor, fault);
+	if (!error)
+		error = prepare_tls(monitor, monitor->shared, fault);
 	if (!error)
 		error = make_places(monitor, fault);
 	if (!error && !(monitor->message = lade_locked_memory_new(sizeof(*monitor->message), false)))
@@ -289,10 +310,16 @@ static void reload(struct monitor *monitor)
 {
 	struct shared_config *shared, *old = monitor->shared;
 	struct lade_fault fault;
+	int error;
 
 	if (monitor->stop_ms)
 		return;
-	if (read_config(monitor->config_file, monitor->log, &shared, &fault)) {
+	error = read_config(monitor->config_file, monitor->log, &shared, &fault);
+	if (!error && prepare_tls(monitor, shared, &fault)) {
+		error = fault.code;
+		lade_config_release(shared);
+	}
+	if (error) {
 		lade_daemon_log_fault(monitor->log, LOG_ERR, &fault);
 		lade_daemon_log_line(monitor->log, LOG_ERR, "the configuration stays as it was");
 		return;

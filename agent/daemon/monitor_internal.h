@@ -32,9 +32,10 @@
 
 enum visit_stage { VISIT_FREE, VISIT_LOGIN, VISIT_CHECK, VISIT_BEFORE, VISIT_SESSION, VISIT_AFTER };
 
-/* A configuration and how many use it: visits keep the one that they began with. */
+/* A configuration with what was made of it, and how many use it: visits keep the one that they began with. */
 struct shared_config {
 	struct lade_daemon_config *config;
+	struct lade_tls_context *tls; /* of the greeters */
 	unsigned users;
 };
 
@@ -72,7 +73,9 @@ struct monitor {
 	const char *config_file;
 	struct shared_config *shared;
 	struct lade_daemon_log *log;
-	struct lade_tls_signer signer;
+	struct lade_tls_signer signer;         /* with the host key: here alone */
+	struct lade_tls_signer asking_signer;  /* of the greeters, which ask for each signature: its context is greeter_channel */
+	int greeter_channel;                   /* set in a greeter alone */
 	struct lade_key *key;
 	struct lade_privileges stranger;       /* whom greeters run as */
 	struct lade_listener *listeners;       /* listener_count */

@@ -15,6 +15,7 @@ void lade_config_release(struct shared_config *shared)
 {
 	if (!shared || --shared->users)
 		return;
+	lade_tls_context_free(shared->tls);
 	lade_daemon_config_free(shared->config);
 	free(shared);
 }

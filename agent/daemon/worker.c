@@ -7,7 +7,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/daemon/monitor_internal.h"
@@ -20,6 +20,9 @@
 /* How often the monitor is told how far it is, at most. */
 #define PROGRESS_MS 1000
 
+/* The directory of the daemon's state that has one for each module. */
+#define STATE_MODULES "modules"
+
 struct work {
 	struct visit *visit;
 	struct lade_connection connection;
@@ -29,6 +32,16 @@ struct work {
 	struct lade_channel_message *message; /* what is said to the monitor */
 	int64_t told_ms;
 };
+
+/* Who protects the bytes, in each direction. */
+static void describe_path(const struct lade_connection *connection, char *text, size_t size)
+{
+	struct lade_connection_protection protection;
+
+	if (lade_connection_protection(connection, &protection))
+		snprintf(text, size, "%s,in=%s,out=%s", lade_tls_suite_name(protection.suite), protection.in_kernel ? "kernel" : "user",
+			 protection.out_kernel ? "kernel" : "user");
+}
 
 /* How far the session is. */
 static void fill_progress(const struct work *work, struct lade_channel_progress *out)
@@ -42,7 +55,7 @@ static void fill_progress(const struct work *work, struct lade_channel_progress 
 	out->scanned = progress->scanned;
 	out->received = work->connection.received_len;
 	out->sent = work->connection.sent_len;
-	lade_connection_describe_tls(&work->connection, out->path, sizeof(out->path));
+	describe_path(&work->connection, out->path, sizeof(out->path));
 }
 
 /* A grant's progress: the session's thread. */
@@ -104,14 +117,48 @@ static void fill_grant(struct work *work)
 }
 
 /* The user that the module's files are touched as: what it says, else the one of the greeters. */
-static int become_user(const struct monitor *monitor, const struct lade_module *module, struct lade_fault *fault)
+static int find_user(const struct monitor *monitor, const struct lade_module *module, struct lade_privileges *user_out, struct lade_fault *fault)
 {
-	struct lade_privileges privileges = monitor->stranger;
-	int error = 0;
+	*user_out = monitor->stranger;
+	if (!module->uid && !module->gid)
+		return 0;
+	return lade_privileges_find(module->uid ? module->uid : monitor->stranger.name, module->gid, user_out, fault);
+}
 
-	if (module->uid || module->gid)
-		error = lade_privileges_find(module->uid ? module->uid : monitor->stranger.name, module->gid, &privileges, fault);
-	return error ? error : lade_privileges_drop(&privileges, fault);
+/* Open the place of what is kept about the module (chunk index, recipes), which is user's. Without it the session does without, too. */
+static void open_state(struct work *work, const struct lade_privileges *user)
+{
+	const struct lade_daemon_config *config = work->visit->shared->config;
+	const char *name = work->visit->module->name;
+	int state = open(config->state, O_PATH | O_DIRECTORY | O_CLOEXEC), modules;
+
+	(void)mkdirat(state, STATE_MODULES, 0711);
+	modules = openat(state, STATE_MODULES, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (mkdirat(modules, name, 0700) == 0 && user->change)
+		(void)fchownat(modules, name, user->uid, user->gid, AT_SYMLINK_NOFOLLOW);
+	work->grant.state_fd = openat(modules, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	close(state);
+	close(modules);
+}
+
+/* Everything that needs the daemon's rights, and then give them up. */
+static int settle_down(struct work *work, const struct monitor *monitor, struct lade_fault *fault)
+{
+	struct lade_privileges user;
+	int error = find_user(monitor, work->visit->module, &user, fault);
+
+	if (error)
+		return error;
+	if (work->grant.may_read)
+		open_state(work, &user);
+	error = open_root(work, fault);
+	if (!error)
+		error = lade_privileges_drop(&user, fault);
+	if (!error)
+		error = lade_sync_setup(fault);
+	if (!error && lade_grant_confine(&work->grant, fault) < 0)
+		error = fault->code;
+	return error;
 }
 
 /* Take the connection over: its keys are what the monitor says first. */
@@ -126,7 +173,7 @@ static int take_connection(struct work *work, struct lade_fault *fault)
 	if (!error)
 		error = lade_connection_accept(&work->connection, work->visit->fd, fault);
 	if (!error)
-		error = lade_connection_secure(&work->connection, &handover->state, false, config->ktls ? LADE_TLS_KERNEL : LADE_TLS_USER, fault);
+		error = lade_connection_secure(&work->connection, &handover->state, false, config->ktls ? LADE_SECURE_KERNEL : LADE_SECURE_USER, fault);
 	work->key = handover->key;
 	sodium_memzero(work->message, sizeof(*work->message));
 	return error;
@@ -168,16 +215,16 @@ int lade_worker_run(struct monitor *monitor, struct visit *visit)
 	work.message = lade_locked_memory_new(sizeof(*work.message), false);
 	fill_grant(&work);
 	error = work.message ? take_connection(&work, &fault) : lade_fault_set(&fault, LADE_E_MEMORY, "serve", visit->peer);
-	if (!error)
-		error = open_root(&work, &fault);
-	if (!error)
-		error = become_user(monitor, visit->module, &fault);
-	if (!error)
-		error = lade_sync_setup(&fault);
+	if (!error && settle_down(&work, monitor, &fault)) {
+		lade_channel_complain(visit->channel, &fault);
+		visit->refused = true;
+		snprintf(visit->reason, sizeof(visit->reason), "the server cannot serve it now; its log says why");
+	}
 	if (error)
 		lade_channel_complain(visit->channel, &fault);
 	else
 		status = serve(&work);
-	lade_connection_close(&work.connection);
+	if (!error)
+		lade_connection_close(&work.connection);
 	return status;
 }
