@@ -14,6 +14,7 @@
 #include "agent/command_serve.h"
 #include "agent/command_sync.h"
 #include "agent/daemon/command_daemon.h"
+#include "agent/daemon/command_status.h"
 #include "agent/help.h"
 #include "agent/screen.h"
 #include "agent/sync/sync.h"
@@ -51,6 +52,7 @@ static const struct {
 	{ "sync", lade_command_sync },
 	{ "serve", lade_command_serve },
 	{ "daemon", lade_command_daemon },
+	{ "status", lade_command_status },
 	{ "filter", lade_command_filter },
 	{ "paths", lade_command_paths },
 	{ "completion", lade_command_completion },

@@ -18,6 +18,9 @@
 #include <systemd/sd-daemon.h>
 #endif
 
+/* Between two STATUS=. */
+#define STATUS_MS 1000
+
 /* Say it; $NOTIFY_SOCKET stays for the next time. */
 static void tell(const char *words)
 {
@@ -65,24 +68,32 @@ void lade_notify_stopping(void)
 	tell("STOPPING=1");
 }
 
-void lade_notify_status(struct lade_notify *notify, unsigned sessions, unsigned logins)
+/* Tell how many there are. Returns when that may be told, if it may not be now. */
+static int64_t tell_status(struct lade_notify *notify, int64_t now_ms, unsigned sessions, unsigned logins)
 {
 	char status[sizeof(notify->status)];
 
 	snprintf(status, sizeof(status), "STATUS=%u session%s, %u login%s", sessions, sessions == 1 ? "" : "s", logins, logins == 1 ? "" : "s");
 	if (strcmp(status, notify->status) == 0)
-		return;
+		return INT64_MAX;
+	/* Whoever connects often shall not keep systemd busy. */
+	if (now_ms < notify->status_ms)
+		return notify->status_ms;
 	memcpy(notify->status, status, sizeof(status));
+	notify->status_ms = now_ms + STATUS_MS;
 	tell(status);
+	return INT64_MAX;
 }
 
-int64_t lade_notify_turn(struct lade_notify *notify, int64_t now_ms)
+int64_t lade_notify_turn(struct lade_notify *notify, int64_t now_ms, unsigned sessions, unsigned logins)
 {
+	int64_t status_ms = tell_status(notify, now_ms, sessions, logins);
+
 	if (notify->period_ms && notify->next_ms <= now_ms) {
 		tell("WATCHDOG=1");
 		notify->next_ms = now_ms + notify->period_ms;
 	}
-	return notify->next_ms;
+	return status_ms < notify->next_ms ? status_ms : notify->next_ms;
 }
 
 #ifdef HAVE_SYSTEMD

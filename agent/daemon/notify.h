@@ -13,8 +13,9 @@
 /* What was told. */
 struct lade_notify {
 	int64_t period_ms; /* how often systemd is told that we live; 0: it does not ask */
-	int64_t next_ms;   /* when the next time is */
-	char status[96];   /* the last STATUS= */
+	int64_t next_ms;   /* when the next time is; INT64_MAX: never */
+	int64_t status_ms; /* when STATUS= may be told next */
+	char status[96];   /* the last of them */
 };
 
 /* Begin: find out whether systemd watches over us. now_ms: CLOCK_MONOTONIC, as below. */
@@ -29,14 +30,11 @@ void lade_notify_reloading(void);
 /* Tell that we end. */
 void lade_notify_stopping(void);
 
-/* Tell how many sessions and logins there are, if it is not what was told last. */
-void lade_notify_status(struct lade_notify *notify, unsigned sessions, unsigned logins);
-
 /*
- * Tell that we live, if it is time to. The loop calls this at each turn, and nobody else does: a loop that hangs falls silent.
- * Returns when to call it again, INT64_MAX if there is no need to.
+ * Tell that we live, if it is time to, and how many sessions and logins there are, if that has changed and was not told in the last second. The loop calls
+ * this at each turn, and nobody else does: a loop that hangs falls silent. Returns when to call it again, INT64_MAX if there is no need to.
  */
-int64_t lade_notify_turn(struct lade_notify *notify, int64_t now_ms);
+int64_t lade_notify_turn(struct lade_notify *notify, int64_t now_ms, unsigned sessions, unsigned logins);
 
 /*
  * Take the sockets that systemd has opened for us (socket activation), and forget $LISTEN_FDS. Returns 0 with *count_out listeners (0: none
