@@ -7,8 +7,8 @@
  */
 #include "transport/direct_internal.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 
 /* Note why the ring does not do it. */
 static void excuse(struct lade_direct_ahead *ahead, const char *text, int error)
@@ -75,11 +75,11 @@ void lade_direct_ahead_wait(struct lade_direct_ahead *ahead, struct lade_direct_
 	}
 	while (!job->done) {
 		error = io_uring_wait_cqe(&ahead->ring, &cqe);
-		if (error == -EINTR || error == -EAGAIN)
+		if (error) {
+			/* No other comes from a ring that is one (io_uring_enter(2)). There is no going on without: the kernel writes to the buffer. */
+			assert(error == -EINTR || error == -EAGAIN);
 			continue;
-		/* No other error comes from a ring that is one (io_uring_enter(2)), and the kernel would write to memory that is used otherwise. */
-		if (error)
-			abort();
+		}
 		other = io_uring_cqe_get_data(cqe);
 		other->result = cqe->res;
 		other->done = true;

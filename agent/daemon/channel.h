@@ -20,6 +20,7 @@
 
 #include <stdint.h>
 
+#include "agent/complaint.h"
 #include "chunker/digest.h"
 #include "protocol/error.h"
 #include "protocol/message.h"
@@ -90,7 +91,7 @@ struct lade_channel_result {
 };
 
 struct lade_channel_complaint {
-	char text[512];
+	char text[LADE_COMPLAINT_SIZE];
 };
 
 /* Any of them. */

@@ -25,7 +25,7 @@ struct lade_module {
 	struct lade_auth_rule *auth;   /* auth_count; never none */
 	unsigned auth_count;
 	struct lade_address_rules hosts_allow, hosts_deny; /* none: all, none */
-	char *uid, *gid;        /* names or numbers; NULL: the daemon's own */
+	char *uid, *gid;        /* names or numbers; NULL: the daemon's user, and that user's group */
 	bool use_chroot;        /* default no */
 	unsigned max_connections, max_connections_per_peer; /* 0: no limit but the global one */
 	uint64_t timeout;       /* seconds; 0: the client's alone */

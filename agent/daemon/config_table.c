@@ -35,7 +35,7 @@ static const struct lade_config_row global_rows[] = {
 	GLOBAL("ktls", yes, ktls),
 	GLOBAL("log", log, log_journal),
 	GLOBAL("log file", path, log_file),
-	GLOBAL("log format", text, log_format),
+	GLOBAL("log format", format, log_format),
 	GLOBAL("metrics", place, metrics),
 	GLOBAL("status", path, status),
 };

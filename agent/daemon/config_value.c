@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "agent/daemon/session_line.h"
 #include "agent/option_table.h"
 #include "agent/quantity.h"
 #include "transport/listener.h"
@@ -123,6 +124,15 @@ int lade_config_set_threshold(const struct lade_config_row *row, void *base, cha
 int lade_config_set_text(const struct lade_config_row *row, void *base, char *value, struct lade_config_error *error)
 {
 	(void)error;
+	return set_copy(row, base, value);
+}
+
+int lade_config_set_format(const struct lade_config_row *row, void *base, char *value, struct lade_config_error *error)
+{
+	const char *wrong;
+
+	if (lade_session_format_check(value, &wrong))
+		return refuse(error, row, wrong, "there is no such variable; see lade-daemon.conf(5)");
 	return set_copy(row, base, value);
 }
 

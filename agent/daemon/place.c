@@ -3,58 +3,44 @@
  */
 #include "agent/daemon/place.h"
 
-#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* An absolute path in the environment, or NULL: others are to be ignored, says the specification. */
-static const char *from_environment(const char *name)
+#include "agent/user_directory.h"
+
+/* A copy of root_path for root, else name in the user's own directory: lade_user_directory_path(). */
+static char *choose(const char *root_path, const char *variable, const char *below_home, const char *name)
 {
-	const char *value = getenv(name);
+	char path[PATH_MAX];
 
-	return value && value[0] == '/' ? value : NULL;
-}
-
-static char *join(const char *directory, const char *middle, const char *name)
-{
-	char *path;
-
-	return asprintf(&path, "%s%s%s", directory, middle, name) < 0 ? NULL : path;
-}
-
-/* name below the directory of a variable, or below below_home. */
-static char *user_place(const char *variable, const char *below_home, const char *name)
-{
-	const char *base = from_environment(variable), *home = from_environment("HOME");
-
-	if (base)
-		return join(base, "", name);
-	if (home)
-		return join(home, below_home, name);
-	errno = ENOENT;
-	return NULL;
+	if (geteuid() == 0)
+		return strdup(root_path);
+	return lade_user_directory_path(variable, below_home, name, path) ? NULL : strdup(path);
 }
 
 char *lade_daemon_place_config(void)
 {
-	return geteuid() == 0 ? join("/etc/lade", "", "/daemon.conf") : user_place("XDG_CONFIG_HOME", "/.config", "/lade/daemon.conf");
+	return choose("/etc/lade/daemon.conf", "XDG_CONFIG_HOME", ".config", "daemon.conf");
 }
 
 char *lade_daemon_place_state(void)
 {
-	return geteuid() == 0 ? join("/var/lib/lade", "", "") : user_place("XDG_STATE_HOME", "/.local/state", "/lade/daemon");
+	return choose("/var/lib/lade", "XDG_STATE_HOME", ".local/state", "daemon");
 }
 
 char *lade_daemon_place_status(void)
 {
-	if (geteuid() == 0)
-		return join("/run/lade", "", "/status");
-	return user_place("XDG_RUNTIME_DIR", "/.local/state", from_environment("XDG_RUNTIME_DIR") ? "/lade/status" : "/lade/daemon/status");
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+
+	return choose("/run/lade/status", "XDG_RUNTIME_DIR", ".local/state", runtime && runtime[0] == '/' ? "status" : "daemon/status");
 }
 
 char *lade_daemon_place_below(const char *state, const char *name)
 {
-	return join(state, strcmp(state, "/") == 0 ? "" : "/", name);
+	char *path;
+
+	return asprintf(&path, "%s%s%s", state, strcmp(state, "/") == 0 ? "" : "/", name) < 0 ? NULL : path;
 }

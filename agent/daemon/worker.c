@@ -136,9 +136,9 @@ static void open_state(struct work *work, const struct lade_privileges *user)
 
 	(void)mkdirat(state, STATE_MODULES, 0711);
 	modules = openat(state, STATE_MODULES, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (mkdirat(modules, name, 0700) == 0 && user->change)
-		(void)fchownat(modules, name, user->uid, user->gid, AT_SYMLINK_NOFOLLOW);
-	work->grant.state_fd = openat(modules, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	(void)mkdirat(modules, name, 0700);
+	if (!user->change || fchownat(modules, name, user->uid, user->gid, AT_SYMLINK_NOFOLLOW) == 0)
+		work->grant.state_fd = openat(modules, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	close(state);
 	close(modules);
 }

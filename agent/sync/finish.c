@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/sync/grant.h"
 #include "agent/sync/totals.h"
 #include "agent/tree/listing.h"
 #include "agent/tree/remove.h"
@@ -265,6 +266,10 @@ int lade_receiver_make_way(struct lade_receiver *receiver, struct lade_directory
 
 	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW))
 		return errno == ENOENT ? 0 : lade_fault_set(fault, LADE_E_SYSTEM, "make way for", name);
+	if (lade_grant_appends(receiver->session.settings)) {
+		errno = EEXIST;
+		return lade_fault_set(fault, LADE_E_SYSTEM, "make way for (append-only)", name);
+	}
 	if (!S_ISDIR(st.st_mode)) {
 		if (!dry_run && (receiver->keep.options & LADE_OPTION_BACKUP))
 			return back_up(receiver, directory, fd, name, fault);
@@ -319,10 +324,11 @@ void lade_receiver_directory_done(struct lade_directory *directory, void *user)
 	struct target *target = user;
 	struct lade_receiver *receiver = target->receiver;
 	struct lade_session *session = &receiver->session;
+	bool stays = target->existed && lade_grant_appends(session->settings);
 	struct lade_fault fault;
 	char *path;
 
-	if (target->implied ? target->opened :
+	if (stays ? false : target->implied ? target->opened :
 	    target->differs || atomic_load_explicit(&target->touched, memory_order_relaxed)) {
 		path = lade_directory_path(directory, NULL);
 		lade_session_lock(session);
@@ -375,6 +381,7 @@ static void set_directories(struct lade_receiver *receiver)
 	int got;
 
 	if (receiver->root.named && (receiver->root.differs || receiver->root.touched) &&
+	    !(receiver->root.existed && lade_grant_appends(receiver->session.settings)) &&
 	    add_directory(receiver, &receiver->root, "", &fault))
 		lade_session_report(&receiver->session, LADE_REPORT_ERROR, LADE_EXIT_PARTIAL, &fault);
 	while ((got = lade_spool_next(receiver->directories, &bytes, &fault)) == 1)

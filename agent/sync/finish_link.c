@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/sync/grant.h"
 #include "agent/sync/totals.h"
 #include "protocol/grow.h"
 
@@ -93,7 +94,7 @@ static int make_link(struct lade_receiver *receiver, const struct link_ends *end
 
 	if (linkat(ends->leader_fd, ends->leader, ends->follower_fd, ends->follower, 0) == 0)
 		return 0;
-	if (errno != EEXIST)
+	if (errno != EEXIST || lade_grant_appends(receiver->session.settings))
 		return lade_fault_set(fault, LADE_E_SYSTEM, "link", ends->follower);
 	lade_temporary_name(ends->follower, 0, temporary);
 	/* A link that a killed session left has more than one name: it is no file being made. */

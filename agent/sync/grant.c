@@ -28,15 +28,17 @@ enum kind { KIND_BIT, KIND_NUMBER, KIND_TEXT };
 struct row {
 	const char *name;
 	enum kind kind;
-	uint64_t bit;  /* of KIND_BIT */
+	uint64_t bit;  /* of KIND_BIT; of KIND_NUMBER: the value that it has, or 0: any but 0 */
 	size_t off;    /* of the others' field in the settings */
 	unsigned refused;
 };
 
 #define BIT(name, bit, refused) { name, KIND_BIT, LADE_OPTION_##bit, 0, refused }
 #define NUMBER(name, field, refused) { name, KIND_NUMBER, 0, offsetof(struct lade_settings, field), refused }
+#define VALUE(name, field, value, refused) { name, KIND_NUMBER, value, offsetof(struct lade_settings, field), refused }
 #define TEXT(name, field, refused) { name, KIND_TEXT, 0, offsetof(struct lade_settings, field), refused }
 
+/* What implies another one comes before it: the first that is refused is told. */
 static const struct row rows[] = {
 	BIT("recursive", RECURSIVE, 0),
 	BIT("dirs", DIRS, 0),
@@ -89,9 +91,10 @@ static const struct row rows[] = {
 	NUMBER("max-size", size_limit, 0),
 	NUMBER("min-size", size_least, 0),
 	BIT("ignore-missing-args", IGNORE_MISSING_ARGS, 0),
-	BIT("delete", DELETE, REFUSED_APPENDING),
 	BIT("delete-excluded", DELETE_EXCLUDED, REFUSED_APPENDING),
-	NUMBER("delete-before", deletion, REFUSED_APPENDING),
+	VALUE("delete-before", deletion, LADE_DELETION_FIRST, REFUSED_APPENDING),
+	VALUE("delete-after", deletion, LADE_DELETION_LAST, REFUSED_APPENDING),
+	BIT("delete", DELETE, REFUSED_APPENDING),
 	NUMBER("max-delete", max_delete, 0),
 	BIT("ignore-errors", IGNORE_ERRORS, 0),
 	NUMBER("force-delete", force_delete, 0),
@@ -100,8 +103,8 @@ static const struct row rows[] = {
 	BIT("delete-missing-args", DELETE_MISSING_ARGS, REFUSED_APPENDING),
 	TEXT("temp-dir", temp_dir, 0),
 	BIT("delay-updates", DELAY_UPDATES, 0),
-	BIT("backup", BACKUP, REFUSED_APPENDING),
 	TEXT("backup-dir", backup_dir, REFUSED_APPENDING),
+	BIT("backup", BACKUP, REFUSED_APPENDING),
 	TEXT("suffix", suffix, REFUSED_APPENDING),
 	/* A file of the same name there would be taken for what is left of one, moved, or removed. */
 	TEXT("partial-dir", partial_dir, REFUSED_APPENDING),
@@ -112,9 +115,9 @@ static const struct row rows[] = {
 	NUMBER("max-alloc", max_alloc, 0),
 	TEXT("iconv", far_names, 0),
 	BIT("fuzzy", FUZZY, REFUSED_BLIND),
-	BIT("inplace", INPLACE, REFUSED_APPENDING),
 	BIT("append", APPEND, REFUSED_APPENDING | REFUSED_BLIND),
 	BIT("append-verify", APPEND_VERIFY, REFUSED_APPENDING | REFUSED_BLIND),
+	BIT("inplace", INPLACE, REFUSED_APPENDING),
 	BIT("sparse", SPARSE, 0),
 	BIT("preallocate", PREALLOCATE, 0),
 	BIT("whole-file", WHOLE_FILE, 0),
@@ -142,7 +145,7 @@ static bool is_used(const struct lade_settings *settings, const struct row *row)
 		return settings->options & row->bit;
 	case KIND_NUMBER:
 		memcpy(&number, field, sizeof(number));
-		return number;
+		return number && (!row->bit || number == row->bit);
 	default:
 		memcpy(&text, field, sizeof(text));
 		return text;
@@ -154,7 +157,7 @@ static int refuse(struct lade_fault *fault, const char *why, const char *option)
 	char name[64] = "--";
 
 	(void)strncat(name, option, sizeof(name) - sizeof("--"));
-	return lade_fault_set(fault, LADE_E_USAGE, why, name);
+	return lade_fault_set(fault, LADE_E_UNSUPPORTED, why, name);
 }
 
 static bool is_configured(const struct lade_grant *grant, const char *option)
@@ -201,9 +204,9 @@ static int judge_all(const struct lade_grant *grant, bool receives, const struct
 	int error = 0;
 
 	if (receives && !grant->may_write)
-		return lade_fault_set(fault, LADE_E_USAGE, "write to what is served read-only", NULL);
+		return lade_fault_set(fault, LADE_E_UNSUPPORTED, "write to what is served read-only", NULL);
 	if (!receives && !grant->may_read)
-		return lade_fault_set(fault, LADE_E_USAGE, "read from what is served write-only", NULL);
+		return lade_fault_set(fault, LADE_E_UNSUPPORTED, "read from what is served write-only", NULL);
 	for (size_t i = 0; i < ROW_COUNT && !error; i++)
 		if (is_used(settings, &rows[i]))
 			error = judge(grant, rows[i].name, rows[i].refused, fault);

@@ -97,6 +97,7 @@ char *lade_holding_key(const struct lade_receiver *receiver, int directory_fd, c
 static int open_below(const struct lade_receiver *receiver, int fd, size_t len, bool create)
 {
 	const char *at = receiver->session.settings->partial_dir, *end = at + len;
+	const struct lade_base *base = receiver->session.settings->base;
 	char name[LADE_NAME_MAX + 1];
 	int next;
 
@@ -105,6 +106,10 @@ static int open_below(const struct lade_receiver *receiver, int fd, size_t len, 
 
 		snprintf(name, sizeof(name), "%.*s", (int)part, at);
 		at += part + strspn(at + part, "/");
+		if (base && lade_place_hides_in(base, fd, name, true)) {
+			close(fd);
+			return -1;
+		}
 		if (create && !*at)
 			(void)mkdirat(fd, name, 0700);
 		next = openat(fd, name, PARTIAL_FLAGS);

@@ -13,6 +13,7 @@
 
 #include "agent/sync/content.h"
 #include "agent/sync/file_digest.h"
+#include "agent/sync/grant.h"
 #include "agent/sync/totals.h"
 
 /* Under these even a name that was free may have to be made so. */
@@ -385,6 +386,7 @@ static int commit(struct lade_receiver *receiver, struct incoming *file, struct 
 	error = lade_directory_pin(file->directory, &fd, fault);
 	if (error)
 		return error;
+	file->temporary.yields = lade_grant_appends(receiver->session.settings);
 	if (!file->overwrite && (file->existed || from_workshop || (receiver->keep.options & REPLACERS)))
 		error = rename_into_place(receiver, file, fd, fault);
 	else

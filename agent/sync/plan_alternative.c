@@ -296,7 +296,8 @@ static enum fit fit_of(struct planner *planner, const struct place *place)
 static void look(struct planner *planner, const struct place *place, struct lade_directory *directory, struct aside *aside)
 {
 	*aside = (struct aside){ .place = *place };
-	if (!directory || lade_directory_pin(directory, &aside->place.fd, NULL))
+	if (!directory || lade_directory_hides(directory, place->name, S_ISDIR(place->wanted.mode)) ||
+	    lade_directory_pin(directory, &aside->place.fd, NULL))
 		return;
 	aside->directory = directory;
 	if (lade_plan_stat(planner, &aside->place))

@@ -127,6 +127,8 @@ static int plan_deletion(struct planner *planner, struct level *level, const str
 		lade_plan_change(level);
 		return lade_spool_add(planner->receiver->deletions, planner->path, strlen(planner->path) + 1, fault);
 	}
+	if (lade_directory_hides(level->directory, name->name, is_directory_name(level, name)))
+		return 0;
 	is_protected = planner->protection &&
 		lade_filter_scope_excludes(planner->protection, planner->path, is_directory_name(level, name), NULL);
 	if ((is_protected && !asks_again(planner)) || lade_receiver_keeps(planner->receiver, level->fd, name->name))

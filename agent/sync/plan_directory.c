@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/sync/grant.h"
 #include "agent/sync/totals.h"
 
 /*
@@ -21,7 +22,7 @@ static void open_up(struct planner *planner, struct place *place, struct target 
 {
 	const struct lade_keep *keep = &planner->receiver->keep;
 
-	if (planner->dry_run || keep->fake || keep->euid == 0 || place->st.st_uid != keep->euid || (place->st.st_mode & 0700) == 0700)
+	if (planner->dry_run || lade_grant_appends(planner->session->settings) || keep->fake || keep->euid == 0 || place->st.st_uid != keep->euid || (place->st.st_mode & 0700) == 0700)
 		return;
 	target->own_mode = place->st.st_mode & 07777;
 	if ((target->own_mode & 0500) == 0500)
@@ -30,6 +31,12 @@ static void open_up(struct planner *planner, struct place *place, struct target 
 	else if (place->linked_fd >= 0 ? fchmod(place->linked_fd, target->own_mode | 0700) == 0 :
 		 fchmodat(place->level->fd, place->name, target->own_mode | 0700, AT_SYMLINK_NOFOLLOW) == 0)
 		target->opened = target->differs = true;
+}
+
+/* How the metadata of a directory that is there is to change: where nothing of it may, not at all. */
+static uint32_t changes_of_present(struct planner *planner, const struct place *place)
+{
+	return lade_grant_appends(planner->session->settings) ? 0 : lade_plan_metadata_changes(planner, place);
 }
 
 /* With --backup-dir a directory has its mode before the first backup goes to one that is made like it; again at the end, with all else. */
@@ -125,7 +132,7 @@ int lade_plan_directory(struct planner *planner, struct place *place, struct lad
 		return fault->code;
 	target->existed = present;
 	if (present) {
-		changes = lade_plan_metadata_changes(planner, place);
+		changes = changes_of_present(planner, place);
 		target->differs = changes;
 		open_up(planner, place, target);
 		set_mode_early(planner, place, changes);
@@ -177,7 +184,7 @@ int lade_plan_top(struct planner *planner, struct place *place, struct lade_faul
 	if (!lade_metadata_own_xattrs(&target->metadata))
 		return lade_fault_set(fault, LADE_E_MEMORY, "plan", NULL);
 	if (target->existed)
-		changes = lade_plan_metadata_changes(planner, place);
+		changes = changes_of_present(planner, place);
 	else
 		changes = lade_plan_directory_aside(planner, place);
 	target->differs = changes || !target->existed;

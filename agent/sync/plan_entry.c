@@ -5,6 +5,7 @@
  */
 #include "agent/sync/plan_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -84,6 +85,7 @@ void lade_plan_mend(struct planner *planner, struct place *place, uint32_t chang
 	const uint32_t told = told_of(planner, place, changes);
 	struct lade_fault fault;
 
+	assert(!lade_grant_appends(planner->session->settings));
 	if (changes && !planner->dry_run &&
 	    lade_metadata_apply(&planner->receiver->keep, &place->wanted, &at, &place->st, &place->st,
 				planner->receiver->identities, &fault))
@@ -203,6 +205,14 @@ static uint32_t link_changes(struct planner *planner, const struct place *place)
 	return changes | lade_plan_metadata_changes(planner, place) | lade_plan_time_now(planner, place);
 }
 
+/* Whoever may only add is to have what is there already, or to hear that it differs; what may be changed of it otherwise stays. */
+static bool is_equal(struct planner *planner, const struct place *place)
+{
+	if (S_ISDIR(place->wanted.mode))
+		return S_ISDIR(place->st.st_mode);
+	return S_ISREG(place->wanted.mode) ? lade_plan_same_file(planner, place) : lade_plan_same_special(place);
+}
+
 /*
  * Remember the first of several names, or link a further one at the end. Returns 1 if nothing else is to be done. leading is memory for
  * take_the_lead().
@@ -223,6 +233,10 @@ static int link_entry(struct planner *planner, struct place *place, struct lade_
 	leader = lade_receiver_find_leader(receiver, place->entry->link - LADE_LINK_FOLLOWS);
 	if (leader && leader->passed)
 		return take_the_lead(planner, place, leader, leading, fault);
+	if (place->exists && lade_grant_appends(planner->session->settings) && is_equal(planner, place)) {
+		lade_plan_stored(planner, place->index);
+		return 1;
+	}
 	/* Whether it is linked already is seen at the end only, when its leader is in place. */
 	lade_plan_change(place->level);
 	return lade_receiver_add_link(receiver,
@@ -329,6 +343,29 @@ static bool munge(struct planner *planner, struct place *place, struct munged *m
 	return true;
 }
 
+/*
+ * True if a server lets no client make, or touch, what has this name: its rules say so, or it is the name of a file that is being made.
+ * A client of the server's own user may do as it likes.
+ */
+static bool is_withheld(const struct planner *planner, const struct place *place)
+{
+	if (!planner->session->settings->grant)
+		return false;
+	if (lade_temporary_is(place->name))
+		return true;
+	return place->level->directory && lade_directory_hides(place->level->directory, place->name, S_ISDIR(place->wanted.mode));
+}
+
+/* Something is not done, for a reason of the server's: report it. What is in a directory is passed over too. */
+static int withhold(struct planner *planner, struct place *place, const char *operation, int reason, struct lade_fault *fault)
+{
+	errno = reason;
+	lade_plan_failed(planner, operation);
+	if (place->entry->link == LADE_LINK_LEADER)
+		lade_receiver_leader_failed(planner->receiver, place->index);
+	return S_ISDIR(place->wanted.mode) ? lade_plan_enter_only(planner, place, fault) : 0;
+}
+
 int lade_plan_implied(struct planner *planner, struct lade_slice said, const struct lade_recv_event *event,
 		      struct lade_fault *fault)
 {
@@ -346,6 +383,8 @@ int lade_plan_implied(struct planner *planner, struct lade_slice said, const str
 	if (!(planner->receiver->keep.options & LADE_OPTION_NO_IMPLIED_DIRS) || !lade_plan_is_asked(planner, said, true, &implied) ||
 	    !implied)
 		return lade_fault_set(fault, LADE_E_PROTOCOL, "take what was not asked for:", planner->path);
+	if (is_withheld(planner, &place))
+		return withhold(planner, &place, "make what this server withholds from its clients:", EACCES, fault);
 	(void)look(planner, &place);
 	return lade_plan_way(planner, &place, fault);
 }
@@ -353,6 +392,14 @@ int lade_plan_implied(struct planner *planner, struct lade_slice said, const str
 /* Do what is to be done about an entry, by its type. */
 static int act_by_type(struct planner *planner, struct place *place, struct lade_fault *fault)
 {
+	bool stands = place->exists && lade_grant_appends(planner->session->settings);
+
+	if (stands && !is_equal(planner, place))
+		return withhold(planner, place, "change (append-only)", EEXIST, fault);
+	if (stands && !S_ISDIR(place->wanted.mode)) {
+		lade_plan_stored(planner, place->index);
+		return 0;
+	}
 	if (S_ISDIR(place->wanted.mode))
 		return lade_plan_directory(planner, place, fault);
 	if (S_ISREG(place->wanted.mode))
@@ -466,6 +513,8 @@ int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry,
 			lade_metadata_unfake(&receiver->keep, &at, &place.st);
 		return lade_plan_top(planner, &place, fault);
 	}
+	if (is_withheld(planner, &place))
+		return withhold(planner, &place, "make what this server withholds from its clients:", EACCES, fault);
 	if (!look(planner, &place))
 		return S_ISDIR(place.wanted.mode) ? lade_plan_directory(planner, &place, fault) : 0;
 	result = act(planner, &place, fault);

@@ -56,7 +56,8 @@ static void add_entry(struct neighbours *neighbours, struct lade_directory *dire
 	struct stat st;
 
 	if ((entry->d_type != DT_REG && entry->d_type != DT_UNKNOWN) || lade_temporary_is(entry->d_name) ||
-	    fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode) || !st.st_size)
+	    fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode) || !st.st_size ||
+	    lade_directory_hides(directory, entry->d_name, false))
 		return;
 	add(neighbours, directory, entry->d_name, &st);
 }

@@ -219,7 +219,30 @@ int lade_directory_stat_followed(const struct lade_directory *directory, int fd,
 	return result;
 }
 
-bool lade_directory_hides(const struct lade_directory *directory, const char *name, bool is_directory)
+/* True if a symlink may be on the way to directory, which then is somewhere else than its path says. */
+static bool is_astray(const struct lade_directory *directory)
+{
+	if (directory->table->way == LADE_DIRECTORY_LINKS)
+		return true;
+	while (directory && !directory->followed)
+		directory = directory->parent;
+	return directory;
+}
+
+/* lade_directory_hides() where it really is. What cannot be opened shows nothing. */
+static bool hides_really(struct lade_directory *directory, const char *name, bool is_directory)
+{
+	bool hidden;
+	int fd;
+
+	if (lade_directory_pin(directory, &fd, NULL))
+		return true;
+	hidden = lade_place_hides_in(directory->table->base, fd, name, is_directory);
+	lade_directory_unpin(directory);
+	return hidden;
+}
+
+bool lade_directory_hides(struct lade_directory *directory, const char *name, bool is_directory)
 {
 	const struct lade_directories *table = directory->table;
 	char *path;
@@ -227,6 +250,8 @@ bool lade_directory_hides(const struct lade_directory *directory, const char *na
 
 	if (!table->base || !table->base->hides)
 		return false;
+	if (is_astray(directory))
+		return hides_really(directory, name, is_directory);
 	path = path_below(table->real, directory, name);
 	hidden = !path || lade_place_hidden(table->base, path, is_directory);
 	free(path);

@@ -92,7 +92,7 @@ int lade_directory_open_followed(const struct lade_directory *directory, int fd,
 int lade_directory_stat_followed(const struct lade_directory *directory, int fd, const char *name, struct stat *st);
 
 /* True if the base hides name in directory (NULL or "": the directory itself), or what it is in. Out of memory counts as hidden. */
-bool lade_directory_hides(const struct lade_directory *directory, const char *name, bool is_directory);
+bool lade_directory_hides(struct lade_directory *directory, const char *name, bool is_directory);
 
 /* One more reference; returns directory. */
 struct lade_directory *lade_directory_ref(struct lade_directory *directory);

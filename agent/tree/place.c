@@ -172,6 +172,22 @@ bool lade_place_hidden_fd(const struct lade_base *base, int fd)
 	return hidden;
 }
 
+bool lade_place_hides_in(const struct lade_base *base, int fd, const char *name, bool is_directory)
+{
+	char *above, *path = NULL;
+	bool hidden;
+
+	if (!base->hides)
+		return false;
+	above = lade_place_of(base, fd);
+	if (above && asprintf(&path, "%s%s%s", above, *above && *name ? "/" : "", name) < 0)
+		path = NULL;
+	hidden = !path || lade_place_hidden(base, path, is_directory);
+	free(above);
+	free(path);
+	return hidden;
+}
+
 /* The same where the kernel does not say where fd is, which was opened through no symlink: its words say so. */
 static bool hidden_by_words(const struct lade_base *base, const char *path, int fd)
 {
@@ -243,22 +259,17 @@ static int open_parent(const struct lade_base *base, const char *path, char name
 	return fd;
 }
 
-/* True if the base hides the directory name in the directory fd. */
+/* True if the base hides the directory name, to be made in the directory fd, which was opened by path but for its last component. */
 static bool hides_new(const struct lade_base *base, int fd, const char *path, const char *name)
 {
-	char *above, *whole = NULL;
+	char *clean, where[PATH_MAX];
 	bool hidden;
 
-	if (!base->hides)
-		return false;
-	above = lade_place_of(base, fd);
-	if (!above)
-		whole = lade_place_clean(path);
-	else if (asprintf(&whole, "%s%s%s", above, *above ? "/" : "", name) < 0)
-		whole = NULL;
-	hidden = !whole || lade_place_hidden(base, whole, true);
-	free(above);
-	free(whole);
+	if (!base->hides || kernel_path(base->fd, where, sizeof(where)))
+		return lade_place_hides_in(base, fd, name, true);
+	clean = lade_place_clean(path);
+	hidden = !clean || lade_place_hidden(base, clean, true);
+	free(clean);
 	return hidden;
 }
 

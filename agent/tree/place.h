@@ -46,6 +46,9 @@ bool lade_place_hidden(const struct lade_base *base, const char *path, bool is_d
 /* The same of an open file or directory, wherever it is now. base is not NULL; what is not below it, or cannot be told, is hidden. */
 bool lade_place_hidden_fd(const struct lade_base *base, int fd);
 
+/* The same of name in the directory fd, whether it is there or not. */
+bool lade_place_hides_in(const struct lade_base *base, int fd, const char *name, bool is_directory);
+
 /*
  * Where fd is below the base, as a path without "." and ".." ("" for the base itself). Allocated, the caller frees. NULL if it is not below it,
  * that cannot be told (no /proc), or memory is out.

@@ -307,17 +307,31 @@ bool lade_temporary_unnamed_works(int directory_fd, const char *name)
 	return works;
 }
 
+/* Rename to a name that nobody has; where the file system cannot make sure of that (EINVAL), by a second name. 0, or -1 with errno. */
+static int rename_to_free(int directory_fd, const char *from, const char *name)
+{
+	if (renameat2(directory_fd, from, directory_fd, name, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+	if (linkat(directory_fd, from, directory_fd, name, 0))
+		return -1;
+	(void)unlinkat(directory_fd, from, 0);
+	return 0;
+}
+
 /* Where something has come to stand meanwhile, as a link does not replace it, by way of the temporary name. */
 static int put_in_place(struct lade_temporary *temporary, int directory_fd, const char *name)
 {
 	if (temporary->unnamed) {
 		if (give_name(temporary->fd, directory_fd, name) == 0)
 			return 0;
-		if (errno != EEXIST || give_name(temporary->fd, directory_fd, temporary->name))
+		if (temporary->yields || errno != EEXIST || give_name(temporary->fd, directory_fd, temporary->name))
 			return -1;
 		temporary->unnamed = false;
 	}
-	return renameat(directory_fd, temporary->name, directory_fd, name);
+	return temporary->yields ? rename_to_free(directory_fd, temporary->name, name) :
+		renameat(directory_fd, temporary->name, directory_fd, name);
 }
 
 int lade_temporary_commit(struct lade_temporary *temporary, int directory_fd, const char *name,

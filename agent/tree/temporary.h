@@ -30,6 +30,7 @@ struct lade_temporary {
 	int fd; /* open for reading and writing, or -1 */
 	bool unnamed;
 	bool itself; /* the destination, under its own name */
+	bool yields; /* what has the name already stays: then committing fails with EEXIST; the caller sets it */
 	char name[LADE_TEMPORARY_NAME_SIZE];
 };
 

@@ -283,7 +283,10 @@ void peer_hello(struct peer *peer)
 	assert_int_equal(lade_connection_wait(&peer->connection, TIMEOUT_MS, NULL), 0);
 	assert_int_equal(lade_connection_read(&peer->connection, bytes, sizeof(bytes), NULL), 0);
 	assert_int_equal(lade_hello_get(bytes, &theirs), 0);
-	lade_run_key_derive(&peer->key, ours.secret, theirs.secret);
+	if (peer->answers)
+		lade_run_key_derive(&peer->key, theirs.secret, ours.secret);
+	else
+		lade_run_key_derive(&peer->key, ours.secret, theirs.secret);
 }
 
 /* ---- hearing ---- */

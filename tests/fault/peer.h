@@ -32,6 +32,7 @@ struct peer {
 	struct lade_connection connection;
 	pid_t child;
 	bool lost;                /* the child has hung up on us */
+	bool answers;             /* for peer_hello(): the child has dialled, else we have */
 	struct lade_run_key key;  /* after peer_hello() */
 	struct lade_writer out;   /* control of the next frame: lade_put_*(&peer->out, ...) */
 	struct lade_writer in;    /* control of the last frame heard */
@@ -53,7 +54,7 @@ void peer_start_with(struct peer *peer, enum lade_connection_kind kind,
 /* Connect two ends in this process. pipe_size: bytes of each pipe (PIPES only), 0: as the kernel has it. */
 void peer_connect(enum lade_connection_kind kind, int pipe_size, struct lade_connection ends[2]);
 
-/* HELLO both ways; we dial. */
+/* HELLO both ways. */
 void peer_hello(struct peer *peer);
 
 /* OPEN for one path; options are LADE_OPTION_ bits. */

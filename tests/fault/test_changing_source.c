@@ -1,6 +1,6 @@
 /*
  * A source that changes while it is sent (attack class A16): cut short at every 64 KiB,
- * grown, rewritten, replaced by something else, gone; with each way of moving. The
+ * grown, rewritten, replaced by something else, gone; with each way of moving, and read past the page cache. The
  * connection is pipes of the usual 64 KiB, so that the sender is never far ahead of the byte
  * that the receiver has reached. What else is in the tree always arrives.
  */
@@ -18,6 +18,7 @@
 
 #include "agent/sync/sync.h"
 #include "protocol/entry.h"
+#include "tests/fault/client.h"
 #include "tests/fault/scene.h"
 #include "tests/fault/sink.h"
 
@@ -27,6 +28,7 @@
 #define OPTIONS ((uint64_t)LADE_OPTION_RECURSIVE | LADE_OPTION_NUMERIC_IDS | LADE_OPTION_TIMES)
 
 static struct scene scene;
+static const struct lade_settings *client_settings; /* the sender is a client with these; NULL: it is a server */
 static uint8_t content[BIG + STEP], other[OTHER];
 
 /* What happens to the source, and when. */
@@ -109,6 +111,34 @@ static int serve(struct lade_connection *connection, void *context)
 	return lade_sync_serve(connection, NULL, NULL, NULL);
 }
 
+/* A client that sends source, which is context. */
+static int push(struct lade_connection *connection, void *context)
+{
+	char *sources[] = { context };
+	const struct lade_sync_job job = {
+		.settings = client_settings, .connection = connection, .push = true, .sources = sources, .source_count = 1,
+		.destination = "anywhere",
+	};
+	struct lade_msg_end totals;
+
+	return client_run(&job, &totals);
+}
+
+/* Begin a session in which source is sent. */
+static void start_sender(struct peer *peer, enum lade_path path, char *source)
+{
+	struct lade_message message;
+
+	peer_start_with(peer, LADE_CONNECTION_PIPES, client_settings ? push : serve, source);
+	peer->path = path;
+	peer->answers = client_settings;
+	peer_hello(peer);
+	if (client_settings)
+		assert_true(peer_hear_type(peer, LADE_MSG_OPEN, &message));
+	else
+		peer_open(peer, PEER_SENDS, OPTIONS, source);
+}
+
 static void check_others(const struct sink *sink)
 {
 	static const char *const names[] = { "after", "before", "tiny" };
@@ -139,10 +169,7 @@ static int run_session_into(struct change *change, enum lade_path path, struct s
 	snprintf(source, sizeof(source), "%s/", scene.inside);
 	scene_wait_tick(&scene, "big");
 
-	peer_start_with(&peer, LADE_CONNECTION_PIPES, serve, NULL);
-	peer.path = path;
-	peer_hello(&peer);
-	peer_open(&peer, PEER_SENDS, OPTIONS, source);
+	start_sender(&peer, path, source);
 	sink->peer = &peer;
 	sink->hook = hook;
 	sink->context = change;
@@ -267,10 +294,7 @@ static void test_replaced_before(void **state)
 		(void)unlink(scene_path(&scene, "big"));
 		scene_write(&scene, "big", content, BIG);
 		snprintf(source, sizeof(source), "%s/big", scene.inside);
-		peer_start_with(&peer, LADE_CONNECTION_PIPES, serve, NULL);
-		peer.path = path;
-		peer_hello(&peer);
-		peer_open(&peer, PEER_SENDS, OPTIONS, source);
+		start_sender(&peer, path, source);
 		sink = (struct sink){ .peer = &peer };
 		assert_true(peer_hear_type(&peer, LADE_MSG_ENTRY, &message));
 		makers[i](&change);
@@ -283,6 +307,50 @@ static void test_replaced_before(void **state)
 		big = &sink.files[0];
 		assert_true(big->gone);
 		assert_int_equal(peer_stop(&peer), LADE_EXIT_VANISHED);
+		sink_fini(&sink);
+	}
+}
+
+/* ---- sendfile = off ---- */
+
+static ssize_t forbidden_sendfile(int out_fd, int in_fd, off_t *off, size_t len)
+{
+	(void)out_fd;
+	(void)in_fd;
+	(void)off;
+	(void)len;
+	abort();
+}
+
+static ssize_t forbidden_splice(int in_fd, off_t *in_off, int out_fd, off_t *out_off, size_t len, unsigned flags)
+{
+	(void)in_off;
+	(void)out_off;
+	(void)flags;
+	return forbidden_sendfile(out_fd, in_fd, NULL, len);
+}
+
+/* No page of the source is lent, whatever way is asked for. */
+static void test_no_sendfile(void **state)
+{
+	struct lade_mover_calls calls = lade_mover_kernel;
+
+	(void)state;
+	calls.sendfile = forbidden_sendfile;
+	calls.splice = forbidden_splice;
+	for (int path = LADE_PATH_AUTO; path < LADE_PATH_COUNT; path++) {
+		const struct lade_settings settings = {
+			.options = OPTIONS, .path = (enum lade_path)path, .no_sendfile = true, .calls = &calls,
+		};
+		struct change change = { "grow", grow, BIG / 2, 0, false };
+		const struct sink_file *big;
+		struct sink sink;
+
+		client_settings = &settings;
+		assert_int_equal(run_session(&change, (enum lade_path)path, &sink), 0);
+		big = sink_find(&sink, "big");
+		assert_true(!big->damaged && !big->asked && big->size == BIG + STEP);
+		assert_memory_equal(big->content, content, big->size);
 		sink_fini(&sink);
 	}
 }
@@ -365,9 +433,26 @@ static int setup(void **state)
 	return 0;
 }
 
+static int setup_direct(void **state)
+{
+	static const struct lade_settings settings = { .options = OPTIONS, .directio = 1 };
+
+	client_settings = &settings;
+	return setup(state);
+}
+
+static int setup_ahead(void **state)
+{
+	static const struct lade_settings settings = { .options = OPTIONS, .directio = 1, .aio = true };
+
+	client_settings = &settings;
+	return setup(state);
+}
+
 static int teardown(void **state)
 {
 	(void)state;
+	client_settings = NULL;
 	scene_remove(&scene);
 	return 0;
 }
@@ -378,10 +463,13 @@ int main(void)
 		LADE_PATH_COPY };
 #define EACH(test, i) { #test, test, setup, teardown, &paths[i] }
 	static bool late[] = { false, true };
-#define ALL(test) EACH(test, 0), EACH(test, 1), EACH(test, 2), EACH(test, 3)
+#define DIRECT(test) { #test "_direct", test, setup_direct, teardown, &paths[3] }
+#define AHEAD(test) { #test "_ahead", test, setup_ahead, teardown, &paths[3] }
+#define ALL(test) EACH(test, 0), EACH(test, 1), EACH(test, 2), EACH(test, 3), DIRECT(test), AHEAD(test)
 	const struct CMUnitTest tests[] = {
 		ALL(test_cut), ALL(test_grow), ALL(test_rewrite), ALL(test_replaced),
 			ALL(test_replaced_before),
+		{ "test_no_sendfile", test_no_sendfile, setup, teardown, NULL },
 		{ "test_described", test_described, setup, teardown, &late[0] },
 		{ "test_described_late", test_described, setup, teardown, &late[1] },
 	};

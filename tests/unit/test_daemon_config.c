@@ -122,7 +122,7 @@ static void test_globals(void **state)
 		"max connections = 10\nmax connections per peer = 9\nmax logins = 8\nmax logins per peer = 7\n"
 		"login timeout = 6\nstop timeout = 0\n"
 		"ktls = OFF\n"
-		"log file = /var/log/x\nlog format = %a = %m\nmetrics = 127.0.0.1:9730\nstatus = /st\n\n" GOOD);
+		"log file = /var/log/x\nlog format = $peer = $module\nmetrics = 127.0.0.1:9730\nstatus = /st\n\n" GOOD);
 
 	(void)state;
 	assert_int_equal(config->listen_count, 3);
@@ -144,7 +144,7 @@ static void test_globals(void **state)
 	assert_int_equal(config->stop_timeout, 0);
 	assert_false(config->ktls);
 	assert_string_equal(config->log_file, "/var/log/x");
-	assert_string_equal(config->log_format, "%a = %m");
+	assert_string_equal(config->log_format, "$peer = $module");
 	assert_string_equal(config->metrics, "127.0.0.1:9730");
 	assert_string_equal(config->status, "/st");
 	assert_int_equal(lade_daemon_config_line(config, NULL, "listen"), 2);
@@ -301,7 +301,7 @@ static const struct bad {
 	{ GOOD "incoming chmod = x=y\nread only = no\n", 4, "--chmod" }, { GOOD "outgoing chmod = \\\n", 4, "missing" },
 	{ "listen = 0.0.0.0:x\n" GOOD, 1, "port" }, { "listen = ::1\n" GOOD, 1, "port" }, { "listen = *\n" GOOD, 1, "[::]:8730" }, { "listen = ,\n" GOOD, 1, "nothing" },
 	{ "listen = 0.0.0.0, 0.0.0.0:8730\n" GOOD, 1, "twice" }, { "listen = 0.0.0.0:65536\n" GOOD, 1, "port" }, { "metrics = 9730\n" GOOD, 1, "port" },
-	{ "log = syslog\n" GOOD, 1, "journal" },
+	{ "log = syslog\n" GOOD, 1, "journal" }, { "log format = $peer $pear x\n" GOOD, 1, "$pear x" }, { "log format = a$\n" GOOD, 1, "no such variable" },
 	{ GOOD "hosts allow = example.org\n", 4, "names of hosts" }, { GOOD "hosts deny = 192.0.2.1/24\n", 4, "more bits" },
 	{ GOOD "hosts allow = 192.0.2.1, 192.0.2.300\n", 4, "192.0.2.300" },
 	{ GOOD "refuse options = delte\n", 4, "\"delte\"" }, { GOOD "refuse options = !delete\n", 4, "* and ?" }, { GOOD "refuse options = [d]elete\n", 4, "* and ?" },

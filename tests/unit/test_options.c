@@ -253,6 +253,28 @@ static void test_values(void **state)
 	assert_int_equal(options.settings.path, LADE_PATH_AUTO);
 }
 
+/* How files are read: only where they are sent from here. */
+static void test_reading(void **state)
+{
+	(void)state;
+	good("-a a h:b");
+	assert_int_equal(options.settings.directio, 0);
+	assert_false(options.settings.aio);
+	good("-a --directio=16m --aio a h:b");
+	assert_int_equal(options.settings.directio, 16 << 20);
+	assert_true(options.settings.aio);
+	good("-a --directio=4096 --aio --no-aio a h:b");
+	assert_int_equal(options.settings.directio, 4096);
+	assert_false(options.settings.aio);
+	good("-a --directio=1g --no-directio a b");
+	good("-a --directio=0 a b");
+	assert_int_equal(options.settings.directio, 0);
+	bad("--directio=1g a b", "--directio", "another host");
+	bad("--directio=1g h:a b", "--directio", "another host");
+	bad("--aio a h:b", "--aio", "--directio");
+	bad("--directio=big a h:b", "--directio", "size");
+}
+
 static void test_bwlimit(void **state)
 {
 	(void)state;
@@ -1051,6 +1073,7 @@ int main(void)
 		cmocka_unit_test(test_options_of_output),
 		cmocka_unit_test(test_compression),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_reading),
 		cmocka_unit_test(test_bwlimit),
 		cmocka_unit_test(test_timeouts),
 		cmocka_unit_test(test_errors_name_what_is_wrong),

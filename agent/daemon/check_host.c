@@ -1,0 +1,310 @@
+/*
+ * What a configuration names on this host. The same may be otherwise a moment later: whoever uses it then looks again. This is so that an
+ * administrator hears of it before a client does.
+ */
+#include <errno.h>
+#include <netdb.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/daemon/check.h"
+#include "agent/daemon/config_build.h"
+#include "agent/daemon/privileges.h"
+#include "agent/daemon/trusted_file.h"
+#include "transport/listener.h"
+
+/* One look; module is NULL for the globals. */
+struct look {
+	const struct lade_daemon_config *config;
+	const struct lade_module *module;
+	struct lade_config_faults *faults;
+};
+
+/* A setting whose value does not do here. */
+static void complain(const struct look *look, const char *setting, const char *value, const char *why)
+{
+	const unsigned line = lade_daemon_config_line(look->config, look->module, setting);
+
+	lade_config_fault(look->faults, line, "%s: \"%.200s\": %s", setting, value, why);
+}
+
+/* ---- files ---- */
+
+/* A file has to be there, to be read, and to be believed. Returns whether it is. */
+static bool look_at_file(const struct look *look, const char *setting, const char *path, bool secret)
+{
+	struct stat status;
+	const char *why;
+
+	if (stat(path, &status))
+		why = strerror(errno);
+	else
+		why = lade_trusted_file_refuse(&status, secret);
+	if (!why && access(path, R_OK))
+		why = strerror(errno);
+	if (why)
+		complain(look, setting, path, why);
+	return !why;
+}
+
+/* The same for one that may be missing unless the configuration names it. */
+static void look_at_own_file(const struct look *look, const char *setting, const char *path, bool secret)
+{
+	struct stat status;
+
+	if (lade_daemon_config_line(look->config, NULL, setting) || stat(path, &status) == 0 || (errno != ENOENT && errno != ENOTDIR))
+		(void)look_at_file(look, setting, path, secret);
+}
+
+/* Something can be made in the directory above path, or in the nearest one that is there if more: those between are made, too. */
+static void look_at_place(const struct look *look, const char *setting, const char *path, bool more)
+{
+	char *above = strdup(path), *slash;
+	struct stat status;
+	const char *why = NULL;
+
+	while (above && (slash = strrchr(above, '/'))) {
+		slash[slash == above] = '\0';
+		if (stat(above, &status) == 0 || errno != ENOENT || !more)
+			break;
+		if (slash == above)
+			break;
+	}
+	if (!above || stat(above, &status))
+		why = strerror(errno);
+	else if (!S_ISDIR(status.st_mode))
+		why = "what should be a directory above it is none";
+	else if (access(above, W_OK | X_OK))
+		why = "nothing can be made in the directory above it";
+	if (why)
+		complain(look, setting, path, why);
+	free(above);
+}
+
+static void look_at_state(const struct look *look)
+{
+	const char *state = look->config->state;
+	struct stat status;
+
+	if (stat(state, &status)) {
+		look_at_place(look, "state", state, true);
+		return;
+	}
+	if (!S_ISDIR(status.st_mode))
+		complain(look, "state", state, "it is no directory");
+	else if (status.st_uid != 0 && status.st_uid != geteuid())
+		complain(look, "state", state, "it belongs to another user: chown it");
+	else if (status.st_mode & S_IWOTH)
+		complain(look, "state", state, "others may write to it: chmod o-w");
+	else if (access(state, R_OK | W_OK | X_OK))
+		complain(look, "state", state, strerror(errno));
+}
+
+static void look_at_log(const struct look *look)
+{
+	const char *path = look->config->log_file;
+	struct stat status;
+
+	if (!path)
+		return;
+	if (stat(path, &status))
+		look_at_place(look, "log file", path, false);
+	else if (!S_ISREG(status.st_mode))
+		complain(look, "log file", path, "it is no regular file");
+	else if (access(path, W_OK))
+		complain(look, "log file", path, strerror(errno));
+}
+
+/* A file of certificates, the first of which is valid now. */
+static void look_at_certificate(const struct look *look, const char *setting, const char *path)
+{
+	X509 *certificate;
+	FILE *file;
+
+	if (!path || !look_at_file(look, setting, path, false))
+		return;
+	file = fopen(path, "re");
+	certificate = file ? PEM_read_X509(file, NULL, NULL, NULL) : NULL;
+	if (!certificate)
+		complain(look, setting, path, "there is no certificate in it that can be read (PEM)");
+	else if (X509_cmp_time(X509_get0_notBefore(certificate), NULL) > 0)
+		complain(look, setting, path, "the certificate is not valid yet");
+	else if (X509_cmp_time(X509_get0_notAfter(certificate), NULL) < 0)
+		complain(look, setting, path, "the certificate is not valid any more");
+	X509_free(certificate);
+	if (file)
+		fclose(file);
+}
+
+/* ---- names ---- */
+
+static void look_at_listen(const struct look *look, const char *setting, const char *place)
+{
+	const struct addrinfo hints = { .ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM };
+	struct lade_listener_address address;
+	struct addrinfo *found = NULL;
+	int error = lade_listener_parse(place, &address) ? EAI_NONAME
+							 : getaddrinfo(address.host[0] ? address.host : NULL, address.port, &hints, &found);
+
+	if (error)
+		complain(look, setting, place, gai_strerror(error));
+	else
+		freeaddrinfo(found);
+}
+
+static void look_at_user(const struct look *look)
+{
+	const char *user = look->config->user;
+	struct lade_privileges privileges;
+	struct lade_fault fault;
+
+	if (!user)
+		return;
+	if (geteuid() != 0)
+		complain(look, "user", user, "only root can become another user: start the daemon as root, or leave it out");
+	else if (lade_privileges_find(user, NULL, &privileges, &fault))
+		complain(look, "user", user, "there is no such user");
+	else if (privileges.uid == 0)
+		complain(look, "user", user, "what speaks to strangers must not be root");
+}
+
+/* ---- modules ---- */
+
+static void look_at_path(const struct look *look)
+{
+	const char *path = look->module->path;
+	struct stat status;
+
+	if (stat(path, &status))
+		complain(look, "path", path, strerror(errno));
+	else if (!S_ISDIR(status.st_mode))
+		complain(look, "path", path, "it is no directory");
+}
+
+static void look_at_rights(const struct look *look)
+{
+	const struct lade_module *module = look->module;
+	static const char root_only[] = "only root can do that: start the daemon as root, or leave it out";
+	struct lade_privileges privileges;
+	struct lade_fault fault;
+
+	if (geteuid() != 0) {
+		if (module->uid)
+			complain(look, "uid", module->uid, root_only);
+		if (module->gid)
+			complain(look, "gid", module->gid, root_only);
+		if (module->use_chroot)
+			complain(look, "use chroot", "yes", root_only);
+		return;
+	}
+	if (module->gid && lade_privileges_find("0", module->gid, &privileges, &fault))
+		complain(look, "gid", module->gid, "there is no such group");
+	else if (module->uid && lade_privileges_find(module->uid, module->gid, &privileges, &fault))
+		complain(look, "uid", module->uid, "there is no such user; a number that is nobody's needs a gid, too");
+}
+
+static void look_at_hook(const struct look *look, const char *setting, const char *command)
+{
+	char *program = command ? strndup(command, strcspn(command, " \t")) : NULL;
+
+	if (program && look_at_file(look, setting, program, false) && access(program, X_OK))
+		complain(look, setting, program, "it cannot be executed");
+	free(program);
+}
+
+/* True if clients of module do not see what has that path below it, because of a rule about it or a directory above it. */
+static bool is_hidden(const struct lade_module *module, char *below)
+{
+	for (char *slash = strchr(below, '/');; slash = strchr(slash + 1, '/')) {
+		bool hidden;
+
+		if (slash)
+			*slash = '\0';
+		hidden = lade_filter_excludes(module->filter, below, true);
+		if (slash)
+			*slash = '/';
+		if (hidden || !slash)
+			return hidden;
+	}
+}
+
+/* What the daemon believes or keeps secret must not be served. Returns whether it is not. */
+static bool look_at_treasure(const struct look *look, const char *what, const char *path)
+{
+	char *tree = realpath(look->module->path, NULL), *treasure = realpath(path, NULL);
+	const size_t len = tree ? strlen(tree) : 0;
+	bool is_safe = true;
+
+	/* "/" ends in a slash already. */
+	if (len && treasure && strncmp(treasure, tree, len) == 0 && (len == 1 || treasure[len] == '/' || !treasure[len])) {
+		char *below = treasure + len + (treasure[len] == '/');
+
+		is_safe = *below && is_hidden(look->module, below);
+	}
+	if (!is_safe)
+		lade_config_fault(look->faults, lade_daemon_config_line(look->config, look->module, "path"),
+				  "path: \"%.200s\": the daemon's %s is in it, \"%.200s\": exclude that, or move it elsewhere", look->module->path, what, path);
+	free(tree);
+	free(treasure);
+	return is_safe;
+}
+
+static void look_at_module(const struct look *look)
+{
+	const struct lade_daemon_config *config = look->config;
+
+	look_at_path(look);
+	look_at_rights(look);
+	look_at_hook(look, "before", look->module->before);
+	look_at_hook(look, "after", look->module->after);
+	(void)(look_at_treasure(look, "state", config->state) && look_at_treasure(look, "host key", config->host_key) &&
+	       look_at_treasure(look, "list of authorized keys", config->authorized_keys) && look_at_treasure(look, "file of tokens", config->tokens));
+}
+
+static void look_at_all(const struct lade_daemon_config *config, struct lade_config_faults *faults)
+{
+	const struct look globals = { config, NULL, faults };
+
+	for (unsigned i = 0; i < config->listen_count; i++)
+		look_at_listen(&globals, "listen", config->listen[i]);
+	if (config->metrics)
+		look_at_listen(&globals, "metrics", config->metrics);
+	look_at_state(&globals);
+	look_at_own_file(&globals, "host key", config->host_key, true);
+	look_at_own_file(&globals, "authorized keys", config->authorized_keys, false);
+	look_at_own_file(&globals, "tokens", config->tokens, true);
+	look_at_certificate(&globals, "certificate", config->certificate);
+	look_at_certificate(&globals, "ca", config->ca);
+	look_at_user(&globals);
+	look_at_log(&globals);
+	look_at_place(&globals, "status", config->status, true);
+	for (unsigned i = 0; i < config->module_count; i++) {
+		const struct look look = { config, &config->modules[i], faults };
+
+		look_at_module(&look);
+	}
+}
+
+unsigned lade_daemon_check_host(const struct lade_daemon_config *config, lade_config_report *report, void *context)
+{
+	static const struct lade_config_error no_memory = { 0, "out of memory" };
+	struct lade_config_faults *faults = malloc(sizeof(*faults));
+	unsigned count;
+
+	if (!faults) {
+		report(context, &no_memory);
+		return 1;
+	}
+	faults->count = 0;
+	look_at_all(config, faults);
+	count = faults->count;
+	for (unsigned i = 0; i < count; i++)
+		report(context, &faults->errors[i]);
+	free(faults);
+	return count;
+}
