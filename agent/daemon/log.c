@@ -15,7 +15,7 @@
 #include "agent/complaint.h"
 #include "agent/escape.h"
 #include "agent/log_file.h"
-#include "config.h"
+#include <config.h> /* not agent/daemon/config.h */
 #include "protocol/bytes.h"
 #ifdef HAVE_SYSTEMD
 #define SD_JOURNAL_SUPPRESS_LOCATION

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "agent/sync/sync.h"
-#include "config.h"
+#include <config.h> /* not agent/daemon/config.h */
 #include "protocol/hello.h"
 
 static const char *const outcomes[LADE_OUTCOME_COUNT] = {

@@ -14,7 +14,7 @@
 #include "agent/daemon/status_socket.h"
 #include "agent/sync/sync.h"
 #include "agent/tree/landlock.h"
-#include "config.h"
+#include <config.h> /* not agent/daemon/config.h */
 
 /* What an answer may take. */
 #define ANSWER_MS 5000

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "config.h"
+#include <config.h> /* not agent/daemon/config.h */
 #ifdef HAVE_SYSTEMD
 #include <systemd/sd-daemon.h>
 #endif
