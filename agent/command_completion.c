@@ -13,7 +13,7 @@
 #include "agent/sync/sync.h"
 #include "transport/mover.h"
 
-#define COMMANDS "sync serve paths help version"
+#define COMMANDS "sync list key serve paths help version"
 
 /* What the value of an option is. */
 struct values {

@@ -13,10 +13,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/contact.h"
 #include "agent/help.h"
+#include "agent/module_list.h"
 #include "agent/options.h"
 #include "agent/remote_shell.h"
 #include "agent/screen.h"
+#include "agent/secret.h"
 #include "agent/sync/sync.h"
 #include "agent/token.h"
 #include "protocol/entry.h"
@@ -41,6 +44,8 @@ struct run {
 	struct lade_source_list list;
 	struct lade_token token;
 	bool has_token;
+	struct lade_secret secret;  /* for a daemon */
+	uint8_t exporter[LADE_TLS_EXPORTER_LEN];
 	struct lade_remote_shell shell;
 	struct lade_connection connection;
 	bool connected;
@@ -135,10 +140,10 @@ static int connect_shell(struct run *run)
 	return 0;
 }
 
-static int connect_tcp(struct run *run)
+/* Where the other side is; borrows from options. */
+static struct lade_dial dial_of(const struct lade_options *options)
 {
-	const struct lade_options *options = &run->options;
-	const struct lade_dial dial = {
+	return (struct lade_dial){
 		.host = options->remote.host,
 		.port = options->remote.port,
 		.address = options->address,
@@ -147,6 +152,12 @@ static int connect_tcp(struct run *run)
 		.options = options->socket_options,
 		.option_count = options->socket_option_count,
 	};
+}
+
+static int connect_tcp(struct run *run)
+{
+	const struct lade_options *options = &run->options;
+	const struct lade_dial dial = dial_of(options);
 	struct lade_fault fault;
 	int error;
 
@@ -163,6 +174,36 @@ static int connect_tcp(struct run *run)
 	return error ? lade_complain_fault(&run->complaint, LADE_EXIT_SOCKET, &fault) : 0;
 }
 
+static int connect_daemon(struct run *run)
+{
+	const struct lade_options *options = &run->options;
+	const struct lade_contact contact = {
+		.dial = dial_of(options),
+		.key_file = options->key_file,
+		.ca_file = options->ca_file,
+		.accept_new = options->accept_new_host,
+	};
+
+	/* Before there is a connection: a daemon does not wait for somebody who types. */
+	if (options->remote.user &&
+	    lade_secret_find(options->token_file, options->remote.user, options->remote.host, &run->secret, &run->complaint))
+		return LADE_E_USAGE;
+	return lade_contact_make(&contact, &run->connection, run->exporter, &run->complaint);
+}
+
+/* [select] What a daemon is told; borrows from run. */
+static struct lade_selection selection_of(const struct run *run)
+{
+	const struct lade_endpoint *remote = &run->options.remote;
+
+	return (struct lade_selection){
+		.module = remote->module,
+		.user = remote->user ? remote->user : "",
+		.secret = lade_slice(run->secret.bytes, run->secret.len),
+		.exporter = run->exporter,
+	};
+}
+
 static int reach(struct run *run)
 {
 	int error;
@@ -173,6 +214,9 @@ static int reach(struct run *run)
 		break;
 	case LADE_ENDPOINT_TCP:
 		error = connect_tcp(run);
+		break;
+	case LADE_ENDPOINT_DAEMON:
+		error = connect_daemon(run);
 		break;
 	default:
 		error = connect_local(run);
@@ -296,13 +340,42 @@ static int end_shell(struct run *run, int status)
 	return status;
 }
 
+/* -v: say how the connection is protected, and by whom. */
+static void tell_protection(struct run *run)
+{
+	struct lade_connection_protection protection;
+	struct lade_msg_report note = { .severity = LADE_REPORT_NOTE, .topic = LADE_TOPIC_ALWAYS };
+	const struct lade_events *events = lade_screen_events(run->screen);
+	char text[256];
+
+	if (!run->options.verbose || run->options.quiet || !lade_connection_protection(&run->connection, &protection))
+		return;
+	snprintf(text, sizeof(text), "TLS 1.3, %s, sent by %s, received by %s", lade_tls_suite_name(protection.suite),
+		 protection.out_kernel ? "the kernel" : "lade", protection.in_kernel ? "the kernel" : "lade");
+	note.operation = lade_slice(text, strlen(text));
+	events->report(events->context, &note);
+}
+
+/* The modules of a daemon, instead of a session. */
+static int run_list(struct run *run)
+{
+	const struct lade_selection selection = selection_of(run);
+	int status = lade_module_list_print(&run->connection, &selection, run->options.json);
+
+	lade_connection_close(&run->connection);
+	run->connected = false;
+	return status;
+}
+
 static int run_session(struct run *run)
 {
+	const struct lade_selection selection = selection_of(run);
 	const struct lade_sync_job job = {
 		.settings = &run->options.settings,
 		.events = lade_screen_events(run->screen),
 		.connection = &run->connection,
 		.token = run->has_token ? &run->token : NULL,
+		.selection = run->options.remote.kind == LADE_ENDPOINT_DAEMON ? &selection : NULL,
 		.push = run->options.push,
 		.sources = run->options.sources,
 		.source_count = run->options.source_count,
@@ -313,6 +386,7 @@ static int run_session(struct run *run)
 	int status;
 
 	lade_screen_begin(run->screen);
+	tell_protection(run);
 	status = lade_sync_client(&job, &sums.totals);
 	sums.sent_len = run->connection.sent_len;
 	sums.received_len = run->connection.received_len;
@@ -342,6 +416,7 @@ static void end(struct run *run)
 	lade_log_file_close(run->log);
 	lade_remote_shell_fini(&run->shell);
 	lade_token_wipe(&run->token);
+	lade_secret_fini(&run->secret);
 	lade_source_list_fini(&run->list);
 	lade_charset_free(run->options.settings.charset);
 	lade_options_fini(&run->options);
@@ -356,9 +431,38 @@ static int setup(struct run *run)
 		return lade_complain_fault(&run->complaint, fault.code == LADE_E_UNSUPPORTED ? LADE_EXIT_UNSUPPORTED : LADE_EXIT_MEMORY, &fault);
 	if (options->list_file && lade_source_list_read(NULL, options->list_file, options->from0, true, &run->list, &fault))
 		return lade_complain_fault(&run->complaint, fault.code == LADE_E_MEMORY ? LADE_EXIT_MEMORY : LADE_EXIT_USAGE, &fault);
+	return 0;
+}
+
+/* What the process needs for a session. From here on the signals that end programs end the session, and so nothing that waits for something else. */
+static int setup_process(struct run *run)
+{
+	struct lade_fault fault;
+
 	if (lade_sync_setup(&fault) || lade_sync_limit_memory(&run->options.settings, &fault))
 		return lade_complain_fault(&run->complaint, LADE_EXIT_IPC, &fault);
 	return 0;
+}
+
+/* All that comes before the session. */
+static int prepare(struct run *run)
+{
+	enum lade_endpoint_kind kind = run->options.remote.kind;
+	bool dials = kind == LADE_ENDPOINT_TCP || kind == LADE_ENDPOINT_DAEMON;
+	int error = setup(run);
+
+	if (!error)
+		error = open_log(run);
+	/* Nobody has to wait for a host that does not answer; the other process of a local session needs the process as it will be. */
+	if (!error && dials)
+		error = reach(run);
+	if (!error)
+		error = setup_process(run);
+	if (!error && !dials)
+		error = reach(run);
+	if (!error)
+		error = make_screen(run);
+	return error;
 }
 
 /* Print what was asked for instead of a session. False: nothing was. */
@@ -377,34 +481,41 @@ static bool print_help(const struct lade_options *options)
 	return true;
 }
 
-int lade_command_sync(int argc, char **argv)
+/* parse: how the arguments are understood. */
+static int run_command(int argc, char **argv,
+		       int (*parse)(struct lade_options *options, int argc, char *const argv[], struct lade_complaint *complaint))
 {
 	struct run run = { .child = -1 };
-	int status, error;
+	int status, error = parse(&run.options, argc - 1, argv + 1, &run.complaint);
 
-	if (argc < 2) {
-		lade_help_print_usage(stderr);
-		return LADE_EXIT_USAGE;
-	}
-	error = lade_options_parse(&run.options, argc - 1, argv + 1, &run.complaint);
 	if (!error && print_help(&run.options)) {
 		lade_options_fini(&run.options);
 		return LADE_EXIT_OK;
 	}
 	if (!error)
-		error = setup(&run);
-	if (!error)
-		error = open_log(&run);
-	if (!error)
-		error = reach(&run);
-	if (!error)
-		error = make_screen(&run);
+		error = prepare(&run);
 	if (error) {
 		status = run.complaint.exit_status;
 		lade_screen_print(stderr, run.complaint.text);
+	} else if (run.options.remote.kind == LADE_ENDPOINT_DAEMON && !*run.options.remote.module) {
+		status = run_list(&run);
 	} else {
 		status = run_session(&run);
 	}
 	end(&run);
 	return status;
+}
+
+int lade_command_sync(int argc, char **argv)
+{
+	if (argc < 2) {
+		lade_help_print_usage(stderr);
+		return LADE_EXIT_USAGE;
+	}
+	return run_command(argc, argv, lade_options_parse);
+}
+
+int lade_command_sync_list(int argc, char **argv)
+{
+	return run_command(argc, argv, lade_options_parse_list);
 }

@@ -8,9 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/credentials.h"
 #include "agent/sync/sync.h"
+#include "protocol/limits.h"
 
 #define TCP_SCHEME "lade+tcp://"
+#define DAEMON_SCHEME "lade://"
 
 static int wrong(struct lade_complaint *complaint, const char *argument, const char *why)
 {
@@ -37,12 +40,9 @@ static int refuse_scheme(const char *argument, struct lade_complaint *complaint)
 	if (begins(argument, "rsync://"))
 		return wrong(
 			complaint, argument,
-			"lade does not speak rsync's protocol; use host:path or lade+tcp://HOST:PORT/path");
-	if (begins(argument, "lade://"))
-		return wrong(complaint, argument,
-			     "the daemon comes later; use host:path or lade+tcp://HOST:PORT/path");
+			"lade does not speak rsync's protocol; use host:path or lade://HOST/MODULE/path");
 	return wrong(complaint, argument,
-		     "unknown kind of address; use host:path, lade+tcp://HOST:PORT/path or ./path");
+		     "unknown kind of address; use host:path, lade://HOST/MODULE/path, lade+tcp://HOST:PORT/path or ./path");
 }
 
 /*
@@ -69,29 +69,83 @@ static const char *take_host(const char *text, const char *ends, const char **st
 	return *end && strchr(ends, *end) ? end : NULL;
 }
 
+/* Take HOST[:PORT] from text on; *rest_out is what follows. form: what argument should have been. */
+static int parse_authority(struct lade_endpoint *endpoint, const char *argument, const char *text, const char *form,
+			   const char **rest_out, struct lade_complaint *complaint)
+{
+	size_t host_len = 0, port_len;
+	const char *host, *end = take_host(text, ":/", &host, &host_len);
+
+	if (!end || !host_len || host[0] == '-' || memchr(host, '@', host_len))
+		return wrong(complaint, argument, form);
+	port_len = *end == ':' ? strspn(end + 1, "0123456789") : 0;
+	if (*end == ':' && (!port_len || port_len > 5 || strtoul(end + 1, NULL, 10) > 65535))
+		return wrong(complaint, argument, "the port must be a number up to 65535");
+	*rest_out = *end == ':' ? end + 1 + port_len : end;
+	endpoint->host = strndup(host, host_len);
+	endpoint->port = port_len ? strndup(end + 1, port_len) : NULL;
+	return endpoint->host && (endpoint->port || !port_len) ? 0 : lade_complain_memory(complaint);
+}
+
 static int parse_tcp(struct lade_endpoint *endpoint, const char *argument,
 		     struct lade_complaint *complaint)
 {
-	const char *host, *end, *path;
-	size_t host_len, port_len;
+	const char *path;
+	int error = parse_authority(endpoint, argument, argument + strlen(TCP_SCHEME), "must be lade+tcp://HOST:PORT/path", &path, complaint);
 
-	end = take_host(argument + strlen(TCP_SCHEME), ":/", &host, &host_len);
-	if (!end || !host_len || host[0] == '-' || memchr(host, '@', host_len))
-		return wrong(complaint, argument, "must be lade+tcp://HOST:PORT/path");
-	port_len = *end == ':' ? strspn(end + 1, "0123456789") : 0;
-	path = *end == ':' ? end + 1 + port_len : end;
-	if (*end == ':' && (!port_len || port_len > 5 || strtoul(end + 1, NULL, 10) > 65535))
-		return wrong(complaint, argument, "the port must be a number up to 65535");
+	if (error)
+		return error;
 	if (*path != '/')
 		return wrong(complaint, argument, "has no path; must be lade+tcp://HOST:PORT/path");
 	if (strcmp(path, "/~") == 0 || begins(path, "/~/"))
 		return wrong(complaint, argument,
 			     "the path must be absolute: home directories have no short form here");
 	endpoint->kind = LADE_ENDPOINT_TCP;
-	endpoint->host = strndup(host, host_len);
-	endpoint->port = port_len ? strndup(end + 1, port_len) : NULL;
 	endpoint->path = strdup(path);
-	return endpoint->host && (endpoint->port || !port_len) && endpoint->path ? 0 : lade_complain_memory(complaint);
+	return endpoint->path ? 0 : lade_complain_memory(complaint);
+}
+
+/* Take USER@ off text, if it begins with that. */
+static int parse_user(struct lade_endpoint *endpoint, const char *argument, const char **text_io, struct lade_complaint *complaint)
+{
+	const char *at = *text_io + strcspn(*text_io, "@/");
+
+	if (*at != '@')
+		return 0;
+	endpoint->user = strndup(*text_io, (size_t)(at - *text_io));
+	if (!endpoint->user)
+		return lade_complain_memory(complaint);
+	if (strchr(endpoint->user, ':'))
+		return lade_complain(complaint, LADE_EXIT_USAGE,
+				     "a password on the command line can be read by every user of this host: use --password-file, LADE_PASSWORD_FILE or the terminal");
+	if (!lade_credentials_user(endpoint->user))
+		return wrong(complaint, argument, "the user before the @ must be of printable ASCII characters without blanks, : and /");
+	*text_io = at + 1;
+	return 0;
+}
+
+static int parse_daemon(struct lade_endpoint *endpoint, const char *argument, struct lade_complaint *complaint)
+{
+	static const char form[] = "must be lade://[USER@]HOST[:PORT]/MODULE/path, or lade://HOST/ for the modules";
+	const char *text = argument + strlen(DAEMON_SCHEME);
+	size_t module_len;
+	int error = parse_user(endpoint, argument, &text, complaint);
+
+	if (!error)
+		error = parse_authority(endpoint, argument, text, form, &text, complaint);
+	if (error)
+		return error;
+	if (*text != '/')
+		return wrong(complaint, argument, form);
+	module_len = strcspn(++text, "/");
+	if (module_len > LADE_NAME_MAX)
+		return wrong(complaint, argument, "no module has so long a name");
+	if (!module_len && *text)
+		return wrong(complaint, argument, form);
+	endpoint->kind = LADE_ENDPOINT_DAEMON;
+	endpoint->module = strndup(text, module_len);
+	endpoint->path = strdup(text[module_len] ? text + module_len : "/");
+	return endpoint->module && endpoint->path ? 0 : lade_complain_memory(complaint);
 }
 
 /* What has a colon before any slash: [user@]host:path. */
@@ -145,6 +199,8 @@ int lade_endpoint_parse(struct lade_endpoint *endpoint, const char *argument,
 				     "a source or destination is empty");
 	if (begins(argument, TCP_SCHEME))
 		return parse_tcp(endpoint, argument, complaint);
+	if (begins(argument, DAEMON_SCHEME))
+		return parse_daemon(endpoint, argument, complaint);
 	if (scheme_len(argument))
 		return refuse_scheme(argument, complaint);
 	if (names_host(argument))
@@ -159,6 +215,7 @@ void lade_endpoint_fini(struct lade_endpoint *endpoint)
 	free(endpoint->user);
 	free(endpoint->host);
 	free(endpoint->port);
+	free(endpoint->module);
 	free(endpoint->path);
 	memset(endpoint, 0, sizeof(*endpoint));
 }
@@ -175,5 +232,5 @@ bool lade_endpoint_same_host(const struct lade_endpoint *first, const struct lad
 	if (other->kind == LADE_ENDPOINT_SSH && !other->user && !other->host[0])
 		return true;
 	return same_text(first->user, other->user) && same_text(first->host, other->host) &&
-	       same_text(first->port, other->port);
+	       same_text(first->port, other->port) && same_text(first->module, other->module);
 }

@@ -19,6 +19,8 @@ static const char general[] =
 	"\n"
 	"Commands\n"
 	"  sync     make a tree equal to another, here or on another host\n"
+	"  list     show what a daemon serves, or what a tree holds\n"
+	"  key      keys, known hosts, tokens and passwords of daemons and their clients\n"
 	"  serve    answer a `lade sync` of another host\n"
 	"  filter   say which rule leaves a path out of a sync\n"
 	"  paths    show the ways in which bytes can move here, and what they cost\n"
@@ -45,6 +47,8 @@ static const char sync_usage[] =
 	"Sources and destination\n"
 	"  PATH                        on this host\n"
 	"  [USER@]HOST:PATH            over a remote shell (ssh); lade is run there too\n"
+	"  lade://[USER@]HOST[:PORT]/MODULE/PATH\n"
+	"                              in what a `lade daemon` serves as MODULE, with TLS\n"
 	"  lade+tcp://HOST:PORT/PATH   from or to a `lade serve --listen`; needs --token-file\n"
 	"One side is local; all sources are on one host. ./a:b is a local name with a colon.\n";
 
@@ -76,6 +80,45 @@ static const char serve[] =
 	"\n"
 	"The sessions have the rights of the user who runs it. SIGTERM and SIGINT end the\n"
 	"listener; sessions that have begun go on to their end.\n";
+
+static const char list[] =
+	"usage: lade list [OPTION]... SRC...\n"
+	"\n"
+	"  lade list lade://HOST/              the modules of a daemon, with what is said of them\n"
+	"  lade list lade://HOST/MODULE/PATH   what is there, as `lade sync --list-only` shows it; so for\n"
+	"                                      any other source\n"
+	"\n"
+	"The options are those of `lade sync`: -r, --json, --exclude, --password-file and so on.\n";
+
+static const char key[] =
+	"usage: lade key show [--json] [--key=FILE]\n"
+	"       lade key new [--force] [--json] [--key=FILE]\n"
+	"       lade key hosts [--json]\n"
+	"       lade key forget HOST[:PORT]\n"
+	"       lade key authorize FINGERPRINT|- NAME [--file=FILE]\n"
+	"       lade key token new USER [--force] [--tokens=FILE]\n"
+	"       lade key token remove USER [--tokens=FILE]\n"
+	"       lade key token list [--tokens=FILE]\n"
+	"       lade key password USER [--password-file=FILE] [--tokens=FILE]\n"
+	"\n"
+	"For clients of a daemon\n"
+	"  show       the fingerprint of your key, by which daemons know you\n"
+	"  new        make a key; the first connection does so, too. --force replaces the one there is\n"
+	"  hosts      the hosts whose keys are known\n"
+	"  forget     forget the keys of a host, which has new ones\n"
+	"\n"
+	"Where a daemon runs\n"
+	"  authorize  let the key with this fingerprint (-: from standard input) be known as NAME\n"
+	"  token      make a random secret for a user, which is shown once; remove what a user has;\n"
+	"             list users\n"
+	"  password   set a user's password, as it is typed twice or as it stands in a file\n"
+	"\n"
+	"  --key=FILE            a key, instead of ~/.config/lade/key\n"
+	"  --file=FILE           instead of authorized_keys in the daemon's state directory\n"
+	"  --tokens=FILE         instead of tokens there\n"
+	"  --password-file=FILE  the password is the line of FILE (-: of standard input)\n"
+	"  --force               replace what is there\n"
+	"  --json                one object a line\n";
 
 static const char paths[] =
 	"usage: lade paths [FILE|DIR]\n"
@@ -155,7 +198,7 @@ int lade_help_print(FILE *file, const char *command)
 		const char *command;
 		const char *text;
 	} texts[] = {
-		{ "serve", serve }, { "filter", filter }, { "paths", paths }, { "help", help }, { "version", version },
+		{ "list", list }, { "key", key }, { "serve", serve }, { "filter", filter }, { "paths", paths }, { "help", help }, { "version", version },
 	};
 
 	if (!command) {

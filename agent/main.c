@@ -10,6 +10,8 @@
 
 #include "agent/command_filter.h"
 #include "agent/command_completion.h"
+#include "agent/command_key.h"
+#include "agent/command_list.h"
 #include "agent/command_paths.h"
 #include "agent/command_serve.h"
 #include "agent/command_sync.h"
@@ -51,6 +53,8 @@ static const struct {
 } commands[] = {
 	{ "sync", lade_command_sync },
 	{ "serve", lade_command_serve },
+	{ "list", lade_command_list },
+	{ "key", lade_command_key },
 	{ "daemon", lade_command_daemon },
 	{ "status", lade_command_status },
 	{ "filter", lade_command_filter },

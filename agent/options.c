@@ -209,14 +209,12 @@ static int check(struct lade_options *options, struct lade_complaint *complaint)
 	return 0;
 }
 
-int lade_options_parse(struct lade_options *options, int argc, char *const argv[],
-		       struct lade_complaint *complaint)
+static int parse_all(struct lade_options *options, int argc, char *const argv[], struct lade_complaint *complaint)
 {
 	struct parse parse = { .options = options };
 	struct lade_option_walk walk = { .apply = apply, .context = &parse, .hint = HINT };
 	int error;
 
-	memset(options, 0, sizeof(*options));
 	options->settings.path = LADE_PATH_AUTO;
 	options->settings.alternatives = options->alternatives;
 	options->human = 1;
@@ -247,6 +245,20 @@ int lade_options_parse(struct lade_options *options, int argc, char *const argv[
 out:
 	free(parse.arguments);
 	return error;
+}
+
+int lade_options_parse(struct lade_options *options, int argc, char *const argv[],
+		       struct lade_complaint *complaint)
+{
+	memset(options, 0, sizeof(*options));
+	return parse_all(options, argc, argv, complaint);
+}
+
+int lade_options_parse_list(struct lade_options *options, int argc, char *const argv[], struct lade_complaint *complaint)
+{
+	memset(options, 0, sizeof(*options));
+	options->sources_only = true;
+	return parse_all(options, argc, argv, complaint);
 }
 
 void lade_options_fini(struct lade_options *options)

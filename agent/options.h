@@ -54,6 +54,7 @@ struct lade_options {
 	const char *log_file;
 	const char *log_format;
 	int outbuf;                 /* for setvbuf(3), or -1 */
+	bool sources_only;          /* no argument is a destination: `lade list` */
 	bool list_only;             /* --list-only, or there is no destination: sources are shown */
 	bool show_targets;          /* of symlinks that are shown */
 	bool from0;                 /* -0 */
@@ -68,7 +69,10 @@ struct lade_options {
 	const char *lade_path;      /* --lade-path, or NULL */
 	const char *iconv;          /* --iconv, or NULL; then these are the character sets of this side and of the other one: */
 	char charset[LADE_CHARSET_NAME_MAX + 1], far_charset[LADE_CHARSET_NAME_MAX + 1];
-	const char *token_file;     /* --token-file, or NULL */
+	const char *token_file;     /* --token-file or --password-file, or NULL */
+	const char *key_file;       /* --key, or NULL */
+	const char *ca_file;        /* --ca, or NULL */
+	bool accept_new_host;       /* --accept-new-host */
 	uint64_t contimeout;        /* seconds, or 0 */
 	const char *address;        /* --address, or NULL */
 	const char *port;           /* --port, or NULL; remote.port is what counts */
@@ -90,6 +94,9 @@ struct lade_options {
  */
 int lade_options_parse(struct lade_options *options, int argc, char *const argv[],
 		       struct lade_complaint *complaint);
+
+/* The same for `lade list`: all arguments are sources, which are shown. */
+int lade_options_parse_list(struct lade_options *options, int argc, char *const argv[], struct lade_complaint *complaint);
 
 /* Free what the options own. */
 void lade_options_fini(struct lade_options *options);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "agent/known_hosts.h"
 #include "agent/option_table.h"
 #include "agent/options_internal.h"
 #include "agent/quantity.h"
@@ -107,7 +108,15 @@ int lade_options_apply_connection(struct lade_options *options, const struct lad
 
 static int misplaced(struct lade_complaint *complaint, const char *option, const char *instead)
 {
-	return lade_complain(complaint, LADE_EXIT_USAGE, "%s is for lade+tcp://%s; " HINT, option, instead);
+	return lade_complain(complaint, LADE_EXIT_USAGE, "%s is for lade:// and lade+tcp://%s; " HINT, option, instead);
+}
+
+/* Options of a daemon's clients. */
+static int check_daemon_only(const struct lade_options *options, struct lade_complaint *complaint)
+{
+	const char *option = options->key_file ? "--key" : options->ca_file ? "--ca" : options->accept_new_host ? "--accept-new-host" : NULL;
+
+	return option ? lade_complain(complaint, LADE_EXIT_USAGE, "%s is for lade://; " HINT, option) : 0;
 }
 
 /* Options of sockets that lade makes itself. */
@@ -128,7 +137,8 @@ static int check_tcp_only(const struct lade_options *options, struct lade_compla
 	return 0;
 }
 
-static int check_tcp(struct lade_options *options, struct lade_complaint *complaint)
+/* --port, where the address has none. */
+static int take_port(struct lade_options *options, struct lade_complaint *complaint)
 {
 	uint64_t port;
 
@@ -137,13 +147,40 @@ static int check_tcp(struct lade_options *options, struct lade_complaint *compla
 	if (options->port && options->remote.port)
 		return lade_complain(complaint, LADE_EXIT_USAGE, "--port=%s: the address names a port already, %s; " HINT, options->port,
 				     options->remote.port);
-	if (!options->port && !options->remote.port)
-		return lade_complain(complaint, LADE_EXIT_USAGE, "lade+tcp://%s/ names no port: write lade+tcp://HOST:PORT/path or --port=PORT; " HINT,
-				     options->remote.host);
 	if (options->port && !(options->remote.port = strdup(options->port)))
 		return lade_complain_memory(complaint);
+	return 0;
+}
+
+static int check_tcp(struct lade_options *options, struct lade_complaint *complaint)
+{
+	int error = take_port(options, complaint);
+
+	if (error)
+		return error;
+	if (!options->remote.port)
+		return lade_complain(complaint, LADE_EXIT_USAGE, "lade+tcp://%s/ names no port: write lade+tcp://HOST:PORT/path or --port=PORT; " HINT,
+				     options->remote.host);
 	if (!options->token_file)
 		return lade_complain(complaint, LADE_EXIT_USAGE, "lade+tcp:// needs --token-file=FILE; " HINT);
+	return 0;
+}
+
+static int check_daemon(struct lade_options *options, struct lade_complaint *complaint)
+{
+	const struct lade_endpoint *remote = &options->remote;
+	int error = take_port(options, complaint);
+
+	if (error)
+		return error;
+	if (!remote->port && !(options->remote.port = strdup(LADE_DAEMON_PORT)))
+		return lade_complain_memory(complaint);
+	if (options->token_file && !remote->user)
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--password-file: whose password? Write lade://USER@%s/%s; " HINT, remote->host,
+				     remote->module);
+	if (!*remote->module && (!options->list_only || options->source_count > 1))
+		return lade_complain(complaint, LADE_EXIT_USAGE, "lade://%s/ names no module; 'lade list lade://%s/' shows which there are",
+				     remote->host, remote->host);
 	return 0;
 }
 
@@ -203,6 +240,11 @@ int lade_options_check_connection(struct lade_options *options, struct lade_comp
 	if (error)
 		return error;
 
+	if (options->remote.kind == LADE_ENDPOINT_DAEMON)
+		return check_daemon(options, complaint);
+	error = check_daemon_only(options, complaint);
+	if (error)
+		return error;
 	if (options->remote.kind == LADE_ENDPOINT_TCP)
 		return check_tcp(options, complaint);
 	error = check_tcp_only(options, complaint);

@@ -125,9 +125,9 @@ int lade_options_take_arguments(struct lade_options *options, const char *const 
 		return lade_complain(complaint, LADE_EXIT_USAGE,
 				     "no source and no destination; " HINT);
 	/* As in rsync: a source alone is shown. */
-	if (count == 1) {
+	if (count == 1 || options->sources_only) {
 		options->list_only = true;
-		count = 2;
+		count++;
 	}
 	options->sources = calloc(count, sizeof(*options->sources));
 	if (!options->sources)
@@ -159,6 +159,10 @@ static int check_list(struct lade_options *options, struct lade_complaint *compl
 	if (error)
 		goto out;
 	remote = endpoint.kind != LADE_ENDPOINT_LOCAL;
+	if (endpoint.kind == LADE_ENDPOINT_DAEMON && strcmp(endpoint.path, "/") == 0) {
+		error = lade_complain(complaint, LADE_EXIT_USAGE, "'%s': a module is no list of sources; " HINT, options->files_from);
+		goto out;
+	}
 	if (remote && (options->remote.kind == LADE_ENDPOINT_LOCAL ||
 		       ((endpoint.user || endpoint.host[0]) && !lade_endpoint_same_host(&options->remote, &endpoint)))) {
 		error = lade_complain(complaint, LADE_EXIT_USAGE, "'%s': the list of sources is on neither side; " HINT,

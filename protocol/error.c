@@ -69,7 +69,7 @@ const char *lade_error_text(int code)
 	case LADE_E_MISFIT:
 		return "it does not fit what was asked for";
 	case LADE_E_AUTH:
-		return "authentication failed: the tokens differ";
+		return "authentication failed";
 	case LADE_E_SHRUNK:
 		return "file shrank while it was read";
 	case LADE_E_SOURCE:

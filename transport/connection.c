@@ -4,7 +4,7 @@
  * write that sent them, so everything on such a connection is read with recvmsg: a
  * plain read would drop them (unix(7)).
  */
-#include "transport/connection.h"
+#include "transport/connection_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -136,6 +136,8 @@ void lade_connection_cancel(struct lade_connection *connection)
 
 void lade_connection_end_writing(struct lade_connection *connection)
 {
+	if (connection->tls)
+		lade_connection_tls_alert(connection, LADE_TLS_CLOSE_NOTIFY);
 	if (connection->kind != LADE_CONNECTION_PIPES) {
 		(void)shutdown(connection->out_fd, SHUT_WR);
 	} else if (connection->out_fd >= 0) {
@@ -153,6 +155,8 @@ void lade_connection_close(struct lade_connection *connection)
 	if (connection->out_fd >= 0 && connection->out_fd != connection->in_fd)
 		close(connection->out_fd);
 	connection->in_fd = connection->out_fd = -1;
+	lade_connection_tls_free(connection->tls);
+	connection->tls = NULL;
 }
 
 int lade_connection_reap(struct lade_connection *connection)
@@ -223,14 +227,16 @@ static size_t take_ahead(struct lade_connection *connection, void *buf, size_t l
 	return taken;
 }
 
-/* Read at most len bytes, and ahead_max ahead, which is empty. */
-static int receive(struct lade_connection *connection, void *buf, size_t len, size_t ahead_max, size_t *got_out,
+/* Read at most len bytes, and ahead_max ahead, which is empty. need: as lade_connection_tls_receive(), which reads ahead by itself. */
+static int receive(struct lade_connection *connection, void *buf, size_t len, size_t need, size_t ahead_max, size_t *got_out,
 		   struct lade_fault *fault)
 {
 	struct iovec vectors[] = { { buf, len }, { connection->ahead, ahead_max } };
 	int count = ahead_max ? 2 : 1;
 	ssize_t got;
 
+	if (connection->tls)
+		return lade_connection_tls_receive(connection, buf, len, need, got_out, fault);
 	do {
 		got = connection->kind == LADE_CONNECTION_PAIR ?
 			receive_with_descriptors(connection, vectors, (size_t)count) :
@@ -250,7 +256,7 @@ int lade_connection_read_some(struct lade_connection *connection, void *buf, siz
 			      struct lade_fault *fault)
 {
 	*got_out = take_ahead(connection, buf, len);
-	return *got_out ? 0 : receive(connection, buf, len, 0, got_out, fault);
+	return *got_out ? 0 : receive(connection, buf, len, 1, 0, got_out, fault);
 }
 
 int lade_connection_read_ahead(struct lade_connection *connection, void *buf, size_t len, size_t ahead_max,
@@ -261,7 +267,8 @@ int lade_connection_read_ahead(struct lade_connection *connection, void *buf, si
 	if (ahead_max > LADE_CONNECTION_AHEAD_MAX)
 		ahead_max = LADE_CONNECTION_AHEAD_MAX;
 	for (; done < len; done += got) {
-		int error = receive(connection, (uint8_t *)buf + done, len - done, ahead_max, &got, fault);
+		int error = receive(connection, (uint8_t *)buf + done, len - done, len - done, ahead_max, &got,
+				    fault);
 
 		if (error)
 			return error;
@@ -283,6 +290,8 @@ int lade_connection_wait(struct lade_connection *connection, int timeout_ms, str
 
 	if (connection->ahead_len)
 		return 0;
+	if (connection->tls)
+		return lade_connection_tls_wait(connection, timeout_ms, fault);
 	do {
 		ready = poll(&wait_for, 1, timeout_ms);
 	} while (ready < 0 && errno == EINTR);
@@ -295,6 +304,8 @@ bool lade_connection_waiting(const struct lade_connection *connection)
 {
 	int len = 0;
 
+	if (connection->tls)
+		return lade_connection_tls_waiting(connection);
 	/* Sockets: tcp(7), unix(7); pipes: pipe(7). */
 	return ioctl(connection->in_fd, FIONREAD, &len) == 0 && len > 0;
 }
@@ -313,7 +324,7 @@ static int use_up(struct iovec *vectors, int count, size_t done)
 	return used;
 }
 
-static int write_failed(const struct lade_connection *connection, struct lade_fault *fault)
+int lade_connection_write_failed(const struct lade_connection *connection, struct lade_fault *fault)
 {
 	bool gone = errno == EPIPE || errno == ECONNRESET;
 
@@ -355,6 +366,14 @@ static ssize_t send_granted(struct lade_connection *connection, struct iovec *ve
 int lade_connection_write(struct lade_connection *connection, struct iovec *vectors, int count, bool more,
 			  struct lade_fault *fault)
 {
+	int error = 0;
+
+	if (connection->tls && !lade_connection_movable_out(connection))
+		return lade_connection_tls_write(connection, vectors, count, more, fault);
+	if (connection->tls)
+		error = lade_connection_tls_renew(connection, fault);
+	if (error)
+		return error;
 	while (count) {
 		ssize_t sent = send_granted(connection, vectors, count, more);
 		int used;
@@ -362,7 +381,7 @@ int lade_connection_write(struct lade_connection *connection, struct iovec *vect
 		if (sent < 0 && errno == EINTR)
 			continue;
 		if (sent < 0)
-			return write_failed(connection, fault);
+			return lade_connection_write_failed(connection, fault);
 		atomic_fetch_add(&connection->sent, (uint64_t)sent);
 		used = use_up(vectors, count, (size_t)sent);
 		vectors += used;
@@ -396,7 +415,7 @@ int lade_connection_write_with(struct lade_connection *connection, struct iovec 
 		sent = sendmsg(connection->out_fd, &message, MSG_NOSIGNAL);
 	} while (sent < 0 && errno == EINTR);
 	if (sent < 0)
-		return write_failed(connection, fault);
+		return lade_connection_write_failed(connection, fault);
 	used = use_up(vectors, count, (size_t)sent);
 	return lade_connection_write(connection, vectors + used, count - used, false, fault);
 }

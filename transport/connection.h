@@ -15,6 +15,7 @@
 #include "protocol/error.h"
 #include "protocol/limits.h"
 #include "transport/throttle.h"
+#include "transport/tls.h"
 
 enum lade_connection_kind {
 	LADE_CONNECTION_PAIR,  /* AF_UNIX socket pair: the other process of one local command */
@@ -24,6 +25,21 @@ enum lade_connection_kind {
 
 /* Most bytes that are read ahead: a frame's header and the control of one run. */
 #define LADE_CONNECTION_AHEAD_MAX 64u
+
+struct lade_connection_tls;
+
+/* How a connection is protected by TLS. */
+enum lade_secure_mode {
+	LADE_SECURE_USER,   /* in user space */
+	LADE_SECURE_KERNEL, /* each direction by the kernel if it can, else in user space */
+	LADE_SECURE_EXACT,  /* in user space, and nothing is read beyond the record at hand: the connection will be handed on */
+};
+
+/* What protects a connection. */
+struct lade_connection_protection {
+	uint16_t suite; /* enum lade_tls_suite */
+	bool in_kernel, out_kernel; /* what is read, what is written: by the kernel, else in user space */
+};
 
 /* A connection; the caller's storage. */
 struct lade_connection {
@@ -40,6 +56,7 @@ struct lade_connection {
 	unsigned ahead_off, ahead_len;
 	uint64_t sent_len, received_len; /* bytes of frames, payload included; the writer's, the reader's */
 	unsigned frame_ahead; /* frame.c's: the length of control that is expected of the next frame, or 0 */
+	struct lade_connection_tls *tls; /* what protects it since lade_connection_secure(); NULL: nothing */
 	int timeout_ms; /* how long the opening may wait for each of the peer's words; 0: as long as its kind allows */
 	char peer[256]; /* for messages: "127.0.0.1:873", "ssh host", "local" */
 };
@@ -49,6 +66,33 @@ int lade_connection_pair(struct lade_connection *a, struct lade_connection *b, s
 
 /* Take over a connected TCP socket. fd is consumed. */
 int lade_connection_accept(struct lade_connection *connection, int fd, struct lade_fault *fault);
+
+/*
+ * From here on the connection, a TCP one, is protected with the keys in state, which is copied (wipe it). client: the side that we are.
+ * Returns 0; LADE_E_UNSUPPORTED for a suite that is none, or a connection that has bytes read ahead; LADE_E_MEMORY. That the kernel cannot is no failure. Who
+ * moves bytes from in_fd or to out_fd asks lade_connection_movable_in(), or _out(), first.
+ *
+ * Reads end at the peer's close_notify as they do at the end of the stream. A peer's fatal alert is LADE_E_CLOSED, and the fault's operation
+ * names it; what was changed on its way, or is no record that may come, is LADE_E_PROTOCOL.
+ */
+int lade_connection_secure(struct lade_connection *connection, const struct lade_tls_state *state, bool client,
+			   enum lade_secure_mode mode, struct lade_fault *fault);
+
+/*
+ * The state of a connection that is LADE_SECURE_EXACT, with the bytes that were received and not read, for who goes on with its descriptor. It is not to
+ * be written or read here any more. Returns 0, LADE_E_UNSUPPORTED (it is not such a connection) or LADE_E_LIMIT (too many bytes are unread).
+ */
+int lade_connection_tls_state(const struct lade_connection *connection, struct lade_tls_state *state_out,
+			      struct lade_fault *fault);
+
+/* What protects it. False: nothing. */
+bool lade_connection_protection(const struct lade_connection *connection, struct lade_connection_protection *protection_out);
+
+/* May bytes be moved by the kernel from in_fd: nothing was read ahead of them, nor has to be opened here? The reader's thread. */
+bool lade_connection_movable_in(const struct lade_connection *connection);
+
+/* May bytes be moved by the kernel to out_fd? Any thread. */
+bool lade_connection_movable_out(const struct lade_connection *connection);
 
 /* Our own standard input and output. They stay as they are (never O_NONBLOCK: they are shared with others). */
 void lade_connection_stdio(struct lade_connection *connection);
@@ -67,7 +111,7 @@ int lade_connection_spawn(struct lade_connection *connection, char *const argv[]
  */
 void lade_connection_cancel(struct lade_connection *connection);
 
-/* Say that nothing more is to come: the peer reads an end after what was written. Reading goes on. */
+/* Say that nothing more is to come: the peer reads an end after what was written (by TLS close_notify, if nobody is writing). Reading goes on. */
 void lade_connection_end_writing(struct lade_connection *connection);
 
 /* Close the descriptors and those that were not taken. Does not wait for a child. */
@@ -78,7 +122,7 @@ int lade_connection_reap(struct lade_connection *connection);
 
 /*
  * Read exactly len bytes. Returns 0, LADE_E_CLOSED (the peer ended before, errno 0 or
- * ECONNRESET) or LADE_E_SYSTEM. Descriptors that come along are kept for lade_connection_take_descriptor().
+ * ECONNRESET) or LADE_E_SYSTEM; of a protected connection LADE_E_PROTOCOL and LADE_E_MEMORY, too. Descriptors that come along are kept for lade_connection_take_descriptor().
  */
 int lade_connection_read(struct lade_connection *connection, void *buf, size_t len, struct lade_fault *fault);
 
@@ -101,7 +145,10 @@ int lade_connection_wait(struct lade_connection *connection, int timeout_ms, str
 /* True if there are bytes to be read at once. Any thread. */
 bool lade_connection_waiting(const struct lade_connection *connection);
 
-/* Write count vectors completely (they are used up). more: payload follows at once. 0, LADE_E_CLOSED, LADE_E_SYSTEM. */
+/*
+ * Write count vectors completely (they are used up). more: payload follows at once; where TLS protects it here, bytes wait for
+ * it. 0, LADE_E_CLOSED, LADE_E_SYSTEM, LADE_E_MEMORY. Bytes that cannot be read are LADE_E_SYSTEM with EFAULT; but where TLS protects them here they raise SIGBUS.
+ */
 int lade_connection_write(struct lade_connection *connection, struct iovec *vectors, int count, bool more,
 			  struct lade_fault *fault);
 

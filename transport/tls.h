@@ -20,6 +20,7 @@
 #define LADE_TLS_NAME_SIZE 256u      /* a name in a certificate, NUL included */
 #define LADE_TLS_PLAIN_MAX 16384u    /* plain bytes of one record */
 #define LADE_TLS_SIGNATURE_LEN 64u   /* Ed25519, RFC 8032 */
+#define LADE_TLS_CERTIFICATE_MAX 512u /* a certificate that we sign ourselves, DER */
 
 /* Cipher suites, by their numbers in RFC 8446, B.4. */
 enum lade_tls_suite {
@@ -69,20 +70,48 @@ struct lade_tls_signer {
 struct lade_tls_setup {
 	bool server;
 	const struct lade_tls_signer *signer; /* of our own key; NULL: a client without one */
-	const char *certificate_file;         /* PEM: a certificate for that key, and those behind it; NULL: one is made that we sign ourselves */
+	const char *certificate_file;         /* PEM: a certificate for that key, and those behind it; NULL: the next */
+	const uint8_t *certificate;           /* DER: of lade_tls_self_sign(), certificate_len bytes; NULL: one is made, for which signer is asked */
+	size_t certificate_len;
 	const char *ca_file;                  /* PEM: whom to trust; NULL: nobody, and certificates are only the way keys travel */
 	const char *host;                     /* of a client: the name (SNI) or address that the server's certificate has to be for */
 	int timeout_ms;                       /* for the whole handshake; 0: none */
 };
 
 /*
- * Make a handshake on fd, a connected stream socket that is blocking and stays so. Returns 0 with the state and the peer; or LADE_E_STRANGER (no TLS 1.3
- * there), LADE_E_CLOSED, LADE_E_TIMEOUT, LADE_E_AUTH (a key that was not proved, or of another kind than Ed25519, ECDSA or RSA), LADE_E_REFUSED (our certificate is not of
- * our key), LADE_E_SYSTEM, LADE_E_MEMORY. Whether the peer is somebody to talk to is the caller's business: an unknown
- * or distrusted peer is no failure. peer: for messages. Any thread.
+ * All that handshakes of one kind have in common: files that were read, OpenSSL's context. Made before a process gives up its rights; may be
+ * used by the processes forked after, one thread at a time. Of setup, signer is borrowed until it is freed, and asked in the process that makes the handshake.
  */
+struct lade_tls_context;
+
+/*
+ * Make one. Returns 0; LADE_E_REFUSED (our certificate is not of our key, or a file has none), LADE_E_SYSTEM (a file cannot be read), LADE_E_MEMORY, or what the
+ * signer returned. The caller frees *context_out with lade_tls_context_free().
+ */
+int lade_tls_context_new(const struct lade_tls_setup *setup, struct lade_tls_context **context_out, struct lade_fault *fault);
+
+/* Free it. NULL does nothing. */
+void lade_tls_context_free(struct lade_tls_context *context);
+
+/*
+ * Make a handshake on fd, a connected stream socket that is blocking and stays so. timeout_ms: for all of it; 0: none. peer: for messages. Returns 0 with the state and the
+ * peer, and then the next byte on fd is that of the first record; or LADE_E_STRANGER (no TLS 1.3 there), LADE_E_CLOSED (the peer ended it; the fault's operation names its alert),
+ * LADE_E_TIMEOUT, LADE_E_AUTH (a key that was not proved, or is weak, or of another kind than Ed25519, ECDSA or RSA), LADE_E_PROTOCOL, LADE_E_SYSTEM, LADE_E_MEMORY, or what
+ * the signer returned. Whether the peer is somebody to talk to is the caller's business: an unknown or distrusted peer is no failure.
+ */
+int lade_tls_context_handshake(struct lade_tls_context *context, int fd, int timeout_ms, const char *peer,
+			       struct lade_tls_state *state_out, struct lade_tls_peer *peer_out, struct lade_fault *fault);
+
+/* All of it at once: a context for one handshake. Returns as the two do. Any thread. */
 int lade_tls_handshake(int fd, const struct lade_tls_setup *setup, const char *peer, struct lade_tls_state *state_out,
 		       struct lade_tls_peer *peer_out, struct lade_fault *fault);
+
+/*
+ * Make a certificate for the signer's key, CN=lade, valid always, that it signs itself: for who will sign nothing but handshakes later. Fills *len_out
+ * bytes, DER. Returns 0, LADE_E_MEMORY, or what the signer returned.
+ */
+int lade_tls_self_sign(const struct lade_tls_signer *signer, uint8_t certificate_out[LADE_TLS_CERTIFICATE_MAX], size_t *len_out,
+		       struct lade_fault *fault);
 
 /* The fingerprint of an Ed25519 key. */
 void lade_tls_fingerprint(const uint8_t public_key[32], uint8_t fingerprint_out[LADE_TLS_FINGERPRINT_LEN]);

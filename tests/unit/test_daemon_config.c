@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "agent/daemon/config.h"
+#include "agent/daemon/config_table.h"
 #include "tests/unit/temp_tree.h"
 
 /* A module that is good, for what follows or precedes it. */
@@ -462,6 +462,93 @@ static void test_trust(void **state)
 	lade_daemon_config_free(NULL);
 }
 
+/* ---- what people read ---- */
+
+/* A file of the source tree. The caller frees it. */
+static char *load(const char *name)
+{
+	const char *source = getenv("srcdir");
+	char path[PATH_MAX], *text = NULL;
+	size_t size = 0;
+	FILE *stream;
+
+	snprintf(path, sizeof(path), "%s/%s", source ? source : ".", name);
+	stream = fopen(path, "r");
+	if (!stream || getdelim(&text, &size, '\0', stream) <= 0)
+		fail_msg("cannot read %s", path);
+	fclose(stream);
+	return text;
+}
+
+/* The settings of a section of the manual page are the rows of a table, in their order. */
+static void compare_settings(const char *page, const char *section, const struct lade_config_table *table)
+{
+	const char *at = strstr(page, section), *end;
+	size_t row = 0;
+
+	assert_non_null(at);
+	end = strstr(at + 1, "\n.Sh ");
+	for (at = strstr(at, "\n.It Ic "); at && at < end; at = strstr(at + 1, "\n.It Ic ")) {
+		const char *name = at + strlen("\n.It Ic "), *behind = strstr(name, " Li = ");
+
+		assert_non_null(behind);
+		if (row == table->count)
+			fail_msg("the page has too many settings: %.*s", (int)(behind - name), name);
+		if (strlen(table->rows[row].name) != (size_t)(behind - name) || strncmp(table->rows[row].name, name, (size_t)(behind - name)) != 0)
+			fail_msg("the page has %.*s where the table has %s", (int)(behind - name), name, table->rows[row].name);
+		row++;
+	}
+	if (row < table->count)
+		fail_msg("the page lacks %s", table->rows[row].name);
+}
+
+static void test_page(void **state)
+{
+	char *page = load("packaging/man/lade-daemon.conf.5");
+	int count = 0;
+
+	(void)state;
+	compare_settings(page, "\n.Sh GLOBAL SETTINGS\n", &lade_config_global_table);
+	compare_settings(page, "\n.Sh SETTINGS OF A MODULE\n", &lade_config_module_table);
+	for (char *at = page; (at = strstr(at, "\n.Bd -literal -offset indent\n")); count++) {
+		char *end = strstr(at, "\n.Ed\n");
+
+		assert_non_null(end);
+		end[1] = '\0';
+		lade_daemon_config_free(read_good(strchr(at + 1, '\n') + 1));
+		at = end + 2;
+	}
+	assert_int_equal(count, 3);
+	free(page);
+}
+
+/* The example that is installed; what it has as a remark is the default. */
+static void test_example(void **state)
+{
+	char *text = load("packaging/lade-daemon.conf");
+	struct lade_daemon_config *config = read_good(text);
+
+	(void)state;
+	assert_int_equal(config->module_count, 1);
+	assert_true(config->modules[0].read_only);
+	lade_daemon_config_free(config);
+	for (char *at = text; (at = strstr(at, "\n#")); at++) {
+		/* "auth" is there already; what has a blank is a sentence. */
+		if (at[2] != ' ' && strncmp(at + 2, "auth", 4) != 0)
+			at[1] = ' ';
+	}
+	config = read_good(text);
+	assert_string_equal(config->listen[0], "[::]:8730");
+	assert_string_equal(config->host_key, "/var/lib/lade/host_key");
+	assert_string_equal(config->tokens, "/var/lib/lade/tokens");
+	assert_int_equal(config->max_connections, 512);
+	assert_int_equal(config->max_logins_per_peer, 16);
+	assert_int_equal(config->login_timeout, 20);
+	assert_int_equal(config->stop_timeout, 30);
+	lade_daemon_config_free(config);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -478,6 +565,8 @@ int main(void)
 		cmocka_unit_test(test_long_values),
 		cmocka_unit_test(test_long_names),
 		cmocka_unit_test(test_trust),
+		cmocka_unit_test(test_page),
+		cmocka_unit_test(test_example),
 	};
 	int failed;
 

@@ -1,0 +1,187 @@
+/*
+ * Making contact. Nothing but the handshake is said before the other side is known to be the right one.
+ */
+#include "agent/contact.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent/host_trust.h"
+#include "agent/key.h"
+#include "agent/sync/sync.h"
+#include "agent/user_directory.h"
+
+/* A user's own key, and the certificate for it, if there is one. */
+struct own_key {
+	struct lade_key *key;         /* or NULL: there is no place for one */
+	struct lade_tls_signer signer;
+	char certificate[PATH_MAX];   /* "": there is none */
+};
+
+/* A key that was asked for. */
+static int load_named(const char *file, struct own_key *own_out, struct lade_complaint *complaint)
+{
+	struct lade_fault fault;
+
+	if (lade_key_load(file, &own_out->key, &fault))
+		return lade_complain_fault(complaint, fault.code == LADE_E_REFUSED ? LADE_EXIT_AUTH : LADE_EXIT_FILE, &fault);
+	return 0;
+}
+
+/* The usual one. Whoever has no home, or one that cannot be written to, has none: he is nobody in particular, which many a daemon minds and some do not. */
+static int load_usual(struct own_key *own_out, struct lade_complaint *complaint)
+{
+	char file[PATH_MAX];
+	struct lade_fault fault;
+	int error = lade_user_directory_config("key", file, &fault);
+
+	if (error)
+		return 0;
+	error = lade_key_obtain(file, &own_out->key, NULL, &fault);
+	if (error == LADE_E_SYSTEM && (fault.sys_errno == EROFS || fault.sys_errno == EACCES || fault.sys_errno == ENOENT))
+		return 0;
+	if (error)
+		return lade_complain_fault(complaint, error == LADE_E_REFUSED ? LADE_EXIT_AUTH : LADE_EXIT_FILE, &fault);
+	if (lade_user_directory_config("certificate.pem", own_out->certificate, NULL) || access(own_out->certificate, F_OK))
+		own_out->certificate[0] = '\0';
+	return 0;
+}
+
+/* The certificate beside a key that was asked for: FILE.pem. */
+static void find_named_certificate(const char *file, struct own_key *own)
+{
+	int len = snprintf(own->certificate, sizeof(own->certificate), "%s.pem", file);
+
+	if (len < 0 || (size_t)len >= sizeof(own->certificate) || access(own->certificate, F_OK))
+		own->certificate[0] = '\0';
+}
+
+static int load_key(const struct lade_contact *contact, struct own_key *own_out, struct lade_complaint *complaint)
+{
+	int error;
+
+	memset(own_out, 0, sizeof(*own_out));
+	error = contact->key_file ? load_named(contact->key_file, own_out, complaint) : load_usual(own_out, complaint);
+	if (!error && contact->key_file)
+		find_named_certificate(contact->key_file, own_out);
+	if (!error && own_out->key)
+		lade_key_signer(own_out->key, &own_out->signer);
+	return error;
+}
+
+static int call(const struct lade_contact *contact, struct lade_connection *connection_out, struct lade_complaint *complaint)
+{
+	struct lade_fault fault;
+	int error = lade_connection_dial(connection_out, &contact->dial, &fault);
+
+	if (error == LADE_E_TIMEOUT)
+		return lade_complain(complaint, LADE_EXIT_CONTIMEOUT, "connect to \"%s\": nobody answered in the time of --contimeout",
+				     fault.subject);
+	return error ? lade_complain_fault(complaint, LADE_EXIT_SOCKET, &fault) : 0;
+}
+
+/* The exit status of a handshake that failed. */
+static int status_of(const struct lade_fault *fault)
+{
+	switch (fault->code) {
+	case LADE_E_STRANGER:
+		return LADE_EXIT_VERSION;
+	case LADE_E_AUTH:
+	case LADE_E_REFUSED:
+		return LADE_EXIT_AUTH;
+	case LADE_E_TIMEOUT:
+		return LADE_EXIT_CONTIMEOUT;
+	case LADE_E_MEMORY:
+		return LADE_EXIT_MEMORY;
+	default:
+		return LADE_EXIT_SOCKET;
+	}
+}
+
+static int shake_hands(const struct lade_contact *contact, struct lade_connection *connection, struct lade_tls_state *state_out,
+		       struct lade_tls_peer *peer_out, struct lade_complaint *complaint)
+{
+	struct lade_tls_setup setup = {
+		.ca_file = contact->ca_file,
+		.host = contact->dial.host,
+		.timeout_ms = contact->dial.timeout_ms ? contact->dial.timeout_ms : LADE_HANDSHAKE_TIMEOUT_MS,
+	};
+	struct own_key own;
+	struct lade_fault fault;
+	int error = load_key(contact, &own, complaint);
+
+	if (error)
+		return error;
+	setup.signer = own.key ? &own.signer : NULL;
+	setup.certificate_file = *own.certificate ? own.certificate : NULL;
+	error = lade_tls_handshake(connection->in_fd, &setup, connection->peer, state_out, peer_out, &fault);
+	lade_key_free(own.key);
+	if (error == LADE_E_TIMEOUT)
+		return lade_complain(complaint, LADE_EXIT_CONTIMEOUT, "%s \"%s\": it did not answer in time", fault.operation, fault.subject);
+	return error ? lade_complain_fault(complaint, status_of(&fault), &fault) : 0;
+}
+
+/* The address that was reached, for people. */
+static void show_address(int fd, char out[NI_MAXHOST])
+{
+	struct sockaddr_storage address;
+	socklen_t len = sizeof(address);
+
+	if (getpeername(fd, (struct sockaddr *)&address, &len) ||
+	    getnameinfo((struct sockaddr *)&address, len, out, NI_MAXHOST, NULL, 0, NI_NUMERICHOST))
+		snprintf(out, NI_MAXHOST, "unknown address");
+}
+
+/* Once: LADE_E_AGAIN as lade_host_trust() has it. */
+static int make(const struct lade_contact *contact, struct lade_connection *connection, uint8_t exporter_out[LADE_TLS_EXPORTER_LEN],
+		struct lade_complaint *complaint)
+{
+	struct lade_tls_state state;
+	struct lade_tls_peer peer;
+	struct lade_fault fault;
+	char address[NI_MAXHOST];
+	const struct lade_host_claim claim = {
+		.host = contact->dial.host, .port = contact->dial.port, .address = address,
+		.by_authority = contact->ca_file, .accept_new = contact->accept_new,
+	};
+	int error = shake_hands(contact, connection, &state, &peer, complaint);
+
+	if (error)
+		return error;
+	show_address(connection->in_fd, address);
+	error = lade_host_trust(&claim, &peer, complaint);
+	if (!error && lade_connection_secure(connection, &state, true, LADE_SECURE_KERNEL, &fault))
+		error = lade_complain_fault(complaint, LADE_EXIT_SOCKET, &fault);
+	memcpy(exporter_out, peer.exporter, LADE_TLS_EXPORTER_LEN);
+	sodium_memzero(&state, sizeof(state));
+	sodium_memzero(&peer, sizeof(peer));
+	return error;
+}
+
+int lade_contact_make(const struct lade_contact *contact, struct lade_connection *connection_out,
+		      uint8_t exporter_out[LADE_TLS_EXPORTER_LEN], struct lade_complaint *complaint)
+{
+	bool again = false;
+
+	for (;;) {
+		int error = call(contact, connection_out, complaint);
+
+		if (error)
+			return error;
+		error = make(contact, connection_out, exporter_out, complaint);
+		if (!error)
+			return 0;
+		lade_connection_close(connection_out);
+		if (error != LADE_E_AGAIN)
+			return error;
+		/* Who has to compare a key takes longer than a daemon waits for somebody to say who he is. Once: the host is known now. */
+		if (again)
+			return lade_complain(complaint, LADE_EXIT_AUTH, "host %s shows another key with each connection", contact->dial.host);
+		again = true;
+	}
+}
