@@ -126,7 +126,8 @@ done
 metrics_have "slow requests keep nobody from them for long" 'lade_sessions 1'
 
 # ---- reload, while a session runs ----
-conf_with() { printf '%s\n' "listen = 127.0.0.1:0" "state = $T/daemon/state" "status = $T/daemon/status" "${settings[@]}" "$@" "${modules[@]}" >"$daemon_conf"; }
+listen=127.0.0.1:0
+conf_with() { printf '%s\n' "listen = $listen" "state = $T/daemon/state" "status = $T/daemon/status" "${settings[@]}" "$@" "${modules[@]}" >"$daemon_conf"; }
 printf 'nonsense\n' >>"$daemon_conf"
 kill -HUP "$server_pid"
 logged "a wrong configuration is told" "$T/.server.err" 'daemon\.conf:[0-9]+: '
@@ -142,7 +143,8 @@ logged "its session is in the new log" "$T/log" ': second receive files=1 .*stat
 mv "$T/log" "$T/log.1"
 kill -HUP "$server_pid"
 logged "the log is opened anew" "$T/log" 'again$'
-conf_with "log file = $T/log" "listen = 127.0.0.1:0" "log format = \$module:\$address:\$status"
+listen=127.0.0.1:0,127.0.0.1:0
+conf_with "log file = $T/log" "log format = \$module:\$address:\$status"
 kill -HUP "$server_pid"
 two_ports() { [ "$(grep -c 'listening on' "$T/log")" -ge 3 ]; }
 check "one more listener is opened" wait_for two_ports
@@ -152,6 +154,7 @@ logged "the line has the form of the configuration" "$T/log" '\] open:127\.0\.0\
 conf_with "log file = $T/log" "log format = \$nonsense"
 kill -HUP "$server_pid"
 logged "a wrong form is a fault of the configuration" "$T/log" 'nonsense'
+listen=127.0.0.1:0
 conf_with
 kill -HUP "$server_pid"
 logged "back to standard error" "$T/.server.err" 'again$'
@@ -201,6 +204,7 @@ need_daemon "${settings[@]}" "${modules[@]}"
 slow_session 20k
 kill -TERM "$server_pid"
 ends "a session that takes too long is ended" "12|20|30" "$slow_pid"
+sed 's/^/# client: /' "$T/slow.out"
 check "its client is told by whom" grep -qE 'interrupted|stopped|told to' "$T/slow.out"
 ends "the daemon ends all the same" 0 "$server_pid"
 logged "the log says how the session ended" "$T/.server.err" 'drop receive .*status=20'
@@ -223,7 +227,7 @@ wait
 END
 settings=("stop timeout = 1")
 need_daemon "${settings[@]}" "${modules[@]}"
-"$LADE" sync -a "$daemon/hooked/file" "$T/never/" >/dev/null 2>&1 </dev/null &
+"$LADE" sync -a --accept-new-host "$daemon/hooked/file" "$T/never/" >/dev/null 2>&1 </dev/null &
 own_pids+=("$!")
 wait_for test -s "$T/sleeper"
 in_status "a hook that runs is seen" ' hooked +hook '
