@@ -15,6 +15,10 @@
 
 #define COMMANDS "sync list key serve paths help version"
 
+/* What may follow `lade key`. */
+#define KEY_WORDS \
+	"show new hosts forget authorize token remove list password --key= --file= --tokens= --password-file= --force --json --help"
+
 /* What the value of an option is. */
 struct values {
 	const char *words; /* it is one of these; NULL: any */
@@ -143,7 +147,7 @@ static void print_bash(FILE *file)
 	      "\tcompopt -o filenames\n"
 	      "\tif [[ $cur != *:* ]]; then\n"
 	      "\t\t_lade_reply -f\n"
-	      "\telif [[ $cur != lade+tcp:* ]]; then\n"
+	      "\telif [[ $cur != lade:* && $cur != lade+tcp:* ]]; then\n"
 	      "\t\t# Over ssh, by what bash-completion has for scp; its name depends on the version.\n"
 	      "\t\tif declare -F _comp_compgen >/dev/null; then\n"
 	      "\t\t\t_comp_compgen -x scp remote_files\n"
@@ -160,9 +164,10 @@ static void print_bash(FILE *file)
 	      "\t\treturn\n"
 	      "\tfi\n"
 	      "\tcase ${COMP_WORDS[1]} in\n"
-	      "\tsync) ;;\n"
+	      "\tsync | list) ;;\n"
 	      "\thelp) _lade_reply -W '" COMMANDS "'; return ;;\n"
 	      "\tserve) _lade_reply -W '--stdio --listen --token-file --help' -f; return ;;\n"
+	      "\tkey) _lade_reply -W '" KEY_WORDS "' -f; return ;;\n"
 	      "\tpaths) compopt -o filenames; _lade_reply -f; return ;;\n"
 	      "\t*) return ;;\n"
 	      "\tesac\n"
@@ -256,9 +261,10 @@ static void print_zsh(FILE *file)
 	      "\t\treturn\n"
 	      "\tfi\n"
 	      "\tcase $words[2] in\n"
-	      "\tsync) shift words; ((CURRENT--)); _lade_sync ;;\n"
+	      "\tsync|list) shift words; ((CURRENT--)); _lade_sync ;;\n"
 	      "\thelp) compadd " COMMANDS " ;;\n"
 	      "\tserve) compadd -- --stdio --listen --token-file --help; _files ;;\n"
+	      "\tkey) compadd -- " KEY_WORDS "; _files ;;\n"
 	      "\tpaths) _files ;;\n"
 	      "\tesac\n}\n"
 	      "if [[ $funcstack[1] == _lade ]]; then\n"
@@ -271,7 +277,7 @@ static void print_zsh(FILE *file)
 
 /* ---- fish ---- */
 
-#define FISH_SYNC "complete -c lade -n '__fish_seen_subcommand_from sync'"
+#define FISH_SYNC "complete -c lade -n '__fish_seen_subcommand_from sync list'"
 
 static void fish_option(FILE *file, const struct lade_option_row *row)
 {
@@ -316,6 +322,7 @@ static void print_fish(FILE *file)
 	fputs("# fish completion of lade, made by `lade completion fish`\n"
 	      "complete -c lade -n __fish_use_subcommand -f -a '" COMMANDS "'\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from help' -f -a '" COMMANDS "'\n"
+	      "complete -c lade -n '__fish_seen_subcommand_from key' -a '" KEY_WORDS "'\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from serve' -l stdio\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from serve' -x -l listen\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from serve' -r -F -l token-file\n" FISH_SYNC

@@ -239,7 +239,8 @@ int lade_options_check_connection(struct lade_options *options, struct lade_comp
 
 	if (error)
 		return error;
-
+	if (options->token_file && options->list_file && strcmp(options->token_file, "-") == 0 && strcmp(options->list_file, "-") == 0)
+		return lade_complain(complaint, LADE_EXIT_USAGE, "standard input cannot be both the secret and the list of --files-from; " HINT);
 	if (options->remote.kind == LADE_ENDPOINT_DAEMON)
 		return check_daemon(options, complaint);
 	error = check_daemon_only(options, complaint);

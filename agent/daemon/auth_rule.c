@@ -74,14 +74,14 @@ int lade_auth_rule_parse(const char *text, struct lade_auth_rule *rule_out, cons
 	if (*why_out)
 		return LADE_E_USAGE;
 	rule_out->kind = kind->kind;
+	if (!word)
+		return 0;
 	if (kind->kind == LADE_AUTH_KEY) {
 		*why_out = take_fingerprint(word, rule_out->fingerprint)
 				   ? NULL
 				   : "a fingerprint is SHA256: and 43 characters, as \"lade key\" prints it, or 64 hexadecimal digits";
 		return *why_out ? LADE_E_USAGE : 0;
 	}
-	if (!word)
-		return 0;
 	*why_out = refuse_word(kind->kind, word);
 	if (*why_out)
 		return LADE_E_USAGE;

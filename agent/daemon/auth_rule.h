@@ -31,9 +31,9 @@ struct lade_auth_rule {
 };
 
 /*
- * Take one: "key:SHA256:BASE64" (as `lade key` and ssh-keygen(1) print fingerprints; or 64 hexadecimal digits behind "key:"), "certificate:NAME", "token:USER",
- * "authorized", "authorized:NAME" or "any". Returns 0, and the caller frees the rule with lade_auth_rule_fini(); LADE_E_USAGE with
- * *why_out, static text; LADE_E_MEMORY.
+ * Take one: "key:SHA256:BASE64" (as `lade key` and ssh-keygen(1) print fingerprints; or 64 hexadecimal digits behind "key:"),
+ * "certificate:NAME", "token:USER", "authorized", "authorized:NAME" or "any". Returns 0, and the caller frees the rule with
+ * lade_auth_rule_fini(); LADE_E_USAGE with *why_out, static text; LADE_E_MEMORY.
  */
 int lade_auth_rule_parse(const char *text, struct lade_auth_rule *rule_out, const char **why_out);
 

@@ -3,14 +3,11 @@
  */
 #include "agent/daemon/check.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/complaint.h"
-#include "agent/daemon/place.h"
 #include "agent/escape.h"
 #include "agent/sync/sync.h"
 
@@ -104,7 +101,7 @@ static void print_served(const struct lade_daemon_config *config, FILE *out)
 
 /* ---- the whole ---- */
 
-static int check(const char *file, FILE *out)
+int lade_daemon_check(const char *file, FILE *out)
 {
 	struct output output = { .file = file, .out = out };
 	struct lade_daemon_config *config;
@@ -118,27 +115,12 @@ static int check(const char *file, FILE *out)
 		print_line(out, complaint.text);
 		return complaint.exit_status;
 	}
-	if (!error && !lade_daemon_check_host(config, print_fault, &output))
+	if (!error)
+		(void)lade_daemon_check_host(config, print_fault, &output);
+	if (!output.faults)
 		print_served(config, out);
 	lade_daemon_config_free(config);
 	if (fflush(out) || ferror(out))
 		return LADE_EXIT_FILE;
 	return output.faults ? LADE_EXIT_USAGE : LADE_EXIT_OK;
-}
-
-int lade_daemon_check(const char *file, FILE *out)
-{
-	char *standard = NULL;
-	int status;
-
-	if (!file) {
-		standard = lade_daemon_place_config();
-		if (!standard) {
-			print_line(out, errno == ENOENT ? "no configuration: there is no home directory: use --config FILE" : "out of memory");
-			return LADE_EXIT_USAGE;
-		}
-	}
-	status = check(file ? file : standard, out);
-	free(standard);
-	return status;
 }

@@ -25,12 +25,12 @@ struct look {
 	struct lade_config_faults *faults;
 };
 
-/* A setting whose value does not do here. */
-static void complain(const struct look *look, const char *setting, const char *value, const char *why)
+/* A setting whose value does not do here. Returns the fault, or NULL if there are too many. */
+static struct lade_config_error *complain(const struct look *look, const char *setting, const char *value, const char *why)
 {
 	const unsigned line = lade_daemon_config_line(look->config, look->module, setting);
 
-	lade_config_fault(look->faults, line, "%s: \"%.200s\": %s", setting, value, why);
+	return lade_config_fault(look->faults, line, "%s: \"%.200s\": %s", setting, value, why);
 }
 
 /* ---- files ---- */
@@ -175,15 +175,20 @@ static void look_at_user(const struct look *look)
 
 /* ---- modules ---- */
 
+/* A disk may be mounted later, and go again: sessions find out by themselves. */
 static void look_at_path(const struct look *look)
 {
-	const char *path = look->module->path;
+	const char *path = look->module->path, *why = NULL;
+	struct lade_config_error *error;
 	struct stat status;
 
 	if (stat(path, &status))
-		complain(look, "path", path, strerror(errno));
+		why = strerror(errno);
 	else if (!S_ISDIR(status.st_mode))
-		complain(look, "path", path, "it is no directory");
+		why = "it is no directory";
+	error = why ? complain(look, "path", path, why) : NULL;
+	if (error)
+		error->passing = true;
 }
 
 static void look_at_rights(const struct look *look)
@@ -292,9 +297,9 @@ static void look_at_all(const struct lade_daemon_config *config, struct lade_con
 
 unsigned lade_daemon_check_host(const struct lade_daemon_config *config, lade_config_report *report, void *context)
 {
-	static const struct lade_config_error no_memory = { 0, "out of memory" };
+	static const struct lade_config_error no_memory = { .text = "out of memory" };
 	struct lade_config_faults *faults = malloc(sizeof(*faults));
-	unsigned count;
+	unsigned count = 0;
 
 	if (!faults) {
 		report(context, &no_memory);
@@ -302,9 +307,10 @@ unsigned lade_daemon_check_host(const struct lade_daemon_config *config, lade_co
 	}
 	faults->count = 0;
 	look_at_all(config, faults);
-	count = faults->count;
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < faults->count; i++) {
 		report(context, &faults->errors[i]);
+		count += !faults->errors[i].passing;
+	}
 	free(faults);
 	return count;
 }

@@ -5,9 +5,11 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "agent/daemon/check.h"
 #include "agent/daemon/monitor.h"
+#include "agent/daemon/place.h"
 #include "agent/help.h"
 #include "agent/option_walk.h"
 #include "agent/screen.h"
@@ -49,6 +51,22 @@ static int apply(void *context, const struct lade_option_use *use, struct lade_c
 	return 0;
 }
 
+/* Run with a configuration, or check it. */
+static int run(const struct request *request, struct lade_complaint *complaint)
+{
+	char *standard = request->config ? NULL : lade_daemon_place_config();
+	const char *file = request->config ? request->config : standard;
+	int status;
+
+	if (!file) {
+		lade_complain(complaint, LADE_EXIT_USAGE, "there is no home directory with a configuration: name one with --config");
+		return LADE_EXIT_USAGE;
+	}
+	status = request->check ? lade_daemon_check(file, stdout) : lade_monitor_run(file, complaint);
+	free(standard);
+	return status;
+}
+
 int lade_command_daemon(int argc, char **argv)
 {
 	struct lade_complaint complaint = { .exit_status = 0 };
@@ -66,10 +84,8 @@ int lade_command_daemon(int argc, char **argv)
 		status = complaint.exit_status;
 	else if (request.help)
 		return lade_help_print(stdout, "daemon");
-	else if (request.check)
-		status = lade_daemon_check(request.config, stdout);
 	else
-		status = lade_monitor_run(request.config, &complaint);
+		status = run(&request, &complaint);
 	if (complaint.text[0])
 		lade_screen_print(stderr, complaint.text);
 	return status;

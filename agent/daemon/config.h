@@ -75,6 +75,7 @@ struct lade_daemon_config {
 /* Where a configuration is wrong. */
 struct lade_config_error {
 	unsigned line;  /* 0: no line of it */
+	bool passing;   /* it may be otherwise when it matters: a daemon starts nevertheless */
 	char text[512]; /* what is wrong, and what would be right; may hold any byte of the file but control characters */
 };
 
@@ -83,9 +84,9 @@ typedef void lade_config_report(void *context, const struct lade_config_error *e
 
 /*
  * Read file. Every fault is told by report (any number of times, in the order of the lines). Returns 0 with a configuration for
- * lade_daemon_config_free(); LADE_E_USAGE if report was called; LADE_E_REFUSED if others may write to it, or it is no regular file; LADE_E_SYSTEM if it
- * cannot be read, LADE_E_LIMIT if it is beyond all measure, LADE_E_MEMORY. Looks at no other file but those of "include from" and "exclude from"; what else is only known on
- * the host where it is used, agent/daemon/check.h looks at.
+ * lade_daemon_config_free(); LADE_E_USAGE if report was called; LADE_E_REFUSED if others may write to it, or it is no regular file;
+ * LADE_E_SYSTEM if it cannot be read, LADE_E_LIMIT if it is beyond all measure, LADE_E_MEMORY. No other file is looked at but those of
+ * "include from" and "exclude from"; what else only the host shows on which it is used, agent/daemon/check.h looks at.
  */
 int lade_daemon_config_read(const char *file, lade_config_report *report, void *context, struct lade_daemon_config **config_out,
 			    struct lade_fault *fault);
@@ -95,6 +96,12 @@ void lade_daemon_config_free(struct lade_daemon_config *config);
 
 /* The module of that name; NULL: there is none. */
 const struct lade_module *lade_daemon_config_module(const struct lade_daemon_config *config, const char *name);
+
+/*
+ * True if both listen at the same addresses, in whatever order: a new configuration then needs no new sockets. (Port 0 is the same as port 0,
+ * though it may have become another one.)
+ */
+bool lade_daemon_config_same_listeners(const struct lade_daemon_config *a, const struct lade_daemon_config *b);
 
 /* The line of a setting, by its name in the file, of module, or global (NULL); 0: it is not in it. */
 unsigned lade_daemon_config_line(const struct lade_daemon_config *config, const struct lade_module *module, const char *setting);

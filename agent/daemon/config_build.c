@@ -21,23 +21,25 @@ struct building {
 	struct lade_config_faults *faults;
 };
 
-void lade_config_fault(struct lade_config_faults *faults, unsigned line, const char *format, ...)
+struct lade_config_error *lade_config_fault(struct lade_config_faults *faults, unsigned line, const char *format, ...)
 {
 	struct lade_config_error *error;
 	unsigned place = faults->count;
 	va_list arguments;
 
 	if (faults->count == LADE_CONFIG_FAULTS_MAX)
-		return;
+		return NULL;
 	while (place && faults->errors[place - 1].line > line)
 		place--;
 	error = &faults->errors[place];
 	memmove(error + 1, error, (faults->count - place) * sizeof(*error));
 	faults->count++;
 	error->line = line;
+	error->passing = false;
 	va_start(arguments, format);
 	vsnprintf(error->text, sizeof(error->text), format, arguments);
 	va_end(arguments);
+	return error;
 }
 
 /* ---- sections ---- */

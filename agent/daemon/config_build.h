@@ -17,8 +17,9 @@ struct lade_config_faults {
 	unsigned count;
 };
 
-/* Add a fault behind those of the same line or earlier ones, printf-like. */
-void lade_config_fault(struct lade_config_faults *faults, unsigned line, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Add a fault behind those of the same line or earlier ones, printf-like. Returns it, or NULL if there are too many. */
+struct lade_config_error *lade_config_fault(struct lade_config_faults *faults, unsigned line, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /*
  * Make a configuration of what is in file. Returns 0 (then it is good if faults->count is 0) with one for lade_daemon_config_free(); LADE_E_MEMORY,

@@ -153,8 +153,9 @@ static void look_at_auth(const struct look *look)
 	const unsigned line = line_of(look, "auth");
 
 	if (!lade_daemon_config_line(look->config, module, "auth"))
-		lade_config_fault(look->faults, line, "[%.100s]: there is no auth, so nobody could use this module: add \"auth = authorized\" for everybody whose key is in "
-						      "authorized keys, \"auth = key:SHA256:...\" for one key, or \"auth = any\" for everybody", module->name);
+		lade_config_fault(look->faults, line, "[%.100s]: there is no auth, so nobody could use this module: add \"auth = authorized\" for everybody "
+						      "whose key is in authorized keys, \"auth = key:SHA256:...\" for one key, or \"auth = any\" for everybody",
+				  module->name);
 	for (unsigned i = 0; i < module->auth_count; i++) {
 		if (module->auth[i].kind == LADE_AUTH_ANY && module->auth_count > 1)
 			lade_config_fault(look->faults, line, "auth: any lets everybody in, whatever else is there: write it alone, or leave it out");

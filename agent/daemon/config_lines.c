@@ -100,7 +100,7 @@ static bool is_comment(const char *line)
 	return *line == '#' || *line == ';';
 }
 
-/* "[name]", and nothing behind it but a comment. line is changed. */
+/* The head of a section, a name in brackets, and nothing behind it but a remark. line is changed. */
 static void take_section(struct reading *reading, char *line)
 {
 	char *name = line + 1 + strspn(line + 1, " \t"), *end = strrchr(line, ']');

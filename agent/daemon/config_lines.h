@@ -28,7 +28,10 @@ struct lade_config_events {
 	void *context;
 };
 
-/* Read file to its end, however wrong it is. Returns 0 (though there were faults), LADE_E_SYSTEM (errno), LADE_E_LIMIT (longer than LADE_CONFIG_FILE_MAX), LADE_E_MEMORY or what an event returned. */
+/*
+ * Read file to its end, however wrong it is. Returns 0 (though there were faults), LADE_E_SYSTEM (errno), LADE_E_LIMIT (longer than
+ * LADE_CONFIG_FILE_MAX), LADE_E_MEMORY or what an event returned.
+ */
 int lade_config_lines_read(FILE *file, const struct lade_config_events *events);
 
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/daemon/check.h"
 #include "agent/daemon/greeter.h"
 #include "agent/daemon/status_socket.h"
 #include "agent/fingerprint.h"
@@ -54,7 +55,10 @@ static int read_config(const struct monitor *monitor, struct shared_config **sha
 	if (!shared)
 		return lade_fault_set(fault, LADE_E_MEMORY, "read", file);
 	error = lade_daemon_config_read(file, report_config, &reporting, &shared->config, fault);
+	if (!error && lade_daemon_check_host(shared->config, report_config, &reporting))
+		error = LADE_E_USAGE;
 	if (error) {
+		lade_daemon_config_free(shared->config);
 		free(shared);
 		if (error == LADE_E_USAGE)
 			lade_fault_set(fault, LADE_E_USAGE, "read the configuration", file);

@@ -8,8 +8,9 @@
 #include <sys/stat.h>
 
 /*
- * Why a file with that status is not to be believed, as the end of a sentence ("others may write to it: chmod o-w"), static text; or NULL. It has to be regular,
- * root's or our own, and not everybody's to write; a secret one neither readable nor writable by the group and others.
+ * Why a file with that status is not to be believed, as the end of a sentence ("others may write to it: chmod o-w"), static text; or
+ * NULL. It has to be regular, root's or our own, and not everybody's to write; a secret one neither readable nor writable by the
+ * group and others.
  */
 const char *lade_trusted_file_refuse(const struct stat *status, bool secret);
 

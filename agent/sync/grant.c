@@ -204,9 +204,9 @@ static int judge_all(const struct lade_grant *grant, bool receives, const struct
 	int error = 0;
 
 	if (receives && !grant->may_write)
-		return lade_fault_set(fault, LADE_E_UNSUPPORTED, "write to what is served read-only", NULL);
+		return lade_fault_set(fault, LADE_E_USAGE, "write to what is served read-only", NULL);
 	if (!receives && !grant->may_read)
-		return lade_fault_set(fault, LADE_E_UNSUPPORTED, "read from what is served write-only", NULL);
+		return lade_fault_set(fault, LADE_E_USAGE, "read from what is served write-only", NULL);
 	for (size_t i = 0; i < ROW_COUNT && !error; i++)
 		if (is_used(settings, &rows[i]))
 			error = judge(grant, rows[i].name, rows[i].refused, fault);

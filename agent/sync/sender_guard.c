@@ -99,7 +99,7 @@ int lade_sender_guard(struct lade_sender *sender, const struct lade_sender_job *
 {
 	if (!job->settings->guard)
 		return 0;
-	/* [guard] A record holds where the source is on this host, and what it says of that is not for a client. */
+	/* [grant] A record holds where the source is on this host, and what it says of that is not for a client. */
 	if (job->settings->grant) {
 		lade_session_note(&sender->session, LADE_TOPIC_MISC,
 				  "sources are not compared with those of the last run: this server does not remember them for its clients",

@@ -362,7 +362,7 @@ static int prepare(struct lade_connection *connection, const struct lade_msg_ope
 {
 	int error = check_open(open, list, alternatives, settings, fault);
 
-	if (!error && settings->grant)
+	if (!error && settings->grant) /* [grant] */
 		error = lade_grant_apply(settings->grant, open->role == ROLE_RECEIVE, settings, fault);
 	if (!error)
 		error = lade_sync_limit_memory(settings, fault);

@@ -78,6 +78,7 @@ static size_t split(const char *path, const char **name_out, size_t *len_out)
 
 static int open_plain(const struct lade_base *base, const char *path, int flags)
 {
+	size_t len = strlen(path);
 	char *clean;
 	int fd;
 
@@ -88,7 +89,8 @@ static int open_plain(const struct lade_base *base, const char *path, int flags)
 	clean = lade_place_clean(path);
 	if (!clean)
 		return -1;
-	fd = lade_directory_open_at(LADE_DIRECTORY_PLAIN, base->fd, *clean ? clean : ".", flags);
+	fd = lade_directory_open_at(LADE_DIRECTORY_PLAIN, base->fd, *clean ? clean : ".",
+				    flags | (len && path[len - 1] == '/' ? O_DIRECTORY : 0));
 	free(clean);
 	return fd;
 }

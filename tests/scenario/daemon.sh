@@ -47,12 +47,11 @@ check "who says nothing is cut off in time" test $? != 124
 exec 7<&- 7>&-
 
 # A place for one.
-perl -e 'open(my $f, ">", $ARGV[0]); truncate $f, 1 << 30' "$T/open/large"
-"$LADE" sync -a --bwlimit=100k --no-S "$daemon/one/large" "$T/slow/" >"$T/slow.out" 2>&1 &
+head -c 8000000 /dev/urandom >"$T/open/large"
+"$LADE" sync -a --bwlimit=100k "$daemon/one/large" "$T/slow/" >"$T/slow.out" 2>&1 &
 slow_pid=$!
 own_pids+=("$slow_pid")
-session_runs() { pgrep -P "$server_pid" >/dev/null; }
-wait_for session_runs
+wait_for test -d "$T/slow"
 exits "a module for one session has no place for another" 10 lade sync -a "$daemon/one/file" "$T/never/"
 says "it says so" 'try again'
 syncs "other modules have" -a "$daemon/open/file" "$T/beside/"

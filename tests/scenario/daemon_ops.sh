@@ -143,13 +143,13 @@ logged "its session is in the new log" "$T/log" ': second receive files=1 .*stat
 mv "$T/log" "$T/log.1"
 kill -HUP "$server_pid"
 logged "the log is opened anew" "$T/log" 'again$'
-listen=127.0.0.1:0,127.0.0.1:0
+listen=127.0.0.1:0,127.0.0.2:0
 conf_with "log file = $T/log" "log format = \$module:\$address:\$status"
 kill -HUP "$server_pid"
 two_ports() { [ "$(grep -c 'listening on' "$T/log")" -ge 3 ]; }
 check "one more listener is opened" wait_for two_ports
-other=$(sed -nE 's/.*listening on 127\.0\.0\.1:([0-9]+).*/\1/p' "$T/log" | grep -vx "$port" | head -n 1)
-syncs "it serves" -a --accept-new-host "lade://127.0.0.1:$other/open/" "$T/by-other/"
+other=$(sed -nE 's/.*listening on (127\.0\.0\.2:[0-9]+).*/\1/p' "$T/log")
+syncs "it serves" -a --accept-new-host "lade://$other/open/" "$T/by-other/"
 logged "the line has the form of the configuration" "$T/log" '\] open:127\.0\.0\.1:0$'
 conf_with "log file = $T/log" "log format = \$nonsense"
 kill -HUP "$server_pid"
@@ -158,7 +158,7 @@ listen=127.0.0.1:0
 conf_with
 kill -HUP "$server_pid"
 logged "back to standard error" "$T/.server.err" 'again$'
-exits "a listener that is gone is closed" 10 lade sync -a "lade://127.0.0.1:$other/open/" "$T/never/"
+exits "a listener that is gone is closed" 10 lade sync -a "lade://$other/open/" "$T/never/"
 check "the session has lived through all that" alive "$slow_pid"
 kill -KILL "$slow_pid"
 wait "$slow_pid" 2>/dev/null

@@ -139,16 +139,16 @@ check "where it says nothing" exist "$T/back/absolute/file"
 fresh_jail
 jail "$T/jail" --read-only
 far_syncs "read-only: reading" -a far:/sub/ "$T/back/read/"
-exits "read-only: writing is refused" 4 far -a "$T/src/modes" far:/
+exits "read-only: writing is refused" 1 far -a "$T/src/modes" far:/
 says "and told" 'write to what is served read-only'
 exits "read-only: --remove-source-files is refused" 4 far -a --remove-source-files far:/sub/ "$T/back/read/"
 says "by its name" '"--remove-source-files"'
 check "the file is still there" exist "$T/jail/sub/file"
 
 jail "$T/jail" --write-only
-exits "write-only: reading is refused" 4 far -a far:/sub/ "$T/back/"
+exits "write-only: reading is refused" 1 far -a far:/sub/ "$T/back/"
 says "and told" 'read from what is served write-only'
-exits "write-only: so is listing" 4 far far:/
+exits "write-only: so is listing" 1 far far:/
 far_syncs "write-only: writing" -a "$T/src/modes" far:/
 same "it arrived" "$T/src/modes" "$T/jail/modes"
 for option in -c -y --append --append-verify --index --out-format=%C; do

@@ -111,5 +111,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_nonsense_is_refused, open_channel, close_channel),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

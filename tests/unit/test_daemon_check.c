@@ -20,6 +20,9 @@
 static char directory[PATH_MAX];
 static char *printed;
 
+/* Where the state is said to be, in the scratch directory. */
+static const char *state_name = "state";
+
 static void put(const char *name, const char *text, mode_t mode)
 {
 	FILE *stream;
@@ -39,7 +42,7 @@ static int check(const char *text)
 
 	if (!stream)
 		abort();
-	fprintf(stream, "state = %s/state\nstatus = %s/status\n", directory, directory);
+	fprintf(stream, "state = %s/%s\nstatus = %s/status\n", directory, state_name, directory);
 	for (; *text; text++) {
 		if (*text == '@')
 			fputs(directory, stream);
@@ -123,6 +126,11 @@ static void test_paths(void **state)
 static void test_state(void **state)
 {
 	(void)state;
+	state_name = "not/yet/state";
+	assert_int_equal(check("[m]\nauth = any\npath = @/tree\n"), LADE_EXIT_OK);
+	state_name = "plain/not/yet";
+	expect_fault("[m]\nauth = any\npath = @/tree\n", 1, "Not a directory");
+	state_name = "state";
 	assert_int_equal(mkdir("state", 0700), 0);
 	put("state/host_key", "", 0644);
 	expect_fault("[m]\nauth = any\npath = @/tree\n", 0, "host key");

@@ -700,29 +700,35 @@ static void test_endpoints(void **state)
 		const char *argument;
 		struct lade_endpoint endpoint;
 	} cases[] = {
-		{ "path", { LADE_ENDPOINT_LOCAL, NULL, NULL, NULL, (char *)"path" } },
-		{ "./a:b", { LADE_ENDPOINT_LOCAL, NULL, NULL, NULL, (char *)"./a:b" } },
-		{ "/a:b", { LADE_ENDPOINT_LOCAL, NULL, NULL, NULL, (char *)"/a:b" } },
-		{ "a/b:c@d", { LADE_ENDPOINT_LOCAL, NULL, NULL, NULL, (char *)"a/b:c@d" } },
-		{ "a@b", { LADE_ENDPOINT_LOCAL, NULL, NULL, NULL, (char *)"a@b" } },
-		{ "[a]", { LADE_ENDPOINT_LOCAL, NULL, NULL, NULL, (char *)"[a]" } },
-		{ "[a]/b:c", { LADE_ENDPOINT_LOCAL, NULL, NULL, NULL, (char *)"[a]/b:c" } },
-		{ "host:path", { LADE_ENDPOINT_SSH, NULL, (char *)"host", NULL, (char *)"path" } },
-		{ "host:", { LADE_ENDPOINT_SSH, NULL, (char *)"host", NULL, (char *)"./" } },
-		{ "host:/a:b", { LADE_ENDPOINT_SSH, NULL, (char *)"host", NULL, (char *)"/a:b" } },
+		{ "path", { LADE_ENDPOINT_LOCAL, NULL, NULL, NULL, NULL, (char *)"path" } },
+		{ "./a:b", { LADE_ENDPOINT_LOCAL, NULL, NULL, NULL, NULL, (char *)"./a:b" } },
+		{ "/a:b", { LADE_ENDPOINT_LOCAL, NULL, NULL, NULL, NULL, (char *)"/a:b" } },
+		{ "a/b:c@d", { LADE_ENDPOINT_LOCAL, NULL, NULL, NULL, NULL, (char *)"a/b:c@d" } },
+		{ "a@b", { LADE_ENDPOINT_LOCAL, NULL, NULL, NULL, NULL, (char *)"a@b" } },
+		{ "[a]", { LADE_ENDPOINT_LOCAL, NULL, NULL, NULL, NULL, (char *)"[a]" } },
+		{ "[a]/b:c", { LADE_ENDPOINT_LOCAL, NULL, NULL, NULL, NULL, (char *)"[a]/b:c" } },
+		{ "host:path", { LADE_ENDPOINT_SSH, NULL, (char *)"host", NULL, NULL, (char *)"path" } },
+		{ "host:", { LADE_ENDPOINT_SSH, NULL, (char *)"host", NULL, NULL, (char *)"./" } },
+		{ "host:/a:b", { LADE_ENDPOINT_SSH, NULL, (char *)"host", NULL, NULL, (char *)"/a:b" } },
 		{ "user@host:a@b",
-		  { LADE_ENDPOINT_SSH, (char *)"user", (char *)"host", NULL, (char *)"a@b" } },
-		{ "[::1]:p", { LADE_ENDPOINT_SSH, NULL, (char *)"::1", NULL, (char *)"p" } },
+		  { LADE_ENDPOINT_SSH, (char *)"user", (char *)"host", NULL, NULL, (char *)"a@b" } },
+		{ "[::1]:p", { LADE_ENDPOINT_SSH, NULL, (char *)"::1", NULL, NULL, (char *)"p" } },
 		{ "u@[fe80::1%eth0]:p",
-		  { LADE_ENDPOINT_SSH, (char *)"u", (char *)"fe80::1%eth0", NULL, (char *)"p" } },
-		{ ":p", { LADE_ENDPOINT_SSH, NULL, (char *)"", NULL, (char *)"p" } },
-		{ "lade+tcp://h/p", { LADE_ENDPOINT_TCP, NULL, (char *)"h", NULL, (char *)"/p" } },
+		  { LADE_ENDPOINT_SSH, (char *)"u", (char *)"fe80::1%eth0", NULL, NULL, (char *)"p" } },
+		{ ":p", { LADE_ENDPOINT_SSH, NULL, (char *)"", NULL, NULL, (char *)"p" } },
+		{ "lade+tcp://h/p", { LADE_ENDPOINT_TCP, NULL, (char *)"h", NULL, NULL, (char *)"/p" } },
 		{ "lade+tcp://h:1/p q",
-		  { LADE_ENDPOINT_TCP, NULL, (char *)"h", (char *)"1", (char *)"/p q" } },
+		  { LADE_ENDPOINT_TCP, NULL, (char *)"h", (char *)"1", NULL, (char *)"/p q" } },
 		{ "lade+tcp://[::1]:65535/",
-		  { LADE_ENDPOINT_TCP, NULL, (char *)"::1", (char *)"65535", (char *)"/" } },
+		  { LADE_ENDPOINT_TCP, NULL, (char *)"::1", (char *)"65535", NULL, (char *)"/" } },
 		{ "lade+tcp://h:1/a/~/b",
-		  { LADE_ENDPOINT_TCP, NULL, (char *)"h", (char *)"1", (char *)"/a/~/b" } },
+		  { LADE_ENDPOINT_TCP, NULL, (char *)"h", (char *)"1", NULL, (char *)"/a/~/b" } },
+		{ "lade://h/m", { LADE_ENDPOINT_DAEMON, NULL, (char *)"h", NULL, (char *)"m", (char *)"/" } },
+		{ "lade://h/m/", { LADE_ENDPOINT_DAEMON, NULL, (char *)"h", NULL, (char *)"m", (char *)"/" } },
+		{ "lade://h/", { LADE_ENDPOINT_DAEMON, NULL, (char *)"h", NULL, (char *)"", (char *)"/" } },
+		{ "lade://h:1/m/a b/~", { LADE_ENDPOINT_DAEMON, NULL, (char *)"h", (char *)"1", (char *)"m", (char *)"/a b/~" } },
+		{ "lade://u@[::1]:2/m/@x", { LADE_ENDPOINT_DAEMON, (char *)"u", (char *)"::1", (char *)"2", (char *)"m", (char *)"/@x" } },
+		{ "lade://h/m@n:o", { LADE_ENDPOINT_DAEMON, NULL, (char *)"h", NULL, (char *)"m@n:o", (char *)"/" } },
 	};
 
 	(void)state;
@@ -756,7 +762,18 @@ static void test_endpoints_that_are_refused(void **state)
 		{ "u@:p", "user@host" },
 		{ "h::m", "rsync's protocol" },
 		{ "rsync://h/m", "rsync's protocol" },
-		{ "lade://h/m", "comes later" },
+		{ "lade://h", "MODULE" },
+		{ "lade:///m", "MODULE" },
+		{ "lade://h//m", "MODULE" },
+		{ "lade://-h/m", "MODULE" },
+		{ "lade://u@-h/m", "MODULE" },
+		{ "lade://u@v@h/m", "MODULE" },
+		{ "lade://[::1/m", "MODULE" },
+		{ "lade://@h/m", "user" },
+		{ "lade://u v@h/m", "user" },
+		{ "lade://u:secret@h/m", "--password-file" },
+		{ "lade://h:x/m", "port" },
+		{ "lade://h:65536/m", "port" },
 		{ "https://h/m", "unknown kind" },
 		{ "lade+tcp://:1/p", "HOST:PORT" },
 		{ "lade+tcp://[::1/p", "HOST:PORT" },
@@ -817,6 +834,41 @@ static void test_where_the_sides_are(void **state)
 	bad("a :b", "':b'", "no host");
 	bad("h:a :b", "':b'", "no host");
 	bad("a lade+tcp://h:1/b", "--token-file", "lade+tcp://");
+}
+
+static void test_daemons(void **state)
+{
+	(void)state;
+	good("-a a lade://h/m/b");
+	assert_true(options.push);
+	assert_string_equal(options.remote.port, "8730");
+	assert_string_equal(options.remote.module, "m");
+	assert_string_equal(options.destination, "/b");
+	good("-a --port=99 --key=k --ca=c --accept-new-host --contimeout=1 -4 --password-file=p lade://u@h/m/a lade://u@h/m/b c");
+	assert_string_equal(options.remote.port, "99");
+	assert_string_equal(options.key_file, "k");
+	assert_string_equal(options.ca_file, "c");
+	assert_true(options.accept_new_host);
+	assert_string_equal(options.token_file, "p");
+	assert_string_equal(options.sources[1], "/b");
+	good("lade://h/");
+	assert_true(options.list_only);
+	assert_string_equal(options.remote.module, "");
+	good("-a --files-from=lade://h/m/list lade://h/m/a b");
+	assert_string_equal(options.settings.files_from, "/list");
+	bad("-a --files-from=lade://h/m lade://h/m/a b", "lade://h/m", "list");
+	bad("-a a lade://h/", "module", "lade list");
+	bad("-a lade://h/ b", "module", "lade list");
+	bad("lade://h/m/a lade://h/n/b c", "lade://h/n/b", "one host");
+	bad("lade://h/m/a lade://u@h/m/b c", "lade://u@h/m/b", "one host");
+	bad("lade://h/m/a lade://h/m/b", "both remote", "try");
+	bad("--password-file=p lade://h/m/a b", "--password-file", "USER@");
+	bad("--port=1 lade://h:2/m/a b", "--port=1", "2");
+	bad("--port=0 lade://h/m/a b", "--port", "'0'");
+	bad("--key=k a h:b", "--key", "lade://");
+	bad("--ca=c a b", "--ca", "lade://");
+	bad("--accept-new-host --token-file=t a lade+tcp://h:1/b", "--accept-new-host", "lade://");
+	bad("--password-file=- --files-from=- -a a lade://u@h/m/b", "standard input", "--files-from");
 }
 
 static void test_too_many_sources(void **state)
@@ -1087,6 +1139,7 @@ int main(void)
 		cmocka_unit_test(test_endpoints),
 		cmocka_unit_test(test_endpoints_that_are_refused),
 		cmocka_unit_test(test_where_the_sides_are),
+		cmocka_unit_test(test_daemons),
 		cmocka_unit_test(test_too_many_sources),
 		cmocka_unit_test(test_alternatives),
 		cmocka_unit_test(test_fuzzy),
