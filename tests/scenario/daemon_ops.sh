@@ -204,7 +204,7 @@ need_daemon "${settings[@]}" "${modules[@]}"
 slow_session 20k
 kill -TERM "$server_pid"
 ends "a session that takes too long is ended" "12|20|30" "$slow_pid"
-sed 's/^/# client: /' "$T/slow.out"
+
 check "its client is told by whom" grep -qE 'interrupted|stopped|told to' "$T/slow.out"
 ends "the daemon ends all the same" 0 "$server_pid"
 logged "the log says how the session ended" "$T/.server.err" 'drop receive .*status=20'
