@@ -13,6 +13,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "agent/paths_tls.h"
 #include "transport/pipe_pool.h"
 
 /* The type of the file system that fd is on, as the mount table calls it. */
@@ -79,5 +80,7 @@ void lade_paths_facts_print(const struct lade_paths_bench *bench)
 	} else {
 		printf("%-20s%s\n", "pipe", strerror(errno));
 	}
-	printf("%-20s%s\n\n", "openat2", openat2_works());
+	printf("%-20s%s\n", "openat2", openat2_works());
+	lade_paths_tls_print();
+	putchar('\n');
 }

@@ -196,23 +196,58 @@ static size_t fill_len(const struct lade_connection_tls *tls)
 	return (size_t)lade_tls_record_len(reader->buffer + reader->begin, have) - have;
 }
 
-/* Read records into the buffer, which has no complete one. Returns 0 (or the end has come), LADE_E_AGAIN (by flags), or a failure. */
-static int fill(struct lade_connection *connection, size_t need, int flags, struct lade_fault *fault)
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Wait for the descriptor until end_ms; -1: for ever. */
+static int wait_descriptor(struct lade_connection *connection, int64_t end_ms, struct lade_fault *fault)
+{
+	struct pollfd wait_for = { .fd = connection->in_fd, .events = POLLIN };
+	int ready;
+
+	do {
+		int64_t left = end_ms < 0 ? -1 : end_ms - now_ms();
+
+		ready = poll(&wait_for, 1, left < 0 && end_ms >= 0 ? 0 : (int)left);
+	} while (ready < 0 && errno == EINTR);
+	if (ready < 0)
+		return lade_fault_set(fault, LADE_E_SYSTEM, "wait for", connection->peer);
+	return ready ? 0 : LADE_E_AGAIN;
+}
+
+/* Read records into the buffer, which has no complete one. Returns 0 (or the end has come), LADE_E_AGAIN (unless block), or a failure. */
+static int fill(struct lade_connection *connection, size_t need, bool block, struct lade_fault *fault)
 {
 	struct tls_reader *reader = &connection->tls->in;
 	size_t have = reader->end - reader->begin, len;
-	ssize_t got;
+	bool poll_first;
+	ssize_t got = 0;
+	int error;
 
 	memmove(reader->buffer, reader->buffer + reader->begin, have);
 	reader->begin = 0;
 	reader->end = have;
 	len = fill_len(connection->tls);
 	set_lowat(connection, need, len);
-	do {
-		got = recv(connection->in_fd, reader->buffer + reader->end, len, flags);
-	} while (got < 0 && errno == EINTR);
-	if (got < 0 && (flags & MSG_DONTWAIT) && (errno == EAGAIN || errno == EWOULDBLOCK))
-		return LADE_E_AGAIN;
+	/*
+	 * A recv(2) that has taken a part and waits for the rest is woken only when as much as SO_RCVLOWAT is there once more, which may be
+	 * never: it is poll(2) that waits.
+	 */
+	poll_first = block && reader->lowat > 1;
+	while ((error = poll_first ? wait_descriptor(connection, -1, fault) : 0) == 0) {
+		got = recv(connection->in_fd, reader->buffer + reader->end, len, block && !poll_first ? 0 : MSG_DONTWAIT);
+		if (got >= 0 || (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK))
+			break;
+		if (!block && errno != EINTR)
+			return LADE_E_AGAIN;
+	}
+	if (error)
+		return error;
 	if (got < 0)
 		return lade_fault_set(fault, errno == ECONNRESET ? LADE_E_CLOSED : LADE_E_SYSTEM, "receive from",
 				      connection->peer);
@@ -239,7 +274,7 @@ static int receive_user(struct lade_connection *connection, uint8_t *buf, size_t
 		}
 		if (got || result < 0 || reader->ended)
 			break;
-		result = fill(connection, need, 0, fault);
+		result = fill(connection, need, true, fault);
 	}
 	*got_out = got;
 	atomic_store(&reader->ready, reader->plain_len || record_at_hand(reader));
@@ -314,30 +349,6 @@ int lade_connection_tls_receive(struct lade_connection *connection, void *buf, s
 		receive_user(connection, buf, len, need, got_out, fault);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* Wait for the descriptor until end_ms; -1: for ever. */
-static int wait_descriptor(struct lade_connection *connection, int64_t end_ms, struct lade_fault *fault)
-{
-	struct pollfd wait_for = { .fd = connection->in_fd, .events = POLLIN };
-	int ready;
-
-	do {
-		int64_t left = end_ms < 0 ? -1 : end_ms - now_ms();
-
-		ready = poll(&wait_for, 1, left < 0 && end_ms >= 0 ? 0 : (int)left);
-	} while (ready < 0 && errno == EINTR);
-	if (ready < 0)
-		return lade_fault_set(fault, LADE_E_SYSTEM, "wait for", connection->peer);
-	return ready ? 0 : LADE_E_AGAIN;
-}
-
 int lade_connection_tls_wait(struct lade_connection *connection, int timeout_ms, struct lade_fault *fault)
 {
 	struct tls_reader *reader = &connection->tls->in;
@@ -356,7 +367,7 @@ int lade_connection_tls_wait(struct lade_connection *connection, int timeout_ms,
 		error = wait_descriptor(connection, end_ms, fault);
 		if (error || reader->kernel)
 			return error;
-		error = fill(connection, 1, MSG_DONTWAIT, fault);
+		error = fill(connection, 1, false, fault);
 		if (error == LADE_E_AGAIN)
 			error = 0;
 	}

@@ -116,6 +116,9 @@ int lade_tls_self_sign(const struct lade_tls_signer *signer, uint8_t certificate
 /* The fingerprint of an Ed25519 key. */
 void lade_tls_fingerprint(const uint8_t public_key[32], uint8_t fingerprint_out[LADE_TLS_FINGERPRINT_LEN]);
 
+/* The suite that this processor is fastest at: the one that handshakes prefer here. Any thread. */
+uint16_t lade_tls_favourite_suite(void);
+
 /* A suite's name ("TLS_AES_128_GCM_SHA256"); static text, never NULL. */
 const char *lade_tls_suite_name(uint16_t suite);
 
