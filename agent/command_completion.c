@@ -13,7 +13,7 @@
 #include "agent/sync/sync.h"
 #include "transport/mover.h"
 
-#define COMMANDS "sync list key serve paths help version"
+#define COMMANDS "sync list key daemon status serve paths help version"
 
 /* What may follow `lade key`. */
 #define KEY_WORDS \

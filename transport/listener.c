@@ -137,6 +137,13 @@ int lade_listener_open(struct lade_listener *listener, const struct lade_listene
 	return 0;
 }
 
+void lade_listener_take(struct lade_listener *listener, int fd)
+{
+	listener->fd = fd;
+	listener->name[0] = '\0';
+	set_name(listener);
+}
+
 /* Errors of accept that belong to one connection, not to the listener: accept(2). */
 static bool peer_went(int error)
 {
