@@ -20,15 +20,17 @@ at_terminal() {
 		my ($unlock, $number) = (pack("i", 0), pack("i", 0));
 		ioctl $master, 0x40045431, $unlock or exit 98;   # TIOCSPTLCK
 		ioctl $master, 0x80045430, $number or exit 98;   # TIOCGPTN
-		my $slave = "/dev/pts/" . unpack "i", $number;
+		# Open before there is a reader: without anybody at that end there is nothing to be read.
+		sysopen my $slave, "/dev/pts/" . unpack("i", $number), POSIX::O_RDWR | POSIX::O_NOCTTY or exit 98;
 		my $pid = fork;
 		if (!$pid) {
 			POSIX::setsid();
-			open my $tty, "+<", $slave or exit 98;       # the first one that is opened is the controlling one
-			open STDIN, "<", "/dev/null";
-			close $master;
+			ioctl $slave, 0x540e, 0 or exit 98;           # TIOCSCTTY
+			open STDOUT, ">&", $slave;
+			open STDERR, ">&", $slave;
 			exec @command or exit 98;
 		}
+		close $slave;
 		my $shown = "";
 		while (sysread $master, my $some, 4096) {
 			print $some;
@@ -43,21 +45,22 @@ at_terminal() {
 
 daemon_lines=("[open]" "path = $T/open" "auth = any" "comment = for everybody"
 	"[keys]" "path = $T/open" "auth = authorized:me" "list = no"
-	"[word]" "path = $T/open" "auth = token:alice token:bob"
-	"[all]" "path = /" "auth = any" "read only = no" "$(as_we_are)")
+	"[word]" "path = $T/open" "auth = token:alice, token:bob"
+	"[all]" "path = /" "exclude = $T/daemon" "auth = any" "read only = no" "$(as_we_are)")
 need_daemon "${daemon_lines[@]}"
 fingerprint=$("$LADE" key show --key="$state/host_key")
+pattern=${fingerprint//+/\\+}
 check "the daemon starts and its key has a fingerprint" grep -qF "$fingerprint" "$T/.server.err"
 
 # ---- which daemon ----
 exits "an unknown host without a terminal is exit 5" 5 lade sync -a "$daemon/open/" "$T/never/"
-says "its fingerprint is shown" "$fingerprint"
+says "its fingerprint is shown" "$pattern"
 says "with a line that would make it known" "127.0.0.1:$port SHA256:"
 check "it is not remembered" test ! -e "$known"
 check "a key of our own was made all the same" test "$(stat -c %a "$XDG_CONFIG_HOME/lade/key")" = 600
 at_terminal $'no\n' "$LADE" sync -a "$daemon/open/" "$T/never/"
 check "at a terminal, no is exit 5" test "$status" = 5
-prints "the question has the fingerprint" "$fingerprint"
+prints "the question has the fingerprint" "$pattern"
 prints "and the address" '127\.0\.0\.1'
 at_terminal $'maybe\nperhaps\nof course\n' "$LADE" sync -a "$daemon/open/" "$T/never/"
 check "what is neither yes nor no is asked again, but not for ever" test "$status" = 5
@@ -72,7 +75,7 @@ same "and the tree arrives" "$T/open" "$T/asked"
 check "the host is remembered" grep -qxF "127.0.0.1:$port $fingerprint" "$known"
 syncs "and not asked for again" -a "$daemon/open/" "$T/known/"
 lade key hosts
-prints "lade key hosts shows it" "^127\.0\.0\.1:$port $fingerprint\$"
+prints "lade key hosts shows it" "^127\.0\.0\.1:$port $pattern\$"
 
 # Another name for it is another host.
 exits "what is known is known by its name" 5 lade sync -a "lade://localhost:$port/open/" "$T/never/"
@@ -84,7 +87,7 @@ syncs "capital letters do not matter" -4 -a "lade://LOCALHOST:$port/open/" "$T/l
 other=SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
 printf '# mine\n127.0.0.1:%s %s\n' "$port" "$other" >"$known"
 exits "a changed key is exit 5" 5 lade sync -a "$daemon/open/" "$T/never/"
-says "both fingerprints are shown, and where the old one stands" "$fingerprint.*known_hosts line 2 has $other"
+says "both fingerprints are shown, and where the old one stands" "$pattern.*known_hosts line 2 has $other"
 says "and what to do" "lade key forget 127\.0\.0\.1:$port"
 exits "--accept-new-host does not change that" 5 lade sync -a --accept-new-host "$daemon/open/" "$T/never/"
 at_terminal $'yes\n' "$LADE" sync -a "$daemon/open/" "$T/never/"
@@ -192,6 +195,7 @@ vouch() {
 restart() {
 	kill -TERM "$server_pid"
 	wait "$server_pid" 2>/dev/null
+	rm "$T/.server.err"
 	need_daemon "$@" "${daemon_lines[@]}"
 	: >"$known"
 }
@@ -213,9 +217,13 @@ if have openssl && authority ca && authority elsewhere && vouch ca "IP:127.0.0.1
 	restart "certificate = $T/host.pem"
 	exits "a certificate for another host is not trusted" 5 lade sync -a --ca="$T/ca.pem" "$daemon/open/" "$T/never/"
 	says "it says so" 'not trusted'
-	vouch ca "IP:127.0.0.1" -1
+	# The daemon does not start with a certificate that has expired, so it is the authority's.
+	openssl req -new -key "$T/ca.key" -subj /CN=ca -out "$T/request" 2>/dev/null &&
+		openssl x509 -req -in "$T/request" -signkey "$T/ca.key" -days -1 -extfile <(echo basicConstraints=critical,CA:TRUE) \
+			-out "$T/old.pem" 2>/dev/null
+	vouch ca "IP:127.0.0.1" 30
 	restart "certificate = $T/host.pem"
-	exits "nor is one that has expired" 5 lade sync -a --ca="$T/ca.pem" "$daemon/open/" "$T/never/"
+	exits "nor is one whose authority has expired" 5 lade sync -a --ca="$T/old.pem" "$daemon/open/" "$T/never/"
 	says "it says so" 'not trusted: .*expired'
 	check "nothing was made" test ! -e "$T/never"
 else
@@ -226,5 +234,7 @@ fi
 exits "a port where nobody listens is exit 10" 10 lade sync -a lade://127.0.0.1:1/open/ "$T/never/"
 start_server
 exits "a server without TLS is exit 2" "2|12" lade sync -a "lade://127.0.0.1:$port/open/" "$T/never/"
+kill -TERM "$server_pid"
+wait "$server_pid"
 
 finish
