@@ -189,6 +189,18 @@ printf 'GET / HTTP/1.1\r\n\r\n' >&8
 exec 8<&- 8>&-
 metrics_have "a handshake that failed is counted" 'lade_handshake_failures_total 1'
 
+# ---- a new key ----
+keys() { [ "$(grep -c 'host key SHA256:' "$T/.server.err")" = "$1" ]; }
+before=$(grep -c 'host key SHA256:' "$T/.server.err")
+mv "$T/daemon/state/host_key" "$T/old_key"
+kill -HUP "$server_pid"
+check "a key that is gone is made anew" wait_for keys $((before + 1))
+exits "clients notice" 5 lade sync -a "$daemon/open/" "$T/never/"
+mv -f "$T/old_key" "$T/daemon/state/host_key"
+kill -HUP "$server_pid"
+check "and read anew when it is back" wait_for keys $((before + 2))
+syncs "then all is well" -a "$daemon/open/" "$T/old-key/"
+
 # ---- the end ----
 slow_session 4m
 kill -TERM "$server_pid"
