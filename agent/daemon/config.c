@@ -87,8 +87,8 @@ static void free_chmod(struct lade_mode_changes *changes)
 static void free_module(struct lade_module *module)
 {
 	char *const texts[] = {
-		module->name, module->comment, module->path, module->uid, module->gid, module->include_from, module->include,
-		module->exclude_from, module->exclude, module->before, module->after,
+		module->name, module->comment, module->path, module->uid, module->gid, module->rules, module->include_from,
+		module->include, module->exclude_from, module->exclude, module->before, module->after,
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)

@@ -31,7 +31,7 @@ struct lade_module {
 	uint64_t timeout;       /* seconds; 0: the client's alone */
 	uint64_t bwlimit;       /* bytes a second for each session; 0: the client's alone */
 	struct lade_filter *filter; /* what no client sees, nor makes; never NULL; anchored at path; reads nothing in the tree */
-	char *include_from, *include, *exclude_from, *exclude; /* what it is made of, in that order, as rsyncd.conf(5) has it; or NULL */
+	char *rules, *include_from, *include, *exclude_from, *exclude; /* what it is made of, in that order, as rsyncd.conf(5) has it; or NULL */
 	struct lade_mode_changes *incoming_chmod, *outgoing_chmod; /* or NULL */
 	char **refuse_options;  /* names as in `lade sync`, with * and ?; refuse_count */
 	unsigned refuse_count;

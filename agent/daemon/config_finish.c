@@ -53,8 +53,12 @@ static int judge_rule(const struct look *look, const char *setting, int error, c
 {
 	if (!error || error == LADE_E_MEMORY)
 		return error;
-	lade_config_fault(look->faults, line_of(look, setting), "%s: %s \"%.200s\": %s", setting, fault->operation, fault->subject,
-			  lade_fault_reason(fault));
+	if (error == LADE_E_UNSUPPORTED)
+		lade_config_fault(look->faults, line_of(look, setting), "%s: \"%.200s\": a rule of a module cannot %s", setting, fault->subject,
+				  fault->operation);
+	else
+		lade_config_fault(look->faults, line_of(look, setting), "%s: %s \"%.200s\": %s", setting, fault->operation, fault->subject,
+				  lade_fault_reason(fault));
 	return 0;
 }
 
@@ -98,6 +102,13 @@ static int add_patterns(const struct look *look, const char *setting, bool inclu
 	return error;
 }
 
+static int add_rules(const struct look *look, const char *text)
+{
+	struct lade_fault fault;
+
+	return text ? judge_rule(look, "filter", lade_filter_add_fixed(look->module->filter, text, &fault), &fault) : 0;
+}
+
 static int add_file(const struct look *look, const char *setting, bool include, const char *file)
 {
 	struct lade_fault fault;
@@ -118,8 +129,10 @@ static int add_file(const struct look *look, const char *setting, bool include, 
 static int make_filter(const struct look *look)
 {
 	const struct lade_module *module = look->module;
-	int error = add_file(look, "include from", true, module->include_from);
+	int error = add_rules(look, module->rules);
 
+	if (!error)
+		error = add_file(look, "include from", true, module->include_from);
 	if (!error)
 		error = add_patterns(look, "include", true, module->include);
 	if (!error)

@@ -265,6 +265,32 @@ static void test_pattern_files(void **state)
 	lade_daemon_config_free(config);
 }
 
+/* Rules as of --filter stand before all patterns, wherever their line is. */
+static void test_filter(void **state)
+{
+	struct lade_daemon_config *config = read_good(
+		GOOD "exclude = *.o\ninclude = secret\n"
+		"filter = + keep.o\t-_/a_b/ \\\n  exclude secret include_x_y -_/tmp ; remark\n");
+	const struct lade_filter *filter = config->modules[0].filter;
+
+	(void)state;
+	assert_false(lade_filter_excludes(filter, "d/keep.o", false));
+	assert_true(lade_filter_excludes(filter, "d/other.o", false));
+	assert_true(lade_filter_excludes(filter, "a_b", true));
+	assert_true(lade_filter_excludes(filter, "secret", false));
+	assert_true(lade_filter_excludes(filter, "tmp", true));
+	lade_daemon_config_free(config);
+	config = read_good(GOOD "filter = -! *.txt\n");
+	assert_true(lade_filter_excludes(config->modules[0].filter, "a.c", false));
+	assert_false(lade_filter_excludes(config->modules[0].filter, "a.txt", false));
+	lade_daemon_config_free(config);
+	/* As in rsync(1), "!" forgets what stands before it. */
+	config = read_good(GOOD "filter = - a ! - b\n");
+	assert_false(lade_filter_excludes(config->modules[0].filter, "a", false));
+	assert_true(lade_filter_excludes(config->modules[0].filter, "b", false));
+	lade_daemon_config_free(config);
+}
+
 /* Which changes need new sockets. */
 static void test_listeners(void **state)
 {
@@ -313,7 +339,7 @@ static const struct bad {
 	{ GOOD "bogus = 1\n", 4, "no such setting; see" }, { GOOD "readonly = yes\n", 4, "\"read only\"" }, { GOOD "Read-Only = yes\n", 4, "\"read only\"" },
 	{ GOOD "max connections = 5\nmax connections = 5\n", 5, "set already, in line 4" }, { GOOD "path = /srv\n", 4, "set already, in line 2" },
 	{ GOOD "listen = [::]\n", 4, "above the first section" }, { "path = /srv\n" GOOD, 1, "below its [name]" },
-	{ GOOD "auth users = ann\n", 4, "token:USER" }, { "port = 873\n" GOOD, 1, "listen =" }, { GOOD "filter = - *\n", 4, "exclude" },
+	{ GOOD "auth users = ann\n", 4, "token:USER" }, { "port = 873\n" GOOD, 1, "listen =" }, { GOOD "pid file = x\n", 4, "status socket" },
 	/* values */
 	{ GOOD "list = maybe\n", 4, "\"maybe\"" }, { GOOD "list = 2\n", 4, "yes or no" }, { GOOD "max connections = -1\n", 4, "whole number" },
 	{ GOOD "max connections = 65537\n", 4, "65536" }, { GOOD "max connections = 1k\n", 4, "whole number" }, { "max connections = 0\n" GOOD, 1, "from 1" },
@@ -332,6 +358,12 @@ static const struct bad {
 	{ GOOD "refuse options = delte\n", 4, "\"delte\"" }, { GOOD "refuse options = !delete\n", 4, "* and ?" }, { GOOD "refuse options = [d]elete\n", 4, "* and ?" },
 	{ GOOD "exclude from = /nonexistent/lade\n", 4, "No such file" }, { GOOD "include from = /dev/null\n", 4, "regular" },
 	{ GOOD "exclude = a -\n", 4, "behind the last" },
+	{ GOOD "filter = *.o\n", 4, "\"*.o\"" }, { GOOD "filter = -*.o\n", 4, "modifiers" }, { GOOD "filter = - a -\n", 4, "find a pattern" },
+	{ GOOD "filter = - a . /etc/rules - b\n", 4, "\". /etc/rules\": a rule of a module cannot read a file" },
+	{ GOOD "filter = merge_/etc/rules\n", 4, "cannot read a file" }, { GOOD "filter = :_.rules\n", 4, "cannot read a file" },
+	{ GOOD "filter = dir-merge,n- .rules\n", 4, "cannot read a file" }, { GOOD "filter = :C\n", 4, "cannot read a file" }, { GOOD "filter = -C\n", 4, "cannot read a file" },
+	{ GOOD "filter = -x user.*\n", 4, "attributes" }, { GOOD "filter = hide a\n", 4, "one side" }, { GOOD "filter = P a\n", 4, "one side" },
+	{ GOOD "filter = -s a\n", 4, "one side" }, { GOOD "filter = -p a\n", 4, "perishable" }, { GOOD "filter = -/ /srv/a\n", 4, "absolute" },
 	/* what does not go together */
 	{ "[m]\npath = /srv\n", 1, "there is no auth" }, { "[m]\npath = /srv\nauth = ,\n", 3, "nothing in this list" },
 	{ "[m]\npath = /srv\nauth = anyone\n", 3, "\"anyone\"" }, { "[m]\npath = /srv\nauth = any, authorized\n", 3, "alone" },
@@ -582,6 +614,7 @@ int main(void)
 		cmocka_unit_test(test_modules),
 		cmocka_unit_test(test_rights),
 		cmocka_unit_test(test_pattern_files),
+		cmocka_unit_test(test_filter),
 		cmocka_unit_test(test_listeners),
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_nul),
