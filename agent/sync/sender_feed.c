@@ -226,6 +226,21 @@ static void feed(struct feeder *feeder)
 		lade_session_write_failed(feeder->session, &fault);
 }
 
+/*
+ * A failure of this thread leaves nobody to write the last words. If it was memory the connection is as good as ever; a payload that is cut
+ * off by them is known by its digest.
+ */
+static void say_last_words(struct lade_session *session)
+{
+	bool no_memory;
+
+	lade_session_lock(session);
+	no_memory = session->failed && session->fault.code == LADE_E_MEMORY;
+	lade_session_unlock(session);
+	if (no_memory)
+		lade_session_write_queue(session);
+}
+
 /* How runs leave: what moves pages instead of bytes may be forbidden here, whatever the other side asks for. */
 static enum lade_path wanted_path(const struct lade_settings *settings)
 {
@@ -255,6 +270,7 @@ void *lade_sender_feed(void *argument)
 		lade_fault_set(&fault, LADE_E_MEMORY, "start the sender", NULL);
 		lade_session_fail(&sender->session, &fault);
 	}
+	say_last_words(&sender->session);
 	lade_feed_close_large(&feeder);
 	lade_feed_close_asked(&feeder);
 	lade_cut_stream_fini(&feeder.cuts);

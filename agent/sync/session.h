@@ -46,6 +46,7 @@ struct lade_session {
 	pthread_cond_t to_writer; /* control is queued, or the role has data to send */
 	pthread_cond_t room;      /* the queue has drained, credit or slots came: the role's thread may go on */
 	struct lade_chunk *first, *last; /* control to be written, oldest first */
+	struct lade_chunk *spare; /* memory for the last words, which may be that there is none; NULL: it is in use */
 	size_t queued;            /* bytes in them */
 	bool urgent;              /* write even if it is little */
 	bool failed;              /* no new work; fault says why */
