@@ -71,7 +71,7 @@ static int add_module(struct lade_daemon_config *config, const char *name, unsig
 		return LADE_E_MEMORY;
 	config->modules = grown;
 	module = &grown[config->module_count++];
-	*module = (struct lade_module){ .list = true, .read_only = true, .sendfile = true, .line = line };
+	*module = (struct lade_module){ .list = true, .read_only = true, .sendfile = true, .max_memory = UINT64_C(1) << 30, .line = line };
 	module->name = strdup(name);
 	module->lines = calloc(lade_config_module_table.count, sizeof(*module->lines));
 	return module->name && module->lines ? lade_filter_new(&module->filter) : LADE_E_MEMORY;

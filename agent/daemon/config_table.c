@@ -62,6 +62,7 @@ static const struct lade_config_row module_rows[] = {
 	MODULE_NUMBER("max connections per peer", max_connections_per_peer, 0, CONNECTIONS_MAX),
 	{ "timeout", lade_config_set_seconds, offsetof(struct lade_module, timeout), 0, 0, LADE_TIMEOUT_MAX },
 	MODULE("bwlimit", rate, bwlimit),
+	{ "max memory", lade_config_set_memory, offsetof(struct lade_module, max_memory), 0, LADE_MEMORY_MIN, INT64_MAX },
 	MODULE("filter", text, rules),
 	MODULE("include from", path, include_from),
 	MODULE("include", text, include),

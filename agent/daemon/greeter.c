@@ -11,9 +11,16 @@
 
 #include "agent/daemon/monitor_internal.h"
 #include "agent/sync/handshake.h"
+#include "agent/sync/memory_limit.h"
 #include "agent/sync/sync.h"
 #include "agent/tree/landlock.h"
 #include "transport/connection.h"
+
+/*
+ * Memory that it may take beside what it is born with. A handshake with the largest certificate and SELECT that there can be needs less than
+ * a tenth of it.
+ */
+#define GREETER_MEMORY (64u << 20)
 
 /* What it works with. */
 struct greeting {
@@ -153,7 +160,9 @@ int lade_greeter_run(struct monitor *monitor, struct visit *visit)
 	int error;
 
 	monitor->greeter_channel = visit->channel;
-	error = lade_privileges_drop(&monitor->stranger, &fault);
+	error = lade_memory_limit_growth(GREETER_MEMORY, &fault);
+	if (!error)
+		error = lade_privileges_drop(&monitor->stranger, &fault);
 	/* All that it needs is open. */
 	if (!error && lade_landlock_confine(NULL, 0, &fault) < 0)
 		error = fault.code;

@@ -110,6 +110,7 @@ static void fill_grant(struct work *work)
 		.refuse_count = module->refuse_count,
 		.timeout = module->timeout,
 		.bwlimit = module->bwlimit,
+		.max_alloc = module->max_memory,
 		.no_sendfile = !module->sendfile,
 		.directio = module->directio,
 		.aio = module->aio,

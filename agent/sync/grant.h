@@ -36,6 +36,7 @@ struct lade_grant {
 	unsigned refuse_count;
 	uint64_t timeout;           /* seconds, at most, as in --timeout; 0: the client's */
 	uint64_t bwlimit;           /* bytes a second, at most; 0: the client's */
+	uint64_t max_alloc;         /* bytes of memory that a session may take, at most, as in --max-alloc; 0: the client's */
 	bool no_sendfile;           /* raw runs are copied */
 	uint64_t directio;          /* files of so many bytes and more are read with O_DIRECT; 0: none */
 	bool aio;                   /* and the next run while this one goes out */

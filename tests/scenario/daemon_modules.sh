@@ -7,9 +7,12 @@ echo seen >"$T/tree/sub/kept.secret"
 echo hidden >"$T/tree/a.secret"
 echo hidden >"$T/tree/sub/hidden/file"
 chmod -R a+rX "$T/tree"
+mkdir "$T/large"
+head -c 40000000 /dev/zero >"$T/large/zeros"
 
 need_daemon "[tree]" "path = $T/tree" "auth = any" "read only = no" "$(as_we_are)" \
-	"filter = -_/sub/hidden/ + kept.secret - *.secret"
+	"filter = -_/sub/hidden/ + kept.secret - *.secret" \
+	"[small]" "path = $T/large" "auth = any" "max memory = 128m"
 
 # What a filter hides.
 lade sync --accept-new-host --list-only -r "$daemon/tree/"
@@ -31,5 +34,35 @@ check "changes nothing that is hidden" [ "$(cat "$T/tree/a.secret" "$T/tree/sub/
 mkdir "$T/empty"
 exits "nor does one that deletes everything" "0|23" lade sync -a --delete "$T/empty/" "$daemon/tree/"
 check "delete it" exist "$T/tree/a.secret" "$T/tree/sub/hidden/file"
+
+# Memory: level 19 looks 128 MiB back. A sanitizer takes more than anything else.
+if grep -qaE '__(asan|tsan)_init' "$LADE"; then
+	skip "sessions with little memory" "sanitizers map all of it"
+else
+	# One of the same module, under way.
+	"$LADE" sync -a --bwlimit=1m "$daemon/small/" "$T/slow/" >"$T/slow.out" 2>&1 </dev/null &
+	slow_pid=$!
+	own_pids+=("$slow_pid")
+	wait_for test -d "$T/slow"
+	exits "a session that needs more memory than its module gives ends" 22 lade sync -a --zl=19 "$daemon/small/" "$T/more/"
+	says "the client is told why" 'out of memory'
+	daemon_says 'small send .*status=22' && ok "the log says how it ended" || not_ok "the log says how it ended" "$(cat "$T/.server.err")"
+	syncs "one that needs less goes on" -a -z "$daemon/small/" "$T/less/"
+	check "and is complete" cmp "$T/large/zeros" "$T/less/zeros"
+	exits "a client may ask for less, not for more" 22 lade sync -a --zl=19 --max-alloc=2g "$daemon/small/" "$T/more/"
+	check "a session beside them did not notice" alive "$slow_pid"
+	kill "$slow_pid"
+	wait "$slow_pid" 2>/dev/null
+
+	# What speaks to strangers has a limit of its own.
+	greeter_is_limited() {
+		local limit
+		limit=$(sed -n 's/^Max data size *\([0-9]*\) .*/\1/p' "/proc/$(pgrep -n -P "$server_pid")/limits")
+		[ -n "$limit" ] && [ "$limit" -ge $((64 << 20)) ] && [ "$limit" -lt $((256 << 20)) ]
+	}
+	exec 7<>"/dev/tcp/127.0.0.1/$port"
+	wait_for greeter_is_limited && ok "a greeter gets no more than some memory" || not_ok "a greeter gets no more than some memory"
+	exec 7<&- 7>&-
+fi
 
 finish

@@ -104,6 +104,7 @@ static void test_defaults(void **state)
 	assert_null(module->gid);
 	assert_int_equal(module->max_connections + module->max_connections_per_peer, 0);
 	assert_int_equal(module->timeout + module->bwlimit + module->directio, 0);
+	assert_true(module->max_memory == UINT64_C(1) << 30);
 	assert_true(lade_filter_empty(module->filter));
 	assert_int_equal(module->refuse_count, 0);
 	lade_daemon_config_free(config);
@@ -169,7 +170,7 @@ static void test_modules(void **state)
 		"    hosts deny = *\n"
 		"    uid = 1000\n    gid = users\n    use chroot = yes\n"
 		"    max connections = 4\n    max connections per peer = 2\n"
-		"    timeout = 600\n    bwlimit = 1.5m\n"
+		"    timeout = 600\n    bwlimit = 1.5m\n    max memory = 128m\n"
 		"    exclude = *.o - /lost+found/\n    include = /keep.o\n"
 		"    incoming chmod = D2775,F664\n"
 		"    refuse options = delete* --inplace\n"
@@ -199,6 +200,7 @@ static void test_modules(void **state)
 	assert_int_equal(module->max_connections_per_peer, 2);
 	assert_int_equal(module->timeout, 600);
 	assert_int_equal(module->bwlimit, 1572864);
+	assert_int_equal(module->max_memory, 128 << 20);
 	assert_true(lade_filter_excludes(module->filter, "a/b.o", false));
 	assert_false(lade_filter_excludes(module->filter, "keep.o", false));
 	assert_true(lade_filter_excludes(module->filter, "lost+found", true));
@@ -345,6 +347,7 @@ static const struct bad {
 	{ GOOD "max connections = 65537\n", 4, "65536" }, { GOOD "max connections = 1k\n", 4, "whole number" }, { "max connections = 0\n" GOOD, 1, "from 1" },
 	{ "login timeout = 0\n" GOOD, 1, "from 1" }, { "login timeout = 99999999999999999999\n" GOOD, 1, "whole number" },
 	{ GOOD "timeout = 2147483648\n", 4, "2147483647" }, { GOOD "timeout = 1.5\n", 4, "whole number" }, { GOOD "bwlimit = fast\n", 4, "rate" },
+	{ GOOD "max memory = 127m\n", 4, "at least 128m" }, { GOOD "max memory = 0\n", 4, "at least 128m" }, { GOOD "max memory = much\n", 4, "at least 128m" },
 	{ GOOD "bwlimit = 1b\n", 4, "rate" }, { GOOD "directio = on\n", 4, "size" }, { GOOD "directio = 0\n", 4, "size" }, { GOOD "directio = 1024 m\n", 4, "size" },
 	{ "[m]\nauth = any\n", 1, "no path" }, { "[m]\npath = srv\nauth = any\n", 2, "absolute" }, { "[m]\npath = ~/srv\nauth = any\n", 2, "absolute" },
 	{ "[m]\npath = /srv/../etc\nauth = any\n", 2, ".." }, { "[m]\npath = /srv/..\nauth = any\n", 2, ".." },
