@@ -90,19 +90,17 @@ static void look_at_state(const struct look *look)
 {
 	const char *state = look->config->state;
 	struct stat status;
+	const char *why;
 
 	if (stat(state, &status)) {
 		look_at_place(look, "state", state, true);
 		return;
 	}
-	if (!S_ISDIR(status.st_mode))
-		complain(look, "state", state, "it is no directory");
-	else if (status.st_uid != 0 && status.st_uid != geteuid())
-		complain(look, "state", state, "it belongs to another user: chown it");
-	else if (status.st_mode & S_IWOTH)
-		complain(look, "state", state, "others may write to it: chmod o-w");
-	else if (access(state, R_OK | W_OK | X_OK))
-		complain(look, "state", state, strerror(errno));
+	why = lade_trusted_directory_refuse(&status);
+	if (!why && access(state, R_OK | W_OK | X_OK))
+		why = strerror(errno);
+	if (why)
+		complain(look, "state", state, why);
 }
 
 static void look_at_log(const struct look *look)
@@ -291,6 +289,7 @@ static void look_at_all(const struct lade_daemon_config *config, struct lade_con
 	for (unsigned i = 0; i < config->module_count; i++) {
 		const struct look look = { config, &config->modules[i], faults };
 
+		lade_config_faults_in(faults, config, look.module->file);
 		look_at_module(&look);
 	}
 }
@@ -298,14 +297,13 @@ static void look_at_all(const struct lade_daemon_config *config, struct lade_con
 unsigned lade_daemon_check_host(const struct lade_daemon_config *config, lade_config_report *report, void *context)
 {
 	static const struct lade_config_error no_memory = { .text = "out of memory" };
-	struct lade_config_faults *faults = malloc(sizeof(*faults));
+	struct lade_config_faults *faults = calloc(1, sizeof(*faults));
 	unsigned count = 0;
 
 	if (!faults) {
 		report(context, &no_memory);
 		return 1;
 	}
-	faults->count = 0;
 	look_at_all(config, faults);
 	for (unsigned i = 0; i < faults->count; i++) {
 		report(context, &faults->errors[i]);

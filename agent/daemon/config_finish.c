@@ -251,7 +251,8 @@ static void look_at_globals(const struct lade_daemon_config *config, struct lade
 		compare_limits(config, faults, "max connections", "max connections per peer");
 	if (config->max_logins_per_peer > config->max_logins && lade_daemon_config_line(config, NULL, "max logins per peer"))
 		compare_limits(config, faults, "max logins", "max logins per peer");
-	if (!config->module_count)
+	/* Where modules are added later there may be none yet. */
+	if (!config->module_count && !config->include)
 		lade_config_fault(faults, 0, "there is no module in it: add a section [name] with a path and an auth");
 }
 
@@ -261,10 +262,12 @@ int lade_config_finish(struct lade_daemon_config *config, struct lade_config_fau
 
 	if (error)
 		return error;
+	lade_config_faults_in(faults, config, 0);
 	look_at_globals(config, faults);
 	for (unsigned i = 0; i < config->module_count && !error; i++) {
 		const struct look look = { config, &config->modules[i], faults };
 
+		lade_config_faults_in(faults, config, look.module->file);
 		error = finish_module(&look);
 	}
 	return error;

@@ -38,6 +38,7 @@ static const struct lade_config_row global_rows[] = {
 	GLOBAL("log format", format, log_format),
 	GLOBAL("metrics", place, metrics),
 	GLOBAL("status", path, status),
+	GLOBAL("include", path, include),
 };
 
 #define MODULE(name, kind, field) { name, lade_config_set_##kind, offsetof(struct lade_module, field), 0, 0, 0 }
