@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BACKLOG 128
+#define BACKLOG 1024
 
 int lade_listener_parse(const char *text, struct lade_listener_address *address_out)
 {

@@ -35,11 +35,13 @@ struct lade_daemon_log {
 static bool stderr_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
-	unsigned long long device, inode;
 	struct stat status;
+	char ours[64];
 
-	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &status) == 0 &&
-		status.st_dev == device && status.st_ino == inode;
+	if (!stream || fstat(STDERR_FILENO, &status))
+		return false;
+	snprintf(ours, sizeof(ours), "%llu:%llu", (unsigned long long)status.st_dev, (unsigned long long)status.st_ino);
+	return strcmp(stream, ours) == 0;
 }
 
 int lade_daemon_log_open(bool journal, const char *file, struct lade_daemon_log **log_out, struct lade_fault *fault)
@@ -76,38 +78,34 @@ void lade_daemon_log_close(struct lade_daemon_log *log)
 }
 
 #ifdef HAVE_SYSTEMD
-/* NAME=VALUE in memory of its own, which the caller frees; no memory: an empty one. */
-static struct iovec journal_field(const char *name, const void *value, size_t len)
+/* NAME=VALUE; the value may hold anything. */
+static void make_field(struct lade_writer *field, const char *name, const void *value, size_t len)
 {
-	size_t name_len = strlen(name);
-	char *text = malloc(name_len + 1 + len);
-
-	if (!text)
-		return (struct iovec){ 0 };
-	memcpy(text, name, name_len);
-	text[name_len] = '=';
-	memcpy(text + name_len + 1, value, len);
-	return (struct iovec){ text, name_len + 1 + len };
+	lade_writer_init(field, SIZE_MAX);
+	lade_writer_put_bytes(field, name, strlen(name));
+	lade_writer_put_u8(field, '=');
+	lade_writer_put_bytes(field, value, len);
 }
 
 static void put_journal(const struct lade_writer *line, int priority, const struct lade_log_field *fields, unsigned count)
 {
+	struct lade_writer made[3 + LADE_LOG_FIELDS_MAX];
 	struct iovec all[3 + LADE_LOG_FIELDS_MAX];
 	const char digit = (char)('0' + priority);
-	int used = 0, filled = 0;
+	int used = 0, sent = 0;
 
-	all[used++] = journal_field("MESSAGE", line->data, line->len);
-	all[used++] = journal_field("PRIORITY", &digit, 1);
-	all[used++] = journal_field("SYSLOG_IDENTIFIER", "lade", 4);
+	make_field(&made[used++], "MESSAGE", line->data, line->len);
+	make_field(&made[used++], "PRIORITY", &digit, 1);
+	make_field(&made[used++], "SYSLOG_IDENTIFIER", "lade", 4);
 	for (unsigned i = 0; i < count && i < LADE_LOG_FIELDS_MAX; i++)
-		all[used++] = journal_field(fields[i].name, fields[i].value, strlen(fields[i].value));
+		make_field(&made[used++], fields[i].name, fields[i].value, strlen(fields[i].value));
 	/* What there was no memory for is left out. */
 	for (int i = 0; i < used; i++)
-		if (all[i].iov_base)
-			all[filled++] = all[i];
-	(void)sd_journal_sendv(all, filled);
-	for (int i = 0; i < filled; i++)
-		free(all[i].iov_base);
+		if (!made[i].error)
+			all[sent++] = (struct iovec){ made[i].data, made[i].len };
+	(void)sd_journal_sendv(all, sent);
+	for (int i = 0; i < used; i++)
+		lade_writer_fini(&made[i]);
 }
 #endif
 

@@ -152,7 +152,9 @@ static int splice_run(struct lade_receiver *receiver, struct job *job, struct la
 	struct lade_move move = {
 		.in_fd = connection->in_fd, .in_off = LADE_NO_OFFSET,
 		.out_fd = file->temporary.fd, .out_off = (off_t)job->event.off,
-		.len = job->event.len, .path = LADE_PATH_SPLICE, .eager = receiver->session.settings->timeout,
+		.len = job->event.len, .path = LADE_PATH_SPLICE,
+		/* The kernel's TLS may take the beginning of a record off the queue: then less than is announced is left to wait for. */
+		.eager = receiver->session.settings->timeout || connection->tls,
 	};
 	int64_t started = lade_path_choice_clock();
 	int error = lade_move(receiver->session.movers, &move, fault);

@@ -234,5 +234,7 @@ fi
 exits "a port where nobody listens is exit 10" 10 lade sync -a lade://127.0.0.1:1/open/ "$T/never/"
 start_server
 exits "a server without TLS is exit 2" "2|12" lade sync -a "lade://127.0.0.1:$port/open/" "$T/never/"
+kill -TERM "$server_pid"
+wait "$server_pid"
 
 finish
