@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -30,17 +31,18 @@ int lade_memory_limit(uint64_t most, struct lade_fault *fault)
 	return setrlimit(RLIMIT_DATA, &limit) ? lade_fault_set(fault, LADE_E_SYSTEM, "limit memory", NULL) : 0;
 }
 
-/* Bytes of what counts, and of the stack; 0: unknown. proc(5), statm. */
+/* Bytes of what counts, and of the stack, the sixth number of proc(5), statm; 0: unknown. */
 static uint64_t taken_now(void)
 {
 	FILE *file = fopen("/proc/self/statm", "re");
-	unsigned long long pages = 0;
+	char line[256], *at = line;
+	uint64_t pages = 0;
 
-	if (!file)
-		return 0;
-	if (fscanf(file, "%*u %*u %*u %*u %*u %llu", &pages) != 1)
-		pages = 0;
-	fclose(file);
+	if (file && fgets(line, sizeof(line), file))
+		for (int i = 0; i < 6; i++)
+			pages = strtoull(at, &at, 10);
+	if (file)
+		fclose(file);
 	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
