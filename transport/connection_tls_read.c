@@ -196,21 +196,69 @@ static size_t fill_len(const struct lade_connection_tls *tls)
 	return (size_t)lade_tls_record_len(reader->buffer + reader->begin, have) - have;
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Wait for the descriptor until end_ms; -1: for ever. */
+static int wait_descriptor(struct lade_connection *connection, int64_t end_ms, struct lade_fault *fault)
+{
+	struct pollfd wait_for = { .fd = connection->in_fd, .events = POLLIN };
+	int ready;
+
+	do {
+		int64_t left = end_ms < 0 ? -1 : end_ms - now_ms();
+
+		ready = poll(&wait_for, 1, left < 0 && end_ms >= 0 ? 0 : (int)left);
+	} while (ready < 0 && errno == EINTR);
+	if (ready < 0)
+		return lade_fault_set(fault, LADE_E_SYSTEM, "wait for", connection->peer);
+	return ready ? 0 : LADE_E_AGAIN;
+}
+
+/*
+ * recv(2), which must not sleep while SO_RCVLOWAT is set: having taken what was there when it began, it is woken only when as much again has
+ * come, and the end of a run does not. poll(2) has taken nothing.
+ */
+static int receive_records(struct lade_connection *connection, size_t len, int flags, ssize_t *got_out, struct lade_fault *fault)
+{
+	struct tls_reader *reader = &connection->tls->in;
+	bool waits = !(flags & MSG_DONTWAIT);
+	int error = 0;
+
+	for (;;) {
+		if (waits && reader->lowat > 1) {
+			error = wait_descriptor(connection, -1, fault);
+			flags |= MSG_DONTWAIT;
+		}
+		if (error)
+			return error;
+		*got_out = recv(connection->in_fd, reader->buffer + reader->end, len, flags);
+		if (*got_out >= 0 || (errno != EINTR && !(waits && (errno == EAGAIN || errno == EWOULDBLOCK))))
+			return 0;
+	}
+}
+
 /* Read records into the buffer, which has no complete one. Returns 0 (or the end has come), LADE_E_AGAIN (by flags), or a failure. */
 static int fill(struct lade_connection *connection, size_t need, int flags, struct lade_fault *fault)
 {
 	struct tls_reader *reader = &connection->tls->in;
 	size_t have = reader->end - reader->begin, len;
 	ssize_t got;
+	int error;
 
 	memmove(reader->buffer, reader->buffer + reader->begin, have);
 	reader->begin = 0;
 	reader->end = have;
 	len = fill_len(connection->tls);
 	set_lowat(connection, need, len);
-	do {
-		got = recv(connection->in_fd, reader->buffer + reader->end, len, flags);
-	} while (got < 0 && errno == EINTR);
+	error = receive_records(connection, len, flags, &got, fault);
+	if (error)
+		return error;
 	if (got < 0 && (flags & MSG_DONTWAIT) && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return LADE_E_AGAIN;
 	if (got < 0)
@@ -312,30 +360,6 @@ int lade_connection_tls_receive(struct lade_connection *connection, void *buf, s
 		return lade_fault_set(fault, reader->failed, reader->failure, connection->peer);
 	return reader->kernel ? receive_kernel(connection, buf, len, got_out, fault) :
 		receive_user(connection, buf, len, need, got_out, fault);
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* Wait for the descriptor until end_ms; -1: for ever. */
-static int wait_descriptor(struct lade_connection *connection, int64_t end_ms, struct lade_fault *fault)
-{
-	struct pollfd wait_for = { .fd = connection->in_fd, .events = POLLIN };
-	int ready;
-
-	do {
-		int64_t left = end_ms < 0 ? -1 : end_ms - now_ms();
-
-		ready = poll(&wait_for, 1, left < 0 && end_ms >= 0 ? 0 : (int)left);
-	} while (ready < 0 && errno == EINTR);
-	if (ready < 0)
-		return lade_fault_set(fault, LADE_E_SYSTEM, "wait for", connection->peer);
-	return ready ? 0 : LADE_E_AGAIN;
 }
 
 int lade_connection_tls_wait(struct lade_connection *connection, int timeout_ms, struct lade_fault *fault)
