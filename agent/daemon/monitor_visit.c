@@ -51,8 +51,19 @@ void lade_visit_free(struct visit *visit)
 	visit->stage = VISIT_FREE;
 }
 
+void lade_visit_complain(struct monitor *monitor, struct visit *visit, int priority, const char *what)
+{
+	if (visit->has_complained) {
+		lade_visit_kill(visit);
+		return;
+	}
+	visit->has_complained = true;
+	lade_daemon_log_line(monitor->log, priority, "%s of %s: %s", what, visit->peer, monitor->message->complaint.text);
+}
+
 void lade_visit_kill(struct visit *visit)
 {
+	visit->killed = true;
 	if (visit->pid)
 		(void)kill(visit->pid, SIGKILL);
 	if (visit->helper)
@@ -78,6 +89,7 @@ int lade_visit_fork(struct visit *visit, struct lade_fault *fault)
 	visit->channel = ends[pid == 0];
 	close(ends[pid != 0]);
 	visit->pid = pid;
+	visit->has_complained = false;
 	if (pid == 0)
 		lade_visit_become_child(visit);
 	return pid != 0;
