@@ -319,10 +319,11 @@ static bool read_patiently(struct peer *peer, void *buf, size_t len)
 
 	while (len) {
 		size_t got = 0;
+		int error = lade_connection_wait(&peer->connection, TIMEOUT_MS, NULL);
 
-		if (lade_connection_wait(&peer->connection, TIMEOUT_MS, NULL))
+		if (error == LADE_E_AGAIN)
 			fail_msg("the other side says nothing and does not end");
-		if (lade_connection_read_some(&peer->connection, p, len, &got, NULL) || !got)
+		if (error || lade_connection_read_some(&peer->connection, p, len, &got, NULL) || !got)
 			return false;
 		p += got;
 		len -= got;
