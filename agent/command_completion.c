@@ -13,7 +13,7 @@
 #include "agent/sync/sync.h"
 #include "transport/mover.h"
 
-#define COMMANDS "sync list key serve paths help version"
+#define COMMANDS "sync list key daemon status serve paths help version"
 
 /* What may follow `lade key`. */
 #define KEY_WORDS \
@@ -166,7 +166,7 @@ static void print_bash(FILE *file)
 	      "\tcase ${COMP_WORDS[1]} in\n"
 	      "\tsync | list) ;;\n"
 	      "\thelp) _lade_reply -W '" COMMANDS "'; return ;;\n"
-	      "\tserve) _lade_reply -W '--stdio --listen --token-file --help' -f; return ;;\n"
+	      "\tserve) _lade_reply -W '--stdio --restrict --read-only --write-only --append-only --listen --token-file --help' -f; return ;;\n"
 	      "\tkey) _lade_reply -W '" KEY_WORDS "' -f; return ;;\n"
 	      "\tpaths) compopt -o filenames; _lade_reply -f; return ;;\n"
 	      "\t*) return ;;\n"
@@ -263,7 +263,7 @@ static void print_zsh(FILE *file)
 	      "\tcase $words[2] in\n"
 	      "\tsync|list) shift words; ((CURRENT--)); _lade_sync ;;\n"
 	      "\thelp) compadd " COMMANDS " ;;\n"
-	      "\tserve) compadd -- --stdio --listen --token-file --help; _files ;;\n"
+	      "\tserve) compadd -- --stdio --restrict --read-only --write-only --append-only --listen --token-file --help; _files ;;\n"
 	      "\tkey) compadd -- " KEY_WORDS "; _files ;;\n"
 	      "\tpaths) _files ;;\n"
 	      "\tesac\n}\n"
@@ -324,6 +324,10 @@ static void print_fish(FILE *file)
 	      "complete -c lade -n '__fish_seen_subcommand_from help' -f -a '" COMMANDS "'\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from key' -a '" KEY_WORDS "'\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from serve' -l stdio\n"
+	      "complete -c lade -n '__fish_seen_subcommand_from serve' -r -F -l restrict\n"
+	      "complete -c lade -n '__fish_seen_subcommand_from serve' -l read-only\n"
+	      "complete -c lade -n '__fish_seen_subcommand_from serve' -l write-only\n"
+	      "complete -c lade -n '__fish_seen_subcommand_from serve' -l append-only\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from serve' -x -l listen\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from serve' -r -F -l token-file\n" FISH_SYNC
 	      " -a '(__fish_complete_user_at_hosts | string replace -r \\$ :)' -d 'remote host'\n",

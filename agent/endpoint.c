@@ -90,7 +90,7 @@ static int parse_authority(struct lade_endpoint *endpoint, const char *argument,
 static int parse_tcp(struct lade_endpoint *endpoint, const char *argument,
 		     struct lade_complaint *complaint)
 {
-	const char *path;
+	const char *path = "";
 	int error = parse_authority(endpoint, argument, argument + strlen(TCP_SCHEME), "must be lade+tcp://HOST:PORT/path", &path, complaint);
 
 	if (error)

@@ -20,6 +20,8 @@ static const char general[] =
 	"Commands\n"
 	"  sync     make a tree equal to another, here or on another host\n"
 	"  list     show what a daemon serves, or what a tree holds\n"
+	"  daemon   serve trees with TLS to strangers, as its configuration says\n"
+	"  status   show the sessions of a daemon of this host\n"
 	"  key      keys, known hosts, tokens and passwords of daemons and their clients\n"
 	"  serve    answer a `lade sync` of another host\n"
 	"  filter   say which rule leaves a path out of a sync\n"
@@ -89,6 +91,30 @@ static const char list[] =
 	"                                      any other source\n"
 	"\n"
 	"The options are those of `lade sync`: -r, --json, --exclude, --password-file and so on.\n";
+
+static const char daemon_text[] =
+	"usage: lade daemon [--config FILE] [--check]\n"
+	"\n"
+	"  --config=FILE   what is served, where and to whom; else /etc/lade/daemon.conf, or as a user\n"
+	"                  ~/.config/lade/daemon.conf: lade-daemon.conf(5)\n"
+	"  --check         say what is wrong with it, or what would be served, and end\n"
+	"\n"
+	"It stays in the foreground, as systemd wants it (lade.service). SIGHUP reads the\n"
+	"configuration again, opens the log anew and ends no session; a wrong configuration changes\n"
+	"nothing. SIGTERM and SIGINT end it: sessions have `stop timeout`, or none with a second one.\n"
+	"lade-daemon(8) has the rest.\n";
+
+static const char status[] =
+	"usage: lade status [--config FILE|--socket PATH] [--json] [--watch SECONDS]\n"
+	"\n"
+	"Shows the sessions of a daemon of this host, to root and to the user who runs it.\n"
+	"\n"
+	"  --config=FILE     the daemon that has this configuration; else the usual one\n"
+	"  --socket=PATH     or the one with this status socket\n"
+	"  --json            one object a line: the daemon, then each session\n"
+	"  --watch=SECONDS   again and again\n"
+	"\n"
+	"Exit status: 0, 1 for usage, 10 if no daemon answers.\n";
 
 static const char key[] =
 	"usage: lade key show [--json] [--key=FILE]\n"
@@ -198,7 +224,7 @@ int lade_help_print(FILE *file, const char *command)
 		const char *command;
 		const char *text;
 	} texts[] = {
-		{ "list", list }, { "key", key }, { "serve", serve }, { "filter", filter }, { "paths", paths }, { "help", help }, { "version", version },
+		{ "list", list }, { "daemon", daemon_text }, { "status", status }, { "key", key }, { "serve", serve }, { "filter", filter }, { "paths", paths }, { "help", help }, { "version", version },
 	};
 
 	if (!command) {

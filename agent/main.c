@@ -16,6 +16,7 @@
 #include "agent/command_serve.h"
 #include "agent/command_sync.h"
 #include "agent/daemon/command_daemon.h"
+#include "agent/daemon/command_status.h"
 #include "agent/help.h"
 #include "agent/screen.h"
 #include "agent/sync/sync.h"
@@ -55,6 +56,7 @@ static const struct {
 	{ "list", lade_command_list },
 	{ "key", lade_command_key },
 	{ "daemon", lade_command_daemon },
+	{ "status", lade_command_status },
 	{ "filter", lade_command_filter },
 	{ "paths", lade_command_paths },
 	{ "completion", lade_command_completion },

@@ -263,7 +263,7 @@ static const struct lade_option_row rows[] = {
 	REFUSED("write-batch", NULL, 0, "there is no batch mode"),
 	REFUSED("only-write-batch", NULL, 0, "there is no batch mode"),
 	REFUSED("read-batch", NULL, 0, "there is no batch mode"),
-	REFUSED("daemon", NULL, 0, "not available yet; 'lade serve --listen' is"),
+	REFUSED("daemon", NULL, 0, "that is a command: 'lade help daemon'"),
 	REFUSED("server", NULL, 0,
 		"lade does not speak rsync's protocol; the far command is 'lade serve --stdio'"),
 	MISSING("old-args", NULL, 0, "no path passes through the remote shell, which could split it: write HOST:a HOST:b"),

@@ -93,8 +93,8 @@ static int read_answer(int fd, char *answer_out, size_t size)
 	return signalled ? LADE_E_CANCELLED : fits ? 0 : LADE_E_LIMIT;
 }
 
-/* The same without showing it. */
-static int read_hidden(int fd, char *answer_out, size_t size)
+/* Ask without showing the answer, from before the question on: who types at once is not seen, and nothing of it is lost. */
+static int ask_hidden(int fd, const char *question, char *answer_out, size_t size)
 {
 	struct termios shown, hidden;
 	int error;
@@ -105,8 +105,10 @@ static int read_hidden(int fd, char *answer_out, size_t size)
 	hidden.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
 	if (tcsetattr(fd, TCSAFLUSH, &hidden))
 		return LADE_E_SYSTEM;
-	error = read_answer(fd, answer_out, size);
-	(void)tcsetattr(fd, TCSAFLUSH, &shown);
+	error = write_question(fd, question);
+	if (!error)
+		error = read_answer(fd, answer_out, size);
+	(void)tcsetattr(fd, TCSADRAIN, &shown);
 	(void)!write(fd, "\n", 1);
 	return error;
 }
@@ -119,9 +121,9 @@ int lade_terminal_ask(const char *question, bool hidden, char *answer_out, size_
 	if (fd < 0)
 		return LADE_E_ABSENT;
 	take_signals(old);
-	error = write_question(fd, question);
-	if (!error)
-		error = hidden ? read_hidden(fd, answer_out, size) : read_answer(fd, answer_out, size);
+	error = hidden ? ask_hidden(fd, question, answer_out, size) : write_question(fd, question);
+	if (!error && !hidden)
+		error = read_answer(fd, answer_out, size);
 	if (error)
 		explicit_bzero(answer_out, size);
 	give_signals_back(old);

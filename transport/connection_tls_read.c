@@ -220,35 +220,13 @@ static int wait_descriptor(struct lade_connection *connection, int64_t end_ms, s
 	return ready ? 0 : LADE_E_AGAIN;
 }
 
-/*
- * recv(2), which must not sleep while SO_RCVLOWAT is set: having taken what was there when it began, it is woken only when as much again has
- * come, and the end of a run does not. poll(2) has taken nothing.
- */
-static int receive_records(struct lade_connection *connection, size_t len, int flags, ssize_t *got_out, struct lade_fault *fault)
-{
-	struct tls_reader *reader = &connection->tls->in;
-	bool waits = !(flags & MSG_DONTWAIT);
-	int error = 0;
-
-	for (;;) {
-		if (waits && reader->lowat > 1) {
-			error = wait_descriptor(connection, -1, fault);
-			flags |= MSG_DONTWAIT;
-		}
-		if (error)
-			return error;
-		*got_out = recv(connection->in_fd, reader->buffer + reader->end, len, flags);
-		if (*got_out >= 0 || (errno != EINTR && !(waits && (errno == EAGAIN || errno == EWOULDBLOCK))))
-			return 0;
-	}
-}
-
-/* Read records into the buffer, which has no complete one. Returns 0 (or the end has come), LADE_E_AGAIN (by flags), or a failure. */
-static int fill(struct lade_connection *connection, size_t need, int flags, struct lade_fault *fault)
+/* Read records into the buffer, which has no complete one. Returns 0 (or the end has come), LADE_E_AGAIN (unless block), or a failure. */
+static int fill(struct lade_connection *connection, size_t need, bool block, struct lade_fault *fault)
 {
 	struct tls_reader *reader = &connection->tls->in;
 	size_t have = reader->end - reader->begin, len;
-	ssize_t got;
+	bool poll_first;
+	ssize_t got = 0;
 	int error;
 
 	memmove(reader->buffer, reader->buffer + reader->begin, have);
@@ -256,11 +234,20 @@ static int fill(struct lade_connection *connection, size_t need, int flags, stru
 	reader->end = have;
 	len = fill_len(connection->tls);
 	set_lowat(connection, need, len);
-	error = receive_records(connection, len, flags, &got, fault);
+	/*
+	 * A recv(2) that has taken a part and waits for the rest is woken only when as much as SO_RCVLOWAT is there once more, which may be
+	 * never: it is poll(2) that waits.
+	 */
+	poll_first = block && reader->lowat > 1;
+	while ((error = poll_first ? wait_descriptor(connection, -1, fault) : 0) == 0) {
+		got = recv(connection->in_fd, reader->buffer + reader->end, len, block && !poll_first ? 0 : MSG_DONTWAIT);
+		if (got >= 0 || (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK))
+			break;
+		if (!block && errno != EINTR)
+			return LADE_E_AGAIN;
+	}
 	if (error)
 		return error;
-	if (got < 0 && (flags & MSG_DONTWAIT) && (errno == EAGAIN || errno == EWOULDBLOCK))
-		return LADE_E_AGAIN;
 	if (got < 0)
 		return lade_fault_set(fault, errno == ECONNRESET ? LADE_E_CLOSED : LADE_E_SYSTEM, "receive from",
 				      connection->peer);
@@ -287,7 +274,7 @@ static int receive_user(struct lade_connection *connection, uint8_t *buf, size_t
 		}
 		if (got || result < 0 || reader->ended)
 			break;
-		result = fill(connection, need, 0, fault);
+		result = fill(connection, need, true, fault);
 	}
 	*got_out = got;
 	atomic_store(&reader->ready, reader->plain_len || record_at_hand(reader));
@@ -380,7 +367,7 @@ int lade_connection_tls_wait(struct lade_connection *connection, int timeout_ms,
 		error = wait_descriptor(connection, end_ms, fault);
 		if (error || reader->kernel)
 			return error;
-		error = fill(connection, 1, MSG_DONTWAIT, fault);
+		error = fill(connection, 1, false, fault);
 		if (error == LADE_E_AGAIN)
 			error = 0;
 	}

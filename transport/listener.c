@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BACKLOG 128
+#define BACKLOG 1024
 
 int lade_listener_parse(const char *text, struct lade_listener_address *address_out)
 {
@@ -136,6 +136,13 @@ int lade_listener_open(struct lade_listener *listener, const struct lade_listene
 		return LADE_E_SYSTEM;
 	set_name(listener);
 	return 0;
+}
+
+void lade_listener_take(struct lade_listener *listener, int fd)
+{
+	listener->fd = fd;
+	listener->name[0] = '\0';
+	set_name(listener);
 }
 
 /* Errors of accept that belong to one connection, not to the listener: accept(2). */

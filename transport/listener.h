@@ -37,6 +37,9 @@ int lade_listener_parse(const char *text, struct lade_listener_address *address_
 int lade_listener_open(struct lade_listener *listener, const struct lade_listener_address *address,
 		       bool loopback_only, struct lade_fault *fault);
 
+/* Have listener be fd, a listening socket that does not wait (O_NONBLOCK); its name is found out. fd is closed with it. */
+void lade_listener_take(struct lade_listener *listener, int fd);
+
 /*
  * Wait at most timeout_ms (-1: without end) for a connection and take it. Meanwhile the
  * signal mask is wait_mask, as in ppoll(2): a caller that has blocked the signals it waits

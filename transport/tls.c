@@ -39,7 +39,7 @@
 
 struct lade_tls_context {
 	OSSL_LIB_CTX *libctx;
-	OSSL_PROVIDER *provider; /* "default" */
+	OSSL_PROVIDER *provider, *signers; /* "default", and that of our key */
 	BIO_METHOD *method;
 	EVP_PKEY *key;
 	SSL_CTX *ssl;
@@ -218,7 +218,8 @@ static int start_openssl(struct lade_tls_context *context)
 	if (!context->libctx || !context->method)
 		return LADE_E_MEMORY;
 	context->provider = OSSL_PROVIDER_load(context->libctx, "default");
-	if (!context->provider || lade_tls_signer_provide(context->libctx))
+	context->signers = lade_tls_signer_provide(context->libctx);
+	if (!context->provider || !context->signers)
 		return LADE_E_MEMORY;
 	context->ssl = SSL_CTX_new_ex(context->libctx, LADE_TLS_PROPERTIES, context->server ? TLS_server_method() : TLS_client_method());
 	if (!context->ssl || !configure(context->ssl))
@@ -306,6 +307,8 @@ void lade_tls_context_free(struct lade_tls_context *context)
 	SSL_CTX_free(context->ssl);
 	EVP_PKEY_free(context->key);
 	BIO_meth_free(context->method);
+	if (context->signers)
+		OSSL_PROVIDER_unload(context->signers);
 	if (context->provider)
 		OSSL_PROVIDER_unload(context->provider);
 	OSSL_LIB_CTX_free(context->libctx);

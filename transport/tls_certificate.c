@@ -123,7 +123,10 @@ static int each_certificate(SSL_CTX *context, OSSL_LIB_CTX *libctx, const char *
 		if (!take(context, certificate, count++))
 			error = cannot(LADE_E_REFUSED, "use a certificate of", file, fault);
 		X509_free(certificate);
+		certificate = NULL;
 	}
+	/* The one that was to take what did not come; if it came and was damaged, it is freed already. */
+	X509_free(certificate);
 	BIO_free(bio);
 	if (!error && !count)
 		error = cannot(LADE_E_REFUSED, "find a certificate in", file, fault);

@@ -9,7 +9,6 @@
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/params.h>
-#include <openssl/provider.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -272,10 +271,9 @@ static int start(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const 
 	return 1;
 }
 
-int lade_tls_signer_provide(OSSL_LIB_CTX *libctx)
+OSSL_PROVIDER *lade_tls_signer_provide(OSSL_LIB_CTX *libctx)
 {
-	/* It is unloaded with libctx. */
-	return OSSL_PROVIDER_add_builtin(libctx, NAME, start) && OSSL_PROVIDER_load(libctx, NAME) ? 0 : LADE_E_MEMORY;
+	return OSSL_PROVIDER_add_builtin(libctx, NAME, start) ? OSSL_PROVIDER_load(libctx, NAME) : NULL;
 }
 
 EVP_PKEY *lade_tls_signer_key(OSSL_LIB_CTX *libctx, const struct lade_tls_signer *signer, int *failed)

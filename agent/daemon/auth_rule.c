@@ -3,14 +3,12 @@
  */
 #include "agent/daemon/auth_rule.h"
 
-#include <sodium.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FINGERPRINT_PREFIX "SHA256:"
-#define BASE64_SIZE sodium_base64_ENCODED_LEN(32, sodium_base64_VARIANT_ORIGINAL_NO_PADDING)
+#include "agent/fingerprint.h"
 
 /* How kinds are written. */
 static const struct kind {
@@ -33,16 +31,6 @@ static const struct kind *find_kind(const char *name, size_t len)
 		if (strlen(kinds[i].name) == len && memcmp(kinds[i].name, name, len) == 0)
 			return &kinds[i];
 	return NULL;
-}
-
-static bool take_fingerprint(const char *text, uint8_t out[32])
-{
-	size_t len;
-
-	if (strncmp(text, FINGERPRINT_PREFIX, strlen(FINGERPRINT_PREFIX)) != 0)
-		return strlen(text) == 64 && sodium_hex2bin(out, 32, text, 64, NULL, &len, NULL) == 0 && len == 32;
-	text += strlen(FINGERPRINT_PREFIX);
-	return sodium_base642bin(out, 32, text, strlen(text), NULL, &len, NULL, sodium_base64_VARIANT_ORIGINAL_NO_PADDING) == 0 && len == 32;
 }
 
 /* Returns why word is no name for kind, or NULL. */
@@ -77,7 +65,7 @@ int lade_auth_rule_parse(const char *text, struct lade_auth_rule *rule_out, cons
 	if (!word)
 		return 0;
 	if (kind->kind == LADE_AUTH_KEY) {
-		*why_out = take_fingerprint(word, rule_out->fingerprint)
+		*why_out = lade_fingerprint_parse(word, rule_out->fingerprint) == 0
 				   ? NULL
 				   : "a fingerprint is SHA256: and 43 characters, as \"lade key\" prints it, or 64 hexadecimal digits";
 		return *why_out ? LADE_E_USAGE : 0;
@@ -103,10 +91,10 @@ const char *lade_auth_rule_print(const struct lade_auth_rule *rule, char text_ou
 		if (kinds[i].kind == rule->kind)
 			name = kinds[i].name;
 	if (rule->kind == LADE_AUTH_KEY) {
-		char base64[BASE64_SIZE];
+		char fingerprint[LADE_FINGERPRINT_TEXT_SIZE];
 
-		sodium_bin2base64(base64, sizeof(base64), rule->fingerprint, sizeof(rule->fingerprint), sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
-		snprintf(text_out, LADE_AUTH_TEXT_SIZE, "%s:" FINGERPRINT_PREFIX "%s", name, base64);
+		lade_fingerprint_show(rule->fingerprint, fingerprint);
+		snprintf(text_out, LADE_AUTH_TEXT_SIZE, "%s:%s", name, fingerprint);
 	} else {
 		snprintf(text_out, LADE_AUTH_TEXT_SIZE, "%s%s%s", name, rule->word ? ":" : "", rule->word ? rule->word : "");
 	}

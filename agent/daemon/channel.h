@@ -72,10 +72,14 @@ struct lade_channel_handover {
 	struct lade_run_key key;
 };
 
+/* What the worker of a session does. */
+enum lade_channel_action { LADE_CHANNEL_NOTHING, LADE_CHANNEL_SENDS, LADE_CHANNEL_RECEIVES };
+
 struct lade_channel_progress {
 	uint64_t files, files_done, bytes, bytes_done; /* as in struct lade_progress */
 	uint64_t received, sent; /* bytes of frames */
 	uint8_t scanned;         /* 0 or not */
+	uint8_t action;          /* enum lade_channel_action */
 	char path[64];           /* how they are protected and moved; empty: not known yet */
 };
 

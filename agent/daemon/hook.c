@@ -69,7 +69,11 @@ int lade_hook_start(const char *command, struct lade_hook_environment *environme
 	for (unsigned i = 0; i < environment->count; i++, at += strlen(at) + 1)
 		envp[i + 1] = at;
 	envp[environment->count + 1] = NULL;
-	*pid_out = count ? fork() : -1;
+	if (!count) {
+		error = lade_fault_set(fault, LADE_E_USAGE, "run the hook", command);
+		goto out;
+	}
+	*pid_out = fork();
 	if (*pid_out == 0)
 		execute(argv, envp);
 	if (*pid_out < 0)

@@ -26,7 +26,7 @@ void lade_hook_set(struct lade_hook_environment *environment, const char *name, 
 
 /*
  * Start command with that environment (and PATH), /dev/null for its input and our standard error for its output, no other descriptor. Returns 0 with the
- * process, which the caller reaps (exit status 127: it could not be executed), LADE_E_SYSTEM or LADE_E_MEMORY.
+ * process, which the caller reaps (exit status 127: it could not be executed), LADE_E_USAGE (there is no word in it), LADE_E_SYSTEM or LADE_E_MEMORY.
  */
 int lade_hook_start(const char *command, struct lade_hook_environment *environment, pid_t *pid_out, struct lade_fault *fault);
 

@@ -16,12 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/daemon/check.h"
 #include "agent/daemon/greeter.h"
 #include "agent/daemon/monitor_internal.h"
-#include "agent/fingerprint.h"
-#include "agent/key.h"
-#include "agent/screen.h"
+#include "agent/daemon/status_socket.h"
 #include "agent/locked_memory.h"
 #include "agent/sync/sync.h"
 
@@ -30,6 +27,9 @@
 
 /* What sessions get between being told to end and being killed. */
 #define ABORT_MS 5000
+
+/* What logins get when it stops. */
+#define LOGIN_STOP_MS 2000
 
 /* Connections that are taken before the others are looked at again. */
 #define ACCEPTS_MAX 64
@@ -43,125 +43,6 @@ int64_t lade_monitor_now_ms(void)
 }
 
 /* ---- starting ---- */
-
-struct reporting {
-	const char *file;
-	unsigned count;
-	struct lade_daemon_log *log; /* NULL: the screen */
-};
-
-static void report_config(void *context, const struct lade_config_error *error)
-{
-	struct reporting *reporting = context;
-	char text[LADE_COMPLAINT_SIZE];
-
-	if (error->line)
-		snprintf(text, sizeof(text), "%s:%u: %s", reporting->file, error->line, error->text);
-	else
-		snprintf(text, sizeof(text), "%s: %s", reporting->file, error->text);
-	reporting->count++;
-	if (reporting->log)
-		lade_daemon_log_line(reporting->log, LOG_ERR, "%s", text);
-	else
-		lade_screen_print(stderr, text);
-}
-
-/* Read the configuration, whose faults are told one by one. */
-static int read_config(const char *file, struct lade_daemon_log *log, struct shared_config **shared_out, struct lade_fault *fault)
-{
-	struct reporting reporting = { .file = file, .log = log };
-	struct shared_config *shared = calloc(1, sizeof(*shared));
-	int error;
-
-	if (!shared)
-		return lade_fault_set(fault, LADE_E_MEMORY, "read", file);
-	error = lade_daemon_config_read(file, report_config, &reporting, &shared->config, fault);
-	if (!error && lade_daemon_check_host(shared->config, report_config, &reporting))
-		error = LADE_E_USAGE;
-	if (error) {
-		lade_daemon_config_free(shared->config);
-		free(shared);
-		if (error == LADE_E_USAGE)
-			lade_fault_set(fault, LADE_E_USAGE, "read the configuration", file);
-		return error;
-	}
-	shared->users = 1;
-	*shared_out = shared;
-	return 0;
-}
-
-static int open_listeners(struct monitor *monitor, struct lade_fault *fault)
-{
-	const struct lade_daemon_config *config = monitor->shared->config;
-	int error = 0;
-
-	monitor->listeners = calloc(config->listen_count, sizeof(*monitor->listeners));
-	if (!monitor->listeners)
-		return lade_fault_set(fault, LADE_E_MEMORY, "listen", NULL);
-	for (unsigned i = 0; i < config->listen_count && !error; i++) {
-		struct lade_listener_address address;
-
-		error = lade_listener_parse(config->listen[i], &address);
-		if (error)
-			return lade_fault_set(fault, error, "listen on", config->listen[i]);
-		error = lade_listener_open(&monitor->listeners[i], &address, false, fault);
-		monitor->listener_count += !error;
-	}
-	return error;
-}
-
-/* Make what the greeters' handshakes need, while files can be read and the host key is at hand. */
-static int prepare_tls(struct monitor *monitor, struct shared_config *shared, struct lade_fault *fault)
-{
-	struct lade_tls_setup setup = {
-		.server = true, .signer = &monitor->asking_signer, .certificate_file = shared->config->certificate, .ca_file = shared->config->ca,
-	};
-	uint8_t certificate[LADE_TLS_CERTIFICATE_MAX];
-	int error = 0;
-
-	if (!setup.certificate_file) {
-		error = lade_tls_self_sign(&monitor->signer, certificate, &setup.certificate_len, fault);
-		setup.certificate = certificate;
-	}
-	return error ? error : lade_tls_context_new(&setup, &shared->tls, fault);
-}
-
-static int load_key(struct monitor *monitor, struct lade_fault *fault)
-{
-	char text[LADE_FINGERPRINT_TEXT_SIZE];
-	uint8_t fingerprint[LADE_TLS_FINGERPRINT_LEN];
-	bool made;
-	int error = lade_key_obtain(monitor->shared->config->host_key, &monitor->key, &made, fault);
-
-	if (error)
-		return error;
-	lade_key_signer(monitor->key, &monitor->signer);
-	monitor->asking_signer = (struct lade_tls_signer){ .sign = lade_greeter_sign, .context = &monitor->greeter_channel };
-	memcpy(monitor->asking_signer.public_key, monitor->signer.public_key, sizeof(monitor->signer.public_key));
-	lade_tls_fingerprint(monitor->signer.public_key, fingerprint);
-	lade_fingerprint_show(fingerprint, text);
-	lade_daemon_log_line(monitor->log, LOG_INFO, "%s host key %s", made ? "made the" : "the", text);
-	return 0;
-}
-
-/* Places for as many as may be at once. More come with a new configuration, none go. */
-static int make_places(struct monitor *monitor, struct lade_fault *fault)
-{
-	const struct lade_daemon_config *config = monitor->shared->config;
-	/* Those whose hook runs behind the session are not counted: room for them. */
-	unsigned wanted = config->max_logins + 2 * config->max_connections;
-	struct visit *visits;
-
-	if (wanted <= monitor->visit_max)
-		return 0;
-	visits = realloc(monitor->visits, wanted * sizeof(*visits));
-	if (!visits)
-		return lade_fault_set(fault, LADE_E_MEMORY, "make places for sessions", NULL);
-	memset(visits + monitor->visit_max, 0, (wanted - monitor->visit_max) * sizeof(*visits));
-	monitor->visits = visits;
-	monitor->visit_max = wanted;
-	return 0;
-}
 
 static int take_signals(struct monitor *monitor, struct lade_fault *fault)
 {
@@ -188,36 +69,28 @@ static void raise_descriptors(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* Who the greeters are, and workers of modules that name nobody. */
-static int find_stranger(struct monitor *monitor, struct lade_fault *fault)
-{
-	monitor->stranger.change = false;
-	return geteuid() ? 0 : lade_privileges_find(monitor->shared->config->user, NULL, &monitor->stranger, fault);
-}
-
 static int start(struct monitor *monitor, struct lade_fault *fault)
 {
-	const struct lade_daemon_config *config;
-	int error = read_config(monitor->config_file, NULL, &monitor->shared, fault);
+	struct timespec now;
+	int error;
 
+	raise_descriptors();
+	clock_gettime(CLOCK_REALTIME, &now);
+	monitor->metrics.start_time = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+	monitor->started_ms = lade_monitor_now_ms();
+	monitor->pid = getpid();
+	monitor->message = lade_locked_memory_new(sizeof(*monitor->message), false);
+	if (!monitor->message)
+		return lade_fault_set(fault, LADE_E_MEMORY, "start the daemon", NULL);
+	/* First: whoever sees that it listens may send signals. */
+	error = take_signals(monitor, fault);
 	if (error)
 		return error;
-	raise_descriptors();
-	config = monitor->shared->config;
-	error = lade_daemon_log_open(config->log_journal, config->log_file, &monitor->log, fault);
+	lade_notify_init(&monitor->notify, monitor->started_ms);
+	error = lade_monitor_configure(monitor, fault);
 	if (!error)
-		error = find_stranger(monitor, fault);
-	if (!error)
-		error = load_key(monitor, fault);
-	if (!error)
-		error = prepare_tls(monitor, monitor->shared, fault);
-	if (!error)
-		error = make_places(monitor, fault);
-	if (!error && !(monitor->message = lade_locked_memory_new(sizeof(*monitor->message), false)))
-		error = lade_fault_set(fault, LADE_E_MEMORY, "start the daemon", NULL);
-	if (!error)
-		error = open_listeners(monitor, fault);
-	return error ? error : take_signals(monitor, fault);
+		lade_notify_ready();
+	return error;
 }
 
 /* ---- words and ends of processes ---- */
@@ -255,7 +128,7 @@ static void process_ended(struct monitor *monitor, struct visit *visit)
 	if (visit->stage == VISIT_SESSION)
 		lade_monitor_session_ended(monitor, visit);
 	else
-		lade_visit_free(visit);
+		lade_monitor_login_ended(monitor, visit);
 }
 
 /* A process has ended: whose was it? */
@@ -273,7 +146,7 @@ static void reaped(struct monitor *monitor, pid_t pid, int how)
 			else
 				lade_monitor_hook_ended(monitor, visit, how);
 			if (visit->stage != VISIT_FREE && !visit->pid && visit->stage != VISIT_AFTER && !visit->helper)
-				lade_visit_free(visit);
+				lade_monitor_login_ended(monitor, visit);
 			return;
 		}
 		if (visit->pid == pid) {
@@ -291,48 +164,61 @@ static void reap(struct monitor *monitor)
 	int how;
 
 	while ((pid = waitpid(-1, &how, WNOHANG)) > 0)
-		reaped(monitor, pid, how);
+		if (!lade_monitor_answered(monitor, pid))
+			reaped(monitor, pid, how);
 	lade_monitor_start_checkers(monitor);
 }
 
 /* ---- signals ---- */
 
-/* No more connections; sessions have the time of the configuration to end. */
+/* Have the logins end soon: they get no session any more, but those that are about to ask for one are told why. */
+static void hurry_logins(struct monitor *monitor)
+{
+	int64_t deadline_ms = lade_monitor_now_ms() + LOGIN_STOP_MS;
+
+	for (unsigned i = 0; i < monitor->visit_max; i++) {
+		struct visit *visit = &monitor->visits[i];
+
+		if ((visit->stage == VISIT_LOGIN || visit->stage == VISIT_CHECK) && visit->deadline_ms > deadline_ms)
+			visit->deadline_ms = deadline_ms;
+	}
+}
+
+/* No more connections; sessions have the time of the configuration to end. Told so once more, the time is over. */
 static void begin_stop(struct monitor *monitor)
 {
-	if (monitor->stop_ms)
+	struct lade_metrics_now now;
+
+	if (monitor->stop_ms) {
+		lade_daemon_log_line(monitor->log, LOG_NOTICE, "stopping at once");
+		monitor->stop_ms = lade_monitor_now_ms();
 		return;
-	lade_daemon_log_line(monitor->log, LOG_INFO, "stopping");
-	for (unsigned i = 0; i < monitor->listener_count; i++)
-		lade_listener_close(&monitor->listeners[i]);
-	monitor->listener_count = 0;
+	}
+	lade_monitor_count(monitor, &now);
+	lade_daemon_log_line(monitor->log, LOG_INFO, "stopping: %u sessions have %u s to end", now.sessions, monitor->shared->config->stop_timeout);
+	lade_notify_stopping();
+	lade_listening_close(&monitor->listening);
+	hurry_logins(monitor);
 	monitor->stop_ms = lade_monitor_now_ms() + (int64_t)monitor->shared->config->stop_timeout * 1000;
 }
 
-/* Read the configuration anew. If it is wrong, the old one stays. Sessions keep the one that they began with. */
+/* Read the configuration anew. If it is wrong, all stays as it is. Sessions keep the one that they began with. */
 static void reload(struct monitor *monitor)
 {
-	struct shared_config *shared, *old = monitor->shared;
 	struct lade_fault fault;
-	int error;
 
 	if (monitor->stop_ms)
 		return;
-	error = read_config(monitor->config_file, monitor->log, &shared, &fault);
-	if (!error && prepare_tls(monitor, shared, &fault)) {
-		error = fault.code;
-		lade_config_release(shared);
-	}
-	if (error) {
+	lade_notify_reloading();
+	if (lade_monitor_configure(monitor, &fault)) {
+		monitor->metrics.reload_failures++;
 		lade_daemon_log_fault(monitor->log, LOG_ERR, &fault);
 		lade_daemon_log_line(monitor->log, LOG_ERR, "the configuration stays as it was");
-		return;
+	} else {
+		monitor->metrics.reloads++;
+		lade_daemon_log_line(monitor->log, LOG_INFO, "read %s again", monitor->config_file);
 	}
-	monitor->shared = shared;
-	lade_config_release(old);
-	if (make_places(monitor, &fault) || find_stranger(monitor, &fault))
-		lade_daemon_log_fault(monitor->log, LOG_ERR, &fault);
-	lade_daemon_log_line(monitor->log, LOG_INFO, "read %s again", monitor->config_file);
+	lade_notify_ready();
 }
 
 static void take_signal(struct monitor *monitor)
@@ -356,56 +242,104 @@ static void take_signal(struct monitor *monitor)
 
 /* ---- connections and channels ---- */
 
-static void accept_some(struct monitor *monitor, struct lade_listener *listener)
+/* Take what waits at a listener, for one of the ways in which that goes on. */
+static void accept_some(struct monitor *monitor, struct lade_listener *listener, void (*take)(struct monitor *monitor, int fd))
 {
-	struct sockaddr_storage address;
-
 	for (int i = 0; i < ACCEPTS_MAX; i++) {
-		socklen_t len = sizeof(address);
 		struct lade_fault fault;
 		int fd, error = lade_listener_accept(listener, 0, NULL, &fd, &fault);
 
 		if (error == LADE_E_AGAIN)
 			return;
 		if (error) {
-			if (!monitor->accept_again_ms)
+			if (!monitor->accept_fails)
 				lade_daemon_log_fault(monitor->log, LOG_ERR, &fault);
+			monitor->accept_fails = true;
 			monitor->accept_again_ms = lade_monitor_now_ms() + ACCEPT_PAUSE_MS;
 			return;
 		}
-		monitor->accept_again_ms = 0;
-		memset(&address, 0, sizeof(address));
-		if (getpeername(fd, (struct sockaddr *)&address, &len))
-			close(fd);
-		else
-			lade_monitor_welcome(monitor, fd, &address);
+		monitor->accept_fails = false;
+		take(monitor, fd);
 	}
 }
 
-/* Kill what is over its time. Returns milliseconds until the next one is, or -1. */
-static int keep_time(struct monitor *monitor)
+static void take_peer(struct monitor *monitor, int fd)
 {
-	int64_t now_ms = lade_monitor_now_ms(), next_ms = INT64_MAX;
+	struct sockaddr_storage address = { 0 };
+	socklen_t len = sizeof(address);
 
-	if (monitor->accept_again_ms)
-		next_ms = monitor->accept_again_ms;
-	if (monitor->stop_ms && monitor->stop_ms < next_ms)
-		next_ms = monitor->stop_ms;
-	for (unsigned i = 0; i < monitor->visit_max; i++) {
-		struct visit *visit = &monitor->visits[i];
+	if (getpeername(fd, (struct sockaddr *)&address, &len))
+		close(fd);
+	else
+		lade_monitor_welcome(monitor, fd, &address);
+}
 
-		if (visit->stage == VISIT_FREE || !visit->deadline_ms)
-			continue;
-		if (visit->deadline_ms <= now_ms) {
-			lade_visit_kill(visit);
-			visit->deadline_ms = 0;
-		} else if (visit->deadline_ms < next_ms) {
-			next_ms = visit->deadline_ms;
+static void take_scraper(struct monitor *monitor, int fd)
+{
+	lade_monitor_answer(monitor, fd, true);
+}
+
+static void take_looker(struct monitor *monitor, int fd)
+{
+	lade_monitor_answer(monitor, fd, false);
+}
+
+/* Somebody waits at the listener with that descriptor; a reload may have closed it meanwhile. */
+static void accept_at(struct monitor *monitor, int fd)
+{
+	if (fd == monitor->status.fd)
+		accept_some(monitor, &monitor->status, take_looker);
+	for (unsigned i = 0; i < monitor->listening.count; i++) {
+		struct lade_listening_place *place = &monitor->listening.places[i];
+
+		if (place->listener.fd == fd) {
+			accept_some(monitor, &place->listener, place->metrics ? take_scraper : take_peer);
+			return;
 		}
 	}
+}
+
+static int64_t sooner(int64_t a_ms, int64_t b_ms)
+{
+	return a_ms < b_ms ? a_ms : b_ms;
+}
+
+/* Kill what a visit has run for too long. Returns when that is to be looked at next. */
+static int64_t keep_time_of(struct monitor *monitor, struct visit *visit, int64_t now_ms)
+{
+	if (visit->stage == VISIT_FREE || !visit->deadline_ms)
+		return INT64_MAX;
+	if (visit->deadline_ms > now_ms)
+		return visit->deadline_ms;
+	if (visit->stage == VISIT_LOGIN || visit->stage == VISIT_CHECK) {
+		lade_daemon_log_line(monitor->log, LOG_NOTICE, "login of %s: ended: it took too long", visit->peer);
+		visit->refusal = monitor->stop_ms ? LADE_REFUSAL_STOPPING : LADE_REFUSAL_TIMEOUT;
+	}
+	visit->overdue = true;
+	visit->deadline_ms = 0;
+	lade_visit_kill(visit);
+	return INT64_MAX;
+}
+
+/* Do what is due. Returns milliseconds until something is again, or -1. */
+static int keep_time(struct monitor *monitor)
+{
+	int64_t now_ms = lade_monitor_now_ms(), next_ms = lade_monitor_time_answers(monitor, now_ms);
+	struct lade_metrics_now now;
+
+	if (monitor->accept_again_ms <= now_ms)
+		monitor->accept_again_ms = 0;
+	if (monitor->accept_again_ms)
+		next_ms = sooner(next_ms, monitor->accept_again_ms);
+	if (monitor->stop_ms)
+		next_ms = sooner(next_ms, monitor->stop_ms);
+	for (unsigned i = 0; i < monitor->visit_max; i++)
+		next_ms = sooner(next_ms, keep_time_of(monitor, &monitor->visits[i], now_ms));
+	lade_monitor_count(monitor, &now);
+	next_ms = sooner(next_ms, lade_notify_turn(&monitor->notify, now_ms, now.sessions, now.logins));
 	if (next_ms == INT64_MAX)
 		return -1;
-	return next_ms > now_ms ? (int)(next_ms - now_ms < 60000 ? next_ms - now_ms : 60000) : 0;
+	return next_ms > now_ms ? (int)sooner(next_ms - now_ms, 60000) : 0;
 }
 
 /* Stopping: tell the sessions to end when their time is over, then make them. */
@@ -433,15 +367,18 @@ static bool anybody_there(const struct monitor *monitor)
 	return false;
 }
 
-/* What is waited for: signals, listeners, channels, in this order. Returns how many. */
-static nfds_t fill_polls(const struct monitor *monitor, struct pollfd *polls)
+/* What is waited for: signals, then *listeners_out listeners, then channels. Returns how many. */
+static nfds_t fill_polls(const struct monitor *monitor, struct pollfd *polls, nfds_t *listeners_out)
 {
 	nfds_t count = 0;
-	bool accepts = !monitor->accept_again_ms || lade_monitor_now_ms() >= monitor->accept_again_ms;
 
 	polls[count++] = (struct pollfd){ .fd = monitor->signal_fd, .events = POLLIN };
-	for (unsigned i = 0; i < monitor->listener_count; i++)
-		polls[count++] = (struct pollfd){ .fd = accepts ? monitor->listeners[i].fd : -1, .events = POLLIN };
+	for (unsigned i = 0; i < monitor->listening.count && !monitor->accept_again_ms; i++)
+		polls[count++] = (struct pollfd){ .fd = monitor->listening.places[i].listener.fd, .events = POLLIN };
+	/* Also while it stops: what it waits for is worth a look. */
+	if (!monitor->accept_again_ms)
+		polls[count++] = (struct pollfd){ .fd = monitor->status.fd, .events = POLLIN };
+	*listeners_out = count - 1;
 	for (unsigned i = 0; i < monitor->visit_max; i++)
 		if (monitor->visits[i].stage != VISIT_FREE && monitor->visits[i].channel >= 0)
 			polls[count++] = (struct pollfd){ .fd = monitor->visits[i].channel, .events = POLLIN };
@@ -456,16 +393,31 @@ static struct visit *visit_of(struct monitor *monitor, int channel)
 	return NULL;
 }
 
+/* Act on what came. Words before ends: what a process said last is heard before it is reaped. */
+static void act(struct monitor *monitor, const struct pollfd *polls, nfds_t count, nfds_t listeners)
+{
+	for (nfds_t i = 1 + listeners; i < count; i++) {
+		struct visit *visit = polls[i].revents ? visit_of(monitor, polls[i].fd) : NULL;
+
+		if (visit)
+			(void)hear(monitor, visit);
+	}
+	if (polls[0].revents)
+		take_signal(monitor);
+	for (nfds_t i = 1; i <= listeners; i++)
+		if (polls[i].revents)
+			accept_at(monitor, polls[i].fd);
+}
+
 static int loop(struct monitor *monitor, struct lade_fault *fault)
 {
 	struct pollfd *polls = NULL;
 	size_t room = 0;
 
 	while (!monitor->stop_ms || anybody_there(monitor)) {
-		size_t wanted = 1 + monitor->listener_count + monitor->visit_max;
-		unsigned listeners = monitor->listener_count;
-		nfds_t count;
-		int ready;
+		size_t wanted = 2 + monitor->listening.count + monitor->visit_max;
+		nfds_t count, listeners;
+		int wait_ms, ready;
 
 		if (wanted > room) {
 			free(polls);
@@ -474,24 +426,15 @@ static int loop(struct monitor *monitor, struct lade_fault *fault)
 		}
 		if (!polls)
 			return lade_fault_set(fault, LADE_E_MEMORY, "wait for connections", NULL);
-		count = fill_polls(monitor, polls);
-		ready = poll(polls, count, keep_time(monitor));
+		wait_ms = keep_time(monitor);
+		count = fill_polls(monitor, polls, &listeners);
+		ready = poll(polls, count, wait_ms);
 		if (ready < 0 && errno != EINTR) {
 			free(polls);
 			return lade_fault_set(fault, LADE_E_SYSTEM, "wait for connections", NULL);
 		}
-		/* Words before ends: what a process said last is heard before it is reaped. */
-		for (nfds_t i = 1 + listeners; ready > 0 && i < count; i++) {
-			struct visit *visit = polls[i].revents ? visit_of(monitor, polls[i].fd) : NULL;
-
-			if (visit)
-				(void)hear(monitor, visit);
-		}
-		if (ready > 0 && polls[0].revents)
-			take_signal(monitor);
-		for (unsigned i = 0; ready > 0 && i < listeners && i < monitor->listener_count; i++)
-			if (polls[1 + i].revents)
-				accept_some(monitor, &monitor->listeners[i]);
+		if (ready > 0)
+			act(monitor, polls, count, listeners);
 		cut_off(monitor);
 	}
 	free(polls);
@@ -500,12 +443,11 @@ static int loop(struct monitor *monitor, struct lade_fault *fault)
 
 static void finish(struct monitor *monitor)
 {
-	for (unsigned i = 0; i < monitor->listener_count; i++)
-		lade_listener_close(&monitor->listeners[i]);
-	free(monitor->listeners);
+	lade_listening_close(&monitor->listening);
+	lade_status_socket_close(&monitor->status);
 	free(monitor->visits);
+	lade_metrics_fini(&monitor->metrics);
 	lade_config_release(monitor->shared);
-	lade_key_free(monitor->key);
 	lade_locked_memory_free(monitor->message, sizeof(*monitor->message));
 	lade_daemon_log_close(monitor->log);
 	if (monitor->signal_fd >= 0)
@@ -514,15 +456,12 @@ static void finish(struct monitor *monitor)
 
 int lade_monitor_run(const char *file, struct lade_complaint *complaint)
 {
-	struct monitor monitor = { .config_file = file, .signal_fd = -1 };
+	struct monitor monitor = { .config_file = file, .signal_fd = -1, .status.fd = -1 };
 	struct lade_fault fault;
 	int error = start(&monitor, &fault);
 
-	if (!error) {
-		for (unsigned i = 0; i < monitor.listener_count; i++)
-			lade_daemon_log_line(monitor.log, LOG_INFO, "listening on %s", monitor.listeners[i].name);
+	if (!error)
 		error = loop(&monitor, &fault);
-	}
 	if (error)
 		lade_complain_fault(complaint, error == LADE_E_USAGE ? LADE_EXIT_USAGE : LADE_EXIT_SOCKET, &fault);
 	finish(&monitor);

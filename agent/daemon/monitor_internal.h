@@ -21,21 +21,31 @@
 
 #include "agent/daemon/channel.h"
 #include "agent/daemon/config.h"
+#include "agent/daemon/listening.h"
 #include "agent/daemon/log.h"
+#include "agent/daemon/metrics.h"
+#include "agent/daemon/notify.h"
 #include "agent/daemon/privileges.h"
 #include "agent/daemon/slots.h"
+#include "agent/key.h"
 #include "transport/listener.h"
 #include "transport/tls.h"
 
 /* Passwords that are looked at at once: each takes memory and a processor for a while, on purpose. */
 #define LADE_CHECKERS_MAX 2u
 
+/* Who asks for metrics or for the status, at once: half of them for each. */
+#define LADE_ANSWERERS_MAX 8u
+
 enum visit_stage { VISIT_FREE, VISIT_LOGIN, VISIT_CHECK, VISIT_BEFORE, VISIT_SESSION, VISIT_AFTER };
 
 /* A configuration with what was made of it, and how many use it: visits keep the one that they began with. */
 struct shared_config {
 	struct lade_daemon_config *config;
-	struct lade_tls_context *tls; /* of the greeters */
+	struct lade_key *key;
+	struct lade_tls_signer signer;        /* with the host key: works in the monitor alone */
+	struct lade_tls_signer asking_signer; /* of the greeters, which ask for each signature: its context is the monitor's greeter_channel */
+	struct lade_tls_context *tls;         /* of the greeters */
 	unsigned users;
 };
 
@@ -61,14 +71,26 @@ struct visit {
 	bool admitted;                         /* the verdict was: let in */
 	bool checking;                         /* CHECK: the checker has been started */
 	bool refused;                          /* the worker only says why not */
+	bool overdue;                          /* was killed because it took too long */
+	enum lade_refusal refusal;             /* why it did not become a session; LADE_REFUSAL_COUNT: not refused */
 	char reason[512];                      /* what it says */
 	struct lade_channel_message *secret;   /* ASK for the checker, HANDOVER for the worker; lade_locked_memory_new() */
 	int64_t deadline_ms;                   /* when the processes are killed; 0: never */
 	int64_t started_ms;
 	struct lade_channel_progress progress; /* the last that was heard */
+	struct lade_channel_progress counted;  /* what of it is in the metrics */
+	int64_t heard_ms;                      /* when it was heard */
+	uint64_t rate;                         /* bytes a second between the last two times */
 	struct lade_channel_result result;
 	bool has_result;
 	int how;                               /* wait status of the worker */
+};
+
+/* A process that answers who asks for metrics or for the status. */
+struct answerer {
+	pid_t pid;           /* 0: none */
+	int64_t deadline_ms; /* when it is killed */
+	bool metrics;        /* else the status */
 };
 
 /* The whole monitor. */
@@ -76,19 +98,22 @@ struct monitor {
 	const char *config_file;
 	struct shared_config *shared;
 	struct lade_daemon_log *log;
-	struct lade_tls_signer signer;         /* with the host key: here alone */
-	struct lade_tls_signer asking_signer;  /* of the greeters, which ask for each signature: its context is greeter_channel */
 	int greeter_channel;                   /* set in a greeter alone */
-	struct lade_key *key;
 	struct lade_privileges stranger;       /* whom greeters run as */
-	struct lade_listener *listeners;       /* listener_count */
-	unsigned listener_count;
+	struct lade_listening listening;
+	struct lade_listener status;           /* its name is the path; fd -1: there is none */
+	struct answerer answerers[LADE_ANSWERERS_MAX];
+	struct lade_metrics metrics;
+	struct lade_notify notify;
+	pid_t pid;
+	int64_t started_ms;
 	struct visit *visits;                  /* visit_max */
 	unsigned visit_max;
 	uint64_t next_number;
 	unsigned checkers;                     /* that run */
 	int signal_fd;
 	int64_t accept_again_ms;               /* accept failed: not before; 0: at any time */
+	bool accept_fails;                     /* that was logged */
 	int64_t stop_ms;                       /* stopping: when sessions are cut off; 0: not stopping */
 	bool cut_off;                          /* that was done */
 	struct lade_channel_message *message;  /* what is being heard; lade_locked_memory_new() */
@@ -96,6 +121,28 @@ struct monitor {
 
 /* Milliseconds of CLOCK_MONOTONIC. */
 int64_t lade_monitor_now_ms(void);
+
+/* ---- monitor_config.c ---- */
+
+/*
+ * Read the configuration and put it in force: the first, or a new one (the faults of its lines are told on the screen, or in the log). Returns 0, or an error:
+ * then all is as it was.
+ */
+int lade_monitor_configure(struct monitor *monitor, struct lade_fault *fault);
+
+/* ---- monitor_answer.c ---- */
+
+/* How many sessions (with those whose hook runs) and logins there are. */
+void lade_monitor_count(const struct monitor *monitor, struct lade_metrics_now *now_out);
+
+/* Answer somebody who asks for metrics, else for the status. fd is consumed. */
+void lade_monitor_answer(struct monitor *monitor, int fd, bool metrics);
+
+/* True if the process that has ended was one that answers. */
+bool lade_monitor_answered(struct monitor *monitor, pid_t pid);
+
+/* Kill those that take too long. Returns when the next one will; INT64_MAX: none. */
+int64_t lade_monitor_time_answers(struct monitor *monitor, int64_t now_ms);
 
 /* ---- monitor_login.c ---- */
 
@@ -110,6 +157,9 @@ void lade_monitor_checked(struct monitor *monitor, struct visit *visit, int how)
 
 /* Start checkers for visits that wait for one. */
 void lade_monitor_start_checkers(struct monitor *monitor);
+
+/* A login has ended, and will be no session: count it, free it. */
+void lade_monitor_login_ended(struct monitor *monitor, struct visit *visit);
 
 /* ---- monitor_session.c ---- */
 
@@ -150,6 +200,9 @@ int lade_visit_fork(struct visit *visit, struct lade_fault *fault);
  * not return if that fails.
  */
 void lade_visit_become_child(struct visit *visit);
+
+/* The same for another process, which keeps count descriptors, see lade_privileges_keep(). */
+void lade_monitor_become_child(int *keep[], int count);
 
 /* One user of a configuration fewer. NULL does nothing. */
 void lade_config_release(struct shared_config *shared);

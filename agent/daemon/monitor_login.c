@@ -5,6 +5,7 @@
 #include "agent/daemon/monitor_internal.h"
 
 #include <netdb.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -70,8 +71,24 @@ static void make_place(struct monitor *monitor)
 	}
 	if (victim) {
 		lade_daemon_log_line(monitor->log, LOG_NOTICE, "login of %s: ended for want of places", victim->peer);
+		victim->refusal = LADE_REFUSAL_FLOOD;
 		lade_visit_kill(victim);
 	}
+}
+
+/* What listens on IPv6 gets IPv4, too: such an address is shown, and judged, as what it is. */
+static void unmap(struct sockaddr_storage *address)
+{
+	struct sockaddr_in6 v6;
+	struct sockaddr_in v4 = { .sin_family = AF_INET };
+
+	memcpy(&v6, address, sizeof(v6));
+	if (v6.sin6_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr))
+		return;
+	v4.sin_port = v6.sin6_port;
+	memcpy(&v4.sin_addr, v6.sin6_addr.s6_addr + 12, sizeof(v4.sin_addr));
+	memset(address, 0, sizeof(*address));
+	memcpy(address, &v4, sizeof(v4));
 }
 
 static void name_peer(struct visit *visit)
@@ -105,13 +122,16 @@ void lade_monitor_welcome(struct monitor *monitor, int fd, const struct sockaddr
 	struct lade_fault fault;
 	int forked;
 
+	monitor->metrics.logins++;
 	if (!visit) {
+		monitor->metrics.refused[LADE_REFUSAL_FLOOD]++;
 		close(fd);
 		return;
 	}
 	visit->stage = VISIT_LOGIN;
 	visit->fd = fd;
 	visit->address = *address;
+	unmap(&visit->address);
 	visit->owner = owner;
 	visit->deadline_ms = visit->started_ms + (int64_t)visit->shared->config->login_timeout * 1000;
 	name_peer(visit);
@@ -120,8 +140,21 @@ void lade_monitor_welcome(struct monitor *monitor, int fd, const struct sockaddr
 		_exit(lade_greeter_run(monitor, visit));
 	if (forked < 0) {
 		lade_daemon_log_fault(monitor->log, LOG_ERR, &fault);
-		lade_visit_free(visit);
+		visit->refusal = LADE_REFUSAL_SYSTEM;
+		lade_monitor_login_ended(monitor, visit);
 	}
+}
+
+void lade_monitor_login_ended(struct monitor *monitor, struct visit *visit)
+{
+	/* Who has asked for the list of modules leaves like this, too. */
+	bool in_order = WIFEXITED(visit->how) && WEXITSTATUS(visit->how) == 0 && !visit->admitted;
+
+	if (visit->refusal == LADE_REFUSAL_COUNT && !in_order)
+		visit->refusal = LADE_REFUSAL_HANDSHAKE;
+	if (visit->refusal != LADE_REFUSAL_COUNT)
+		monitor->metrics.refused[visit->refusal]++;
+	lade_visit_free(visit);
 }
 
 static void answer(struct visit *visit, struct lade_channel_message *message)
@@ -146,9 +179,10 @@ static void sign(struct monitor *monitor, struct visit *visit)
 {
 	struct lade_channel_message reply = { .type = LADE_CHANNEL_SIGNATURE };
 	const struct lade_channel_sign *request = &monitor->message->sign;
+	const struct lade_tls_signer *signer = &visit->shared->signer;
 
 	if (visit->has_signed || !may_be_signed(request) ||
-	    monitor->signer.sign(monitor->signer.context, request->data, request->len, reply.signature.signature)) {
+	    signer->sign(signer->context, request->data, request->len, reply.signature.signature)) {
 		lade_daemon_log_line(monitor->log, LOG_ERR, "login of %s: its process asked for a signature that it must not have", visit->peer);
 		lade_visit_kill(visit);
 		return;
@@ -157,13 +191,14 @@ static void sign(struct monitor *monitor, struct visit *visit)
 	answer(visit, &reply);
 }
 
-static void deny(struct monitor *monitor, struct visit *visit, int status, const char *reason)
+static void deny(struct monitor *monitor, struct visit *visit, enum lade_refusal refusal, int status, const char *reason)
 {
 	struct lade_channel_message reply = { .type = LADE_CHANNEL_VERDICT, .verdict.exit = status };
 
 	snprintf(reply.verdict.text, sizeof(reply.verdict.text), "%s", reason);
 	lade_daemon_log_line(monitor->log, LOG_NOTICE, "login of %s: refused: %s", visit->peer, reason);
 	visit->module = NULL;
+	visit->refusal = refusal;
 	answer(visit, &reply);
 }
 
@@ -174,13 +209,15 @@ static void let_in(struct monitor *monitor, struct visit *visit)
 	const struct lade_module *module = visit->module;
 	struct lade_channel_message reply = { .type = LADE_CHANNEL_VERDICT };
 
-	if (count(monitor, is_open, NULL, NULL) >= config->max_connections ||
+	if (monitor->stop_ms)
+		deny(monitor, visit, LADE_REFUSAL_STOPPING, LADE_EXIT_SOCKET, "the server is being stopped: try again later");
+	else if (count(monitor, is_open, NULL, NULL) >= config->max_connections ||
 	    (module->max_connections && count(monitor, is_open, NULL, module->name) >= module->max_connections))
-		deny(monitor, visit, LADE_EXIT_SOCKET, "as many sessions as may be are open: try again later");
+		deny(monitor, visit, LADE_REFUSAL_LIMIT, LADE_EXIT_SOCKET, "as many sessions as may be are open: try again later");
 	else if (count(monitor, is_open, &visit->owner, NULL) >= config->max_connections_per_peer ||
 		 (module->max_connections_per_peer &&
 		  count(monitor, is_open, &visit->owner, module->name) >= module->max_connections_per_peer))
-		deny(monitor, visit, LADE_EXIT_SOCKET, "as many sessions as one address may have are open: try again later");
+		deny(monitor, visit, LADE_REFUSAL_LIMIT, LADE_EXIT_SOCKET, "as many sessions as one address may have are open: try again later");
 	else {
 		visit->admitted = true;
 		answer(visit, &reply);
@@ -197,7 +234,7 @@ static void deny_module(struct monitor *monitor, struct visit *visit, const stru
 		snprintf(reason, sizeof(reason), "there is no module \"%s\" for you; your key is %s", ask->module, text);
 	else
 		snprintf(reason, sizeof(reason), "there is no module \"%s\" for somebody without a key", ask->module);
-	deny(monitor, visit, LADE_EXIT_AUTH, reason);
+	deny(monitor, visit, LADE_REFUSAL_MODULE, LADE_EXIT_AUTH, reason);
 }
 
 /* Keep the secret for a checker; it is not in the memory that other processes get. */
@@ -205,7 +242,7 @@ static void want_checker(struct monitor *monitor, struct visit *visit)
 {
 	visit->secret = lade_locked_memory_new(sizeof(*visit->secret), false);
 	if (!visit->secret) {
-		deny(monitor, visit, LADE_EXIT_MEMORY, "out of memory");
+		deny(monitor, visit, LADE_REFUSAL_SYSTEM, LADE_EXIT_MEMORY, "out of memory");
 		return;
 	}
 	*visit->secret = *monitor->message;
@@ -295,7 +332,7 @@ static void start_checker(struct monitor *monitor, struct visit *visit)
 		return;
 	}
 	lade_daemon_log_fault(monitor->log, LOG_ERR, &fault);
-	deny(monitor, visit, LADE_EXIT_IPC, "the server cannot look at the password now");
+	deny(monitor, visit, LADE_REFUSAL_SYSTEM, LADE_EXIT_IPC, "the server cannot look at the password now");
 }
 
 void lade_monitor_start_checkers(struct monitor *monitor)
@@ -325,7 +362,7 @@ void lade_monitor_checked(struct monitor *monitor, struct visit *visit, int how)
 	if (WIFEXITED(how) && WEXITSTATUS(how) == 0)
 		let_in(monitor, visit);
 	else
-		deny(monitor, visit, LADE_EXIT_AUTH, "the user or the password (or token) is wrong");
+		deny(monitor, visit, LADE_REFUSAL_SECRET, LADE_EXIT_AUTH, "the user or the password (or token) is wrong");
 }
 
 /* Its next words are the worker's: what it says behind this, nobody hears. */

@@ -21,6 +21,7 @@
 /* The worker gets the keys through its channel: they are in no memory that is inherited. */
 static void start_worker(struct monitor *monitor, struct visit *visit)
 {
+	struct lade_module_metrics *row;
 	struct lade_fault fault;
 	int forked = lade_visit_fork(visit, &fault);
 
@@ -32,6 +33,10 @@ static void start_worker(struct monitor *monitor, struct visit *visit)
 	visit->secret = NULL;
 	visit->stage = VISIT_SESSION;
 	visit->deadline_ms = 0;
+	visit->heard_ms = lade_monitor_now_ms();
+	row = lade_metrics_module(&monitor->metrics, visit->module->name);
+	if (row)
+		row->started++;
 	/* From now on it is the worker's alone: when that ends, the peer sees it. */
 	close(visit->fd);
 	visit->fd = -1;
@@ -62,6 +67,7 @@ static bool start_hook(struct monitor *monitor, struct visit *visit, const char 
 		return false;
 	}
 	visit->deadline_ms = lade_monitor_now_ms() + HOOK_MS;
+	visit->overdue = false;
 	return true;
 }
 
@@ -101,7 +107,9 @@ static bool went_well(struct monitor *monitor, const struct visit *visit, const 
 {
 	if (WIFEXITED(how) && WEXITSTATUS(how) == 0)
 		return true;
-	if (WIFSIGNALED(how))
+	if (visit->overdue)
+		lade_daemon_log_line(monitor->log, LOG_ERR, "hook '%s' for %s: killed after %d s", command, visit->peer, HOOK_MS / 1000);
+	else if (WIFSIGNALED(how))
 		lade_daemon_log_line(monitor->log, LOG_ERR, "hook '%s' for %s: killed by signal %d", command, visit->peer, WTERMSIG(how));
 	else
 		lade_daemon_log_line(monitor->log, LOG_ERR, "hook '%s' for %s: exit status %d", command, visit->peer, WEXITSTATUS(how));
@@ -120,17 +128,46 @@ void lade_monitor_hook_ended(struct monitor *monitor, struct visit *visit, int h
 	}
 }
 
+/* How much more it is; a worker that counts backwards is not believed. */
+static uint64_t growth(uint64_t from, uint64_t to)
+{
+	return to > from ? to - from : 0;
+}
+
+/* A worker has said how far it is. */
+static void take_progress(struct monitor *monitor, struct visit *visit, const struct lade_channel_progress *progress)
+{
+	struct lade_module_metrics *row = lade_metrics_module(&monitor->metrics, visit->module->name);
+	const struct lade_channel_progress *before = &visit->counted;
+	uint64_t in = growth(before->received, progress->received), out = growth(before->sent, progress->sent);
+	uint64_t files = growth(before->files_done, progress->files_done);
+	int64_t now_ms = lade_monitor_now_ms();
+
+	if (row) {
+		row->bytes_in += in;
+		row->bytes_out += out;
+		row->files += files;
+	}
+	if (now_ms > visit->heard_ms)
+		visit->rate = (uint64_t)((double)(in + out) * 1000 / (double)(now_ms - visit->heard_ms));
+	visit->heard_ms = now_ms;
+	visit->progress = *progress;
+	visit->counted.received += in;
+	visit->counted.sent += out;
+	visit->counted.files_done += files;
+}
+
 void lade_monitor_hear_worker(struct monitor *monitor, struct visit *visit)
 {
 	char what[64];
 
 	switch (monitor->message->type) {
 	case LADE_CHANNEL_PROGRESS:
-		visit->progress = monitor->message->progress;
+		take_progress(monitor, visit, &monitor->message->progress);
 		break;
 	case LADE_CHANNEL_RESULT:
 		visit->result = monitor->message->result;
-		visit->progress = visit->result.last;
+		take_progress(monitor, visit, &visit->result.last);
 		visit->has_result = true;
 		break;
 	case LADE_CHANNEL_COMPLAINT:
@@ -143,12 +180,23 @@ void lade_monitor_hear_worker(struct monitor *monitor, struct visit *visit)
 	}
 }
 
+static void count_end(struct monitor *monitor, const struct visit *visit, const struct lade_session_facts *facts)
+{
+	struct lade_module_metrics *row = lade_metrics_module(&monitor->metrics, visit->module->name);
+
+	if (!row)
+		return;
+	row->ended[lade_metrics_outcome(facts->status, visit->refused)]++;
+	row->seconds += facts->seconds;
+}
+
 void lade_monitor_session_ended(struct monitor *monitor, struct visit *visit)
 {
 	struct lade_hook_environment environment;
 	struct lade_session_facts facts;
 
 	lade_session_facts_of(visit, &facts);
+	count_end(monitor, visit, &facts);
 	lade_session_line(monitor->log, visit->shared->config->log_format, &facts);
 	if (visit->module->after) {
 		describe(visit, &environment);

@@ -16,6 +16,7 @@ void lade_config_release(struct shared_config *shared)
 	if (!shared || --shared->users)
 		return;
 	lade_tls_context_free(shared->tls);
+	lade_key_free(shared->key);
 	lade_daemon_config_free(shared->config);
 	free(shared);
 }
@@ -29,6 +30,7 @@ struct visit *lade_visit_new(struct monitor *monitor)
 			continue;
 		memset(visit, 0, sizeof(*visit));
 		visit->fd = visit->channel = -1;
+		visit->refusal = LADE_REFUSAL_COUNT;
 		visit->number = ++monitor->next_number;
 		visit->started_ms = lade_monitor_now_ms();
 		visit->shared = monitor->shared;
@@ -61,13 +63,20 @@ void lade_visit_complain(struct monitor *monitor, struct visit *visit, int prior
 	lade_daemon_log_line(monitor->log, priority, "%s of %s: %s", what, visit->peer, monitor->message->complaint.text);
 }
 
+/* Kill a process with all that it has started: each has a group of its own, which it may not have made yet. 0: none. */
+static void kill_group(pid_t pid)
+{
+	if (pid) {
+		(void)kill(-pid, SIGKILL);
+		(void)kill(pid, SIGKILL);
+	}
+}
+
 void lade_visit_kill(struct visit *visit)
 {
 	visit->killed = true;
-	if (visit->pid)
-		(void)kill(visit->pid, SIGKILL);
-	if (visit->helper)
-		(void)kill(visit->helper, SIGKILL);
+	kill_group(visit->pid);
+	kill_group(visit->helper);
 }
 
 int lade_visit_fork(struct visit *visit, struct lade_fault *fault)
@@ -98,11 +107,17 @@ int lade_visit_fork(struct visit *visit, struct lade_fault *fault)
 void lade_visit_become_child(struct visit *visit)
 {
 	int *keep[] = { &visit->channel, &visit->fd };
+
+	lade_monitor_become_child(keep, 2);
+}
+
+void lade_monitor_become_child(int *keep[], int count)
+{
 	sigset_t none;
 
 	/* What ends the daemon from its terminal is not meant for the visit: the monitor says how it ends. */
 	(void)setpgid(0, 0);
-	if (lade_privileges_keep(keep, 2, NULL))
+	if (lade_privileges_keep(keep, count, NULL))
 		_exit(LADE_EXIT_IPC);
 	/* All that was set for the monitor. */
 	for (int signal_number = 1; signal_number < NSIG; signal_number++)

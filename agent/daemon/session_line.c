@@ -3,6 +3,7 @@
  */
 #include "agent/daemon/session_line.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -15,29 +16,31 @@
 
 #define USUAL "session $session of $peer as '$identity': $module $action files=$files in=$bytes_in out=$bytes_out seconds=$seconds path=$path status=$status"
 #define LINE_MAX_LEN 4096u
+#define NUMBER_SIZE 64u
 
 enum kind { TEXT, NUMBER, SECONDS, STATUS };
 
 static const struct variable {
-	const char *name;
+	const char *name, *journal;
 	enum kind kind;
 	size_t off;
 } variables[] = {
-	{ "session", NUMBER, offsetof(struct lade_session_facts, number) },
-	{ "peer", TEXT, offsetof(struct lade_session_facts, peer) },
-	{ "address", TEXT, offsetof(struct lade_session_facts, address) },
-	{ "identity", TEXT, offsetof(struct lade_session_facts, identity) },
-	{ "module", TEXT, offsetof(struct lade_session_facts, module) },
-	{ "action", TEXT, offsetof(struct lade_session_facts, action) },
-	{ "path", TEXT, offsetof(struct lade_session_facts, path) },
-	{ "files", NUMBER, offsetof(struct lade_session_facts, files) },
-	{ "bytes_in", NUMBER, offsetof(struct lade_session_facts, bytes_in) },
-	{ "bytes_out", NUMBER, offsetof(struct lade_session_facts, bytes_out) },
-	{ "seconds", SECONDS, offsetof(struct lade_session_facts, seconds) },
-	{ "status", STATUS, offsetof(struct lade_session_facts, status) },
+	{ "session", "LADE_SESSION", NUMBER, offsetof(struct lade_session_facts, number) },
+	{ "peer", "LADE_PEER", TEXT, offsetof(struct lade_session_facts, peer) },
+	{ "address", "LADE_ADDRESS", TEXT, offsetof(struct lade_session_facts, address) },
+	{ "identity", "LADE_IDENTITY", TEXT, offsetof(struct lade_session_facts, identity) },
+	{ "module", "LADE_MODULE", TEXT, offsetof(struct lade_session_facts, module) },
+	{ "action", "LADE_ACTION", TEXT, offsetof(struct lade_session_facts, action) },
+	{ "path", "LADE_PATH", TEXT, offsetof(struct lade_session_facts, path) },
+	{ "files", "LADE_FILES", NUMBER, offsetof(struct lade_session_facts, files) },
+	{ "bytes_in", "LADE_BYTES_IN", NUMBER, offsetof(struct lade_session_facts, bytes_in) },
+	{ "bytes_out", "LADE_BYTES_OUT", NUMBER, offsetof(struct lade_session_facts, bytes_out) },
+	{ "seconds", "LADE_SECONDS", SECONDS, offsetof(struct lade_session_facts, seconds) },
+	{ "status", "LADE_STATUS", STATUS, offsetof(struct lade_session_facts, status) },
 };
 
 #define VARIABLE_COUNT (sizeof(variables) / sizeof(variables[0]))
+static_assert(VARIABLE_COUNT <= LADE_LOG_FIELDS_MAX, "each is a field in the journal");
 
 void lade_session_facts_of(const struct visit *visit, struct lade_session_facts *facts_out)
 {
@@ -84,47 +87,59 @@ int lade_session_format_check(const char *format, const char **wrong_out)
 	return 0;
 }
 
-static void put_variable(struct lade_writer *line, const struct variable *variable, const struct lade_session_facts *facts)
+/* The value of a variable: a text of facts, or one that is put into number. */
+static const char *value_of(const struct variable *variable, const struct lade_session_facts *facts, char number[NUMBER_SIZE])
 {
 	const void *field = (const char *)facts + variable->off;
-	char number[64];
-	const char *text = number;
 
 	switch (variable->kind) {
 	case TEXT:
-		text = *(const char *const *)field;
-		break;
+		return *(const char *const *)field;
 	case NUMBER:
-		snprintf(number, sizeof(number), "%llu", (unsigned long long)*(const uint64_t *)field);
+		snprintf(number, NUMBER_SIZE, "%llu", (unsigned long long)*(const uint64_t *)field);
 		break;
 	case SECONDS:
-		snprintf(number, sizeof(number), "%.3f", *(const double *)field);
+		snprintf(number, NUMBER_SIZE, "%.3f", *(const double *)field);
 		break;
 	case STATUS:
-		snprintf(number, sizeof(number), "%d", *(const int *)field);
+		snprintf(number, NUMBER_SIZE, "%d", *(const int *)field);
 		break;
 	}
-	lade_writer_put_bytes(line, text, strlen(text));
+	return number;
+}
+
+void lade_session_format_fill(const char *format, const struct lade_session_facts *facts, struct lade_writer *line)
+{
+	for (const char *at = format ? format : USUAL; *at;) {
+		size_t len = strcspn(at, "$");
+		char number[NUMBER_SIZE];
+
+		lade_writer_put_bytes(line, at, len);
+		at += len;
+		if (*at == '$') {
+			const struct variable *variable = find(at + 1, &len);
+			const char *value = variable ? value_of(variable, facts, number) : "";
+
+			lade_writer_put_bytes(line, value, strlen(value));
+			at += 1 + len;
+		}
+	}
+	lade_writer_put_u8(line, 0);
 }
 
 void lade_session_line(struct lade_daemon_log *log, const char *format, const struct lade_session_facts *facts)
 {
+	struct lade_log_field fields[VARIABLE_COUNT];
+	char numbers[VARIABLE_COUNT][NUMBER_SIZE];
 	struct lade_writer line;
 
+	for (size_t i = 0; i < VARIABLE_COUNT; i++)
+		fields[i] = (struct lade_log_field){ variables[i].journal, value_of(&variables[i], facts, numbers[i]) };
 	lade_writer_init(&line, LINE_MAX_LEN);
-	for (const char *at = format ? format : USUAL; *at;) {
-		size_t len = strcspn(at, "$");
-
-		lade_writer_put_bytes(&line, at, len);
-		at += len;
-		if (*at == '$') {
-			const struct variable *variable = find(at + 1, &len);
-
-			if (variable)
-				put_variable(&line, variable, facts);
-			at += 1 + len;
-		}
-	}
-	lade_daemon_log_line(log, LOG_INFO, "%.*s", (int)line.len, (const char *)line.data);
+	lade_session_format_fill(format, facts, &line);
+	if (line.error)
+		lade_daemon_log_line(log, LOG_ERR, "session %llu: its line is too long for the log", (unsigned long long)facts->number);
+	else
+		lade_daemon_log_fields(log, LOG_INFO, (const char *)line.data, fields, VARIABLE_COUNT);
 	lade_writer_fini(&line);
 }

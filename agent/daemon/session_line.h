@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "agent/daemon/log.h"
+#include "protocol/bytes.h"
 
 struct visit;
 
@@ -27,7 +28,10 @@ void lade_session_facts_of(const struct visit *visit, struct lade_session_facts 
 /* Check a format: returns 0, or LADE_E_USAGE with the word that is none in *wrong_out (borrowed from format). */
 int lade_session_format_check(const char *format, const char **wrong_out);
 
-/* Log the line. format NULL: the usual one. Variables are written $name, as in nginx: lade-daemon.conf(5). */
+/* Append the line and a NUL, not escaped. format as below; variables that there are not are left out. */
+void lade_session_format_fill(const char *format, const struct lade_session_facts *facts, struct lade_writer *line);
+
+/* Log the line; the journal gets each variable as a field LADE_NAME, too. format NULL: the usual one. Variables are written $name, as in nginx: lade-daemon.conf(5). */
 void lade_session_line(struct lade_daemon_log *log, const char *format, const struct lade_session_facts *facts);
 
 #endif

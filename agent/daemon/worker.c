@@ -29,6 +29,7 @@ struct work {
 	struct lade_run_key key;
 	struct lade_grant grant;
 	struct lade_progress last;            /* the last that was heard of the session */
+	struct lade_served served;            /* its direction is right as soon as there is progress */
 	struct lade_channel_message *message; /* what is said to the monitor */
 	int64_t told_ms;
 };
@@ -53,6 +54,7 @@ static void fill_progress(const struct work *work, struct lade_channel_progress 
 	out->bytes = progress->bytes;
 	out->bytes_done = progress->bytes_done;
 	out->scanned = progress->scanned;
+	out->action = work->served.sends ? LADE_CHANNEL_SENDS : LADE_CHANNEL_RECEIVES;
 	out->received = work->connection.received_len;
 	out->sent = work->connection.sent_len;
 	describe_path(&work->connection, out->path, sizeof(out->path));
@@ -179,30 +181,29 @@ static int take_connection(struct work *work, struct lade_fault *fault)
 	return error;
 }
 
-static void tell_result(struct work *work, int status, const struct lade_served *served)
+static void tell_result(struct work *work, int status)
 {
 	struct lade_channel_result *result = &work->message->result;
 
 	memset(work->message, 0, sizeof(*work->message));
 	work->message->type = LADE_CHANNEL_RESULT;
 	fill_progress(work, &result->last);
-	result->totals = served->totals;
-	result->sends = served->sends;
+	result->totals = work->served.totals;
+	result->sends = work->served.sends;
 	result->exit = status;
 	(void)lade_channel_send(work->visit->channel, work->message, NULL);
 }
 
 static int serve(struct work *work)
 {
-	struct lade_served served = { .sends = false };
 	int status;
 
 	if (work->visit->refused) {
 		lade_handshake_refuse(&work->connection, LADE_EXIT_USAGE, "open", work->visit->module->name, work->visit->reason);
 		return LADE_EXIT_USAGE;
 	}
-	status = lade_sync_serve_greeted(&work->connection, &work->key, NULL, &work->grant, &served);
-	tell_result(work, status, &served);
+	status = lade_sync_serve_greeted(&work->connection, &work->key, NULL, &work->grant, &work->served);
+	tell_result(work, status);
 	return status;
 }
 

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -154,9 +155,9 @@ static bool is_used(const struct lade_settings *settings, const struct row *row)
 
 static int refuse(struct lade_fault *fault, const char *why, const char *option)
 {
-	char name[64] = "--";
+	char name[64];
 
-	(void)strncat(name, option, sizeof(name) - sizeof("--"));
+	snprintf(name, sizeof(name), "--%s", option);
 	return lade_fault_set(fault, LADE_E_UNSUPPORTED, why, name);
 }
 

@@ -49,7 +49,7 @@ void lade_grant_base(const struct lade_grant *grant, struct lade_base *base_out)
 
 /*
  * Judge what a client asked for, receives being what the server is to do, and make its settings those that the grant allows. Returns 0;
- * LADE_E_UNSUPPORTED with the fault, which names the option as `lade sync` does, or the direction that is not allowed.
+ * LADE_E_UNSUPPORTED with the fault, which names the option as `lade sync` does; LADE_E_USAGE for a direction that is not allowed.
  */
 int lade_grant_apply(const struct lade_grant *grant, bool receives, struct lade_settings *settings, struct lade_fault *fault);
 

@@ -299,6 +299,8 @@ int lade_handshake_select(struct lade_connection *connection, const struct lade_
 	struct lade_writer writer;
 	int error;
 
+	if (select.module.len > LADE_NAME_MAX || select.user.len > LADE_NAME_MAX || select.secret.len > LADE_SELECTION_MAX)
+		return lade_fault_set(fault, LADE_E_LIMIT, "name the module, the user and the secret to", connection->peer);
 	if (selection->secret.len) {
 		bind_secret(selection->secret, selection->exporter, binding);
 		select.binding = lade_slice(binding, sizeof(binding));
@@ -351,6 +353,8 @@ int lade_handshake_say_module(struct lade_connection *connection, const char *na
 	const struct lade_msg_module module = { lade_slice(name, strlen(name)), lade_slice(comment, strlen(comment)), last };
 	struct lade_writer writer;
 
+	if (module.name.len > LADE_NAME_MAX || module.comment.len > LADE_SELECTION_MAX)
+		return lade_fault_set(fault, LADE_E_LIMIT, "list modules to", connection->peer);
 	lade_writer_init(&writer, LADE_CONTROL_MAX);
 	lade_put_module(&writer, &module); /* [module] */
 	return write_one(connection, &writer, "list modules to", fault);

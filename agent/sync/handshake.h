@@ -53,7 +53,7 @@ int lade_handshake_select(struct lade_connection *connection, const struct lade_
 int lade_handshake_hear_select(struct lade_connection *connection, const uint8_t exporter[LADE_EXPORTER_LEN], struct lade_writer *control,
 			       struct lade_msg_select *select_out, struct lade_fault *fault);
 
-/* [module] Server: say one of a list of modules; last: it ends here, and the name may be empty. */
+/* [module] Server: say one of a list of modules; last: it ends here, and the name may be empty. LADE_E_LIMIT: a text is too long. */
 int lade_handshake_say_module(struct lade_connection *connection, const char *name, const char *comment, bool last,
 			      struct lade_fault *fault);
 

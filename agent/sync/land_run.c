@@ -125,6 +125,22 @@ static int discard(struct lade_receiver *receiver, uint64_t len, struct lade_fau
 	return error;
 }
 
+/* Receive what is left of a run of which done bytes were moved. Returns as splice_run(). */
+static int read_rest(struct lade_receiver *receiver, struct job *job, uint64_t done, struct lade_fault *fault)
+{
+	struct lade_recv_event rest = job->event;
+	int error = 0;
+
+	rest.off += done;
+	rest.len -= done;
+	if (!receiver->run && !(receiver->run = malloc(LADE_PAYLOAD_MAX)))
+		return lade_fault_set(fault, LADE_E_MEMORY, "receive", NULL);
+	error = lade_connection_read(receiver->session.connection, receiver->run, rest.len, fault);
+	if (!error)
+		lade_receiver_write_content(receiver, &rest, receiver->run);
+	return error;
+}
+
 /*
  * Splice a run's payload into its file, whose temporary file is open. What fails on
  * the file is the file's failure; what fails on the connection is returned.
@@ -136,12 +152,17 @@ static int splice_run(struct lade_receiver *receiver, struct job *job, struct la
 	struct lade_move move = {
 		.in_fd = connection->in_fd, .in_off = LADE_NO_OFFSET,
 		.out_fd = file->temporary.fd, .out_off = (off_t)job->event.off,
-		.len = job->event.len, .path = LADE_PATH_SPLICE, .eager = receiver->session.settings->timeout,
+		.len = job->event.len, .path = LADE_PATH_SPLICE,
+		/* The kernel's TLS may take the beginning of a record off the queue: then less than is announced is left to wait for. */
+		.eager = receiver->session.settings->timeout || connection->tls,
 	};
 	int64_t started = lade_path_choice_clock();
 	int error = lade_move(receiver->session.movers, &move, fault);
 
 	count_cost(receiver, LADE_PATH_SPLICE, LADE_STAGE_MOVE, job->event.len, started);
+	/* The kernel's TLS moves nothing past a record that is no data; a reader takes it, and fails if it was something else. */
+	if (error == LADE_E_SOURCE && fault->sys_errno == EIO)
+		return read_rest(receiver, job, move.consumed, fault);
 	if (error == LADE_E_TARGET) {
 		fault->operation = "write";
 		lade_receiver_cannot_write(receiver, &job->event, fault);
@@ -255,9 +276,9 @@ int lade_receiver_land_run(struct lade_receiver *receiver, const struct lade_rec
 		lade_receiver_cannot_write(receiver, &run, fault);
 		run.discard = true;
 	}
-	/* What is packed must be unpacked in memory, and what was read ahead of the run is there already. */
+	/* What is packed or encrypted must be unpacked in memory, and what was read ahead of the run is there already. */
 	if (!run.discard &&
-	    (path == LADE_PATH_COPY || looked_at || session->connection->ahead_len || payload_len != run.len))
+	    (path == LADE_PATH_COPY || looked_at || !lade_connection_movable_in(session->connection) || payload_len != run.len))
 		return copy_run(receiver, &run, payload_len, fault);
 	return move_run(receiver, &run, payload_len, fault);
 }

@@ -17,6 +17,9 @@
 /* How runs may leave, for --path=auto. */
 static const enum lade_path send_paths[] = { LADE_PATH_COPY, LADE_PATH_SENDFILE };
 
+/* The same where they are encrypted here. */
+static const enum lade_path encrypt_paths[] = { LADE_PATH_COPY, LADE_PATH_MMAP };
+
 /* So much control does not wait for a payload, in bytes. */
 #define CONTROL_MUCH 1024u
 
@@ -243,7 +246,8 @@ void *lade_sender_feed(void *argument)
 	lade_effort_init(&feeder.effort, (enum lade_compression)sender->session.settings->compression,
 			 (int)sender->session.settings->level);
 	lade_block_key_derive(&feeder.block_key, &sender->session.key);
-	lade_path_choice_init(&feeder.choice, wanted_path(sender->session.settings), send_paths, 2);
+	lade_path_choice_init(&feeder.choice, wanted_path(sender->session.settings),
+			      lade_connection_movable_out(sender->session.connection) ? send_paths : encrypt_paths, 2);
 	feeder.bundle = malloc(LADE_BUNDLE_MAX);
 	if (feeder.bundle) {
 		feed(&feeder);

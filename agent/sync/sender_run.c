@@ -43,10 +43,16 @@ static const uint8_t *map_run(struct feeder *feeder, int fd, uint64_t size, uint
 	return feeder->window.data + (off - feeder->window_off);
 }
 
-/* Send a run that is in memory by copying it to the connection. *sent_out counts what left; a fault in the mapping is LADE_E_SHRUNK. */
+/*
+ * Send a run that is in memory by copying it to the connection. *sent_out counts what left; a fault in the mapping is LADE_E_SHRUNK: the kernel
+ * says so; where the bytes are encrypted here, they are zeros from then on, and the window tells.
+ */
 static int send_memory(struct feeder *feeder, const uint8_t *data, uint32_t len, uint64_t *sent_out,
 		       struct lade_fault *fault)
 {
+	bool mapped = feeder->window_fd >= 0 && data >= feeder->window.data &&
+		data < feeder->window.data + feeder->window.len;
+
 	*sent_out = 0;
 	while (*sent_out < len) {
 		size_t piece = len - *sent_out < PIECE_LEN ? (size_t)(len - *sent_out) : PIECE_LEN;
@@ -60,6 +66,8 @@ static int send_memory(struct feeder *feeder, const uint8_t *data, uint32_t len,
 		if (error)
 			return error;
 		*sent_out += piece;
+		if (mapped && lade_mapping_damaged(&feeder->window))
+			return LADE_E_SHRUNK;
 	}
 	return 0;
 }
@@ -78,6 +86,20 @@ static int pad(struct feeder *feeder, uint64_t len, struct lade_fault *fault)
 	return error;
 }
 
+/* The run's bytes read into memory. NULL and *error_out if they cannot be. */
+static const uint8_t *read_run(struct feeder *feeder, int fd, uint64_t off, uint32_t len, int *error_out)
+{
+	const struct lade_range range = { fd, off, len };
+
+	*error_out = LADE_E_MEMORY;
+	if (!feeder->run)
+		feeder->run = malloc(LADE_PAYLOAD_MAX);
+	if (!feeder->run || len > LADE_PAYLOAD_MAX)
+		return NULL;
+	*error_out = lade_range_read(&range, feeder->run, NULL);
+	return *error_out ? NULL : feeder->run;
+}
+
 /* Move the payload of a run that was announced: from memory where its bytes are there, else by descriptor. Returns 0, LADE_E_SHRUNK / LADE_E_SOURCE (padded), or a failure of the connection. */
 static int send_payload(struct feeder *feeder, int fd, const uint8_t *data, const struct lade_msg_run *run,
 			struct lade_fault *fault)
@@ -87,9 +109,14 @@ static int send_payload(struct feeder *feeder, int fd, const uint8_t *data, cons
 		.out_fd = feeder->session->connection->out_fd, .out_off = LADE_NO_OFFSET,
 		.len = run->len, .path = feeder->path, .throttle = feeder->session->connection->throttle,
 	};
-	int error, padded;
+	int error = 0, padded;
 
-	if (data && (feeder->path == LADE_PATH_MMAP || feeder->path == LADE_PATH_COPY))
+	/* It could not be mapped. */
+	if (!data && !lade_connection_movable_out(feeder->session->connection))
+		data = read_run(feeder, fd, run->off, run->len, &error);
+	if (error)
+		move.moved = 0;
+	else if (data && (feeder->path == LADE_PATH_MMAP || feeder->path == LADE_PATH_COPY))
 		error = send_memory(feeder, data, run->len, &move.moved, fault);
 	else
 		error = lade_move(feeder->session->movers, &move, fault);
@@ -109,20 +136,6 @@ int lade_feed_abort_run(struct feeder *feeder, const struct lade_msg_run *run, s
 	lade_sender_forget_ranges(feeder->sender, run->slot);
 	lade_session_unlock(feeder->session);
 	return lade_feed_write_control(feeder, 0, fault);
-}
-
-/* The run's bytes read into memory. NULL and *error_out if they cannot be. */
-static const uint8_t *read_run(struct feeder *feeder, int fd, uint64_t off, uint32_t len, int *error_out)
-{
-	const struct lade_range range = { fd, off, len };
-
-	*error_out = LADE_E_MEMORY;
-	if (!feeder->run)
-		feeder->run = malloc(LADE_PAYLOAD_MAX);
-	if (!feeder->run || len > LADE_PAYLOAD_MAX)
-		return NULL;
-	*error_out = lade_range_read(&range, feeder->run, NULL);
-	return *error_out ? NULL : feeder->run;
 }
 
 /*
@@ -202,6 +215,9 @@ int lade_feed_send_run(struct feeder *feeder, int fd, uint64_t size, struct lade
 	int result = 1;
 
 	feeder->path = reads ? LADE_PATH_COPY : lade_path_choice_pick(&feeder->choice, run->len);
+	/* What is encrypted here has to be in memory. */
+	if (!lade_connection_movable_out(feeder->session->connection) && feeder->path != LADE_PATH_COPY)
+		feeder->path = LADE_PATH_MMAP;
 	if (!digest_run(feeder, fd, size, run, &data))
 		return 1;
 	if (level && data)

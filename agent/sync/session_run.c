@@ -204,7 +204,7 @@ static void wait_for_end(struct lade_session *session)
 		}
 		(void)!read(session->wake_fd, &count, sizeof(count));
 		if (signal_seen)
-			fail_with(session, LADE_E_CANCELLED, "sync", NULL);
+			fail_with(session, LADE_E_CANCELLED, session->events ? "sync" : "serve (the other side was told to stop)", NULL);
 		if (atomic_load_explicit(&session->copied, memory_order_relaxed))
 			lade_session_say_copied(session);
 		watch_peer(session, &watch);

@@ -419,21 +419,20 @@ static int serve_open(struct lade_connection *connection, const struct lade_run_
 int lade_sync_serve_greeted(struct lade_connection *connection, const struct lade_run_key *key, const struct lade_session_limits *limits,
 			    const struct lade_grant *grant, struct lade_served *served_out)
 {
-	struct lade_served served = { .sends = false };
+	struct lade_served nobody_asks, *served = served_out ? served_out : &nobody_asks;
 	bool limited = connection->throttle;
 	struct lade_msg_open open;
 	struct lade_writer control;
 	struct lade_fault fault;
 	int status;
 
+	memset(served, 0, sizeof(*served));
 	lade_writer_init(&control, LADE_CONTROL_MAX);
 	watch_silence(connection, grant ? grant->timeout : 0);
 	if (lade_handshake_accept(connection, &control, &open, &fault))
 		status = lade_exit_of(&fault);
 	else
-		status = serve_open(connection, key, &open, limits, grant, &served);
-	if (served_out)
-		*served_out = served;
+		status = serve_open(connection, key, &open, limits, grant, served);
 	if (!limited) {
 		lade_throttle_free(connection->throttle);
 		connection->throttle = NULL;

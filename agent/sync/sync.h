@@ -88,7 +88,7 @@ struct lade_served {
 
 /*
  * The same for a client that was greeted already, maybe by another process, with the run key that came of it: its OPEN is the next that it says.
- * served_out may be NULL.
+ * served_out may be NULL; its direction is there before the grant's progress is called.
  */
 int lade_sync_serve_greeted(struct lade_connection *connection, const struct lade_run_key *key, const struct lade_session_limits *limits,
 			    const struct lade_grant *grant, struct lade_served *served_out);

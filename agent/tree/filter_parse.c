@@ -517,6 +517,29 @@ static int read_all(int fd, size_t max, char **text_out, size_t *len_out)
 	return 0;
 }
 
+/*
+ * What the base hides is no file of rules: it is closed. Where that cannot be told (no /proc) it is an error: rules that are overlooked
+ * would protect nothing.
+ */
+static int judge_opened(const struct lade_filter_reading *reading, int fd)
+{
+	char *where;
+	int error = 0;
+
+	if (!reading->base->hides)
+		return 0;
+	where = lade_place_of(reading->base, fd);
+	errno = EACCES;
+	if (!where)
+		error = LADE_E_SYSTEM;
+	else if (lade_place_hidden(reading->base, where, false))
+		error = LADE_E_ABSENT;
+	free(where);
+	if (error)
+		close(fd);
+	return error;
+}
+
 /* The same for a client's tree: the names that files of rules have are anybody's, and so are symlinks in their place. */
 static int open_below(const struct lade_filter_reading *reading, const char *name, int *fd_out)
 {
@@ -531,10 +554,7 @@ static int open_below(const struct lade_filter_reading *reading, const char *nam
 	*fd_out = lade_place_open(base, name, O_RDONLY | O_NOCTTY | O_NONBLOCK);
 	if (*fd_out < 0)
 		return errno == ENOENT ? LADE_E_ABSENT : LADE_E_SYSTEM;
-	if (!lade_place_hidden_fd(reading->base, *fd_out))
-		return 0;
-	close(*fd_out);
-	return LADE_E_ABSENT;
+	return judge_opened(reading, *fd_out);
 }
 
 /* What is no regular file is none of rules. A device of a tree may do something when it is opened: what it is is seen before. */

@@ -5,6 +5,8 @@
  * Below a base paths are resolved with openat2(RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS): symlinks are followed as long as they stay
  * below it, and neither "..", nor an absolute symlink, nor a rename at the wrong moment leads out. Where that call is missing or
  * forbidden they are walked component by component, and no symlink is followed at all.
+ *
+ * Where something is to be hidden /proc is needed to follow symlinks; without it (a chroot) none is, and files of rules are errors.
  */
 #ifndef LADE_AGENT_TREE_PLACE_H
 #define LADE_AGENT_TREE_PLACE_H

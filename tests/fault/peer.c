@@ -79,6 +79,17 @@ void peer_connect(enum lade_connection_kind kind, int pipe_size, struct lade_con
 		abort();
 }
 
+void peer_protect(struct lade_connection ends[2])
+{
+	static const struct lade_tls_state state = {
+		.suite = LADE_TLS_AES_128_GCM, .client.secret = "the client's", .server.secret = "the server's",
+	};
+
+	for (int i = 0; i < 2; i++)
+		if (lade_connection_secure(&ends[i], &state, i == 0, LADE_SECURE_KERNEL, NULL))
+			abort();
+}
+
 /* ---- the child ---- */
 
 static int serve(struct lade_connection *connection, void *context)

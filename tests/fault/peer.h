@@ -56,6 +56,9 @@ void peer_start_with(struct peer *peer, enum lade_connection_kind kind,
 /* Connect two ends in this process. pipe_size: bytes of each pipe (PIPES only), 0: as the kernel has it. */
 void peer_connect(enum lade_connection_kind kind, int pipe_size, struct lade_connection ends[2]);
 
+/* Have TLS protect both ends of a TCP connection: by the kernel where it can, with keys that are no secret. */
+void peer_protect(struct lade_connection ends[2]);
+
 /* HELLO both ways; to a daemon [select] behind it. */
 void peer_hello(struct peer *peer);
 

@@ -240,5 +240,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_alternative_directory, set_up, tear_down),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("flipper", tests, NULL, NULL);
 }

@@ -579,5 +579,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_appenders_do_not_replace_what_came_meanwhile, set_up, tear_down),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("granted", tests, NULL, NULL);
 }

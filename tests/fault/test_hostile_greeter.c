@@ -99,8 +99,8 @@ static int set_up(void **state)
 	read_configuration();
 	shared.users = 1;
 	monitor.shared = &shared;
-	assert_int_equal(lade_key_create(in_top("key"), false, &monitor.key, NULL), 0);
-	lade_key_signer(monitor.key, &monitor.signer);
+	assert_int_equal(lade_key_create(in_top("key"), false, &shared.key, NULL), 0);
+	lade_key_signer(shared.key, &shared.signer);
 	assert_int_equal(lade_daemon_log_open(false, in_top("log"), &monitor.log, NULL), 0);
 	monitor.visit_max = 8;
 	monitor.visits = calloc(monitor.visit_max, sizeof(*monitor.visits));
@@ -134,7 +134,7 @@ static int tear_down(void **state)
 	close(theirs);
 	free(monitor.visits);
 	lade_locked_memory_free(monitor.message, sizeof(*monitor.message));
-	lade_key_free(monitor.key);
+	lade_key_free(shared.key);
 	lade_daemon_log_close(monitor.log);
 	lade_daemon_config_free(shared.config);
 	temp_tree_remove(top);

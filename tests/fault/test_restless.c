@@ -100,6 +100,9 @@ static pid_t start(struct lade_connection ends[2], unsigned which, enum lade_pat
 	return child;
 }
 
+/* By TLS. */
+static bool protected;
+
 /* One session; its exit status. */
 static int session(enum lade_connection_kind kind, enum lade_path path)
 {
@@ -109,6 +112,8 @@ static int session(enum lade_connection_kind kind, enum lade_path path)
 
 	fflush(NULL);
 	peer_connect(kind, 0, ends);
+	if (protected)
+		peer_protect(ends);
 	children[1] = start(ends, 1, path);
 	children[0] = start(ends, 0, path);
 	lade_connection_close(&ends[0]);
@@ -194,6 +199,31 @@ static void test_tcp_auto(void **state)
 	run(LADE_CONNECTION_TCP, LADE_PATH_AUTO, 0);
 }
 
+static void run_protected(enum lade_path path, uint64_t more)
+{
+	protected = true;
+	run(LADE_CONNECTION_TCP, path, more);
+}
+
+static void test_tls_copy(void **state)
+{
+	(void)state;
+	run_protected(LADE_PATH_COPY, 0);
+}
+
+/* Files shrink under the mapping that is encrypted. */
+static void test_tls_mmap(void **state)
+{
+	(void)state;
+	run_protected(LADE_PATH_MMAP, 0);
+}
+
+static void test_tls_auto(void **state)
+{
+	(void)state;
+	run_protected(LADE_PATH_AUTO, 0);
+}
+
 /* More files at once than descriptors may be in flight: each further attempt gives one back. */
 static void test_pair(void **state)
 {
@@ -250,6 +280,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
+	protected = false;
 	scene_remove(&scene);
 	return 0;
 }
@@ -261,6 +292,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_tcp_splice, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tcp_mmap, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tcp_auto, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tls_copy, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tls_mmap, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tls_auto, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pair, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_narrow, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_inplace_tcp, setup, teardown),

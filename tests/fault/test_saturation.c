@@ -41,6 +41,7 @@ struct trial {
 	enum lade_path path;
 	unsigned directories;
 	struct lade_session_limits limits; /* of both sides */
+	bool protected; /* by TLS */
 };
 
 static struct scene scene;
@@ -163,6 +164,8 @@ static void run_session(const struct trial *trial)
 	int statuses[2];
 
 	peer_connect(trial->kind, 4096, ends);
+	if (trial->protected)
+		peer_protect(ends);
 	children[1] = start(ends, 1, trial);
 	children[0] = start(ends, 0, trial);
 	lade_connection_close(&ends[0]);
@@ -218,9 +221,9 @@ static int teardown(void **state)
 static void run_everywhere(const struct lade_session_limits *limits, unsigned directories)
 {
 	const struct trial trials[] = {
-		{ LADE_CONNECTION_PIPES, true, LADE_PATH_COPY, directories, *limits },
-		{ LADE_CONNECTION_PIPES, false, LADE_PATH_SENDFILE, directories, *limits },
-		{ LADE_CONNECTION_PAIR, true, LADE_PATH_AUTO, directories, *limits },
+		{ LADE_CONNECTION_PIPES, true, LADE_PATH_COPY, directories, *limits, false },
+		{ LADE_CONNECTION_PIPES, false, LADE_PATH_SENDFILE, directories, *limits, false },
+		{ LADE_CONNECTION_PAIR, true, LADE_PATH_AUTO, directories, *limits, false },
 	};
 
 	for (size_t i = 0; i < sizeof(trials) / sizeof(trials[0]); i++)
@@ -274,12 +277,30 @@ static void test_all_least(void **state)
 /* Runs are copied and spliced by turns, so their buffers and their files are waited for by turns. */
 static void test_all_least_any_path(void **state)
 {
-	const struct trial push = { LADE_CONNECTION_PIPES, true, LADE_PATH_AUTO, FEW_DIRECTORIES, all_least() };
-	const struct trial pull = { LADE_CONNECTION_PIPES, false, LADE_PATH_AUTO, FEW_DIRECTORIES, all_least() };
+	const struct trial push = { LADE_CONNECTION_PIPES, true, LADE_PATH_AUTO, FEW_DIRECTORIES, all_least(), false };
+	const struct trial pull = { LADE_CONNECTION_PIPES, false, LADE_PATH_AUTO, FEW_DIRECTORIES, all_least(), false };
 
 	(void)state;
 	run(&push);
 	run(&pull);
+}
+
+static void run_protected(const struct lade_session_limits *limits)
+{
+	const struct trial push = { LADE_CONNECTION_TCP, true, LADE_PATH_AUTO, FEW_DIRECTORIES, *limits, true };
+	const struct trial pull = { LADE_CONNECTION_TCP, false, LADE_PATH_SENDFILE, FEW_DIRECTORIES, *limits, true };
+
+	run(&push);
+	run(&pull);
+}
+
+static void test_protected(void **state)
+{
+	const struct lade_session_limits own = { 0 }, least = all_least();
+
+	(void)state;
+	run_protected(&own);
+	run_protected(&least);
 }
 
 static void test_one_least(void **state)
@@ -302,11 +323,12 @@ static void test_all_but_one_least(void **state)
 int main(void)
 {
 	static char names[2 * BOUNDS][64];
-	struct CMUnitTest tests[3 + 2 * BOUNDS] = {
+	struct CMUnitTest tests[4 + 2 * BOUNDS] = {
 		cmocka_unit_test_teardown(test_own_bounds, teardown),
 		cmocka_unit_test_teardown(test_all_least, teardown),
 		cmocka_unit_test_teardown(test_all_least_any_path, teardown),
-	}, *next = tests + 3;
+		cmocka_unit_test_teardown(test_protected, teardown),
+	}, *next = tests + 4;
 
 	for (size_t i = 0; i < BOUNDS; i++) {
 		snprintf(names[2 * i], sizeof(names[0]), "test_least_%s", bounds[i].name);

@@ -395,6 +395,8 @@ start_daemon() {
 	daemon_conf=$T/daemon/daemon.conf
 	mkdir -p "$T/daemon"
 	printf '%s\n' "listen = 127.0.0.1:0" "state = $T/daemon/state" "status = $T/daemon/status" "$@" >"$daemon_conf"
+	# Else the words of the last one are there until the new one is begun.
+	: >"$T/.server.err"
 	"$LADE" daemon --config "$daemon_conf" >"$T/.server.out" 2>"$T/.server.err" </dev/null &
 	server_pid=$!
 	own_pids+=("$server_pid")

@@ -48,8 +48,8 @@ static void test_rules(void **state)
 static void test_no_rules(void **state)
 {
 	static const char *const texts[] = {
-		"", "Any", "any:", "any:x", "anyone", "key", "key:", "key:SHA256:", "key:SHA256:" BASE64 "=", "key:SHA256:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh",
-		"key:SHA256:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9", "key:SHA256:" BASE64 "A", "key:" BASE64, "key:" HEX "0", "key:MD5:" HEX, "key:sha256:" BASE64,
+		"", "Any", "any:", "any:x", "anyone", "key", "key:", "key:SHA256:", "key:SHA256:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh",
+		"key:SHA256:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9", "key:SHA256:" BASE64 "A", "key:" BASE64, "key:" HEX "0", "key:MD5:" HEX,
 		"key:SHA256:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdH h", "authorized:", "authorized:*", "certificate", "certificate:", "certificate:*",
 		"token", "token:", "token:a\tb", ":", ":x", "users:ann",
 	};

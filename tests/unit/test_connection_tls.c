@@ -152,6 +152,71 @@ static void test_much_in_all_suites(void **unused)
 	}
 }
 
+/* The same by the kernel, where it can; each side to one that does it in user space, too. */
+static void test_much_by_the_kernel(void **unused)
+{
+	struct lade_connection ends[2];
+	struct lade_tls_state state;
+
+	(void)unused;
+	for (size_t i = 0; i < 3; i++) {
+		int fds[2];
+
+		tls_made_up_state(&state, suites[i]);
+		state.client.records = state.server.records = 0x10203;
+		tls_connect_with(ends, &state, LADE_SECURE_KERNEL);
+		carry_much(&ends[0], &ends[1]);
+		carry_much(&ends[1], &ends[0]);
+		close_both(ends);
+		tls_sockets(fds);
+		for (int end = 0; end < 2; end++) {
+			assert_int_equal(lade_connection_accept(&ends[end], fds[end], NULL), 0);
+			assert_int_equal(lade_connection_secure(&ends[end], &state, end == 0,
+								end ? LADE_SECURE_KERNEL : LADE_SECURE_USER, NULL), 0);
+		}
+		carry_much(&ends[0], &ends[1]);
+		carry_much(&ends[1], &ends[0]);
+		lade_connection_end_writing(&ends[1]);
+		assert_int_equal(lade_connection_wait(&ends[0], 10000, NULL), 0);
+		close_both(ends);
+	}
+}
+
+/* Who needs much is woken for it, although it comes in little pieces. */
+static void *write_slowly(void *argument)
+{
+	const struct timespec pause = { 0, 500000 };
+	struct writing *writing = argument;
+
+	for (size_t off = 0; off < 300000 && !writing->error; off += 3000) {
+		writing->error = write_bytes(writing->connection, writing->bytes + off, 3000, false);
+		nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+static void test_much_in_little_pieces(void **unused)
+{
+	struct lade_connection ends[2];
+	struct lade_tls_state state;
+	uint8_t *bytes = pattern(), *got = calloc(1, 300000);
+	struct writing writing = { &ends[0], bytes, 0 };
+	pthread_t thread;
+
+	(void)unused;
+	assert_non_null(got);
+	tls_made_up_state(&state, LADE_TLS_AES_128_GCM);
+	tls_connect_with(ends, &state, LADE_SECURE_USER);
+	assert_int_equal(pthread_create(&thread, NULL, write_slowly, &writing), 0);
+	assert_int_equal(lade_connection_read(&ends[1], got, 300000, NULL), 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(writing.error, 0);
+	assert_memory_equal(got, bytes, 300000);
+	close_both(ends);
+	free(bytes);
+	free(got);
+}
+
 /* Bytes that wait for more are not lost when it never comes to that many, and are in one record with it. */
 static void test_what_waits_for_more(void **unused)
 {
@@ -278,6 +343,23 @@ static void test_end(void **unused)
 
 /* ---- what a peer may do ---- */
 
+/* How it is read what a peer may do. */
+static enum lade_secure_mode reading_mode = LADE_SECURE_USER;
+
+static int read_by_kernel(void **state)
+{
+	(void)state;
+	reading_mode = LADE_SECURE_KERNEL;
+	return 0;
+}
+
+static int read_by_user(void **state)
+{
+	(void)state;
+	reading_mode = LADE_SECURE_USER;
+	return 0;
+}
+
 /* A peer that has the keys and makes records by hand; ends[1] reads them. */
 struct rude {
 	struct lade_connection ends[2];
@@ -289,7 +371,7 @@ static void rude_start(struct rude *rude, uint16_t suite)
 	struct lade_tls_state state;
 
 	tls_made_up_state(&state, suite);
-	tls_connect_with(rude->ends, &state, LADE_SECURE_USER);
+	tls_connect_with(rude->ends, &state, reading_mode);
 	assert_int_equal(lade_tls_protection_new(suite, &state.client, true, &rude->protection), 0);
 }
 
@@ -328,14 +410,12 @@ static const char *assert_fails(struct rude *rude, int code)
 	return fault.operation;
 }
 
-static void test_damage(void **unused)
+static void damage(const size_t *places, size_t count)
 {
-	static const size_t places[] = { 1, 6, 7, LADE_TLS_EXTRA_LEN + 4 };
 	struct rude rude;
 	uint8_t got[8];
 
-	(void)unused;
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < count; i++) {
 		rude_start(&rude, suites[i % 3]);
 		rude_say(&rude, LADE_TLS_DATA, "good", 4, 0);
 		rude_say(&rude, LADE_TLS_DATA, "evil", 4, places[i]);
@@ -346,6 +426,22 @@ static void test_damage(void **unused)
 		assert_int_equal(lade_connection_read(&rude.ends[0], got, 1, NULL), LADE_E_CLOSED);
 		rude_end(&rude);
 	}
+}
+
+static void test_damage(void **unused)
+{
+	static const size_t places[] = { 1, 6, 7, LADE_TLS_EXTRA_LEN + 4 };
+
+	(void)unused;
+	damage(places, 4);
+}
+
+static void test_damage_of_content(void **unused)
+{
+	static const size_t places[] = { 6, 7, LADE_TLS_EXTRA_LEN + 4 };
+
+	(void)unused;
+	damage(places, 3);
 }
 
 static void test_records_out_of_order(void **unused)
@@ -723,6 +819,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_after_a_handshake),
 		cmocka_unit_test(test_much_in_all_suites),
+		cmocka_unit_test(test_much_by_the_kernel),
+		cmocka_unit_test(test_much_in_little_pieces),
 		cmocka_unit_test(test_what_waits_for_more),
 		cmocka_unit_test(test_wait_and_waiting),
 		cmocka_unit_test(test_end_of_a_run_wakes_the_reader),
@@ -734,6 +832,10 @@ int main(void)
 		cmocka_unit_test(test_alerts),
 		cmocka_unit_test(test_padding),
 		cmocka_unit_test(test_empty_records),
+		cmocka_unit_test_setup_teardown(test_damage_of_content, read_by_kernel, read_by_user),
+		cmocka_unit_test_setup_teardown(test_content_of_other_types, read_by_kernel, read_by_user),
+		cmocka_unit_test_setup_teardown(test_alerts, read_by_kernel, read_by_user),
+		cmocka_unit_test_setup_teardown(test_padding, read_by_kernel, read_by_user),
 		cmocka_unit_test(test_cut_off_inside_a_record),
 		cmocka_unit_test(test_worn_keys),
 		cmocka_unit_test(test_flood_of_key_updates),
@@ -745,5 +847,7 @@ int main(void)
 	};
 
 	signal(SIGPIPE, SIG_IGN);
+	alarm(300); /* nothing here waits for ever */
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -342,6 +342,9 @@ static void test_bad_files(void **state)
 	assert_string_equal(server->fault.subject, foreign);
 	server->setup.certificate_file = empty;
 	assert_int_equal(lade_tls_context_new(&server->setup, &context, &server->fault), LADE_E_REFUSED);
+	assert_int_equal(truncate(foreign, 300), 0); /* damaged */
+	server->setup.certificate_file = foreign;
+	assert_int_equal(lade_tls_context_new(&server->setup, &context, &server->fault), LADE_E_REFUSED);
 	server->setup.certificate_file = "/tmp";
 	assert_int_equal(lade_tls_context_new(&server->setup, &context, &server->fault), LADE_E_REFUSED);
 	server->setup.certificate_file = NULL;
@@ -599,5 +602,6 @@ int main(void)
 	};
 
 	signal(SIGPIPE, SIG_IGN);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
