@@ -65,6 +65,9 @@ struct visit {
 	pid_t pid;                             /* of that; 0: it has ended */
 	pid_t helper;                          /* checker or hook; 0: none */
 	bool has_signed;
+	bool has_asked;
+	bool has_complained;                   /* the process that it has now */
+	bool killed;                           /* its processes are about to end: it has no place any more */
 	bool admitted;                         /* the verdict was: let in */
 	bool checking;                         /* CHECK: the checker has been started */
 	bool refused;                          /* the worker only says why not */
@@ -179,6 +182,12 @@ struct visit *lade_visit_new(struct monitor *monitor);
 
 /* Nothing is left of it: close, wipe, free. Its processes have ended. */
 void lade_visit_free(struct visit *visit);
+
+/*
+ * A complaint of its process: it goes to the log, behind what. One of each process: who has more to say is not ours, and would fill the log. A second
+ * one is its end.
+ */
+void lade_visit_complain(struct monitor *monitor, struct visit *visit, int priority, const char *what);
 
 /* Kill what runs for it; it is freed when they are reaped. */
 void lade_visit_kill(struct visit *visit);

@@ -28,7 +28,7 @@ static const char signed_context[] = "TLS 1.3, server CertificateVerify";
 
 static bool is_login(const struct visit *visit)
 {
-	return visit->stage == VISIT_LOGIN || visit->stage == VISIT_CHECK;
+	return !visit->killed && (visit->stage == VISIT_LOGIN || visit->stage == VISIT_CHECK);
 }
 
 static bool is_open(const struct visit *visit)
@@ -259,10 +259,12 @@ static void ask(struct monitor *monitor, struct visit *visit)
 	bool authorized = false;
 	int error;
 
-	if (visit->stage != VISIT_LOGIN || visit->module || !visit->has_signed) {
+	/* Once: who guesses needs a connection for each guess. */
+	if (visit->stage != VISIT_LOGIN || visit->has_asked || !visit->has_signed) {
 		lade_visit_kill(visit);
 		return;
 	}
+	visit->has_asked = true;
 	visit->module = lade_daemon_config_module(config, request->module);
 	if (request->known) {
 		error = lade_authorized_keys_find(config->authorized_keys, request->fingerprint, name, &fault);
@@ -363,11 +365,13 @@ void lade_monitor_checked(struct monitor *monitor, struct visit *visit, int how)
 		deny(monitor, visit, LADE_REFUSAL_SECRET, LADE_EXIT_AUTH, "the user or the password (or token) is wrong");
 }
 
-/* Its next words are the worker's. */
+/* Its next words are the worker's: what it says behind this, nobody hears. */
 static void take_over(struct monitor *monitor, struct visit *visit)
 {
-	visit->secret = visit->admitted && visit->stage == VISIT_LOGIN ? lade_locked_memory_new(sizeof(*visit->secret), false) : NULL;
-	if (!visit->secret) {
+	/* In other stages there may be a secret, which somebody waits for. */
+	if (visit->stage == VISIT_LOGIN && visit->admitted)
+		visit->secret = lade_locked_memory_new(sizeof(*visit->secret), false);
+	if (visit->stage != VISIT_LOGIN || !visit->secret) {
 		lade_visit_kill(visit);
 		return;
 	}
@@ -388,7 +392,7 @@ void lade_monitor_hear_greeter(struct monitor *monitor, struct visit *visit)
 		take_over(monitor, visit);
 		break;
 	case LADE_CHANNEL_COMPLAINT:
-		lade_daemon_log_line(monitor->log, LOG_INFO, "login of %s: %s", visit->peer, monitor->message->complaint.text);
+		lade_visit_complain(monitor, visit, LOG_INFO, "login");
 		break;
 	default:
 		lade_visit_kill(visit);

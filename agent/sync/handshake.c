@@ -122,24 +122,63 @@ int lade_handshake_hear_hello(struct lade_connection *connection, const uint8_t 
 	return error;
 }
 
+/* Read len bytes of a word that began to be waited for at started_ms. Who says a byte now and then gets no more time for it. */
+static int read_in_time(struct lade_connection *connection, uint8_t *buf, size_t len, int64_t started_ms, struct lade_fault *fault)
+{
+	size_t got;
+
+	for (; len; buf += got, len -= got) {
+		int error = lade_connection_wait(connection, patience(connection, started_ms), fault);
+
+		if (error == LADE_E_AGAIN)
+			return too_late(connection, "wait for", fault);
+		if (!error)
+			error = lade_connection_read_some(connection, buf, len, &got, fault);
+		if (error)
+			return error;
+		if (got == 0)
+			return lade_fault_set(fault, LADE_E_CLOSED, "receive from", connection->peer);
+	}
+	return 0;
+}
+
+/* Read a frame without payload, as lade_frame_read(), in time. */
+static int read_control(struct lade_connection *connection, struct lade_writer *control, struct lade_fault *fault)
+{
+	int64_t started_ms = now_ms();
+	uint8_t header[LADE_FRAME_HEADER_LEN], *room;
+	uint32_t control_len, payload_len;
+	int error = read_in_time(connection, header, sizeof(header), started_ms, fault);
+
+	if (error)
+		return error;
+	error = lade_frame_get_header(header, &control_len, &payload_len);
+	if (!error && payload_len)
+		error = LADE_E_PROTOCOL;
+	lade_writer_reset(control);
+	room = error ? NULL : lade_writer_reserve(control, control_len);
+	if (!room)
+		return lade_fault_set(fault, error ? error : control->error, "receive from", connection->peer);
+	error = read_in_time(connection, room, control_len, started_ms, fault);
+	if (error)
+		return error;
+	lade_writer_commit(control, control_len);
+	connection->received_len += LADE_FRAME_HEADER_LEN + control_len;
+	return 0;
+}
+
 /* Read a frame that holds exactly one message and no payload. */
 static int read_frame(struct lade_connection *connection, struct lade_writer *control, struct lade_message *message_out,
 		      struct lade_fault *fault)
 {
 	struct lade_reader reader;
-	uint32_t payload_len;
-	int error;
+	int error = read_control(connection, control, fault);
 
-	error = lade_connection_wait(connection, patience(connection, now_ms()), fault);
-	if (error == LADE_E_AGAIN)
-		return too_late(connection, "wait for", fault);
-	if (!error)
-		error = lade_frame_read(connection, control, &payload_len, fault);
 	if (error)
 		return error;
 	lade_reader_init(&reader, control->data, control->len);
 	error = lade_message_get(&reader, message_out);
-	if (!error && (payload_len || lade_reader_left(&reader)))
+	if (!error && lade_reader_left(&reader))
 		error = LADE_E_PROTOCOL;
 	return error ? lade_fault_set(fault, error, "understand", connection->peer) : 0;
 }

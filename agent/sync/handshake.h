@@ -15,7 +15,7 @@
 #include "protocol/message.h"
 #include "transport/connection.h"
 
-/* A stranger gets this long for his greeting, and for each further piece of the handshake to begin. */
+/* A stranger gets this long for his greeting, and for each further piece of the handshake. */
 #define LADE_HANDSHAKE_TIMEOUT_MS 30000
 
 /*
