@@ -346,7 +346,8 @@ static void take_successor(struct lade_session *session)
 	struct lade_fault fault;
 	int error = succession->ways->take(succession->ways->context, &successor, &fault);
 
-	succession->deaf = error == LADE_E_CLOSED;
+	/* A channel that fails would be readable for ever. */
+	succession->deaf = error == LADE_E_CLOSED || error == LADE_E_SYSTEM;
 	if (!error)
 		succession->ways->judged(succession->ways->context, accept_successor(session, &successor));
 	else if (!succession->deaf)

@@ -28,7 +28,7 @@ struct lade_successors {
 
 	/* A server: readable when a connection has come. */
 	int fd;
-	/* Take it over. Returns 0; LADE_E_CLOSED (no more will come); or another failure, of this connection alone. The session's thread, as the next. */
+	/* Take it over. Returns 0; LADE_E_CLOSED or LADE_E_SYSTEM (no more will come); or another failure, of this connection alone. The session's thread, as the next. */
 	int (*take)(void *context, struct lade_successor *successor_out, struct lade_fault *fault);
 	/* Tell whether the last one that was taken was of the session. */
 	void (*judged)(void *context, bool good);
