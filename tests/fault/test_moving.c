@@ -258,6 +258,180 @@ static int tear_down(void **unused)
 	return 0;
 }
 
+/* ---- hand-made peers, over pipes ---- */
+
+/* What one says who has heard that the session has begun. */
+typedef void script(struct peer *peer);
+
+static void put_move(struct peer *peer, uint32_t connection)
+{
+	const struct lade_msg_move move = { connection };
+
+	lade_put_move(&peer->out, &move);
+}
+
+static void put_wanted(struct peer *peer, uint32_t connection)
+{
+	const struct lade_msg_move_wanted wanted = { connection };
+
+	lade_put_move_wanted(&peer->out, &wanted);
+}
+
+static void put_session(struct peer *peer, uint64_t number)
+{
+	const struct lade_msg_session session = { number };
+
+	lade_put_session(&peer->out, &session);
+}
+
+static void moves_to_nothing(struct peer *peer)
+{
+	put_move(peer, 1);
+}
+
+static void moves_nowhere(struct peer *peer)
+{
+	put_move(peer, 0);
+}
+
+static void moves_and_more(struct peer *peer)
+{
+	const struct lade_msg_keepalive keepalive = { 1 };
+
+	put_move(peer, 1);
+	lade_put_keepalive(&peer->out, &keepalive);
+}
+
+static void moves_behind_others(struct peer *peer)
+{
+	const struct lade_msg_keepalive keepalive = { 1 };
+
+	lade_put_keepalive(&peer->out, &keepalive);
+	put_move(peer, 1);
+}
+
+static void wants_the_next(struct peer *peer)
+{
+	put_wanted(peer, 1);
+}
+
+static void wants_another(struct peer *peer)
+{
+	put_wanted(peer, 2);
+}
+
+static void wants_all_the_time(struct peer *peer)
+{
+	for (unsigned i = 0; i < 65; i++)
+		put_wanted(peer, 1);
+}
+
+static void names_a_session(struct peer *peer)
+{
+	put_session(peer, 1);
+}
+
+static void names_no_session(struct peer *peer)
+{
+	put_session(peer, 0);
+}
+
+static void names_two_sessions(struct peer *peer)
+{
+	put_session(peer, 1);
+	put_session(peer, 1);
+}
+
+static void joins(struct peer *peer)
+{
+	static const uint8_t proof[LADE_PROOF_LEN];
+	const struct lade_msg_join join = { SESSION_NUMBER, lade_slice(proof, sizeof(proof)) };
+
+	lade_put_join(&peer->out, &join);
+}
+
+static void says_joined(struct peer *peer)
+{
+	static const uint8_t proof[LADE_PROOF_LEN];
+	const struct lade_msg_joined joined = { lade_slice(proof, sizeof(proof)) };
+
+	lade_put_joined(&peer->out, &joined);
+}
+
+static int serve_by_hand(struct lade_connection *connection, void *context)
+{
+	static const struct trial quiet = { .mischief = NONE };
+
+	(void)context;
+	trial = &quiet;
+	return server(connection);
+}
+
+static int push_by_hand(struct lade_connection *connection, void *context)
+{
+	static const struct trial quiet = { .push = true, .mischief = NOBODY_THERE };
+
+	(void)context;
+	trial = &quiet;
+	return client(connection);
+}
+
+/* A server that receives, and a client who says that. */
+static void to_server(script *say)
+{
+	struct lade_message message;
+	struct peer peer;
+
+	listen_somewhere();
+	peer_start_with(&peer, LADE_CONNECTION_PIPES, serve_by_hand, NULL);
+	peer_hello(&peer);
+	peer_open(&peer, PEER_RECEIVES, OPTIONS, scene_path(&scene, "made"));
+	assert_true(peer_hear_type(&peer, LADE_MSG_SESSION, &message));
+	assert_int_equal(message.session.number, SESSION_NUMBER);
+	say(&peer);
+	peer_say(&peer);
+	assert_int_equal(peer_stop(&peer), LADE_EXIT_STREAM);
+	close(listener);
+}
+
+/* A client that sends, and a server who says that. */
+static void to_client(script *say)
+{
+	struct lade_message message;
+	struct peer peer;
+
+	peer_start_with(&peer, LADE_CONNECTION_PIPES, push_by_hand, NULL);
+	peer.answers = true;
+	peer_hello(&peer);
+	assert_true(peer_hear_type(&peer, LADE_MSG_OPEN, &message));
+	say(&peer);
+	peer_say(&peer);
+	assert_int_equal(peer_stop(&peer), LADE_EXIT_STREAM);
+}
+
+static void test_what_a_client_may_not_say(void **unused)
+{
+	static script *const scripts[] = {
+		moves_to_nothing, moves_nowhere, moves_and_more, moves_behind_others, wants_the_next, names_a_session, joins, says_joined,
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++)
+		to_server(scripts[i]);
+}
+
+static void test_what_a_server_may_not_say(void **unused)
+{
+	static script *const scripts[] = {
+		moves_to_nothing, moves_nowhere, moves_and_more, moves_behind_others, wants_another, wants_all_the_time, names_no_session,
+		names_two_sessions, joins, says_joined,
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++)
+		to_client(scripts[i]);
+}
+
 /* ---- tests ---- */
 
 #define TRIAL(name, ...) \
@@ -297,6 +471,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_nobody_dials, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_nobody_answers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_another_host_answers, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_what_a_client_may_not_say, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_what_a_server_may_not_say, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
