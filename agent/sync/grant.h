@@ -17,6 +17,7 @@
 
 #include "agent/sync/events.h"
 #include "agent/sync/settings.h"
+#include "agent/sync/successor.h"
 #include "agent/tree/filter.h"
 #include "agent/tree/mode_change.h"
 #include "transport/mover.h"
@@ -40,6 +41,7 @@ struct lade_grant {
 	bool no_sendfile;           /* raw runs are copied */
 	uint64_t directio;          /* files of so many bytes and more are read with O_DIRECT; 0: none */
 	bool aio;                   /* and the next run while this one goes out */
+	const struct lade_successors *successors; /* how the session gets another connection; NULL: it does not */
 	/* Told now and then, and at the end, how far the session is; NULL: nobody. The session's thread. */
 	void (*progress)(void *context, const struct lade_progress *progress);
 	void *context;

@@ -172,7 +172,7 @@ static bool next_work(struct feeder *feeder, struct lade_writer *queued, bool *h
 	for (;;) {
 		*has_queued = lade_session_take(session, queued);
 		*work = choose(feeder);
-		if (*has_queued || work->type != WORK_NONE || feeder->control.len)
+		if (*has_queued || work->type != WORK_NONE || feeder->control.len || lade_succession_due(session))
 			break;
 		more = !session->failed && !feeder->sender->ending;
 		if (!more)
@@ -210,11 +210,12 @@ static void feed(struct feeder *feeder)
 	int error = 0;
 
 	while (!error && next_work(feeder, &queued, &has_queued, &work)) {
-		if (has_queued) {
+		error = lade_succession_step(feeder->session, &fault);
+		if (!error && has_queued)
 			error = lade_frame_write(feeder->session->connection, lade_slice(queued.data, queued.len), 0,
 						 &fault);
+		if (has_queued)
 			lade_writer_fini(&queued);
-		}
 		/* Control goes with the next payload, unless there is none at hand. */
 		if (!error && feeder->control.len && (work.type == WORK_NONE || feeder->control.len >= CONTROL_MUCH))
 			error = lade_feed_write_control(feeder, 0, &fault);

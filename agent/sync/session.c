@@ -74,11 +74,13 @@ int lade_session_init(struct lade_session *session, struct lade_connection *conn
 	pthread_cond_init(&session->to_writer, NULL);
 	pthread_cond_init(&session->room, NULL);
 	pthread_cond_init(&session->returned, NULL);
+	lade_succession_init(session);
 	return 0;
 }
 
 void lade_session_fini(struct lade_session *session)
 {
+	lade_succession_fini(session);
 	while (session->first) {
 		struct lade_chunk *chunk = session->first;
 
@@ -115,7 +117,7 @@ static void wake_all(struct lade_session *session)
 			pthread_cond_broadcast(session->role_waits[i]);
 }
 
-static void wake_waiter(struct lade_session *session)
+void lade_session_wake(struct lade_session *session)
 {
 	const uint64_t one = 1;
 
@@ -304,6 +306,7 @@ int lade_exit_of(const struct lade_fault *fault)
 	case LADE_E_UNSUPPORTED:
 		return LADE_EXIT_UNSUPPORTED;
 	case LADE_E_AUTH:
+	case LADE_E_REFUSED:
 		return LADE_EXIT_AUTH;
 	case LADE_E_PROTOCOL:
 	case LADE_E_TRUNCATED:
@@ -536,7 +539,7 @@ void lade_session_fail_locked(struct lade_session *session, const struct lade_fa
 	/* What is under way, and the last words behind it, are not to wait. */
 	lade_throttle_lift(session->connection->throttle);
 	wake_all(session);
-	wake_waiter(session);
+	lade_session_wake(session);
 }
 
 void lade_session_fail(struct lade_session *session, const struct lade_fault *fault)
@@ -567,7 +570,8 @@ static void heard_report(struct lade_session *session, const struct lade_msg_rep
 
 bool lade_session_hears(enum lade_message_type type)
 {
-	return type == LADE_MSG_REPORT || type == LADE_MSG_ITEM || type == LADE_MSG_KEEPALIVE;
+	return type == LADE_MSG_REPORT || type == LADE_MSG_ITEM || type == LADE_MSG_KEEPALIVE || type == LADE_MSG_SESSION ||
+		type == LADE_MSG_MOVE_WANTED;
 }
 
 int lade_session_heard(struct lade_session *session, const struct lade_message *message)
@@ -582,6 +586,8 @@ int lade_session_heard(struct lade_session *session, const struct lade_message *
 	/* [keepalive] That it came is all it says. */
 	if (message->type == LADE_MSG_KEEPALIVE)
 		return 0;
+	if (message->type == LADE_MSG_SESSION || message->type == LADE_MSG_MOVE_WANTED)
+		return lade_succession_hear(session, message);
 	/* Items are for the user; a server is told none. */
 	if (message->type != LADE_MSG_ITEM || !session->events)
 		return LADE_E_PROTOCOL;
@@ -595,7 +601,7 @@ void lade_session_finish(struct lade_session *session)
 {
 	session->finished = true;
 	wake_all(session);
-	wake_waiter(session);
+	lade_session_wake(session);
 }
 
 bool lade_session_failed(struct lade_session *session)
@@ -613,7 +619,7 @@ void lade_session_write_failed(struct lade_session *session, const struct lade_f
 	lade_session_lock(session);
 	if (fault->code == LADE_E_CLOSED && !session->failed) {
 		session->lost = true;
-		wake_waiter(session);
+		lade_session_wake(session);
 		while (!session->failed && !session->finished)
 			pthread_cond_wait(&session->to_writer, &session->lock);
 	}

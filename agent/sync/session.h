@@ -16,6 +16,7 @@
 
 #include "agent/sync/events.h"
 #include "agent/sync/settings.h"
+#include "agent/sync/succession.h"
 #include "agent/sync/sync.h"
 #include "chunker/digest.h"
 #include "protocol/bytes.h"
@@ -41,6 +42,8 @@ struct lade_session {
 	struct lade_run_key key;
 	struct lade_run_key files;         /* of whole files (-c) */
 	struct lade_run_key names, pieces; /* of recipes: of cut points and chunks, and of pieces; key, unless there is a recipe key */
+
+	struct lade_succession succession;
 
 	pthread_mutex_t lock;
 	pthread_cond_t to_writer; /* control is queued, or the role has data to send */
@@ -76,6 +79,9 @@ int lade_session_init(struct lade_session *session, struct lade_connection *conn
 
 /* Free what a session keeps, when all of its threads have returned. */
 void lade_session_fini(struct lade_session *session);
+
+/* Have lade_session_run() look at once. Any thread. */
+void lade_session_wake(struct lade_session *session);
 
 /* Take the lock of the session. Any thread that does not hold it. */
 void lade_session_lock(struct lade_session *session);

@@ -375,7 +375,7 @@ static int serve_open(struct lade_connection *connection, const struct lade_run_
 	struct lade_base base;
 	struct lade_settings settings = {
 		.options = open->options, .path = (enum lade_path)open->path, .limits = limits,
-		.grant = grant, .base = grant ? &base : NULL,
+		.grant = grant, .base = grant ? &base : NULL, .successors = grant ? grant->successors : NULL,
 		.alternative = (enum lade_alternative)open->alternative, .fuzzy_alternatives = open->fuzzy_alternatives,
 	};
 	struct path_list list = { NULL, 0 }, alternatives = { NULL, 0 };
