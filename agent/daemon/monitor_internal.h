@@ -31,6 +31,9 @@
 #include "transport/listener.h"
 #include "transport/tls.h"
 
+/* Connections that may wait for the worker of their session. */
+#define LADE_JOINING_MAX 2u
+
 /* Passwords that are looked at at once: each takes memory and a processor for a while, on purpose. */
 #define LADE_CHECKERS_MAX 2u
 
@@ -65,7 +68,14 @@ struct visit {
 	pid_t pid;                             /* of that; 0: it has ended */
 	pid_t helper;                          /* checker or hook; 0: none */
 	bool has_signed;
+	bool has_asked;
+	bool has_complained;                   /* the process that it has now */
+	bool killed;                           /* its processes are about to end: it has no place any more */
 	bool admitted;                         /* the verdict was: let in */
+	bool known;                            /* it has shown a key, of that fingerprint */
+	uint8_t fingerprint[LADE_TLS_FINGERPRINT_LEN];
+	struct lade_channel_join join;         /* what it said who comes for the session of another visit; session 0: nothing */
+	unsigned joining;                      /* connections that its worker was given and has not looked at yet */
 	bool checking;                         /* CHECK: the checker has been started */
 	bool refused;                          /* the worker only says why not */
 	bool overdue;                          /* was killed because it took too long */
@@ -179,6 +189,12 @@ struct visit *lade_visit_new(struct monitor *monitor);
 
 /* Nothing is left of it: close, wipe, free. Its processes have ended. */
 void lade_visit_free(struct visit *visit);
+
+/*
+ * A complaint of its process: it goes to the log, behind what. One of each process: who has more to say is not ours, and would fill the log. A second
+ * one is its end.
+ */
+void lade_visit_complain(struct monitor *monitor, struct visit *visit, int priority, const char *what);
 
 /* Kill what runs for it; it is freed when they are reaped. */
 void lade_visit_kill(struct visit *visit);

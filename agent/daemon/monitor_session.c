@@ -77,10 +77,20 @@ static void refuse(struct visit *visit, const char *reason)
 	snprintf(visit->reason, sizeof(visit->reason), "%s", reason);
 }
 
+/* The greeter has no part in this any more, and nobody will look at its time: if it does not end by itself, it ends now. */
+static void dismiss_greeter(struct visit *visit)
+{
+	if (visit->pid)
+		(void)kill(visit->pid, SIGKILL);
+	close(visit->channel);
+	visit->channel = -1;
+}
+
 void lade_monitor_begin_session(struct monitor *monitor, struct visit *visit)
 {
 	struct lade_hook_environment environment;
 
+	dismiss_greeter(visit);
 	visit->stage = VISIT_BEFORE;
 	visit->deadline_ms = 0;
 	if (visit->module->before) {
@@ -89,7 +99,6 @@ void lade_monitor_begin_session(struct monitor *monitor, struct visit *visit)
 			return;
 		refuse(visit, "the server's hook could not be run");
 	}
-	/* The greeter is about to end by itself; it has no part in this any more. */
 	start_worker(monitor, visit);
 }
 
@@ -150,6 +159,8 @@ static void take_progress(struct monitor *monitor, struct visit *visit, const st
 
 void lade_monitor_hear_worker(struct monitor *monitor, struct visit *visit)
 {
+	char what[64];
+
 	switch (monitor->message->type) {
 	case LADE_CHANNEL_PROGRESS:
 		take_progress(monitor, visit, &monitor->message->progress);
@@ -159,9 +170,15 @@ void lade_monitor_hear_worker(struct monitor *monitor, struct visit *visit)
 		take_progress(monitor, visit, &visit->result.last);
 		visit->has_result = true;
 		break;
+	case LADE_CHANNEL_TAKEN:
+		visit->joining -= visit->joining > 0;
+		if (!monitor->message->taken.good)
+			lade_daemon_log_line(monitor->log, LOG_NOTICE, "session %llu of %s: somebody else wanted to join it",
+					     (unsigned long long)visit->number, visit->peer);
+		break;
 	case LADE_CHANNEL_COMPLAINT:
-		lade_daemon_log_line(monitor->log, LOG_ERR, "session %llu of %s: %s", (unsigned long long)visit->number, visit->peer,
-				     monitor->message->complaint.text);
+		snprintf(what, sizeof(what), "session %llu", (unsigned long long)visit->number);
+		lade_visit_complain(monitor, visit, LOG_ERR, what);
 		break;
 	default:
 		lade_visit_kill(visit);

@@ -53,6 +53,16 @@ void lade_visit_free(struct visit *visit)
 	visit->stage = VISIT_FREE;
 }
 
+void lade_visit_complain(struct monitor *monitor, struct visit *visit, int priority, const char *what)
+{
+	if (visit->has_complained) {
+		lade_visit_kill(visit);
+		return;
+	}
+	visit->has_complained = true;
+	lade_daemon_log_line(monitor->log, priority, "%s of %s: %s", what, visit->peer, monitor->message->complaint.text);
+}
+
 /* Kill a process with all that it has started: each has a group of its own, which it may not have made yet. 0: none. */
 static void kill_group(pid_t pid)
 {
@@ -64,6 +74,7 @@ static void kill_group(pid_t pid)
 
 void lade_visit_kill(struct visit *visit)
 {
+	visit->killed = true;
 	kill_group(visit->pid);
 	kill_group(visit->helper);
 }
@@ -87,6 +98,7 @@ int lade_visit_fork(struct visit *visit, struct lade_fault *fault)
 	visit->channel = ends[pid == 0];
 	close(ends[pid != 0]);
 	visit->pid = pid;
+	visit->has_complained = false;
 	if (pid == 0)
 		lade_visit_become_child(visit);
 	return pid != 0;

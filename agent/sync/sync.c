@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "agent/sync/handshake.h"
+#include "agent/sync/memory_limit.h"
 #include "agent/sync/own_rules.h"
 #include "agent/sync/parameters.h"
 #include "agent/sync/receiver.h"
@@ -65,19 +66,11 @@ static int receive_into(struct lade_receiver_job *job, struct lade_msg_end *tota
 
 int lade_sync_limit_memory(const struct lade_settings *settings, struct lade_fault *fault)
 {
-	struct rlimit limit;
-
 	if (!settings->max_alloc)
 		return 0;
 	if (settings->max_alloc < LADE_MEMORY_MIN)
 		return lade_fault_set(fault, LADE_E_PROTOCOL, "understand the client's request", NULL);
-	/* Memory that can be written to; mapped files are not counted (setrlimit(2), RLIMIT_DATA). */
-	if (getrlimit(RLIMIT_DATA, &limit) == 0 && (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > settings->max_alloc)) {
-		limit.rlim_cur = settings->max_alloc;
-		if (setrlimit(RLIMIT_DATA, &limit))
-			return lade_fault_set(fault, LADE_E_SYSTEM, "limit memory", NULL);
-	}
-	return 0;
+	return lade_memory_limit(settings->max_alloc, fault);
 }
 
 int lade_sync_limit(struct lade_connection *connection, const struct lade_settings *settings, struct lade_fault *fault)
@@ -94,6 +87,12 @@ static void put_path(struct lade_writer *writer, struct lade_charset *charset, c
 
 	lade_writer_put_slice(writer, lade_charset_show(charset, LADE_CHARSET_OUT, lade_slice(path, strlen(path)), converted,
 							sizeof(converted)));
+}
+
+/* So many seconds of silence are too many; 0: what is usual. Whoever reads wakes for every byte then, as the watch counts them. */
+static void watch_silence(struct lade_connection *connection, uint64_t timeout)
+{
+	connection->timeout_ms = timeout < INT_MAX / 1000 ? (int)timeout * 1000 : INT_MAX;
 }
 
 /* ---- the client ---- */
@@ -206,7 +205,7 @@ int lade_sync_client(const struct lade_sync_job *job, struct lade_msg_end *total
 	int status;
 
 	memset(totals_out, 0, sizeof(*totals_out));
-	job->connection->timeout_ms = job->settings->timeout < INT_MAX / 1000 ? (int)job->settings->timeout * 1000 : INT_MAX;
+	watch_silence(job->connection, job->settings->timeout);
 	if (open_client(job, &key, &fault) || exchange_list(job, &list, &fault)) {
 		report_fault(job->events, &fault);
 		status = lade_exit_of(&fault);
@@ -366,6 +365,7 @@ static int prepare(struct lade_connection *connection, const struct lade_msg_ope
 		error = lade_grant_apply(settings->grant, open->role == ROLE_RECEIVE, settings, fault);
 	if (!error)
 		error = lade_sync_limit_memory(settings, fault);
+	watch_silence(connection, settings->timeout);
 	return error ? error : lade_sync_limit(connection, settings, fault);
 }
 
@@ -375,7 +375,7 @@ static int serve_open(struct lade_connection *connection, const struct lade_run_
 	struct lade_base base;
 	struct lade_settings settings = {
 		.options = open->options, .path = (enum lade_path)open->path, .limits = limits,
-		.grant = grant, .base = grant ? &base : NULL,
+		.grant = grant, .base = grant ? &base : NULL, .successors = grant ? grant->successors : NULL,
 		.alternative = (enum lade_alternative)open->alternative, .fuzzy_alternatives = open->fuzzy_alternatives,
 	};
 	struct path_list list = { NULL, 0 }, alternatives = { NULL, 0 };
@@ -421,6 +421,7 @@ int lade_sync_serve_greeted(struct lade_connection *connection, const struct lad
 
 	memset(served, 0, sizeof(*served));
 	lade_writer_init(&control, LADE_CONTROL_MAX);
+	watch_silence(connection, grant ? grant->timeout : 0);
 	if (lade_handshake_accept(connection, &control, &open, &fault))
 		status = lade_exit_of(&fault);
 	else

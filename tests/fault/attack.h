@@ -21,6 +21,8 @@
 /* Bits of an attack's flags. */
 #define ATTACK_CHANGES_OLD 1u /* the script lets the old file be replaced, or plants something there */
 #define ATTACK_NO_OPEN 2u     /* the script says HELLO and OPEN itself */
+#define ATTACK_DESCRIPTORS 4u /* it says descriptors, or something else that only one host has */
+#define ATTACK_IN_GRANT_OK 8u /* where a grant ends the world, what leads out leads nowhere: no error then */
 
 struct attack {
 	const char *name;

@@ -260,6 +260,16 @@ void peer_open(struct peer *peer, uint32_t role, uint64_t options, const char *p
 	peer_open_beside(peer, role, options, path, NULL);
 }
 
+/* The path as the other side is to hear it: a module's begin at its root. */
+static struct lade_slice path_of(const struct peer *peer, const char *path)
+{
+	size_t root_len = peer->root ? strlen(peer->root) : 0;
+
+	if (root_len && strncmp(path, peer->root, root_len) == 0 && (path[root_len] == '/' || !path[root_len]))
+		path = path[root_len] ? path + root_len : "/";
+	return lade_slice(path, strlen(path));
+}
+
 void peer_open_beside(struct peer *peer, uint32_t role, uint64_t options, const char *path, const char *alternative)
 {
 	struct lade_msg_open open = {
@@ -270,16 +280,25 @@ void peer_open_beside(struct peer *peer, uint32_t role, uint64_t options, const 
 	struct lade_writer paths, alternatives;
 
 	lade_writer_init(&paths, LADE_PATH_MAX);
-	lade_writer_put_slice(&paths, lade_slice(path, strlen(path)));
+	lade_writer_put_slice(&paths, path_of(peer, path));
 	open.paths = lade_slice(paths.data, paths.len);
 	lade_writer_init(&alternatives, LADE_PATH_MAX);
 	if (alternative)
-		lade_writer_put_slice(&alternatives, lade_slice(alternative, strlen(alternative)));
+		lade_writer_put_slice(&alternatives, path_of(peer, alternative));
 	open.alternatives = lade_slice(alternatives.data, alternatives.len);
 	lade_put_open(&peer->out, &open);
 	peer_say(peer);
 	lade_writer_fini(&paths);
 	lade_writer_fini(&alternatives);
+}
+
+/* [select] Without a user. */
+static void say_select(struct peer *peer)
+{
+	const struct lade_msg_select select = { .module = lade_slice(peer->module, strlen(peer->module)) };
+
+	lade_put_select(&peer->out, &select);
+	peer_say(peer);
 }
 
 void peer_hello(struct peer *peer)
@@ -298,6 +317,8 @@ void peer_hello(struct peer *peer)
 		lade_run_key_derive(&peer->key, theirs.secret, ours.secret);
 	else
 		lade_run_key_derive(&peer->key, ours.secret, theirs.secret);
+	if (peer->module)
+		say_select(peer);
 }
 
 /* ---- hearing ---- */
@@ -309,10 +330,11 @@ static bool read_patiently(struct peer *peer, void *buf, size_t len)
 
 	while (len) {
 		size_t got = 0;
+		int error = lade_connection_wait(&peer->connection, TIMEOUT_MS, NULL);
 
-		if (lade_connection_wait(&peer->connection, TIMEOUT_MS, NULL))
+		if (error == LADE_E_AGAIN)
 			fail_msg("the other side says nothing and does not end");
-		if (lade_connection_read_some(&peer->connection, p, len, &got, NULL) || !got)
+		if (error || lade_connection_read_some(&peer->connection, p, len, &got, NULL) || !got)
 			return false;
 		p += got;
 		len -= got;

@@ -40,6 +40,8 @@ struct peer {
 	uint32_t payload_len;     /* that still stands behind the last frame heard */
 	enum lade_path path;      /* --path= for peer_open() */
 	struct lade_slice rules;  /* encoded, for peer_open(); empty: there are none */
+	const char *module;       /* of a daemon: peer_hello() says SELECT for it; NULL: there is none */
+	const char *root;         /* of that module: what paths of peer_open() begin with, and the daemon does not hear; or NULL */
 	unsigned fatal;           /* REPORTs heard that end a session */
 	unsigned errors;          /* REPORTs heard of one file */
 };
@@ -57,7 +59,7 @@ void peer_connect(enum lade_connection_kind kind, int pipe_size, struct lade_con
 /* Have TLS protect both ends of a TCP connection: by the kernel where it can, with keys that are no secret. */
 void peer_protect(struct lade_connection ends[2]);
 
-/* HELLO both ways. */
+/* HELLO both ways; to a daemon [select] behind it. */
 void peer_hello(struct peer *peer);
 
 /* OPEN for one path; options are LADE_OPTION_ bits. */

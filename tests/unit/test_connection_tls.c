@@ -267,6 +267,47 @@ static void test_wait_and_waiting(void **unused)
 	close_both(ends);
 }
 
+/* A run in two parts, of which the reader has the first when the second comes. */
+#define FIRST_PART 250000u
+#define SECOND_PART 50000u
+
+static void *read_all(void *argument)
+{
+	uint8_t *bytes = malloc(FIRST_PART + SECOND_PART);
+	int error = bytes ? lade_connection_read(argument, bytes, FIRST_PART + SECOND_PART, NULL) : LADE_E_MEMORY;
+
+	free(bytes);
+	return error ? argument : NULL;
+}
+
+/* The last part of a run is less than the reader likes to be woken for. */
+static void test_end_of_a_run_wakes_the_reader(void **unused)
+{
+	uint8_t *bytes = calloc(1, FIRST_PART);
+	const struct timespec pause = { 0, 2000000 };
+	struct lade_connection ends[2];
+	struct lade_tls_state state;
+	pthread_t thread;
+	void *failed;
+
+	(void)unused;
+	assert_non_null(bytes);
+	tls_made_up_state(&state, LADE_TLS_AES_128_GCM);
+	tls_connect_with(ends, &state, LADE_SECURE_USER);
+	assert_int_equal(write_bytes(&ends[0], bytes, FIRST_PART, false), 0);
+	alarm(60);
+	assert_int_equal(pthread_create(&thread, NULL, read_all, &ends[1]), 0);
+	/* Whether it takes the first part or waits for both: now it sleeps, or soon. */
+	for (int i = 0; i < 50; i++)
+		nanosleep(&pause, NULL);
+	assert_int_equal(write_bytes(&ends[0], bytes, SECOND_PART, false), 0);
+	pthread_join(thread, &failed);
+	alarm(0);
+	assert_null(failed);
+	free(bytes);
+	close_both(ends);
+}
+
 /* ---- the end ---- */
 
 static void test_end(void **unused)
@@ -788,6 +829,7 @@ int main(void)
 		cmocka_unit_test(test_much_in_little_pieces),
 		cmocka_unit_test(test_what_waits_for_more),
 		cmocka_unit_test(test_wait_and_waiting),
+		cmocka_unit_test(test_end_of_a_run_wakes_the_reader),
 		cmocka_unit_test(test_end),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_records_out_of_order),

@@ -1,0 +1,48 @@
+/*
+ * The same attacks on a module of a daemon, over TLS. Each has a daemon of its own, whose module is the scene's inside and may be read and
+ * written: what holds it there is the grant alone, as the worker has the rights of the test.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/fault/attack_place.h"
+#include "tests/fault/tls_client.h"
+
+static struct test_daemon place;
+static char name[64];
+
+bool attack_possible(const struct attack *attack)
+{
+	/* Descriptors travel between two processes of one host. */
+	return !(attack->flags & ATTACK_DESCRIPTORS);
+}
+
+int attack_status(const struct attack *attack)
+{
+	return attack->flags & ATTACK_IN_GRANT_OK ? LADE_EXIT_OK : attack->status;
+}
+
+void attack_begin(struct peer *peer, const struct attack *attack, const struct scene *scene)
+{
+	char lines[PATH_MAX + 256];
+
+	(void)attack;
+	snprintf(lines, sizeof(lines), "[inside]\npath = %s\nauth = any\nread only = no\n%s", scene->inside, DAEMON_AS_WE_ARE);
+	daemon_start(&place, lines);
+	tls_peer_start(peer, &place, NULL, "inside", name);
+	peer->root = scene->inside;
+}
+
+int attack_end(struct peer *peer)
+{
+	int status = tls_peer_stop(peer, &place, name);
+
+	assert_int_equal(daemon_stop(&place), 0);
+	return status;
+}

@@ -1,0 +1,24 @@
+/* Attacks on a server at the other end of a connection. */
+#include "tests/fault/attack_place.h"
+
+bool attack_possible(const struct attack *attack)
+{
+	(void)attack;
+	return true;
+}
+
+int attack_status(const struct attack *attack)
+{
+	return attack->status;
+}
+
+void attack_begin(struct peer *peer, const struct attack *attack, const struct scene *scene)
+{
+	(void)scene;
+	peer_start(peer, attack->kind);
+}
+
+int attack_end(struct peer *peer)
+{
+	return peer_stop(peer);
+}

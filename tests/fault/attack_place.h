@@ -1,0 +1,22 @@
+/*
+ * Where the attacks of a table are made: on a server at the other end of a connection (attack_local.c), or on a module of a running
+ * daemon (attack_daemon.c). A test program links one of them.
+ */
+#ifndef LADE_TESTS_FAULT_ATTACK_PLACE_H
+#define LADE_TESTS_FAULT_ATTACK_PLACE_H
+
+#include "tests/fault/attack.h"
+
+/* False if this attack means nothing there. */
+bool attack_possible(const struct attack *attack);
+
+/* The server's exit status that is expected there. */
+int attack_status(const struct attack *attack);
+
+/* Connect peer to a server that reaches the scene. */
+void attack_begin(struct peer *peer, const struct attack *attack, const struct scene *scene);
+
+/* Hear to the end and close. Returns the server's exit status. */
+int attack_end(struct peer *peer);
+
+#endif
