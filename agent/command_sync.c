@@ -45,7 +45,9 @@ struct run {
 	struct lade_token token;
 	bool has_token;
 	struct lade_secret secret;  /* for a daemon */
-	uint8_t exporter[LADE_TLS_EXPORTER_LEN];
+	struct lade_contact contact; /* the daemon, and who answered there */
+	struct lade_contact_peer contact_peer;
+	struct lade_successors successors;
 	struct lade_remote_shell shell;
 	struct lade_connection connection;
 	bool connected;
@@ -174,21 +176,38 @@ static int connect_tcp(struct run *run)
 	return error ? lade_complain_fault(&run->complaint, LADE_EXIT_SOCKET, &fault) : 0;
 }
 
+/* [move] Another connection to the daemon, for a session whose key is worn out. */
+static int dial_again(void *context, const int *cancel_fd, struct lade_connection *fresh_out, struct lade_fault *fault)
+{
+	const struct run *run = context;
+
+	return lade_contact_dial_again(&run->contact, &run->contact_peer, cancel_fd, fresh_out, fault);
+}
+
+static int shake_again(void *context, struct lade_connection *fresh, uint8_t exporter_out[LADE_EXPORTER_LEN], struct lade_fault *fault)
+{
+	const struct run *run = context;
+
+	return lade_contact_shake_again(&run->contact, &run->contact_peer, fresh, exporter_out, fault);
+}
+
 static int connect_daemon(struct run *run)
 {
 	const struct lade_options *options = &run->options;
-	const struct lade_contact contact = {
+
+	run->contact = (struct lade_contact){
 		.dial = dial_of(options),
 		.key_file = options->key_file,
 		.ca_file = options->ca_file,
 		.accept_new = options->accept_new_host,
 	};
-
+	run->successors = (struct lade_successors){ .fd = -1, .dial = dial_again, .shake = shake_again, .context = run };
+	run->options.settings.successors = &run->successors;
 	/* Before there is a connection: a daemon does not wait for somebody who types. */
 	if (options->remote.user &&
 	    lade_secret_find(options->token_file, options->remote.user, options->remote.host, &run->secret, &run->complaint))
 		return LADE_E_USAGE;
-	return lade_contact_make(&contact, &run->connection, run->exporter, &run->complaint);
+	return lade_contact_make(&run->contact, &run->connection, &run->contact_peer, &run->complaint);
 }
 
 /* [select] What a daemon is told; borrows from run. */
@@ -200,7 +219,7 @@ static struct lade_selection selection_of(const struct run *run)
 		.module = remote->module,
 		.user = remote->user ? remote->user : "",
 		.secret = lade_slice(run->secret.bytes, run->secret.len),
-		.exporter = run->exporter,
+		.exporter = run->contact_peer.exporter,
 	};
 }
 

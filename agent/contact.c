@@ -103,68 +103,76 @@ static int status_of(const struct lade_fault *fault)
 	}
 }
 
-static int shake_hands(const struct lade_contact *contact, struct lade_connection *connection, struct lade_tls_state *state_out,
-		       struct lade_tls_peer *peer_out, struct lade_complaint *complaint)
+/* The handshake, with the key that we have. */
+static int shake(const struct lade_contact *contact, const struct own_key *own, struct lade_connection *connection,
+		 struct lade_tls_state *state_out, struct lade_tls_peer *peer_out, struct lade_fault *fault)
 {
-	struct lade_tls_setup setup = {
+	const struct lade_tls_setup setup = {
 		.ca_file = contact->ca_file,
 		.host = contact->dial.host,
 		.timeout_ms = contact->dial.timeout_ms ? contact->dial.timeout_ms : LADE_HANDSHAKE_TIMEOUT_MS,
+		.signer = own->key ? &own->signer : NULL,
+		.certificate_file = *own->certificate ? own->certificate : NULL,
 	};
+
+	return lade_tls_handshake(connection->in_fd, &setup, connection->peer, state_out, peer_out, fault);
+}
+
+static int shake_hands(const struct lade_contact *contact, struct lade_connection *connection, struct lade_tls_state *state_out,
+		       struct lade_tls_peer *peer_out, struct lade_complaint *complaint)
+{
 	struct own_key own;
 	struct lade_fault fault;
 	int error = load_key(contact, &own, complaint);
 
 	if (error)
 		return error;
-	setup.signer = own.key ? &own.signer : NULL;
-	setup.certificate_file = *own.certificate ? own.certificate : NULL;
-	error = lade_tls_handshake(connection->in_fd, &setup, connection->peer, state_out, peer_out, &fault);
+	error = shake(contact, &own, connection, state_out, peer_out, &fault);
 	lade_key_free(own.key);
 	if (error == LADE_E_TIMEOUT)
 		return lade_complain(complaint, LADE_EXIT_CONTIMEOUT, "%s \"%s\": it did not answer in time", fault.operation, fault.subject);
 	return error ? lade_complain_fault(complaint, status_of(&fault), &fault) : 0;
 }
 
-/* The address that was reached, for people. */
-static void show_address(int fd, char out[NI_MAXHOST])
+/* The address that was reached, or "". */
+static void show_address(int fd, char *out, size_t size)
 {
 	struct sockaddr_storage address;
 	socklen_t len = sizeof(address);
 
 	if (getpeername(fd, (struct sockaddr *)&address, &len) ||
-	    getnameinfo((struct sockaddr *)&address, len, out, NI_MAXHOST, NULL, 0, NI_NUMERICHOST))
-		snprintf(out, NI_MAXHOST, "unknown address");
+	    getnameinfo((struct sockaddr *)&address, len, out, (socklen_t)size, NULL, 0, NI_NUMERICHOST))
+		*out = '\0';
 }
 
 /* Once: LADE_E_AGAIN as lade_host_trust() has it. */
-static int make(const struct lade_contact *contact, struct lade_connection *connection, uint8_t exporter_out[LADE_TLS_EXPORTER_LEN],
+static int make(const struct lade_contact *contact, struct lade_connection *connection, struct lade_contact_peer *peer_out,
 		struct lade_complaint *complaint)
 {
 	struct lade_tls_state state;
 	struct lade_tls_peer peer;
 	struct lade_fault fault;
-	char address[NI_MAXHOST];
 	const struct lade_host_claim claim = {
-		.host = contact->dial.host, .port = contact->dial.port, .address = address,
+		.host = contact->dial.host, .port = contact->dial.port,
+		.address = *peer_out->address ? peer_out->address : "unknown address",
 		.by_authority = contact->ca_file, .accept_new = contact->accept_new,
 	};
 	int error = shake_hands(contact, connection, &state, &peer, complaint);
 
 	if (error)
 		return error;
-	show_address(connection->in_fd, address);
 	error = lade_host_trust(&claim, &peer, complaint);
 	if (!error && lade_connection_secure(connection, &state, true, LADE_SECURE_KERNEL, &fault))
 		error = lade_complain_fault(complaint, LADE_EXIT_SOCKET, &fault);
-	memcpy(exporter_out, peer.exporter, LADE_TLS_EXPORTER_LEN);
+	memcpy(peer_out->exporter, peer.exporter, sizeof(peer_out->exporter));
+	memcpy(peer_out->fingerprint, peer.fingerprint, sizeof(peer_out->fingerprint));
 	sodium_memzero(&state, sizeof(state));
 	sodium_memzero(&peer, sizeof(peer));
 	return error;
 }
 
-int lade_contact_make(const struct lade_contact *contact, struct lade_connection *connection_out,
-		      uint8_t exporter_out[LADE_TLS_EXPORTER_LEN], struct lade_complaint *complaint)
+int lade_contact_make(const struct lade_contact *contact, struct lade_connection *connection_out, struct lade_contact_peer *peer_out,
+		      struct lade_complaint *complaint)
 {
 	bool again = false;
 
@@ -173,7 +181,8 @@ int lade_contact_make(const struct lade_contact *contact, struct lade_connection
 
 		if (error)
 			return error;
-		error = make(contact, connection_out, exporter_out, complaint);
+		show_address(connection_out->in_fd, peer_out->address, sizeof(peer_out->address));
+		error = make(contact, connection_out, peer_out, complaint);
 		if (!error)
 			return 0;
 		lade_connection_close(connection_out);
@@ -184,4 +193,43 @@ int lade_contact_make(const struct lade_contact *contact, struct lade_connection
 			return lade_complain(complaint, LADE_EXIT_AUTH, "host %s shows another key with each connection", contact->dial.host);
 		again = true;
 	}
+}
+
+int lade_contact_dial_again(const struct lade_contact *contact, const struct lade_contact_peer *peer, const int *cancel_fd,
+			    struct lade_connection *connection_out, struct lade_fault *fault)
+{
+	struct lade_dial dial = contact->dial;
+
+	/* A name may stand for several hosts; the session is at one of them. */
+	if (*peer->address)
+		dial.host = peer->address;
+	dial.cancel_fd = cancel_fd;
+	if (!dial.timeout_ms)
+		dial.timeout_ms = LADE_HANDSHAKE_TIMEOUT_MS;
+	return lade_connection_dial(connection_out, &dial, fault);
+}
+
+int lade_contact_shake_again(const struct lade_contact *contact, const struct lade_contact_peer *peer, struct lade_connection *connection,
+			     uint8_t exporter_out[LADE_TLS_EXPORTER_LEN], struct lade_fault *fault)
+{
+	struct lade_complaint complaint;
+	struct lade_tls_state state;
+	struct lade_tls_peer again;
+	struct own_key own;
+	int error = load_key(contact, &own, &complaint);
+
+	if (error)
+		return lade_fault_set(fault, LADE_E_AUTH, "use our key once more for", connection->peer);
+	error = shake(contact, &own, connection, &state, &again, fault);
+	lade_key_free(own.key);
+	if (error)
+		return error;
+	if (memcmp(again.fingerprint, peer->fingerprint, sizeof(again.fingerprint)) != 0)
+		error = lade_fault_set(fault, LADE_E_AUTH, "find the same host key in another connection to", connection->peer);
+	if (!error)
+		error = lade_connection_secure(connection, &state, true, LADE_SECURE_KERNEL, fault);
+	memcpy(exporter_out, again.exporter, LADE_TLS_EXPORTER_LEN);
+	sodium_memzero(&state, sizeof(state));
+	sodium_memzero(&again, sizeof(again));
+	return error;
 }

@@ -18,11 +18,29 @@ struct lade_contact {
 	bool accept_new;        /* take the key of a host of which none is known */
 };
 
+/* Who was reached. */
+struct lade_contact_peer {
+	uint8_t exporter[LADE_TLS_EXPORTER_LEN];       /* of the connection */
+	uint8_t fingerprint[LADE_TLS_FINGERPRINT_LEN]; /* of the host's key */
+	char address[256];                             /* a number; "": it is not known */
+};
+
 /*
- * Make it. Returns 0, the connection being the caller's to close, and the exporter of this connection; or a negative code with the complaint filled.
+ * Make it. Returns 0, the connection being the caller's to close, and who is at its other end; or a negative code with the complaint filled.
  * The user may be asked about the host. Before there are threads.
  */
-int lade_contact_make(const struct lade_contact *contact, struct lade_connection *connection_out,
-		      uint8_t exporter_out[LADE_TLS_EXPORTER_LEN], struct lade_complaint *complaint);
+int lade_contact_make(const struct lade_contact *contact, struct lade_connection *connection_out, struct lade_contact_peer *peer_out,
+		      struct lade_complaint *complaint);
+
+/*
+ * Connect to the same address once more, in the middle of a session; for who makes a handshake then, lade_contact_shake_again(). cancel_fd as in struct
+ * lade_dial. Returns as lade_connection_dial().
+ */
+int lade_contact_dial_again(const struct lade_contact *contact, const struct lade_contact_peer *peer, const int *cancel_fd,
+			    struct lade_connection *connection_out, struct lade_fault *fault);
+
+/* The handshake: nobody is asked, and the host has to show the same key, else LADE_E_AUTH. The connection stays the caller's. Any thread. */
+int lade_contact_shake_again(const struct lade_contact *contact, const struct lade_contact_peer *peer, struct lade_connection *connection,
+			     uint8_t exporter_out[LADE_TLS_EXPORTER_LEN], struct lade_fault *fault);
 
 #endif

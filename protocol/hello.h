@@ -17,10 +17,12 @@
 #define LADE_VERSION_MIN 1u /* lowest protocol version this program speaks */
 #define LADE_VERSION_MAX 1u /* highest */
 
+#define LADE_FEATURE_REKEYS 1u /* its reader can follow a KeyUpdate of TLS */
+
 struct lade_hello {
 	uint16_t version_min;
 	uint16_t version_max;
-	uint32_t features; /* none are defined yet; unknown bits are ignored */
+	uint32_t features; /* LADE_FEATURE_ bits; unknown ones are ignored */
 	uint8_t secret[LADE_SECRET_LEN];
 };
 

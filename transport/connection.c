@@ -128,7 +128,9 @@ out:
 
 void lade_connection_cancel(struct lade_connection *connection)
 {
-	if (connection->kind != LADE_CONNECTION_PIPES)
+	if (connection->tls)
+		lade_connection_tls_cancel(connection);
+	else if (connection->kind != LADE_CONNECTION_PIPES)
 		(void)shutdown(connection->in_fd, SHUT_RDWR);
 	else if (connection->child > 0)
 		(void)kill(connection->child, SIGTERM);
@@ -136,9 +138,10 @@ void lade_connection_cancel(struct lade_connection *connection)
 
 void lade_connection_end_writing(struct lade_connection *connection)
 {
-	if (connection->tls)
+	if (connection->tls) {
 		lade_connection_tls_alert(connection, LADE_TLS_CLOSE_NOTIFY);
-	if (connection->kind != LADE_CONNECTION_PIPES) {
+		lade_connection_tls_end_writing(connection);
+	} else if (connection->kind != LADE_CONNECTION_PIPES) {
 		(void)shutdown(connection->out_fd, SHUT_WR);
 	} else if (connection->out_fd >= 0) {
 		close(connection->out_fd);
@@ -148,11 +151,14 @@ void lade_connection_end_writing(struct lade_connection *connection)
 
 void lade_connection_close(struct lade_connection *connection)
 {
+	/* A socket of which one end was taken is of who took it. */
+	bool taken = connection->tls && (connection->in_fd < 0 || connection->out_fd < 0);
+
 	while (connection->descriptor_count)
 		close(lade_connection_take_descriptor(connection));
-	if (connection->in_fd >= 0)
+	if (connection->in_fd >= 0 && !taken)
 		close(connection->in_fd);
-	if (connection->out_fd >= 0 && connection->out_fd != connection->in_fd)
+	if (connection->out_fd >= 0 && connection->out_fd != connection->in_fd && !taken)
 		close(connection->out_fd);
 	connection->in_fd = connection->out_fd = -1;
 	lade_connection_tls_free(connection->tls);

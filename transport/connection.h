@@ -44,7 +44,7 @@ struct lade_connection_protection {
 /* A connection; the caller's storage. */
 struct lade_connection {
 	enum lade_connection_kind kind;
-	int in_fd;   /* the same as out_fd for sockets */
+	int in_fd;   /* the same as out_fd for sockets, unless one of both was taken from another connection */
 	int out_fd;
 	_Atomic uint64_t received, sent; /* bytes, but those that were moved from in_fd or to out_fd; any thread may look */
 	struct lade_throttle *throttle; /* what is written waits for it: borrowed; NULL: nothing does. Who moves to out_fd asks it too */
@@ -57,6 +57,7 @@ struct lade_connection {
 	uint64_t sent_len, received_len; /* bytes of frames, payload included; the writer's, the reader's */
 	unsigned frame_ahead; /* frame.c's: the length of control that is expected of the next frame, or 0 */
 	struct lade_connection_tls *tls; /* what protects it since lade_connection_secure(); NULL: nothing */
+	bool peer_rekeys; /* its reader can follow a KeyUpdate, as it has said [hello] */
 	int timeout_ms; /* how long the opening may wait for each of the peer's words; 0: as long as its kind allows */
 	char peer[256]; /* for messages: "127.0.0.1:873", "ssh host", "local" */
 };
@@ -91,8 +92,28 @@ bool lade_connection_protection(const struct lade_connection *connection, struct
 /* May bytes be moved by the kernel from in_fd: nothing was read ahead of them, nor has to be opened here? The reader's thread. */
 bool lade_connection_movable_in(const struct lade_connection *connection);
 
-/* May bytes be moved by the kernel to out_fd? Any thread. */
+/* May bytes be moved by the kernel to out_fd? The writer's thread. */
 bool lade_connection_movable_out(const struct lade_connection *connection);
+
+/* How far the key is used up that protects what we write. Where another one can be had in its place it never is. */
+enum lade_wear {
+	LADE_WEAR_NONE,
+	LADE_WEAR_WORN,  /* it is time to look for another connection */
+	LADE_WEAR_SPENT, /* no more than some megabytes are to follow */
+};
+
+/* Tell it. The writer's thread. */
+enum lade_wear lade_connection_wear(const struct lade_connection *connection);
+
+/*
+ * Go on writing where fresh does; both are protected connections that we are on the same side of. The end is gone from fresh, which is to be closed all
+ * the same once its other end was taken, or is not wanted. What both ends have left is closed. Bytes, counters, throttle and patience go on. Returns 0, or
+ * LADE_E_UNSUPPORTED: they are not such connections. The writer's thread, between two frames.
+ */
+int lade_connection_take_out(struct lade_connection *connection, struct lade_connection *fresh);
+
+/* The same for reading: what is left unread of the connection is lost. The reader's thread. */
+int lade_connection_take_in(struct lade_connection *connection, struct lade_connection *fresh);
 
 /* Our own standard input and output. They stay as they are (never O_NONBLOCK: they are shared with others). */
 void lade_connection_stdio(struct lade_connection *connection);

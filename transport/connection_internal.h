@@ -17,6 +17,7 @@
 #define LADE_TLS_BATCH_LEN (LADE_TLS_BATCH_RECORDS * LADE_TLS_PLAIN_MAX)
 
 struct tls_reader {
+	uint16_t suite;
 	bool kernel;                 /* the kernel opens the records; protection and buffer's records are not used */
 	struct lade_tls_protection *protection;
 	struct lade_tls_direction direction; /* the kernel's secret; its count of records is not known */
@@ -35,8 +36,8 @@ struct tls_reader {
 };
 
 struct tls_writer {
+	uint16_t suite;
 	bool kernel;                 /* the kernel protects what is written */
-	pthread_mutex_t lock;        /* held while records are made and written */
 	struct lade_tls_protection *protection;
 	struct lade_tls_direction direction; /* the kernel's secret; its count of records is not known */
 	uint8_t *buffer;             /* a batch of records */
@@ -47,9 +48,15 @@ struct tls_writer {
 	bool closed;                 /* nothing can be written any more: an alert was, or a record was not written completely */
 };
 
+/*
+ * Each direction may go on elsewhere (connection_take.c): ends is held for that, and by whoever looks at a direction, or at its descriptor, that is another
+ * thread's. Who takes both takes sending first.
+ */
 struct lade_connection_tls {
-	uint16_t suite;
 	bool client, exact;
+	pthread_mutex_t sending;     /* held while records are made and written */
+	pthread_mutex_t ends;
+	bool cancelled, no_more;     /* lade_connection_cancel() was called, lade_connection_end_writing() was */
 	struct tls_reader in;
 	struct tls_writer out;
 };
@@ -76,6 +83,12 @@ int lade_connection_tls_renew(struct lade_connection *connection, struct lade_fa
 
 /* Say an alert, if nobody is writing and it can go out at once; it is the last that is written. */
 void lade_connection_tls_alert(struct lade_connection *connection, enum lade_tls_alert alert);
+
+/* As lade_connection_cancel(), of a protected connection. */
+void lade_connection_tls_cancel(struct lade_connection *connection);
+
+/* As lade_connection_end_writing(), but for the alert. */
+void lade_connection_tls_end_writing(struct lade_connection *connection);
 
 /* Free what lade_connection_secure() made. */
 void lade_connection_tls_free(struct lade_connection_tls *tls);

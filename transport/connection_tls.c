@@ -20,9 +20,10 @@
 #define WRITE_CAPACITY (LADE_TLS_BATCH_RECORDS * LADE_TLS_RECORD_MAX + LADE_TLS_KEY_UPDATE_LEN + LADE_TLS_EXTRA_LEN)
 
 /* The bytes that were received before: they are read first, wherever the next ones are opened. */
-static int start_reader(struct tls_reader *reader, uint16_t suite, const struct lade_tls_direction *direction,
+static int start_reader(struct tls_reader *reader, const struct lade_tls_direction *direction,
 			const struct lade_tls_state *state)
 {
+	reader->suite = state->suite;
 	reader->capacity = READ_CAPACITY;
 	reader->buffer = malloc(reader->capacity);
 	if (!reader->buffer)
@@ -32,12 +33,13 @@ static int start_reader(struct tls_reader *reader, uint16_t suite, const struct 
 	reader->plain_len = reader->begin = reader->end = state->plain_len;
 	atomic_init(&reader->ready, state->plain_len);
 	reader->direction = *direction;
-	return reader->kernel ? 0 : lade_tls_protection_new(suite, direction, false, &reader->protection);
+	return reader->kernel ? 0 : lade_tls_protection_new(state->suite, direction, false, &reader->protection);
 }
 
 static int start_writer(struct tls_writer *writer, uint16_t suite, const struct lade_tls_direction *direction)
 {
 	atomic_init(&writer->answer_due, false);
+	writer->suite = suite;
 	writer->direction = *direction;
 	if (writer->kernel)
 		return 0;
@@ -49,13 +51,13 @@ static int start_writer(struct tls_writer *writer, uint16_t suite, const struct 
 }
 
 /* Have the kernel do what it can. */
-static void try_kernel(struct lade_connection_tls *tls, int fd, const struct lade_tls_direction *in,
+static void try_kernel(struct lade_connection_tls *tls, int fd, uint16_t suite, const struct lade_tls_direction *in,
 		       const struct lade_tls_direction *out)
 {
 	if (lade_ktls_prepare(fd))
 		return;
-	tls->out.kernel = lade_ktls_set(fd, true, tls->suite, out) == 0;
-	tls->in.kernel = lade_ktls_set(fd, false, tls->suite, in) == 0;
+	tls->out.kernel = lade_ktls_set(fd, true, suite, out) == 0;
+	tls->in.kernel = lade_ktls_set(fd, false, suite, in) == 0;
 }
 
 int lade_connection_secure(struct lade_connection *connection, const struct lade_tls_state *state, bool client,
@@ -72,13 +74,13 @@ int lade_connection_secure(struct lade_connection *connection, const struct lade
 	tls = calloc(1, sizeof(*tls));
 	if (!tls)
 		return lade_fault_set(fault, LADE_E_MEMORY, "protect the connection to", connection->peer);
-	pthread_mutex_init(&tls->out.lock, NULL);
-	tls->suite = state->suite;
+	pthread_mutex_init(&tls->sending, NULL);
+	pthread_mutex_init(&tls->ends, NULL);
 	tls->client = client;
 	tls->exact = mode == LADE_SECURE_EXACT;
 	if (mode == LADE_SECURE_KERNEL)
-		try_kernel(tls, connection->in_fd, in, out);
-	error = start_reader(&tls->in, state->suite, in, state);
+		try_kernel(tls, connection->in_fd, state->suite, in, out);
+	error = start_reader(&tls->in, in, state);
 	if (!error)
 		error = start_writer(&tls->out, state->suite, out);
 	if (error) {
@@ -98,7 +100,8 @@ void lade_connection_tls_free(struct lade_connection_tls *tls)
 	free(tls->in.buffer);
 	free(tls->out.buffer);
 	free(tls->out.held);
-	pthread_mutex_destroy(&tls->out.lock);
+	pthread_mutex_destroy(&tls->sending);
+	pthread_mutex_destroy(&tls->ends);
 	OPENSSL_cleanse(tls, sizeof(*tls));
 	free(tls);
 }
@@ -114,7 +117,7 @@ int lade_connection_tls_state(const struct lade_connection *connection, struct l
 	if (connection->ahead_len + tls->in.plain_len > sizeof(state_out->plain))
 		return lade_fault_set(fault, LADE_E_LIMIT, "hand on the connection to", connection->peer);
 	memset(state_out, 0, sizeof(*state_out));
-	state_out->suite = tls->suite;
+	state_out->suite = tls->in.suite;
 	*(tls->client ? &state_out->server : &state_out->client) = *lade_tls_protection_direction(tls->in.protection);
 	*(tls->client ? &state_out->client : &state_out->server) = *lade_tls_protection_direction(tls->out.protection);
 	memcpy(state_out->plain, connection->ahead + connection->ahead_off, connection->ahead_len);
@@ -125,11 +128,14 @@ int lade_connection_tls_state(const struct lade_connection *connection, struct l
 
 bool lade_connection_protection(const struct lade_connection *connection, struct lade_connection_protection *protection_out)
 {
-	const struct lade_connection_tls *tls = connection->tls;
+	struct lade_connection_tls *tls = connection->tls;
 
-	if (tls)
-		*protection_out = (struct lade_connection_protection){ tls->suite, tls->in.kernel, tls->out.kernel };
-	return tls;
+	if (!tls)
+		return false;
+	pthread_mutex_lock(&tls->ends);
+	*protection_out = (struct lade_connection_protection){ tls->in.suite, tls->in.kernel, tls->out.kernel };
+	pthread_mutex_unlock(&tls->ends);
+	return true;
 }
 
 bool lade_connection_movable_in(const struct lade_connection *connection)

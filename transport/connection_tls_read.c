@@ -47,8 +47,7 @@ static int misbehaved(struct lade_connection *connection, struct lade_fault *fau
 /* The peer goes on with its next secret. */
 static int rekey(struct lade_connection *connection, struct lade_fault *fault)
 {
-	struct lade_connection_tls *tls = connection->tls;
-	struct tls_reader *reader = &tls->in;
+	struct tls_reader *reader = &connection->tls->in;
 	int error;
 
 	if (++reader->rekeyed > 1 + (reader->opened >> REKEY_RECORDS_SHIFT))
@@ -57,13 +56,24 @@ static int rekey(struct lade_connection *connection, struct lade_fault *fault)
 		error = lade_tls_protection_update(reader->protection);
 		return error ? fail(connection, error, "receive from", LADE_TLS_CLOSE_NOTIFY, fault) : 0;
 	}
-	error = lade_tls_next_secret(tls->suite, &reader->direction);
+	error = lade_tls_next_secret(reader->suite, &reader->direction);
 	if (error)
 		return fail(connection, error, "receive from", LADE_TLS_CLOSE_NOTIFY, fault);
-	if (lade_ktls_set(connection->in_fd, false, tls->suite, &reader->direction))
+	if (lade_ktls_set(connection->in_fd, false, reader->suite, &reader->direction))
 		return fail(connection, LADE_E_SYSTEM, "take another key (kernel TLS can from Linux 6.14 on) from",
 			    LADE_TLS_CLOSE_NOTIFY, fault);
 	return 0;
+}
+
+/* [tls] The peer has asked for another key of ours: that is about the socket it comes from, which may be one that we do not write to any more. */
+static void note_asked(struct lade_connection *connection)
+{
+	struct lade_connection_tls *tls = connection->tls;
+
+	pthread_mutex_lock(&tls->ends);
+	if (connection->in_fd == connection->out_fd)
+		atomic_store(&tls->out.answer_due, true);
+	pthread_mutex_unlock(&tls->ends);
 }
 
 /* Obey a record that is no data. */
@@ -76,7 +86,7 @@ static int obey(struct lade_connection *connection, uint8_t type, const uint8_t 
 		connection->tls->in.ended = true;
 		return 0;
 	case LADE_TLS_PEER_REKEYED_ASKING:
-		atomic_store(&connection->tls->out.answer_due, true);
+		note_asked(connection);
 		return rekey(connection, fault);
 	case LADE_TLS_PEER_REKEYED:
 		return rekey(connection, fault);
@@ -374,7 +384,8 @@ int lade_connection_tls_wait(struct lade_connection *connection, int timeout_ms,
 	return error;
 }
 
-bool lade_connection_tls_waiting(const struct lade_connection *connection)
+/* Are there bytes to be read, while the reader's end stays where it is? */
+static bool is_waiting(const struct lade_connection *connection)
 {
 	struct pollfd look = { .fd = connection->in_fd, .events = POLLIN };
 	int len = 0;
@@ -385,4 +396,14 @@ bool lade_connection_tls_waiting(const struct lade_connection *connection)
 	if (connection->tls->in.kernel)
 		return poll(&look, 1, 0) > 0;
 	return ioctl(connection->in_fd, FIONREAD, &len) == 0 && len > 0;
+}
+
+bool lade_connection_tls_waiting(const struct lade_connection *connection)
+{
+	bool waiting;
+
+	pthread_mutex_lock(&connection->tls->ends);
+	waiting = is_waiting(connection);
+	pthread_mutex_unlock(&connection->tls->ends);
+	return waiting;
 }

@@ -135,16 +135,17 @@ static int write_vectors(struct lade_connection *connection, const struct iovec 
 int lade_connection_tls_write(struct lade_connection *connection, const struct iovec *vectors, int count, bool more,
 			      struct lade_fault *fault)
 {
-	struct tls_writer *writer = &connection->tls->out;
+	struct lade_connection_tls *tls = connection->tls;
+	struct tls_writer *writer = &tls->out;
 	int error = 0;
 
-	pthread_mutex_lock(&writer->lock);
+	pthread_mutex_lock(&tls->sending);
 	for (int done = 0, part; done < count && !error; done += part) {
 		part = count - done < VECTORS_MAX ? count - done : VECTORS_MAX;
 		error = writer->closed ? gone(connection, fault) :
 			write_vectors(connection, vectors + done, part, more || done + part < count, fault);
 	}
-	pthread_mutex_unlock(&writer->lock);
+	pthread_mutex_unlock(&tls->sending);
 	return error;
 }
 
@@ -161,12 +162,12 @@ int lade_connection_tls_renew(struct lade_connection *connection, struct lade_fa
 	    connection->sent_len - writer->begun < KERNEL_BYTES_MAX)
 		return 0;
 	lade_tls_put_key_update(message);
-	error = lade_tls_next_secret(connection->tls->suite, &writer->direction);
+	error = lade_tls_next_secret(writer->suite, &writer->direction);
 	if (error)
 		return lade_fault_set(fault, error, "send to", connection->peer);
 	if (lade_ktls_send(connection->out_fd, LADE_TLS_HANDSHAKE, message, sizeof(message), MSG_NOSIGNAL))
 		return lade_connection_write_failed(connection, fault);
-	if (lade_ktls_set(connection->out_fd, true, connection->tls->suite, &writer->direction))
+	if (lade_ktls_set(connection->out_fd, true, writer->suite, &writer->direction))
 		return lade_fault_set(fault, LADE_E_SYSTEM, "take another key (kernel TLS can from Linux 6.14 on) towards",
 				      connection->peer);
 	writer->begun = connection->sent_len;
@@ -174,21 +175,54 @@ int lade_connection_tls_renew(struct lade_connection *connection, struct lade_fa
 	return 0;
 }
 
-void lade_connection_tls_alert(struct lade_connection *connection, enum lade_tls_alert alert)
+/* Say it while the writer's end stays where it is. */
+static void say_alert(struct lade_connection *connection, const uint8_t message[LADE_TLS_ALERT_LEN])
 {
 	struct tls_writer *writer = &connection->tls->out;
-	uint8_t message[LADE_TLS_ALERT_LEN];
 	size_t sealed;
 
-	lade_tls_put_alert(message, alert);
 	if (writer->kernel) {
-		(void)lade_ktls_send(connection->out_fd, LADE_TLS_ALERT, message, sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT);
+		(void)lade_ktls_send(connection->out_fd, LADE_TLS_ALERT, message, LADE_TLS_ALERT_LEN, MSG_NOSIGNAL | MSG_DONTWAIT);
 		return;
 	}
-	if (pthread_mutex_trylock(&writer->lock))
+	if (pthread_mutex_trylock(&connection->tls->sending))
 		return;
-	if (!writer->closed && !seal_message(writer, LADE_TLS_ALERT, message, sizeof(message), &sealed))
+	if (!writer->closed && !seal_message(writer, LADE_TLS_ALERT, message, LADE_TLS_ALERT_LEN, &sealed))
 		(void)send_records(connection, sealed, MSG_DONTWAIT, NULL);
 	writer->closed = true;
-	pthread_mutex_unlock(&writer->lock);
+	pthread_mutex_unlock(&connection->tls->sending);
+}
+
+void lade_connection_tls_alert(struct lade_connection *connection, enum lade_tls_alert alert)
+{
+	uint8_t message[LADE_TLS_ALERT_LEN];
+
+	lade_tls_put_alert(message, alert);
+	pthread_mutex_lock(&connection->tls->ends);
+	say_alert(connection, message);
+	pthread_mutex_unlock(&connection->tls->ends);
+}
+
+enum lade_wear lade_connection_wear(const struct lade_connection *connection)
+{
+	const struct tls_writer *writer;
+	uint64_t most, bytes, calls;
+
+	if (!connection->tls)
+		return LADE_WEAR_NONE;
+	writer = &connection->tls->out;
+	if (connection->peer_rekeys && (!writer->kernel || lade_ktls_rekeys()))
+		return LADE_WEAR_NONE;
+	if (!writer->kernel) {
+		bytes = lade_tls_protection_direction(writer->protection)->records;
+		most = LADE_TLS_RECORDS_MAX;
+		calls = 0;
+	} else {
+		bytes = connection->sent_len - writer->begun;
+		most = KERNEL_BYTES_MAX;
+		calls = writer->calls;
+	}
+	if (bytes >= most / 4 * 3 || calls >= KERNEL_CALLS_MAX / 4 * 3)
+		return LADE_WEAR_SPENT;
+	return bytes >= most / 2 || calls >= KERNEL_CALLS_MAX / 2 ? LADE_WEAR_WORN : LADE_WEAR_NONE;
 }

@@ -60,26 +60,32 @@ static int take_address(int fd, const struct lade_dial *dial, int family, struct
 }
 
 /* Wait for a connection under way until end_ms. */
-static int finish_connect(int fd, int64_t end_ms, const char *peer, struct lade_fault *fault)
+static int finish_connect(int fd, const int *cancel_fd, int64_t end_ms, const char *peer, struct lade_fault *fault)
 {
-	struct pollfd pollfd = { .fd = fd, .events = POLLOUT };
+	struct pollfd wait_for[] = {
+		{ .fd = fd, .events = POLLOUT },
+		{ .fd = cancel_fd ? *cancel_fd : -1, .events = POLLIN },
+	};
 	socklen_t len = sizeof(errno);
 	int error = 0, ready;
 
 	do {
 		int64_t left_ms = end_ms - now_ms();
 
-		ready = left_ms > 0 ? poll(&pollfd, 1, (int)left_ms) : 0;
+		ready = left_ms > 0 ? poll(wait_for, 2, (int)left_ms) : 0;
 	} while (ready < 0 && errno == EINTR);
 	if (ready == 0)
 		return lade_fault_set(fault, LADE_E_TIMEOUT, "connect to", peer);
+	if (ready > 0 && wait_for[1].revents)
+		return lade_fault_set(fault, LADE_E_CANCELLED, "connect to", peer);
 	if (ready > 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0)
 		errno = error;
 	return errno ? lade_fault_set(fault, LADE_E_SYSTEM, "connect to", peer) : 0;
 }
 
 /* Connect fd; end_ms: until when, or 0. Blocking again behind it. */
-static int connect_fd(int fd, const struct addrinfo *address, int64_t end_ms, const char *peer, struct lade_fault *fault)
+static int connect_fd(int fd, const struct addrinfo *address, const int *cancel_fd, int64_t end_ms, const char *peer,
+		      struct lade_fault *fault)
 {
 	int flags = fcntl(fd, F_GETFL), error = 0;
 
@@ -87,7 +93,7 @@ static int connect_fd(int fd, const struct addrinfo *address, int64_t end_ms, co
 		(void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 	if (connect(fd, address->ai_addr, address->ai_addrlen)) {
 		if (end_ms && errno == EINPROGRESS)
-			error = finish_connect(fd, end_ms, peer, fault);
+			error = finish_connect(fd, cancel_fd, end_ms, peer, fault);
 		else
 			error = lade_fault_set(fault, LADE_E_SYSTEM, "connect to", peer);
 	}
@@ -106,7 +112,7 @@ static int try_address(const struct lade_dial *dial, const struct addrinfo *addr
 	if (!error)
 		error = take_address(fd, dial, address->ai_family, fault);
 	if (!error)
-		error = connect_fd(fd, address, end_ms, peer, fault);
+		error = connect_fd(fd, address, dial->cancel_fd, end_ms, peer, fault);
 	if (!error)
 		*fd_out = fd;
 	else if (fd >= 0)
@@ -127,7 +133,7 @@ int lade_connection_dial(struct lade_connection *connection, const struct lade_d
 	snprintf(peer, sizeof(peer), strchr(dial->host, ':') ? "[%.200s]:%.20s" : "%.200s:%.20s", dial->host, dial->port);
 	for (const struct addrinfo *address = addresses; address; address = address->ai_next) {
 		error = try_address(dial, address, end_ms, peer, &fd, fault);
-		if (!error || error == LADE_E_TIMEOUT)
+		if (!error || error == LADE_E_TIMEOUT || error == LADE_E_CANCELLED)
 			break;
 	}
 	freeaddrinfo(addresses);

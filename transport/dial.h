@@ -23,12 +23,13 @@ struct lade_dial {
 	const char *address; /* our own end: name or address; NULL: the kernel's choice */
 	int family;          /* AF_INET, AF_INET6 or AF_UNSPEC */
 	int timeout_ms;      /* for all tries together; 0: the kernel's patience */
+	const int *cancel_fd; /* when it is readable no more is waited for, if there is a timeout; NULL: there is none */
 	const struct lade_socket_option *options; /* option_count */
 	unsigned option_count;
 };
 
 /*
- * Connect to the first of the host's addresses that answers. Returns 0; LADE_E_ABSENT for a name that is not known; LADE_E_TIMEOUT;
+ * Connect to the first of the host's addresses that answers. Returns 0; LADE_E_ABSENT for a name that is not known; LADE_E_TIMEOUT; LADE_E_CANCELLED;
  * LADE_E_SYSTEM with the errno of the last address tried, or of an option or an own address that cannot be. The
  * caller closes the connection.
  */

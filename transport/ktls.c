@@ -9,8 +9,10 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/crypto.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 
 #include "transport/tls_keys.h"
 #include "transport/tls_record.h"
@@ -144,4 +146,12 @@ ssize_t lade_ktls_receive(int fd, struct iovec *vectors, size_t count, uint8_t *
 		if (part->cmsg_level == SOL_TLS && part->cmsg_type == TLS_GET_RECORD_TYPE)
 			memcpy(type_out, CMSG_DATA(part), sizeof(*type_out));
 	return got;
+}
+
+bool lade_ktls_rekeys(void)
+{
+	unsigned major, minor;
+	struct utsname name;
+
+	return uname(&name) == 0 && sscanf(name.release, "%u.%u", &major, &minor) == 2 && (major > 6 || (major == 6 && minor >= 14));
 }

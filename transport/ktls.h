@@ -25,6 +25,9 @@ int lade_ktls_prepare(int fd);
  */
 int lade_ktls_set(int fd, bool transmit, uint16_t suite, const struct lade_tls_direction *direction);
 
+/* True if this kernel takes another secret, by its number: there is no asking without a connection whose key is due. */
+bool lade_ktls_rekeys(void);
+
 /* Write a record of another type than data (enum lade_tls_content). flags as send(2). Returns 0 or -1 with errno. */
 int lade_ktls_send(int fd, uint8_t type, const uint8_t *bytes, size_t len, int flags);
 

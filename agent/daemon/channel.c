@@ -23,6 +23,9 @@ static const size_t lengths[] = {
 	[LADE_CHANNEL_PROGRESS] = sizeof(struct lade_channel_progress),
 	[LADE_CHANNEL_RESULT] = sizeof(struct lade_channel_result),
 	[LADE_CHANNEL_COMPLAINT] = sizeof(struct lade_channel_complaint),
+	[LADE_CHANNEL_JOIN] = sizeof(struct lade_channel_join),
+	[LADE_CHANNEL_JOINING] = sizeof(struct lade_channel_joining),
+	[LADE_CHANNEL_TAKEN] = sizeof(struct lade_channel_taken),
 };
 
 #define TYPE_COUNT (sizeof(lengths) / sizeof(lengths[0]))
@@ -42,12 +45,32 @@ int lade_channel_pair(int ends[2], struct lade_fault *fault)
 	return lade_fault_set(fault, LADE_E_SYSTEM, "create socket pair", NULL);
 }
 
+/* Room for one descriptor. */
+union rights {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(sizeof(int))];
+};
+
 int lade_channel_send(int fd, const struct lade_channel_message *message, struct lade_fault *fault)
 {
+	return lade_channel_send_with(fd, message, -1, fault);
+}
+
+int lade_channel_send_with(int fd, const struct lade_channel_message *message, int descriptor, struct lade_fault *fault)
+{
+	struct iovec vector = { (void *)message, BODY + lengths[message->type] };
+	struct msghdr header = { .msg_iov = &vector, .msg_iovlen = 1 };
+	union rights rights = { .bytes = { 0 } };
 	ssize_t sent;
 
+	if (descriptor >= 0) {
+		rights.align = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int)) };
+		memcpy(CMSG_DATA(&rights.align), &descriptor, sizeof(int));
+		header.msg_control = rights.bytes;
+		header.msg_controllen = sizeof(rights.bytes);
+	}
 	do {
-		sent = send(fd, message, BODY + lengths[message->type], MSG_NOSIGNAL);
+		sent = sendmsg(fd, &header, MSG_NOSIGNAL);
 	} while (sent < 0 && errno == EINTR);
 	if (sent >= 0)
 		return 0;
@@ -90,18 +113,47 @@ static bool lengths_fit(const struct lade_channel_message *message)
 		return message->ask.secret_len <= LADE_PASSWORD_MAX;
 	case LADE_CHANNEL_HANDOVER:
 		return message->handover.state.plain_len <= LADE_TLS_PLAIN_MAX;
+	case LADE_CHANNEL_JOINING:
+		return message->joining.state.plain_len <= LADE_TLS_PLAIN_MAX;
 	default:
 		return true;
 	}
 }
 
-int lade_channel_receive(int fd, struct lade_channel_message *message, struct lade_fault *fault)
+/* The descriptor of a message, or -1. Of more than one there would be no room, and the kernel closes them. */
+static int descriptor_of(struct msghdr *header)
 {
+	const struct cmsghdr *part = CMSG_FIRSTHDR(header);
+	int fd;
+
+	if (!part || part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS || part->cmsg_len != CMSG_LEN(sizeof(int)))
+		return -1;
+	memcpy(&fd, CMSG_DATA(part), sizeof(int));
+	return fd;
+}
+
+/* What came, of got bytes, is a message. */
+static bool is_message(const struct lade_channel_message *message, size_t got)
+{
+	return got >= BODY && message->type >= LADE_CHANNEL_SIGN && message->type < (int)TYPE_COUNT &&
+		got == BODY + lengths[message->type] && lengths_fit(message);
+}
+
+int lade_channel_receive_with(int fd, struct lade_channel_message *message, int *descriptor_out, struct lade_fault *fault)
+{
+	struct iovec vector = { message, sizeof(*message) };
+	union rights rights = { .bytes = { 0 } };
+	struct msghdr header = { .msg_iov = &vector, .msg_iovlen = 1 };
 	ssize_t got;
 
 	memset(message, 0, sizeof(*message));
+	if (descriptor_out) {
+		*descriptor_out = -1;
+		header.msg_control = rights.bytes;
+		header.msg_controllen = sizeof(rights.bytes);
+	}
 	do {
-		got = recv(fd, message, sizeof(*message), 0);
+		got = recvmsg(fd, &header, MSG_CMSG_CLOEXEC);
 	} while (got < 0 && errno == EINTR);
 	if (got == 0 || (got < 0 && errno == ECONNRESET))
 		return lade_fault_set(fault, LADE_E_CLOSED, "receive from a process of the daemon", NULL);
@@ -109,11 +161,20 @@ int lade_channel_receive(int fd, struct lade_channel_message *message, struct la
 		return LADE_E_AGAIN;
 	if (got < 0)
 		return lade_fault_set(fault, LADE_E_SYSTEM, "receive from a process of the daemon", NULL);
-	if ((size_t)got < BODY || message->type < LADE_CHANNEL_SIGN || message->type >= (int)TYPE_COUNT ||
-	    (size_t)got != BODY + lengths[message->type] || !lengths_fit(message))
-		return lade_fault_set(fault, LADE_E_PROTOCOL, "understand a process of the daemon", NULL);
-	end_texts(message);
-	return 0;
+	if (descriptor_out)
+		*descriptor_out = descriptor_of(&header);
+	if (is_message(message, (size_t)got)) {
+		end_texts(message);
+		return 0;
+	}
+	if (descriptor_out && *descriptor_out >= 0)
+		close(*descriptor_out);
+	return lade_fault_set(fault, LADE_E_PROTOCOL, "understand a process of the daemon", NULL);
+}
+
+int lade_channel_receive(int fd, struct lade_channel_message *message, struct lade_fault *fault)
+{
+	return lade_channel_receive_with(fd, message, NULL, fault);
 }
 
 void lade_channel_complain(int fd, const struct lade_fault *about)

@@ -8,8 +8,13 @@
  *     ASK        ------------------>             who somebody is, and what for he comes
  *                <------------------ VERDICT
  *     HANDOVER   ------------------>             the connection's keys; the greeter ends
+ *     JOIN       ------------------>             or: which session somebody belongs to who comes with another connection
+ *                <------------------ VERDICT
+ *     HANDOVER   ------------------>
  *   worker
  *                <------------------ HANDOVER    the same keys
+ *                <------------------ JOINING     now and then: another connection, whose descriptor comes along
+ *     TAKEN      ------------------>             it was looked at
  *     PROGRESS   ------------------>             now and then
  *     RESULT     ------------------>             at the end
  *   either
@@ -40,6 +45,9 @@ enum lade_channel_type {
 	LADE_CHANNEL_PROGRESS,
 	LADE_CHANNEL_RESULT,
 	LADE_CHANNEL_COMPLAINT,
+	LADE_CHANNEL_JOIN,
+	LADE_CHANNEL_JOINING,
+	LADE_CHANNEL_TAKEN,
 };
 
 struct lade_channel_sign {
@@ -70,6 +78,26 @@ struct lade_channel_verdict {
 struct lade_channel_handover {
 	struct lade_tls_state state;
 	struct lade_run_key key;
+	uint8_t rekeys;          /* 0 or not, as struct lade_connection has it */
+};
+
+/* [join], and who says it. */
+struct lade_channel_join {
+	uint64_t session;
+	uint8_t proof[LADE_PROOF_LEN];
+	uint8_t exporter[LADE_TLS_EXPORTER_LEN];
+	uint8_t known;           /* 0 or not */
+	uint8_t fingerprint[LADE_TLS_FINGERPRINT_LEN];
+};
+
+struct lade_channel_joining {
+	struct lade_tls_state state;
+	struct lade_channel_join join;
+	uint8_t rekeys;
+};
+
+struct lade_channel_taken {
+	uint8_t good;            /* 0: it was none of the session's */
 };
 
 /* What the worker of a session does. */
@@ -106,6 +134,9 @@ struct lade_channel_message {
 		struct lade_channel_progress progress;
 		struct lade_channel_result result;
 		struct lade_channel_complaint complaint;
+		struct lade_channel_join join;
+		struct lade_channel_joining joining;
+		struct lade_channel_taken taken;
 	};
 };
 
@@ -120,6 +151,12 @@ int lade_channel_send(int fd, const struct lade_channel_message *message, struct
  * LADE_E_PROTOCOL (a type that does not exist, or another length than it has), LADE_E_SYSTEM.
  */
 int lade_channel_receive(int fd, struct lade_channel_message *message, struct lade_fault *fault);
+
+/* Send message with descriptor, which stays the caller's. Returns as lade_channel_send(). */
+int lade_channel_send_with(int fd, const struct lade_channel_message *message, int descriptor, struct lade_fault *fault);
+
+/* Receive as lade_channel_receive() does, and the descriptor that came along: the caller closes it; -1: none did. */
+int lade_channel_receive_with(int fd, struct lade_channel_message *message, int *descriptor_out, struct lade_fault *fault);
 
 /* Send a complaint about a fault; what becomes of it is nobody's concern. */
 void lade_channel_complain(int fd, const struct lade_fault *about);

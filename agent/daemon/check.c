@@ -3,7 +3,6 @@
  */
 #include "agent/daemon/check.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,13 +36,10 @@ static void print_line(FILE *out, const char *text)
 static void print_fault(void *context, const struct lade_config_error *error)
 {
 	struct output *output = context;
-	char text[PATH_MAX + sizeof(error->text) + 32];
+	char text[LADE_CONFIG_ERROR_TEXT_MAX];
 
 	output->faults++;
-	if (error->line)
-		snprintf(text, sizeof(text), "%s:%u: %s", output->file, error->line, error->text);
-	else
-		snprintf(text, sizeof(text), "%s: %s", output->file, error->text);
+	lade_config_error_show(error, output->file, text);
 	print_line(output->out, text);
 }
 

@@ -16,6 +16,7 @@
 #include "agent/daemon/config_build.h"
 #include "agent/daemon/privileges.h"
 #include "agent/daemon/trusted_file.h"
+#include "agent/key.h"
 #include "transport/listener.h"
 
 /* One look; module is NULL for the globals. */
@@ -52,13 +53,14 @@ static bool look_at_file(const struct look *look, const char *setting, const cha
 	return !why;
 }
 
-/* The same for one that may be missing unless the configuration names it. */
-static void look_at_own_file(const struct look *look, const char *setting, const char *path, bool secret)
+/* The same for one that may be missing unless the configuration names it. Returns whether it is there, and fine. */
+static bool look_at_own_file(const struct look *look, const char *setting, const char *path, bool secret)
 {
 	struct stat status;
 
 	if (lade_daemon_config_line(look->config, NULL, setting) || stat(path, &status) == 0 || (errno != ENOENT && errno != ENOTDIR))
-		(void)look_at_file(look, setting, path, secret);
+		return look_at_file(look, setting, path, secret);
+	return false;
 }
 
 /* Something can be made in the directory above path, or in the nearest one that is there if more: those between are made, too. */
@@ -90,19 +92,17 @@ static void look_at_state(const struct look *look)
 {
 	const char *state = look->config->state;
 	struct stat status;
+	const char *why;
 
 	if (stat(state, &status)) {
 		look_at_place(look, "state", state, true);
 		return;
 	}
-	if (!S_ISDIR(status.st_mode))
-		complain(look, "state", state, "it is no directory");
-	else if (status.st_uid != 0 && status.st_uid != geteuid())
-		complain(look, "state", state, "it belongs to another user: chown it");
-	else if (status.st_mode & S_IWOTH)
-		complain(look, "state", state, "others may write to it: chmod o-w");
-	else if (access(state, R_OK | W_OK | X_OK))
-		complain(look, "state", state, strerror(errno));
+	why = lade_trusted_directory_refuse(&status);
+	if (!why && access(state, R_OK | W_OK | X_OK))
+		why = strerror(errno);
+	if (why)
+		complain(look, "state", state, why);
 }
 
 static void look_at_log(const struct look *look)
@@ -120,25 +120,72 @@ static void look_at_log(const struct look *look)
 		complain(look, "log file", path, strerror(errno));
 }
 
-/* A file of certificates, the first of which is valid now. */
-static void look_at_certificate(const struct look *look, const char *setting, const char *path)
+/* The host's key, for lade_key_free(). NULL: the daemon would make one, or there is something wrong with it, which is told. */
+static struct lade_key *look_at_host_key(const struct look *look)
+{
+	const char *path = look->config->host_key;
+	struct lade_key *key = NULL;
+	struct lade_fault fault;
+
+	if (look_at_own_file(look, "host key", path, true) && lade_key_load(path, &key, &fault))
+		lade_config_fault(look->faults, lade_daemon_config_line(look->config, NULL, "host key"), "host key: %s \"%.200s\": %s", fault.operation,
+				  path, lade_fault_reason(&fault));
+	return key;
+}
+
+/* Why a certificate is not the host's whose key that is, or NULL. */
+static const char *refuse_foreign(X509 *certificate, const struct lade_key *key)
+{
+	uint8_t public_key[32];
+	size_t len = sizeof(public_key);
+	EVP_PKEY *theirs = X509_get0_pubkey(certificate);
+
+	if (!theirs || EVP_PKEY_get_id(theirs) != EVP_PKEY_ED25519 || EVP_PKEY_get_raw_public_key(theirs, public_key, &len) != 1)
+		return "the certificate's key is not Ed25519, as the host's is";
+	return memcmp(public_key, lade_key_public(key), len) == 0 ? NULL : "the certificate is not of the host key";
+}
+
+/* A file of certificates, the first of which is valid now. Returns that, for X509_free(), or NULL: something is wrong, which is told. */
+static X509 *look_at_certificates(const struct look *look, const char *setting, const char *path)
 {
 	X509 *certificate;
+	const char *why = NULL;
 	FILE *file;
 
 	if (!path || !look_at_file(look, setting, path, false))
-		return;
+		return NULL;
 	file = fopen(path, "re");
 	certificate = file ? PEM_read_X509(file, NULL, NULL, NULL) : NULL;
-	if (!certificate)
-		complain(look, setting, path, "there is no certificate in it that can be read (PEM)");
-	else if (X509_cmp_time(X509_get0_notBefore(certificate), NULL) > 0)
-		complain(look, setting, path, "the certificate is not valid yet");
-	else if (X509_cmp_time(X509_get0_notAfter(certificate), NULL) < 0)
-		complain(look, setting, path, "the certificate is not valid any more");
-	X509_free(certificate);
 	if (file)
 		fclose(file);
+	if (!certificate)
+		why = "there is no certificate in it that can be read (PEM)";
+	else if (X509_cmp_time(X509_get0_notBefore(certificate), NULL) > 0)
+		why = "the certificate is not valid yet";
+	else if (X509_cmp_time(X509_get0_notAfter(certificate), NULL) < 0)
+		why = "the certificate is not valid any more";
+	if (!why)
+		return certificate;
+	complain(look, setting, path, why);
+	X509_free(certificate);
+	return NULL;
+}
+
+/* Who the host is: its key, and the certificate for it. */
+static void look_at_identity(const struct look *look)
+{
+	const char *path = look->config->certificate, *why = NULL;
+	struct lade_key *key = look_at_host_key(look);
+	X509 *certificate = look_at_certificates(look, "certificate", path);
+
+	if (certificate && key)
+		why = refuse_foreign(certificate, key);
+	else if (certificate && access(look->config->host_key, F_OK))
+		why = "there is no host key that it could be of";
+	if (why)
+		complain(look, "certificate", path, why);
+	X509_free(certificate);
+	lade_key_free(key);
 }
 
 /* ---- names ---- */
@@ -280,17 +327,17 @@ static void look_at_all(const struct lade_daemon_config *config, struct lade_con
 	if (config->metrics)
 		look_at_listen(&globals, "metrics", config->metrics);
 	look_at_state(&globals);
-	look_at_own_file(&globals, "host key", config->host_key, true);
-	look_at_own_file(&globals, "authorized keys", config->authorized_keys, false);
-	look_at_own_file(&globals, "tokens", config->tokens, true);
-	look_at_certificate(&globals, "certificate", config->certificate);
-	look_at_certificate(&globals, "ca", config->ca);
+	look_at_identity(&globals);
+	(void)look_at_own_file(&globals, "authorized keys", config->authorized_keys, false);
+	(void)look_at_own_file(&globals, "tokens", config->tokens, true);
+	X509_free(look_at_certificates(&globals, "ca", config->ca));
 	look_at_user(&globals);
 	look_at_log(&globals);
 	look_at_place(&globals, "status", config->status, true);
 	for (unsigned i = 0; i < config->module_count; i++) {
 		const struct look look = { config, &config->modules[i], faults };
 
+		lade_config_faults_in(faults, config, look.module->file);
 		look_at_module(&look);
 	}
 }
@@ -298,14 +345,13 @@ static void look_at_all(const struct lade_daemon_config *config, struct lade_con
 unsigned lade_daemon_check_host(const struct lade_daemon_config *config, lade_config_report *report, void *context)
 {
 	static const struct lade_config_error no_memory = { .text = "out of memory" };
-	struct lade_config_faults *faults = malloc(sizeof(*faults));
+	struct lade_config_faults *faults = calloc(1, sizeof(*faults));
 	unsigned count = 0;
 
 	if (!faults) {
 		report(context, &no_memory);
 		return 1;
 	}
-	faults->count = 0;
 	look_at_all(config, faults);
 	for (unsigned i = 0; i < faults->count; i++) {
 		report(context, &faults->errors[i]);

@@ -3,45 +3,22 @@
  */
 #include "agent/daemon/config.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "agent/daemon/config_build.h"
+#include "agent/daemon/config_include.h"
 #include "agent/daemon/config_table.h"
-#include "agent/daemon/trusted_file.h"
 
-/* Open file if it can be believed. Returns 0, LADE_E_REFUSED or LADE_E_SYSTEM. */
-static int open_file(const char *file, FILE **stream_out, struct lade_fault *fault)
+void lade_config_error_show(const struct lade_config_error *error, const char *main, char *text)
 {
-	/* What is no regular file may make us wait. */
-	const int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat status;
-	const char *why;
+	const char *file = error->file ? error->file : main;
 
-	if (fd < 0)
-		return lade_fault_set(fault, LADE_E_SYSTEM, "open", file);
-	if (fstat(fd, &status)) {
-		lade_fault_set(fault, LADE_E_SYSTEM, "read", file);
-		close(fd);
-		return LADE_E_SYSTEM;
-	}
-	why = lade_trusted_file_refuse(&status, false);
-	if (why) {
-		char subject[LADE_FAULT_SUBJECT_SIZE];
-
-		close(fd);
-		snprintf(subject, sizeof(subject), "%.900s (%s)", file, why);
-		return lade_fault_set(fault, LADE_E_REFUSED, "read", subject);
-	}
-	*stream_out = fdopen(fd, "r");
-	if (*stream_out)
-		return 0;
-	close(fd);
-	return lade_fault_set(fault, LADE_E_MEMORY, "read", file);
+	if (error->line)
+		snprintf(text, LADE_CONFIG_ERROR_TEXT_MAX, "%.4096s:%u: %s", file, error->line, error->text);
+	else
+		snprintf(text, LADE_CONFIG_ERROR_TEXT_MAX, "%.4096s: %s", file, error->text);
 }
 
 int lade_daemon_config_read(const char *file, lade_config_report *report, void *context, struct lade_daemon_config **config_out,
@@ -49,7 +26,7 @@ int lade_daemon_config_read(const char *file, lade_config_report *report, void *
 {
 	struct lade_config_faults *faults;
 	FILE *stream;
-	int error = open_file(file, &stream, fault);
+	int error = lade_config_open(file, &stream, fault);
 
 	*config_out = NULL;
 	if (error)
@@ -87,8 +64,8 @@ static void free_chmod(struct lade_mode_changes *changes)
 static void free_module(struct lade_module *module)
 {
 	char *const texts[] = {
-		module->name, module->comment, module->path, module->uid, module->gid, module->include_from, module->include,
-		module->exclude_from, module->exclude, module->before, module->after,
+		module->name, module->comment, module->path, module->uid, module->gid, module->rules, module->include_from,
+		module->include, module->exclude_from, module->exclude, module->before, module->after,
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -112,6 +89,8 @@ void lade_daemon_config_free(struct lade_daemon_config *config)
 	for (unsigned i = 0; i < config->module_count; i++)
 		free_module(&config->modules[i]);
 	free(config->modules);
+	free(config->include);
+	free_texts(config->files, config->file_count);
 	free_texts(config->listen, config->listen_count);
 	free(config->state);
 	free(config->host_key);

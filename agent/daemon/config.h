@@ -30,8 +30,9 @@ struct lade_module {
 	unsigned max_connections, max_connections_per_peer; /* 0: no limit but the global one */
 	uint64_t timeout;       /* seconds; 0: the client's alone */
 	uint64_t bwlimit;       /* bytes a second for each session; 0: the client's alone */
+	uint64_t max_memory;    /* bytes that each session may take; default 1 GiB */
 	struct lade_filter *filter; /* what no client sees, nor makes; never NULL; anchored at path; reads nothing in the tree */
-	char *include_from, *include, *exclude_from, *exclude; /* what it is made of, in that order, as rsyncd.conf(5) has it; or NULL */
+	char *rules, *include_from, *include, *exclude_from, *exclude; /* what it is made of, in that order, as rsyncd.conf(5) has it; or NULL */
 	struct lade_mode_changes *incoming_chmod, *outgoing_chmod; /* or NULL */
 	char **refuse_options;  /* names as in `lade sync`, with * and ?; refuse_count */
 	unsigned refuse_count;
@@ -41,7 +42,8 @@ struct lade_module {
 	bool sendfile;          /* default on */
 	uint64_t directio;      /* bytes from which files are read with O_DIRECT; 0: off */
 	bool aio;               /* default off; never without directio */
-	unsigned line;          /* where the section begins */
+	unsigned file;          /* where the section is: 0 is the main file, n the nth that is included */
+	unsigned line;          /* of it, where the section begins */
 	unsigned *lines;        /* where each setting is, see lade_daemon_config_line() */
 };
 
@@ -67,6 +69,9 @@ struct lade_daemon_config {
 	char *log_format;       /* of the line of a session; NULL: the default */
 	char *metrics;          /* "address:port"; or NULL: off */
 	char *status;           /* path of the status socket; default: status in the runtime directory, or of the state if a user has none */
+	char *include;          /* more files with modules: a path whose last component may be a pattern; or NULL */
+	char **files;           /* those, file_count */
+	unsigned file_count;
 	struct lade_module *modules; /* module_count */
 	unsigned module_count;
 	unsigned *lines; /* as in a module */
@@ -74,10 +79,18 @@ struct lade_daemon_config {
 
 /* Where a configuration is wrong. */
 struct lade_config_error {
+	const char *file; /* that is included, borrowed like the error; NULL: the main one */
+	unsigned file_number; /* of it, as in a module */
 	unsigned line;  /* 0: no line of it */
 	bool passing;   /* it may be otherwise when it matters: a daemon starts nevertheless */
 	char text[512]; /* what is wrong, and what would be right; may hold any byte of the file but control characters */
 };
+
+/* Bytes of an error as a line, with the name of its file. */
+#define LADE_CONFIG_ERROR_TEXT_MAX 5120u
+
+/* Put error of the configuration whose main file is called main into text of LADE_CONFIG_ERROR_TEXT_MAX bytes, as "FILE:LINE: text". */
+void lade_config_error_show(const struct lade_config_error *error, const char *main, char *text);
 
 /* Told of what is wrong; error is borrowed for the call. */
 typedef void lade_config_report(void *context, const struct lade_config_error *error);
@@ -86,7 +99,7 @@ typedef void lade_config_report(void *context, const struct lade_config_error *e
  * Read file. Every fault is told by report (any number of times, in the order of the lines). Returns 0 with a configuration for
  * lade_daemon_config_free(); LADE_E_USAGE if report was called; LADE_E_REFUSED if others may write to it, or it is no regular file;
  * LADE_E_SYSTEM if it cannot be read, LADE_E_LIMIT if it is beyond all measure, LADE_E_MEMORY. No other file is looked at but those of
- * "include from" and "exclude from"; what else only the host shows on which it is used, agent/daemon/check.h looks at.
+ * "include", "include from" and "exclude from"; what else only the host shows on which it is used, agent/daemon/check.h looks at.
  */
 int lade_daemon_config_read(const char *file, lade_config_report *report, void *context, struct lade_daemon_config **config_out,
 			    struct lade_fault *fault);

@@ -11,11 +11,16 @@
 /* Most faults that are told. */
 #define LADE_CONFIG_FAULTS_MAX 100u
 
-/* Faults by their lines. */
+/* Faults by their files and lines. All zeros: none, of the main file. */
 struct lade_config_faults {
+	const char *file; /* what is wrong from now on is in this one, as in struct lade_config_error */
+	unsigned file_number;
 	struct lade_config_error errors[LADE_CONFIG_FAULTS_MAX];
 	unsigned count;
 };
+
+/* What is wrong from now on is in that file of config, numbered as in a module. */
+void lade_config_faults_in(struct lade_config_faults *faults, const struct lade_daemon_config *config, unsigned file);
 
 /* Add a fault behind those of the same line or earlier ones, printf-like. Returns it, or NULL if there are too many. */
 struct lade_config_error *lade_config_fault(struct lade_config_faults *faults, unsigned line, const char *format, ...)

@@ -53,8 +53,12 @@ static int judge_rule(const struct look *look, const char *setting, int error, c
 {
 	if (!error || error == LADE_E_MEMORY)
 		return error;
-	lade_config_fault(look->faults, line_of(look, setting), "%s: %s \"%.200s\": %s", setting, fault->operation, fault->subject,
-			  lade_fault_reason(fault));
+	if (error == LADE_E_UNSUPPORTED)
+		lade_config_fault(look->faults, line_of(look, setting), "%s: \"%.200s\": a rule of a module cannot %s", setting, fault->subject,
+				  fault->operation);
+	else
+		lade_config_fault(look->faults, line_of(look, setting), "%s: %s \"%.200s\": %s", setting, fault->operation, fault->subject,
+				  lade_fault_reason(fault));
 	return 0;
 }
 
@@ -98,6 +102,13 @@ static int add_patterns(const struct look *look, const char *setting, bool inclu
 	return error;
 }
 
+static int add_rules(const struct look *look, const char *text)
+{
+	struct lade_fault fault;
+
+	return text ? judge_rule(look, "filter", lade_filter_add_fixed(look->module->filter, text, &fault), &fault) : 0;
+}
+
 static int add_file(const struct look *look, const char *setting, bool include, const char *file)
 {
 	struct lade_fault fault;
@@ -118,8 +129,10 @@ static int add_file(const struct look *look, const char *setting, bool include, 
 static int make_filter(const struct look *look)
 {
 	const struct lade_module *module = look->module;
-	int error = add_file(look, "include from", true, module->include_from);
+	int error = add_rules(look, module->rules);
 
+	if (!error)
+		error = add_file(look, "include from", true, module->include_from);
 	if (!error)
 		error = add_patterns(look, "include", true, module->include);
 	if (!error)
@@ -238,7 +251,8 @@ static void look_at_globals(const struct lade_daemon_config *config, struct lade
 		compare_limits(config, faults, "max connections", "max connections per peer");
 	if (config->max_logins_per_peer > config->max_logins && lade_daemon_config_line(config, NULL, "max logins per peer"))
 		compare_limits(config, faults, "max logins", "max logins per peer");
-	if (!config->module_count)
+	/* Where modules are added later there may be none yet. */
+	if (!config->module_count && !config->include)
 		lade_config_fault(faults, 0, "there is no module in it: add a section [name] with a path and an auth");
 }
 
@@ -248,10 +262,12 @@ int lade_config_finish(struct lade_daemon_config *config, struct lade_config_fau
 
 	if (error)
 		return error;
+	lade_config_faults_in(faults, config, 0);
 	look_at_globals(config, faults);
 	for (unsigned i = 0; i < config->module_count && !error; i++) {
 		const struct look look = { config, &config->modules[i], faults };
 
+		lade_config_faults_in(faults, config, look.module->file);
 		error = finish_module(&look);
 	}
 	return error;

@@ -100,6 +100,20 @@ static bool is_comment(const char *line)
 	return *line == '#' || *line == ';';
 }
 
+/* The length of a line that goes on with a value, without the remark at its end: not every inih looks for one there. line is changed. */
+static size_t cut_remark(char *line, size_t len)
+{
+	for (size_t i = 1; i < len; i++) {
+		if (line[i] != ';' || !strchr(" \t", line[i - 1]))
+			continue;
+		while (i && strchr(" \t", line[i - 1]))
+			i--;
+		line[i] = '\0';
+		return i;
+	}
+	return len;
+}
+
 /* The head of a section, a name in brackets, and nothing behind it but a remark. line is changed. */
 static void take_section(struct reading *reading, char *line)
 {
@@ -152,6 +166,8 @@ static char *look_at(struct reading *reading, char *line, size_t len, size_t roo
 		reading->goes_on = true;
 		line[--len] = '\0';
 	}
+	if (reading->went_on)
+		len = cut_remark(line, len);
 	if (!reading->went_on && *line == '[') {
 		reading->goes_on = false;
 		take_section(reading, line);

@@ -38,6 +38,7 @@ static const struct lade_config_row global_rows[] = {
 	GLOBAL("log format", format, log_format),
 	GLOBAL("metrics", place, metrics),
 	GLOBAL("status", path, status),
+	GLOBAL("include", path, include),
 };
 
 #define MODULE(name, kind, field) { name, lade_config_set_##kind, offsetof(struct lade_module, field), 0, 0, 0 }
@@ -62,6 +63,8 @@ static const struct lade_config_row module_rows[] = {
 	MODULE_NUMBER("max connections per peer", max_connections_per_peer, 0, CONNECTIONS_MAX),
 	{ "timeout", lade_config_set_seconds, offsetof(struct lade_module, timeout), 0, 0, LADE_TIMEOUT_MAX },
 	MODULE("bwlimit", rate, bwlimit),
+	{ "max memory", lade_config_set_memory, offsetof(struct lade_module, max_memory), 0, LADE_MEMORY_MIN, INT64_MAX },
+	MODULE("filter", text, rules),
 	MODULE("include from", path, include_from),
 	MODULE("include", text, include),
 	MODULE("exclude from", path, exclude_from),
@@ -101,7 +104,6 @@ static const struct {
 	{ "strict modes", "files with secrets are always looked at" },
 	{ "pid file", "there is none: see the status socket, or systemctl(1)" },
 	{ "motd file", "there is none: write comment = TEXT in modules" },
-	{ "filter", "write include and exclude, or include from and exclude from" },
 	{ "pre-xfer exec", "write before = PROGRAM WORDS" },
 	{ "early exec", "write before = PROGRAM WORDS" },
 	{ "post-xfer exec", "write after = PROGRAM WORDS" },

@@ -119,6 +119,19 @@ int lade_config_set_threshold(const struct lade_config_row *row, void *base, cha
 	return 0;
 }
 
+int lade_config_set_memory(const struct lade_config_row *row, void *base, char *value, struct lade_config_error *error)
+{
+	uint64_t size;
+	char why[100];
+
+	if (!lade_quantity_size(value, 1, &size) && size >= row->min && size <= row->max) {
+		*(uint64_t *)field_of(row, base) = size;
+		return 0;
+	}
+	snprintf(why, sizeof(why), "it has to be a size of at least %llum (512m, 1g)", (unsigned long long)row->min >> 20);
+	return refuse(error, row, value, why);
+}
+
 /* ---- texts ---- */
 
 int lade_config_set_text(const struct lade_config_row *row, void *base, char *value, struct lade_config_error *error)

@@ -31,6 +31,7 @@ lade_config_set lade_config_set_number;   /* unsigned */
 lade_config_set lade_config_set_seconds;  /* uint64_t */
 lade_config_set lade_config_set_rate;     /* uint64_t: as --bwlimit has it */
 lade_config_set lade_config_set_threshold; /* uint64_t: a size, or off: 0 */
+lade_config_set lade_config_set_memory;   /* uint64_t: a size within the row's bounds */
 lade_config_set lade_config_set_text;     /* char *: any text */
 lade_config_set lade_config_set_format;   /* char *: the line of a session, see agent/daemon/session_line.h */
 lade_config_set lade_config_set_path;     /* char *: an absolute path without "..", slashes at its end taken away */

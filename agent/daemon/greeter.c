@@ -11,9 +11,16 @@
 
 #include "agent/daemon/monitor_internal.h"
 #include "agent/sync/handshake.h"
+#include "agent/sync/memory_limit.h"
 #include "agent/sync/sync.h"
 #include "agent/tree/landlock.h"
 #include "transport/connection.h"
+
+/*
+ * Memory that it may take beside what it is born with. A handshake with the largest certificate and SELECT that there can be needs less than
+ * a tenth of it.
+ */
+#define GREETER_MEMORY (64u << 20)
 
 /* What it works with. */
 struct greeting {
@@ -115,28 +122,30 @@ static int hand_over(struct greeting *greeting, struct lade_fault *fault)
 	message->type = LADE_CHANNEL_HANDOVER;
 	error = lade_connection_tls_state(&greeting->connection, &message->handover.state, fault);
 	message->handover.key = greeting->key;
+	message->handover.rekeys = greeting->connection.peer_rekeys;
 	return error ? error : lade_channel_send(greeting->visit->channel, message, fault);
 }
 
-/* [select] What the peer came for. */
-static int hear_wish(struct greeting *greeting, struct lade_fault *fault)
+/* [join] The same for who comes for a session that is under way. */
+static void make_claim(struct greeting *greeting, const struct lade_msg_join *join)
+{
+	struct lade_channel_join *claim = &greeting->message.join;
+
+	memset(&greeting->message, 0, sizeof(greeting->message));
+	greeting->message.type = LADE_CHANNEL_JOIN;
+	claim->session = join->session;
+	memcpy(claim->proof, join->proof.data, sizeof(claim->proof));
+	memcpy(claim->exporter, greeting->peer.exporter, sizeof(claim->exporter));
+	claim->known = greeting->peer.known;
+	memcpy(claim->fingerprint, greeting->peer.fingerprint, sizeof(claim->fingerprint));
+}
+
+/* Ask the monitor, and act on what it says. */
+static int ask(struct greeting *greeting, struct lade_fault *fault)
 {
 	struct lade_channel_message *message = &greeting->message;
-	struct lade_writer control;
-	struct lade_msg_select select;
-	bool list = false;
-	int error;
+	int error = lade_channel_ask(greeting->visit->channel, message, LADE_CHANNEL_VERDICT, fault);
 
-	lade_writer_init(&control, LADE_CONTROL_MAX);
-	error = lade_handshake_hear_select(&greeting->connection, greeting->peer.exporter, &control, &select, fault);
-	if (!error && !(list = select.module.len == 0))
-		error = make_question(greeting, &select, fault);
-	if (control.data)
-		sodium_memzero(control.data, control.len);
-	lade_writer_fini(&control);
-	if (error || list)
-		return error ? error : list_modules(greeting, fault);
-	error = lade_channel_ask(greeting->visit->channel, message, LADE_CHANNEL_VERDICT, fault);
 	if (error)
 		return error;
 	if (message->verdict.exit) {
@@ -146,6 +155,28 @@ static int hear_wish(struct greeting *greeting, struct lade_fault *fault)
 	return hand_over(greeting, fault);
 }
 
+/* What the peer came for. */
+static int hear_wish(struct greeting *greeting, struct lade_fault *fault)
+{
+	struct lade_message wish = { .type = LADE_MSG_SELECT };
+	struct lade_writer control;
+	bool list = false;
+	int error;
+
+	lade_writer_init(&control, LADE_CONTROL_MAX);
+	error = lade_handshake_hear_wish(&greeting->connection, greeting->peer.exporter, &control, &wish, fault);
+	if (!error && wish.type == LADE_MSG_JOIN)
+		make_claim(greeting, &wish.join);
+	else if (!error && !(list = wish.select.module.len == 0))
+		error = make_question(greeting, &wish.select, fault);
+	if (control.data)
+		sodium_memzero(control.data, control.len);
+	lade_writer_fini(&control);
+	if (error)
+		return error;
+	return list ? list_modules(greeting, fault) : ask(greeting, fault);
+}
+
 int lade_greeter_run(struct monitor *monitor, struct visit *visit)
 {
 	struct greeting greeting = { .visit = visit };
@@ -153,7 +184,9 @@ int lade_greeter_run(struct monitor *monitor, struct visit *visit)
 	int error;
 
 	monitor->greeter_channel = visit->channel;
-	error = lade_privileges_drop(&monitor->stranger, &fault);
+	error = lade_memory_limit_growth(GREETER_MEMORY, &fault);
+	if (!error)
+		error = lade_privileges_drop(&monitor->stranger, &fault);
 	/* All that it needs is open. */
 	if (!error && lade_landlock_confine(NULL, 0, &fault) < 0)
 		error = fault.code;

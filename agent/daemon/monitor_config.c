@@ -32,12 +32,9 @@ struct fresh {
 static void report_config(void *context, const struct lade_config_error *error)
 {
 	const struct reporting *reporting = context;
-	char text[LADE_COMPLAINT_SIZE];
+	char text[LADE_CONFIG_ERROR_TEXT_MAX];
 
-	if (error->line)
-		snprintf(text, sizeof(text), "%s:%u: %s", reporting->file, error->line, error->text);
-	else
-		snprintf(text, sizeof(text), "%s: %s", reporting->file, error->text);
+	lade_config_error_show(error, reporting->file, text);
 	if (reporting->log)
 		lade_daemon_log_line(reporting->log, LOG_ERR, "%s", text);
 	else

@@ -31,6 +31,9 @@
 #include "transport/listener.h"
 #include "transport/tls.h"
 
+/* Connections that may wait for the worker of their session. */
+#define LADE_JOINING_MAX 2u
+
 /* Passwords that are looked at at once: each takes memory and a processor for a while, on purpose. */
 #define LADE_CHECKERS_MAX 2u
 
@@ -69,6 +72,10 @@ struct visit {
 	bool has_complained;                   /* the process that it has now */
 	bool killed;                           /* its processes are about to end: it has no place any more */
 	bool admitted;                         /* the verdict was: let in */
+	bool known;                            /* it has shown a key, of that fingerprint */
+	uint8_t fingerprint[LADE_TLS_FINGERPRINT_LEN];
+	struct lade_channel_join join;         /* what it said who comes for the session of another visit; session 0: nothing */
+	unsigned joining;                      /* connections that its worker was given and has not looked at yet */
 	bool checking;                         /* CHECK: the checker has been started */
 	bool refused;                          /* the worker only says why not */
 	bool overdue;                          /* was killed because it took too long */

@@ -4,10 +4,12 @@
  */
 #include "agent/daemon/monitor_internal.h"
 
+#include <assert.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sodium.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -266,6 +268,8 @@ static void ask(struct monitor *monitor, struct visit *visit)
 	}
 	visit->has_asked = true;
 	visit->module = lade_daemon_config_module(config, request->module);
+	visit->known = request->known;
+	memcpy(visit->fingerprint, request->fingerprint, sizeof(visit->fingerprint));
 	if (request->known) {
 		error = lade_authorized_keys_find(config->authorized_keys, request->fingerprint, name, &fault);
 		authorized = error == 0;
@@ -365,9 +369,69 @@ void lade_monitor_checked(struct monitor *monitor, struct visit *visit, int how)
 		deny(monitor, visit, LADE_REFUSAL_SECRET, LADE_EXIT_AUTH, "the user or the password (or token) is wrong");
 }
 
+/* ---- another connection of a session ---- */
+
+/* The session that somebody comes for, if he shows the same key as its client, and not too many wait there already. */
+static struct visit *find_session(struct monitor *monitor, const struct lade_channel_join *join)
+{
+	for (unsigned i = 0; i < monitor->visit_max; i++) {
+		struct visit *visit = &monitor->visits[i];
+
+		if (visit->stage == VISIT_SESSION && visit->number == join->session && visit->pid && visit->channel >= 0 && !visit->refused &&
+		    visit->joining < LADE_JOINING_MAX && !visit->known == !join->known &&
+		    (!join->known || memcmp(visit->fingerprint, join->fingerprint, sizeof(visit->fingerprint)) == 0))
+			return visit;
+	}
+	return NULL;
+}
+
+/* [join] Whether it is the session's own client the worker finds out. */
+static void join(struct monitor *monitor, struct visit *visit)
+{
+	struct lade_channel_message reply = { .type = LADE_CHANNEL_VERDICT };
+	const struct lade_channel_join *request = &monitor->message->join;
+
+	if (visit->stage != VISIT_LOGIN || visit->has_asked || !visit->has_signed) {
+		lade_visit_kill(visit);
+		return;
+	}
+	visit->has_asked = true;
+	if (!request->session || !find_session(monitor, request)) {
+		deny(monitor, visit, LADE_REFUSAL_MODULE, LADE_EXIT_SELECT, "there is no such session of yours");
+	} else {
+		visit->join = *request;
+		answer(visit, &reply);
+	}
+}
+
+/* Give the connection to the worker of its session. The visit ends with its greeter. */
+static void pass_on(struct monitor *monitor, struct visit *visit)
+{
+	struct visit *session = find_session(monitor, &visit->join);
+	struct lade_channel_message *message = monitor->message;
+	uint8_t rekeys = message->handover.rekeys;
+	struct lade_fault fault;
+
+	/* The state stands where it stood. */
+	static_assert(offsetof(struct lade_channel_handover, state) == offsetof(struct lade_channel_joining, state), "as in both");
+	message->type = LADE_CHANNEL_JOINING;
+	message->joining.join = visit->join;
+	message->joining.rekeys = rekeys;
+	if (session && lade_channel_send_with(session->channel, message, visit->fd, &fault) == 0)
+		session->joining++;
+	sodium_memzero(message, sizeof(*message));
+	visit->join.session = 0;
+	close(visit->fd);
+	visit->fd = -1;
+}
+
 /* Its next words are the worker's: what it says behind this, nobody hears. */
 static void take_over(struct monitor *monitor, struct visit *visit)
 {
+	if (visit->join.session && visit->stage == VISIT_LOGIN) {
+		pass_on(monitor, visit);
+		return;
+	}
 	/* In other stages there may be a secret, which somebody waits for. */
 	if (visit->stage == VISIT_LOGIN && visit->admitted)
 		visit->secret = lade_locked_memory_new(sizeof(*visit->secret), false);
@@ -387,6 +451,9 @@ void lade_monitor_hear_greeter(struct monitor *monitor, struct visit *visit)
 		break;
 	case LADE_CHANNEL_ASK:
 		ask(monitor, visit);
+		break;
+	case LADE_CHANNEL_JOIN:
+		join(monitor, visit);
 		break;
 	case LADE_CHANNEL_HANDOVER:
 		take_over(monitor, visit);

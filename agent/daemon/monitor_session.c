@@ -170,6 +170,12 @@ void lade_monitor_hear_worker(struct monitor *monitor, struct visit *visit)
 		take_progress(monitor, visit, &visit->result.last);
 		visit->has_result = true;
 		break;
+	case LADE_CHANNEL_TAKEN:
+		visit->joining -= visit->joining > 0;
+		if (!monitor->message->taken.good)
+			lade_daemon_log_line(monitor->log, LOG_NOTICE, "session %llu of %s: somebody else wanted to join it",
+					     (unsigned long long)visit->number, visit->peer);
+		break;
 	case LADE_CHANNEL_COMPLAINT:
 		snprintf(what, sizeof(what), "session %llu", (unsigned long long)visit->number);
 		lade_visit_complain(monitor, visit, LOG_ERR, what);

@@ -6,15 +6,28 @@
 #include <stddef.h>
 #include <unistd.h>
 
+static const char *refuse_owner(const struct stat *status)
+{
+	return status->st_uid != 0 && status->st_uid != geteuid() ? "it belongs to another user: chown it" : NULL;
+}
+
+static const char *refuse_writers(const struct stat *status)
+{
+	return status->st_mode & S_IWOTH ? "others may write to it: chmod o-w" : NULL;
+}
+
 const char *lade_trusted_file_refuse(const struct stat *status, bool secret)
 {
-	if (!S_ISREG(status->st_mode))
-		return "it is no regular file";
-	if (status->st_uid != 0 && status->st_uid != geteuid())
-		return "it belongs to another user: chown it";
-	if (secret && (status->st_mode & 077))
-		return "others may read or write it: chmod 600";
-	if (status->st_mode & S_IWOTH)
-		return "others may write to it: chmod o-w";
-	return NULL;
+	const char *why = S_ISREG(status->st_mode) ? refuse_owner(status) : "it is no regular file";
+
+	if (!why && secret && (status->st_mode & 077))
+		why = "others may read or write it: chmod 600";
+	return why ? why : refuse_writers(status);
+}
+
+const char *lade_trusted_directory_refuse(const struct stat *status)
+{
+	const char *why = S_ISDIR(status->st_mode) ? refuse_owner(status) : "it is no directory";
+
+	return why ? why : refuse_writers(status);
 }

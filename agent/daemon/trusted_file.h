@@ -14,4 +14,7 @@
  */
 const char *lade_trusted_file_refuse(const struct stat *status, bool secret);
 
+/* The same of a directory, in which nobody else may make or take away files. */
+const char *lade_trusted_directory_refuse(const struct stat *status);
+
 #endif

@@ -28,6 +28,7 @@ struct work {
 	struct lade_connection connection;
 	struct lade_run_key key;
 	struct lade_grant grant;
+	struct lade_successors successors;
 	struct lade_progress last;            /* the last that was heard of the session */
 	struct lade_served served;            /* its direction is right as soon as there is progress */
 	struct lade_channel_message *message; /* what is said to the monitor */
@@ -76,6 +77,52 @@ static void tell(void *context, const struct lade_progress *progress)
 	(void)lade_channel_send(work->visit->channel, work->message, NULL);
 }
 
+/* Secure what has come, on descriptor, for the session. */
+static int secure_joining(const struct work *work, int descriptor, struct lade_successor *successor, struct lade_fault *fault)
+{
+	const struct lade_channel_joining *joining = &work->message->joining;
+	const struct lade_daemon_config *config = work->visit->shared->config;
+	int error;
+
+	(void)lade_connection_accept(&successor->connection, descriptor, fault);
+	error = lade_connection_secure(&successor->connection, &joining->state, false, config->ktls ? LADE_SECURE_KERNEL : LADE_SECURE_USER, fault);
+	successor->connection.peer_rekeys = joining->rekeys;
+	memcpy(successor->exporter, joining->join.exporter, sizeof(successor->exporter));
+	memcpy(successor->proof, joining->join.proof, sizeof(successor->proof));
+	if (error)
+		lade_connection_close(&successor->connection);
+	return error;
+}
+
+/* [join] Another connection for the session: the session's thread, as tell(). */
+static int take_successor(void *context, struct lade_successor *successor_out, struct lade_fault *fault)
+{
+	struct work *work = context;
+	int descriptor, error = lade_channel_receive_with(work->visit->channel, work->message, &descriptor, fault);
+
+	if (error)
+		return error;
+	if (work->message->type != LADE_CHANNEL_JOINING || descriptor < 0)
+		error = lade_fault_set(fault, LADE_E_PROTOCOL, "understand a process of the daemon", NULL);
+	if (!error)
+		error = secure_joining(work, descriptor, successor_out, fault);
+	else if (descriptor >= 0)
+		close(descriptor);
+	sodium_memzero(work->message, sizeof(*work->message));
+	return error;
+}
+
+/* What became of it. */
+static void judge_successor(void *context, bool good)
+{
+	struct work *work = context;
+
+	memset(work->message, 0, sizeof(*work->message));
+	work->message->type = LADE_CHANNEL_TAKEN;
+	work->message->taken.good = good;
+	(void)lade_channel_send(work->visit->channel, work->message, NULL);
+}
+
 /* Open what is served, with the daemon's rights: the way to it may be closed to the module's user. */
 static int open_root(struct work *work, struct lade_fault *fault)
 {
@@ -95,6 +142,9 @@ static void fill_grant(struct work *work)
 {
 	const struct lade_module *module = work->visit->module;
 
+	work->successors = (struct lade_successors){
+		.session = work->visit->number, .fd = work->visit->channel, .take = take_successor, .judged = judge_successor, .context = work,
+	};
 	work->grant = (struct lade_grant){
 		.root_fd = -1,
 		.state_fd = -1,
@@ -110,9 +160,11 @@ static void fill_grant(struct work *work)
 		.refuse_count = module->refuse_count,
 		.timeout = module->timeout,
 		.bwlimit = module->bwlimit,
+		.max_alloc = module->max_memory,
 		.no_sendfile = !module->sendfile,
 		.directio = module->directio,
 		.aio = module->aio,
+		.successors = &work->successors,
 		.progress = tell,
 		.context = work,
 	};
@@ -177,6 +229,7 @@ static int take_connection(struct work *work, struct lade_fault *fault)
 	if (!error)
 		error = lade_connection_secure(&work->connection, &handover->state, false, config->ktls ? LADE_SECURE_KERNEL : LADE_SECURE_USER, fault);
 	work->key = handover->key;
+	work->connection.peer_rekeys = handover->rekeys;
 	sodium_memzero(work->message, sizeof(*work->message));
 	return error;
 }

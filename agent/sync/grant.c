@@ -227,6 +227,7 @@ int lade_grant_apply(const struct lade_grant *grant, bool receives, struct lade_
 		return error;
 	settings->timeout = at_most(settings->timeout, grant->timeout);
 	settings->bwlimit = at_most(settings->bwlimit, grant->bwlimit);
+	settings->max_alloc = at_most(settings->max_alloc, grant->max_alloc);
 	settings->chmod = receives ? grant->incoming_chmod : grant->outgoing_chmod;
 	settings->no_sendfile = grant->no_sendfile;
 	settings->directio = grant->directio;

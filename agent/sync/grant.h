@@ -17,6 +17,7 @@
 
 #include "agent/sync/events.h"
 #include "agent/sync/settings.h"
+#include "agent/sync/successor.h"
 #include "agent/tree/filter.h"
 #include "agent/tree/mode_change.h"
 #include "transport/mover.h"
@@ -36,9 +37,11 @@ struct lade_grant {
 	unsigned refuse_count;
 	uint64_t timeout;           /* seconds, at most, as in --timeout; 0: the client's */
 	uint64_t bwlimit;           /* bytes a second, at most; 0: the client's */
+	uint64_t max_alloc;         /* bytes of memory that a session may take, at most, as in --max-alloc; 0: the client's */
 	bool no_sendfile;           /* raw runs are copied */
 	uint64_t directio;          /* files of so many bytes and more are read with O_DIRECT; 0: none */
 	bool aio;                   /* and the next run while this one goes out */
+	const struct lade_successors *successors; /* how the session gets another connection; NULL: it does not */
 	/* Told now and then, and at the end, how far the session is; NULL: nobody. The session's thread. */
 	void (*progress)(void *context, const struct lade_progress *progress);
 	void *context;

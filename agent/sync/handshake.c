@@ -8,9 +8,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "protocol/byteorder.h"
 #include "protocol/entry.h"
 #include "protocol/hello.h"
 #include "transport/frame.h"
+#include "transport/ktls.h"
 
 /* The longest SELECT: its header, four lengths, and what they stand before. */
 #define SELECT_ROOM (4 + 4 * 3 + 2 * LADE_NAME_MAX + LADE_SELECTION_MAX + LADE_PROOF_LEN)
@@ -75,6 +77,8 @@ static int say_hello(struct lade_connection *connection, uint8_t hello_out[LADE_
 
 	if (sodium_init() < 0)
 		return lade_fault_set(fault, LADE_E_UNSUPPORTED, "start libsodium", NULL);
+	/* Who reads in user space can in any case, but whether the kernel will read is not known yet. */
+	hello.features = lade_ktls_rekeys() ? LADE_FEATURE_REKEYS : 0;
 	randombytes_buf(hello.secret, sizeof(hello.secret));
 	lade_hello_put(hello_out, &hello); /* [hello] */
 	return lade_connection_write(connection, &vector, 1, more, fault);
@@ -98,7 +102,10 @@ static int hear_hello(struct lade_connection *connection, const uint8_t ours[LAD
 	error = lade_hello_get(theirs_out, &their_hello);
 	if (!error && lade_hello_version(&our_hello, &their_hello) < 0)
 		error = LADE_E_VERSION;
-	return error ? lade_fault_set(fault, error, "talk to", connection->peer) : 0;
+	if (error)
+		return lade_fault_set(fault, error, "talk to", connection->peer);
+	connection->peer_rekeys = their_hello.features & LADE_FEATURE_REKEYS;
+	return 0;
 }
 
 /* [run-key] */
@@ -332,19 +339,18 @@ static int check_select(const struct lade_msg_select *select, const uint8_t expo
 	return sodium_memcmp(select->binding.data, expected, sizeof(expected)) ? LADE_E_AUTH : 0;
 }
 
-int lade_handshake_hear_select(struct lade_connection *connection, const uint8_t exporter[LADE_EXPORTER_LEN], struct lade_writer *control,
-			       struct lade_msg_select *select_out, struct lade_fault *fault)
+int lade_handshake_hear_wish(struct lade_connection *connection, const uint8_t exporter[LADE_EXPORTER_LEN], struct lade_writer *control,
+			     struct lade_message *wish_out, struct lade_fault *fault)
 {
-	struct lade_message message;
-	int error = read_one(connection, control, LADE_MSG_SELECT, &message, fault);
+	int error = read_frame(connection, control, wish_out, fault);
 
 	if (error)
 		return error;
-	error = check_select(&message.select, exporter);
-	if (error)
-		return lade_fault_set(fault, error, "understand", connection->peer);
-	*select_out = message.select;
-	return 0;
+	if (wish_out->type == LADE_MSG_JOIN)
+		error = wish_out->join.proof.len == LADE_PROOF_LEN ? 0 : LADE_E_PROTOCOL;
+	else
+		error = wish_out->type == LADE_MSG_SELECT ? check_select(&wish_out->select, exporter) : LADE_E_PROTOCOL;
+	return error ? lade_fault_set(fault, error, "understand", connection->peer) : 0;
 }
 
 int lade_handshake_say_module(struct lade_connection *connection, const char *name, const char *comment, bool last,
@@ -432,6 +438,108 @@ void lade_handshake_refuse(struct lade_connection *connection, int exit, const c
 		lade_connection_end_writing(connection);
 		hear_out(connection);
 	}
+}
+
+/* ---- another connection for a session ---- */
+
+void lade_handshake_join_key(const struct lade_run_key *session, uint8_t key_out[LADE_PROOF_LEN])
+{
+	static const uint8_t label[] = { 'l', 'a', 'd', 'e', ' ', 'j', 'o', 'i', 'n', ' ', 'k', 'e', 'y' };
+	crypto_generichash_state state;
+
+	/* As in bind_secret(), nothing of this can fail. */
+	crypto_generichash_init(&state, NULL, 0, LADE_PROOF_LEN);
+	crypto_generichash_update(&state, label, sizeof(label));
+	crypto_generichash_update(&state, session->bytes, sizeof(session->bytes));
+	crypto_generichash_final(&state, key_out, LADE_PROOF_LEN);
+	sodium_memzero(&state, sizeof(state));
+}
+
+/* The proof of one side that it is of the session. */
+static void join_proof(const uint8_t key[LADE_PROOF_LEN], bool client, uint64_t session,
+			       const uint8_t exporter[LADE_EXPORTER_LEN], uint8_t proof_out[LADE_PROOF_LEN])
+{
+	static const uint8_t labels[2][10] = { { "joined" }, { "join" } };
+	crypto_generichash_state state;
+	uint8_t number[8];
+
+	lade_put_le64(number, session);
+	crypto_generichash_init(&state, key, LADE_PROOF_LEN, LADE_PROOF_LEN);
+	crypto_generichash_update(&state, labels[client], sizeof(labels[client]));
+	crypto_generichash_update(&state, number, sizeof(number));
+	crypto_generichash_update(&state, exporter, LADE_EXPORTER_LEN);
+	crypto_generichash_final(&state, proof_out, LADE_PROOF_LEN);
+	sodium_memzero(&state, sizeof(state));
+}
+
+bool lade_handshake_join_proves(const struct lade_join *join, bool client, const uint8_t proof[LADE_PROOF_LEN])
+{
+	uint8_t expected[LADE_PROOF_LEN];
+
+	join_proof(join->key, client, join->session, join->exporter, expected);
+	return sodium_memcmp(proof, expected, sizeof(expected)) == 0;
+}
+
+/* [join] The client's part up to JOIN. */
+static int say_join(struct lade_connection *connection, const struct lade_join *join, uint8_t hello_out[LADE_HELLO_LEN], struct lade_fault *fault)
+{
+	uint8_t proof[LADE_PROOF_LEN];
+	const struct lade_msg_join message = { join->session, lade_slice(proof, sizeof(proof)) };
+	struct lade_writer writer;
+	int error = lade_handshake_say_hello(connection, hello_out, fault);
+
+	if (error)
+		return error;
+	join_proof(join->key, true, join->session, join->exporter, proof);
+	lade_writer_init(&writer, LADE_CONTROL_MAX);
+	lade_put_join(&writer, &message);
+	return write_one(connection, &writer, "join the session by another connection to", fault);
+}
+
+/* [joined] What the server says to it. */
+static int hear_joined(struct lade_connection *connection, const struct lade_join *join, struct lade_writer *control, struct lade_fault *fault)
+{
+	struct lade_message message;
+	int error = read_frame(connection, control, &message, fault);
+
+	if (error)
+		return error;
+	if (message.type == LADE_MSG_REPORT)
+		return lade_fault_set(fault, LADE_E_REFUSED, "join the session by another connection to", connection->peer);
+	if (message.type != LADE_MSG_JOINED || message.joined.proof.len != LADE_PROOF_LEN)
+		return lade_fault_set(fault, LADE_E_PROTOCOL, "understand", connection->peer);
+	if (!lade_handshake_join_proves(join, false, message.joined.proof.data))
+		return lade_fault_set(fault, LADE_E_AUTH, "find the session again at", connection->peer);
+	return 0;
+}
+
+int lade_handshake_join(struct lade_connection *connection, const struct lade_join *join, struct lade_fault *fault)
+{
+	uint8_t hello[LADE_HELLO_LEN];
+	struct lade_run_key unused;
+	struct lade_writer control;
+	int error = say_join(connection, join, hello, fault);
+
+	if (!error)
+		error = lade_handshake_hear_hello(connection, hello, true, &unused, fault);
+	sodium_memzero(&unused, sizeof(unused));
+	lade_writer_init(&control, LADE_CONTROL_MAX);
+	if (!error)
+		error = hear_joined(connection, join, &control, fault);
+	lade_writer_fini(&control);
+	return error;
+}
+
+int lade_handshake_say_joined(struct lade_connection *connection, const struct lade_join *join, struct lade_fault *fault)
+{
+	uint8_t proof[LADE_PROOF_LEN];
+	const struct lade_msg_joined joined = { lade_slice(proof, sizeof(proof)) };
+	struct lade_writer writer;
+
+	join_proof(join->key, false, join->session, join->exporter, proof);
+	lade_writer_init(&writer, LADE_CONTROL_MAX);
+	lade_put_joined(&writer, &joined); /* [joined] */
+	return write_one(connection, &writer, "go on with", fault);
 }
 
 /* ---- OPEN ---- */

@@ -47,11 +47,30 @@ struct lade_selection {
 int lade_handshake_select(struct lade_connection *connection, const struct lade_selection *selection, struct lade_fault *fault);
 
 /*
- * [select] Server: hear it; nothing of what follows is read. Slices borrow from control, which the caller has initialised and keeps; whoever
- * has used the secret wipes it there. LADE_E_AUTH: the secret is meant for another connection.
+ * [select] [join] Server: hear what a client comes for, SELECT or JOIN; nothing of what follows is read. Slices borrow from control, which the caller has
+ * initialised and keeps; whoever has used the secret wipes it there. LADE_E_AUTH: the secret is meant for another connection.
  */
-int lade_handshake_hear_select(struct lade_connection *connection, const uint8_t exporter[LADE_EXPORTER_LEN], struct lade_writer *control,
-			       struct lade_msg_select *select_out, struct lade_fault *fault);
+int lade_handshake_hear_wish(struct lade_connection *connection, const uint8_t exporter[LADE_EXPORTER_LEN], struct lade_writer *control,
+			     struct lade_message *wish_out, struct lade_fault *fault);
+
+/* [join] Another connection, and the session that it is for. */
+struct lade_join {
+	uint64_t session;         /* its number */
+	uint8_t key[LADE_PROOF_LEN]; /* of lade_handshake_join_key() */
+	uint8_t exporter[LADE_EXPORTER_LEN]; /* of this connection */
+};
+
+/* The key by which a session knows its own, from the run key that its opening made. */
+void lade_handshake_join_key(const struct lade_run_key *session, uint8_t key_out[LADE_PROOF_LEN]);
+
+/* [join] Client: say HELLO and JOIN, and hear HELLO and JOINED. LADE_E_REFUSED: the server does not want it; LADE_E_AUTH: it is not the session's. */
+int lade_handshake_join(struct lade_connection *connection, const struct lade_join *join, struct lade_fault *fault);
+
+/* True if proof is what the client, or the server, says who has the session's key. */
+bool lade_handshake_join_proves(const struct lade_join *join, bool client, const uint8_t proof[LADE_PROOF_LEN]);
+
+/* [joined] Server: take the connection, whose HELLO and JOIN were heard. */
+int lade_handshake_say_joined(struct lade_connection *connection, const struct lade_join *join, struct lade_fault *fault);
 
 /* [module] Server: say one of a list of modules; last: it ends here, and the name may be empty. LADE_E_LIMIT: a text is too long. */
 int lade_handshake_say_module(struct lade_connection *connection, const char *name, const char *comment, bool last,

@@ -172,7 +172,7 @@ static bool next_work(struct feeder *feeder, struct lade_writer *queued, bool *h
 	for (;;) {
 		*has_queued = lade_session_take(session, queued);
 		*work = choose(feeder);
-		if (*has_queued || work->type != WORK_NONE || feeder->control.len)
+		if (*has_queued || work->type != WORK_NONE || feeder->control.len || lade_succession_due(session))
 			break;
 		more = !session->failed && !feeder->sender->ending;
 		if (!more)
@@ -210,11 +210,12 @@ static void feed(struct feeder *feeder)
 	int error = 0;
 
 	while (!error && next_work(feeder, &queued, &has_queued, &work)) {
-		if (has_queued) {
+		error = lade_succession_step(feeder->session, &fault);
+		if (!error && has_queued)
 			error = lade_frame_write(feeder->session->connection, lade_slice(queued.data, queued.len), 0,
 						 &fault);
+		if (has_queued)
 			lade_writer_fini(&queued);
-		}
 		/* Control goes with the next payload, unless there is none at hand. */
 		if (!error && feeder->control.len && (work.type == WORK_NONE || feeder->control.len >= CONTROL_MUCH))
 			error = lade_feed_write_control(feeder, 0, &fault);
@@ -224,6 +225,21 @@ static void feed(struct feeder *feeder)
 	}
 	if (error)
 		lade_session_write_failed(feeder->session, &fault);
+}
+
+/*
+ * A failure of this thread leaves nobody to write the last words. If it was memory the connection is as good as ever; a payload that is cut
+ * off by them is known by its digest.
+ */
+static void say_last_words(struct lade_session *session)
+{
+	bool no_memory;
+
+	lade_session_lock(session);
+	no_memory = session->failed && session->fault.code == LADE_E_MEMORY;
+	lade_session_unlock(session);
+	if (no_memory)
+		lade_session_write_queue(session);
 }
 
 /* How runs leave: what moves pages instead of bytes may be forbidden here, whatever the other side asks for. */
@@ -255,6 +271,7 @@ void *lade_sender_feed(void *argument)
 		lade_fault_set(&fault, LADE_E_MEMORY, "start the sender", NULL);
 		lade_session_fail(&sender->session, &fault);
 	}
+	say_last_words(&sender->session);
 	lade_feed_close_large(&feeder);
 	lade_feed_close_asked(&feeder);
 	lade_cut_stream_fini(&feeder.cuts);

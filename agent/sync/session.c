@@ -15,6 +15,9 @@
 
 #define CHUNK_FULL (32u << 10)
 
+/* Bytes of a REPORT whose texts are as long as those of a fault. */
+#define LAST_WORDS_MAX (LADE_FAULT_SUBJECT_SIZE + 1024u)
+
 /* Most bytes of a text that is converted for people; longer ones stay as they are. */
 #define SHOWN_MAX (LADE_TEXT_MAX + 1)
 
@@ -22,6 +25,23 @@ struct lade_chunk {
 	struct lade_chunk *next;
 	struct lade_writer control;
 };
+
+/* Memory for the last words, for when there is no other. */
+static int reserve_last_words(struct lade_session *session)
+{
+	session->spare = calloc(1, sizeof(*session->spare));
+	if (!session->spare)
+		return LADE_E_MEMORY;
+	lade_writer_init(&session->spare->control, LADE_CONTROL_MAX);
+	return lade_writer_reserve(&session->spare->control, LAST_WORDS_MAX) ? 0 : LADE_E_MEMORY;
+}
+
+static void free_chunk(struct lade_chunk *chunk)
+{
+	if (chunk)
+		lade_writer_fini(&chunk->control);
+	free(chunk);
+}
 
 int lade_session_init(struct lade_session *session, struct lade_connection *connection,
 		      const struct lade_settings *settings, const struct lade_events *events,
@@ -41,8 +61,11 @@ int lade_session_init(struct lade_session *session, struct lade_connection *conn
 	session->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (session->wake_fd < 0)
 		return lade_fault_set(fault, LADE_E_SYSTEM, "create eventfd", NULL);
-	error = lade_movers_new(settings->calls, &session->movers);
+	error = reserve_last_words(session);
+	if (!error)
+		error = lade_movers_new(settings->calls, &session->movers);
 	if (error) {
+		free_chunk(session->spare);
 		close(session->wake_fd);
 		return lade_fault_set(fault, error, "start a session", NULL);
 	}
@@ -51,18 +74,20 @@ int lade_session_init(struct lade_session *session, struct lade_connection *conn
 	pthread_cond_init(&session->to_writer, NULL);
 	pthread_cond_init(&session->room, NULL);
 	pthread_cond_init(&session->returned, NULL);
+	lade_succession_init(session);
 	return 0;
 }
 
 void lade_session_fini(struct lade_session *session)
 {
+	lade_succession_fini(session);
 	while (session->first) {
 		struct lade_chunk *chunk = session->first;
 
 		session->first = chunk->next;
-		lade_writer_fini(&chunk->control);
-		free(chunk);
+		free_chunk(chunk);
 	}
+	free_chunk(session->spare);
 	lade_movers_free(session->movers);
 	close(session->wake_fd);
 	pthread_cond_destroy(&session->returned);
@@ -92,7 +117,7 @@ static void wake_all(struct lade_session *session)
 			pthread_cond_broadcast(session->role_waits[i]);
 }
 
-static void wake_waiter(struct lade_session *session)
+void lade_session_wake(struct lade_session *session)
 {
 	const uint64_t one = 1;
 
@@ -109,6 +134,33 @@ static struct lade_writer *no_writer(struct lade_session *session)
 	return NULL;
 }
 
+/* Append a chunk to those that are to be written. */
+static struct lade_writer *append(struct lade_session *session, struct lade_chunk *chunk)
+{
+	if (session->last)
+		session->last->next = chunk;
+	else
+		session->first = chunk;
+	session->last = chunk;
+	return &chunk->control;
+}
+
+/* The writer of the last words. With no memory left a message before it may be cut off, and what others had in the same chunk goes with it. */
+static struct lade_writer *last_writer(struct lade_session *session, int code)
+{
+	struct lade_chunk *spare = session->spare, *last = session->last;
+
+	if (code != LADE_E_MEMORY)
+		return lade_session_queue(session);
+	session->spare = NULL;
+	if (!last || !last->control.error)
+		return append(session, spare);
+	lade_writer_fini(&last->control);
+	last->control = spare->control;
+	free(spare);
+	return &last->control;
+}
+
 struct lade_writer *lade_session_queue(struct lade_session *session)
 {
 	static _Thread_local struct lade_writer nowhere;
@@ -123,12 +175,7 @@ struct lade_writer *lade_session_queue(struct lade_session *session)
 		return &nowhere;
 	}
 	lade_writer_init(&chunk->control, LADE_CONTROL_MAX);
-	if (session->last)
-		session->last->next = chunk;
-	else
-		session->first = chunk;
-	session->last = chunk;
-	return &chunk->control;
+	return append(session, chunk);
 }
 
 /* Bytes queued: the closed chunks' are counted when they close, the last one's are looked at. */
@@ -259,6 +306,7 @@ int lade_exit_of(const struct lade_fault *fault)
 	case LADE_E_UNSUPPORTED:
 		return LADE_EXIT_UNSUPPORTED;
 	case LADE_E_AUTH:
+	case LADE_E_REFUSED:
 		return LADE_EXIT_AUTH;
 	case LADE_E_PROTOCOL:
 	case LADE_E_TRUNCATED:
@@ -481,17 +529,17 @@ void lade_session_fail_locked(struct lade_session *session, const struct lade_fa
 	session->fault = *fault;
 	if (fault->code != LADE_E_REMOTE)
 		session->exit = lade_exit_worse(session->exit, lade_exit_of(fault));
-	if (fault->code != LADE_E_REMOTE && fault->code != LADE_E_CLOSED && fault->code != LADE_E_MEMORY) {
+	if (fault->code != LADE_E_REMOTE && fault->code != LADE_E_CLOSED) {
 		/* The peer shall know; where our user is on the other side, so shall he. */
 		lade_report_of(&report, LADE_REPORT_FATAL, lade_exit_of(fault), fault);
-		writer = lade_session_queue(session);
+		writer = last_writer(session, fault->code);
 		lade_put_report(writer, &report);
 		session->urgent = true;
 	}
 	/* What is under way, and the last words behind it, are not to wait. */
 	lade_throttle_lift(session->connection->throttle);
 	wake_all(session);
-	wake_waiter(session);
+	lade_session_wake(session);
 }
 
 void lade_session_fail(struct lade_session *session, const struct lade_fault *fault)
@@ -525,7 +573,8 @@ static void heard_report(struct lade_session *session, const struct lade_msg_rep
 
 bool lade_session_hears(enum lade_message_type type)
 {
-	return type == LADE_MSG_REPORT || type == LADE_MSG_ITEM || type == LADE_MSG_KEEPALIVE;
+	return type == LADE_MSG_REPORT || type == LADE_MSG_ITEM || type == LADE_MSG_KEEPALIVE || type == LADE_MSG_SESSION ||
+		type == LADE_MSG_MOVE_WANTED;
 }
 
 int lade_session_heard(struct lade_session *session, const struct lade_message *message)
@@ -540,6 +589,8 @@ int lade_session_heard(struct lade_session *session, const struct lade_message *
 	/* [keepalive] That it came is all it says. */
 	if (message->type == LADE_MSG_KEEPALIVE)
 		return 0;
+	if (message->type == LADE_MSG_SESSION || message->type == LADE_MSG_MOVE_WANTED)
+		return lade_succession_hear(session, message);
 	/* Items are for the user; a server is told none. */
 	if (message->type != LADE_MSG_ITEM || !session->events)
 		return LADE_E_PROTOCOL;
@@ -553,7 +604,7 @@ void lade_session_finish(struct lade_session *session)
 {
 	session->finished = true;
 	wake_all(session);
-	wake_waiter(session);
+	lade_session_wake(session);
 }
 
 bool lade_session_failed(struct lade_session *session)
@@ -571,7 +622,7 @@ void lade_session_write_failed(struct lade_session *session, const struct lade_f
 	lade_session_lock(session);
 	if (fault->code == LADE_E_CLOSED && !session->failed) {
 		session->lost = true;
-		wake_waiter(session);
+		lade_session_wake(session);
 		while (!session->failed && !session->finished)
 			pthread_cond_wait(&session->to_writer, &session->lock);
 	}

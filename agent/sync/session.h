@@ -16,6 +16,7 @@
 
 #include "agent/sync/events.h"
 #include "agent/sync/settings.h"
+#include "agent/sync/succession.h"
 #include "agent/sync/sync.h"
 #include "chunker/digest.h"
 #include "protocol/bytes.h"
@@ -42,10 +43,13 @@ struct lade_session {
 	struct lade_run_key files;         /* of whole files (-c) */
 	struct lade_run_key names, pieces; /* of recipes: of cut points and chunks, and of pieces; key, unless there is a recipe key */
 
+	struct lade_succession succession;
+
 	pthread_mutex_t lock;
 	pthread_cond_t to_writer; /* control is queued, or the role has data to send */
 	pthread_cond_t room;      /* the queue has drained, credit or slots came: the role's thread may go on */
 	struct lade_chunk *first, *last; /* control to be written, oldest first */
+	struct lade_chunk *spare; /* memory for the last words, which may be that there is none; NULL: it is in use */
 	size_t queued;            /* bytes in them */
 	bool urgent;              /* write even if it is little */
 	bool failed;              /* no new work; fault says why */
@@ -75,6 +79,9 @@ int lade_session_init(struct lade_session *session, struct lade_connection *conn
 
 /* Free what a session keeps, when all of its threads have returned. */
 void lade_session_fini(struct lade_session *session);
+
+/* Have lade_session_run() look at once. Any thread. */
+void lade_session_wake(struct lade_session *session);
 
 /* Take the lock of the session. Any thread that does not hold it. */
 void lade_session_lock(struct lade_session *session);

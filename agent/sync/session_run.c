@@ -15,6 +15,7 @@
 #include "agent/sync/totals.h"
 #include "agent/sync/watch.h"
 #include "agent/tree/directory.h"
+#include "protocol/message.h"
 #include "transport/frame.h"
 
 #define PROGRESS_PERIOD_MS 200
@@ -60,16 +61,18 @@ int lade_session_signals(struct lade_fault *fault)
 	return 0;
 }
 
-/* Take what is to be written; wait for it. False at the end. */
+/* Take what is to be written, maybe nothing before a move; wait for it. False at the end. */
 static bool wait_queue(struct lade_session *session, struct lade_writer *control_out)
 {
-	bool taken;
+	bool taken, due = false;
 
+	lade_writer_init(control_out, LADE_CONTROL_MAX);
 	lade_session_lock(session);
-	while (!(taken = lade_session_take(session, control_out)) && !session->failed && !session->finished)
+	while (!(taken = lade_session_take(session, control_out)) && !(due = lade_succession_due(session)) && !session->failed &&
+	       !session->finished)
 		pthread_cond_wait(&session->to_writer, &session->lock);
 	lade_session_unlock(session);
-	return taken;
+	return taken || due;
 }
 
 void lade_session_write_queue(struct lade_session *session)
@@ -79,7 +82,9 @@ void lade_session_write_queue(struct lade_session *session)
 	int error = 0;
 
 	while (!error && wait_queue(session, &control)) {
-		error = lade_frame_write(session->connection, lade_slice(control.data, control.len), 0, &fault);
+		error = lade_succession_step(session, &fault);
+		if (!error && control.len)
+			error = lade_frame_write(session->connection, lade_slice(control.data, control.len), 0, &fault);
 		lade_writer_fini(&control);
 	}
 	if (error)
@@ -92,8 +97,28 @@ static void drain(struct lade_session *session)
 	uint8_t scratch[4096];
 	size_t got;
 
-	while (lade_connection_read_some(session->connection, scratch, sizeof(scratch), &got, NULL) == 0 && got)
-		;
+	do {
+		while (lade_connection_read_some(session->connection, scratch, sizeof(scratch), &got, NULL) == 0 && got)
+			;
+	} while (lade_succession_drain(session));
+}
+
+/* [move] It is alone in its frame. Returns 1 if this is one, 0, or LADE_E_PROTOCOL. */
+static int follow(struct lade_session *session, struct lade_slice control, uint32_t payload_len)
+{
+	struct lade_message message;
+	struct lade_reader reader;
+	int error;
+
+	if (!control.len || ((const uint8_t *)control.data)[0] != LADE_MSG_MOVE)
+		return 0;
+	lade_reader_init(&reader, control.data, control.len);
+	error = lade_message_get(&reader, &message);
+	if (!error && (payload_len || lade_reader_left(&reader)))
+		error = LADE_E_PROTOCOL;
+	if (!error)
+		error = lade_succession_follow(session, &message.move);
+	return error ? error : 1;
 }
 
 void lade_session_read_frames(struct lade_session *session, lade_session_hear *hear, void *role)
@@ -110,11 +135,13 @@ void lade_session_read_frames(struct lade_session *session, lade_session_hear *h
 			drain(session);
 			break;
 		}
-		fault.code = 0;
+		fault.code = result;
+		if (result == 0)
+			result = follow(session, lade_slice(control.data, control.len), payload_len);
 		if (result == 0)
 			result = hear(role, lade_slice(control.data, control.len), payload_len, &fault);
-		else
-			fault.code = result;
+		else if (result == 1)
+			result = 0;
 		/* What a peer may not say is described here, for all messages alike. */
 		if (result < 0 && !fault.code)
 			lade_fault_set(&fault, result, "understand", session->connection->peer);
@@ -190,18 +217,22 @@ static void wait_for_end(struct lade_session *session)
 	struct pollfd wait_for[] = {
 		{ .fd = session->wake_fd, .events = POLLIN },
 		{ .fd = signal_pipe[0], .events = POLLIN },
+		{ .fd = -1, .events = POLLIN },
 	};
 	bool over = false, lost = false;
 	struct lade_watch watch;
 	uint64_t count;
-	int ticks = 0;
+	int ticks = 0, ready;
 
 	lade_watch_init(&watch, session->settings->timeout, now_ms());
 	while (!over) {
-		if (poll(wait_for, 2, PROGRESS_PERIOD_MS) == 0) {
+		wait_for[2].fd = lade_succession_fd(session);
+		ready = poll(wait_for, 3, PROGRESS_PERIOD_MS);
+		if (ready == 0) {
 			show_progress(session, false);
 			ticks += lost;
 		}
+		lade_succession_look(session, ready > 0 && wait_for[2].revents);
 		(void)!read(session->wake_fd, &count, sizeof(count));
 		if (signal_seen)
 			fail_with(session, LADE_E_CANCELLED, session->events ? "sync" : "serve (the other side was told to stop)", NULL);

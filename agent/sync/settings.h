@@ -30,6 +30,7 @@ enum lade_deletion {
 };
 
 struct lade_grant;
+struct lade_successors;
 
 /*
  * The settings of one side. Borrowed by the session until it has ended. What is a uint64_t or a text, but for the options, travels as
@@ -79,6 +80,7 @@ struct lade_settings {
 	const struct lade_mode_changes *chmod; /* --chmod, or NULL: the client's own business, whichever side that is */
 	const struct lade_grant *grant; /* what a server lets its client do; NULL: all that the process may */
 	const struct lade_base *base;   /* below which the paths are that the other side names; set with grant */
+	const struct lade_successors *successors; /* how this side gets another connection for the session; NULL: it does not */
 	const struct lade_session_limits *limits; /* NULL: the program's own */
 	const struct lade_mover_calls *calls; /* NULL: the kernel's; others are for tests */
 };

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "agent/sync/handshake.h"
+#include "agent/sync/memory_limit.h"
 #include "agent/sync/own_rules.h"
 #include "agent/sync/parameters.h"
 #include "agent/sync/receiver.h"
@@ -65,19 +66,11 @@ static int receive_into(struct lade_receiver_job *job, struct lade_msg_end *tota
 
 int lade_sync_limit_memory(const struct lade_settings *settings, struct lade_fault *fault)
 {
-	struct rlimit limit;
-
 	if (!settings->max_alloc)
 		return 0;
 	if (settings->max_alloc < LADE_MEMORY_MIN)
 		return lade_fault_set(fault, LADE_E_PROTOCOL, "understand the client's request", NULL);
-	/* Memory that can be written to; mapped files are not counted (setrlimit(2), RLIMIT_DATA). */
-	if (getrlimit(RLIMIT_DATA, &limit) == 0 && (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > settings->max_alloc)) {
-		limit.rlim_cur = settings->max_alloc;
-		if (setrlimit(RLIMIT_DATA, &limit))
-			return lade_fault_set(fault, LADE_E_SYSTEM, "limit memory", NULL);
-	}
-	return 0;
+	return lade_memory_limit(settings->max_alloc, fault);
 }
 
 int lade_sync_limit(struct lade_connection *connection, const struct lade_settings *settings, struct lade_fault *fault)
@@ -382,7 +375,7 @@ static int serve_open(struct lade_connection *connection, const struct lade_run_
 	struct lade_base base;
 	struct lade_settings settings = {
 		.options = open->options, .path = (enum lade_path)open->path, .limits = limits,
-		.grant = grant, .base = grant ? &base : NULL,
+		.grant = grant, .base = grant ? &base : NULL, .successors = grant ? grant->successors : NULL,
 		.alternative = (enum lade_alternative)open->alternative, .fuzzy_alternatives = open->fuzzy_alternatives,
 	};
 	struct path_list list = { NULL, 0 }, alternatives = { NULL, 0 };

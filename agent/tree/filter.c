@@ -75,6 +75,15 @@ int lade_filter_add_rule(struct lade_filter *filter, const char *rule, struct la
 	return lade_filter_parse_rule(&reading, rule, fault);
 }
 
+int lade_filter_add_fixed(struct lade_filter *filter, const char *text, struct lade_fault *fault)
+{
+	struct lade_filter_reading reading = reading_of(filter);
+
+	reading.defaults = LADE_RULE_WORDS;
+	reading.fixed = true;
+	return lade_filter_parse_text(&reading, text, strlen(text), fault);
+}
+
 int lade_filter_add_git(struct lade_filter *filter, struct lade_fault *fault)
 {
 	static char name[] = ".gitignore";

@@ -68,6 +68,12 @@ int lade_filter_add_file(struct lade_filter *filter, bool include, const char *f
 /* Add a rule of rsync(1), FILTER RULES (--filter). A file that it merges is read now. Errors as lade_filter_add_file(). */
 int lade_filter_add_rule(struct lade_filter *filter, const char *rule, struct lade_fault *fault);
 
+/*
+ * Add the rules of rsync(1), FILTER RULES, in text, parted by blanks, of whoever serves a tree: each is a pattern that means the same to both
+ * sides. Errors as lade_filter_add(); LADE_E_UNSUPPORTED for another one, with what it would do, as the end of "it cannot".
+ */
+int lade_filter_add_fixed(struct lade_filter *filter, const char *text, struct lade_fault *fault);
+
 /* Add a rule by which the .gitignore file of each directory is read with git's meaning. Errors as lade_filter_add(). */
 int lade_filter_add_git(struct lade_filter *filter, struct lade_fault *fault);
 

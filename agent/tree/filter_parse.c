@@ -363,6 +363,29 @@ static int merge(struct lade_filter_reading *reading, const struct cursor *curso
 	return error;
 }
 
+/* What a fixed rule wants to do and cannot, or NULL. */
+static const char *beyond_fixed(const struct taken *taken)
+{
+	if (taken->prefix->kind == MERGE || taken->cvs)
+		return "read a file";
+	if (taken->flags & LADE_RULE_XATTR)
+		return "be about attributes";
+	if (taken->flags & LADE_RULE_SIDES)
+		return "be for one side alone";
+	if (taken->flags & LADE_RULE_PERISHABLE)
+		return "be perishable";
+	return taken->flags & LADE_RULE_ABSOLUTE ? "be about absolute paths" : NULL;
+}
+
+static int refuse_beyond_fixed(const struct lade_filter_reading *reading, const struct cursor *cursor, const struct taken *taken,
+			       struct lade_fault *fault)
+{
+	const struct cursor alone = { cursor->at, cursor->at, cursor->rule };
+	const char *what = reading->fixed ? beyond_fixed(taken) : NULL;
+
+	return what ? fail(reading, LADE_E_UNSUPPORTED, what, &alone, fault) : 0;
+}
+
 static int apply(struct lade_filter_reading *reading, const struct cursor *cursor, const struct taken *taken,
 		 struct lade_fault *fault)
 {
@@ -391,6 +414,8 @@ static int parse_one(struct lade_filter_reading *reading, struct cursor *cursor,
 	struct taken taken;
 	int error = take(reading, cursor, &taken, fault);
 
+	if (!error)
+		error = refuse_beyond_fixed(reading, cursor, &taken, fault);
 	return error ? error : apply(reading, cursor, &taken, fault);
 }
 

@@ -17,6 +17,7 @@ struct lade_filter_reading {
 	unsigned defaults;  /* LADE_RULE_ of the rule that named the file: what its rules begin with, and how it is read */
 	bool old;           /* --exclude and the like: no rule's name but "+ ", "- " and "!" */
 	bool nul;           /* a file's lines end with NUL (--from0) */
+	bool fixed;         /* whoever serves a tree says it of all of it, to both sides: what reads a file or says less is refused */
 	bool tree;          /* the text is part of a tree, that is anybody's: it is small, a regular file, and not quoted */
 	int directory_fd;   /* what merged files are relative to; AT_FDCWD */
 	const struct lade_base *base; /* of a tree: nothing is read that is not below it; NULL: anything may be */
@@ -29,7 +30,7 @@ struct lade_filter_reading {
 /* One rule, as an option has it. 0; LADE_E_USAGE, LADE_E_LIMIT, LADE_E_MEMORY, or as the next one for a merged file. */
 int lade_filter_parse_rule(struct lade_filter_reading *reading, const char *text, struct lade_fault *fault);
 
-/* The content of a file, len bytes. As lade_filter_parse_rule(). */
+/* The content of a file, len bytes. As lade_filter_parse_rule(); LADE_E_UNSUPPORTED for what fixed refuses. */
 int lade_filter_parse_text(struct lade_filter_reading *reading, const char *text, size_t len, struct lade_fault *fault);
 
 /*

@@ -38,9 +38,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (lade_config_build(file, &faults, &config) == 0) {
 		for (unsigned i = 1; i < faults.count; i++)
-			if (faults.errors[i].line < faults.errors[i - 1].line)
+			if (faults.errors[i].file_number == faults.errors[i - 1].file_number ? faults.errors[i].line < faults.errors[i - 1].line
+											      : faults.errors[i].file_number < faults.errors[i - 1].file_number)
 				abort();
-		if (!faults.count && (!config->module_count || !config->listen_count))
+		if (!faults.count && (!(config->module_count || config->include) || !config->listen_count))
 			abort();
 		for (unsigned i = 0; !faults.count && i < config->module_count; i++)
 			look_at_module(config, &config->modules[i]);

@@ -361,6 +361,32 @@ static void save_said(const char *corpora)
 	}
 }
 
+/* What is said of another connection. */
+static void save_move(const char *corpora)
+{
+	static const uint8_t proof[LADE_PROOF_LEN];
+	const struct lade_msg_session session = { 4711 };
+	const struct lade_msg_join join = { 4711, lade_slice(proof, sizeof(proof)) };
+	const struct lade_msg_joined joined = { lade_slice(proof, sizeof(proof)) };
+	const struct lade_msg_move move = { 1 };
+	const struct lade_msg_move_wanted wanted = { 1 };
+	struct lade_writer writer;
+	char path[4096 + 128];
+	FILE *file;
+
+	lade_writer_init(&writer, LADE_CONTROL_MAX);
+	lade_put_session(&writer, &session);
+	lade_put_join(&writer, &join);
+	lade_put_joined(&writer, &joined);
+	lade_put_move_wanted(&writer, &wanted);
+	lade_put_move(&writer, &move);
+	snprintf(path, sizeof(path), "%s/fuzz_message/move", corpora);
+	file = fopen(path, "wb");
+	if (writer.error || !file || fwrite(writer.data, 1, writer.len, file) != writer.len || fclose(file))
+		abort();
+	lade_writer_fini(&writer);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct recording recordings[] = {
@@ -387,5 +413,6 @@ int main(int argc, char **argv)
 		make_index(corpora, &indexes[i]);
 	save_open(corpora);
 	save_said(corpora);
+	save_move(corpora);
 	return chdir("/") || rmdir(scratch);
 }

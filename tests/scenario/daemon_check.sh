@@ -42,6 +42,40 @@ exits "nor by a daemon" 1 lade daemon --config "$conf"
 configure "[all]" "path = $T" "auth = any" "exclude = /d/"
 exits "unless it is excluded" 0 lade daemon --config "$conf" --check
 
+# More files.
+mkdir "$T/d/more"
+configure "include = $T/d/more/*.conf" "[tree]" "path = $T/tree" "auth = any"
+exits "there may be no file yet to include" 0 lade daemon --config "$conf" --check
+printf '%s\n' "[b]" "path = $T/tree" "auth = any" >"$T/d/more/b.conf"
+printf '%s\n' "[a]" "path = $T/tree" "auth = any" >"$T/d/more/a.conf"
+exits "modules may be in files of their own" 0 lade daemon --config "$conf" --check
+check "they come in the order of the names" [ "$(sed -n 's/: .*read only.*//p' "$out" | tr '\n' ' ')" = "tree a b " ]
+printf '%s\n' "[c]" "path = $T/none" "auth = any" >"$T/d/more/c.conf"
+exits "what this host lacks" 1 lade daemon --config "$conf" --check
+prints "is told with their name and line" "^$T/d/more/c.conf:2: path: .*No such file"
+printf '%s\n' "listen = 127.0.0.1:0" "[c]" "path = c" "auth = any" >"$T/d/more/c.conf"
+exits "a daemon does not start with a fault in one of them" 1 lade daemon --config "$conf"
+says "which it tells" "$T/d/more/c.conf:3: path: .*absolute"
+says "and that global settings do not belong there" "$T/d/more/c.conf:1: listen: .*modules alone"
+rm -r "$T/d/more"
+exits "a directory that is not there is a slip" 1 lade daemon --config "$conf" --check
+prints "which is told at the include" "^$conf:4: include: .*No such file"
+configure "[all]" "path = $T" "auth = any" "exclude = /d/"
+
+# Files that are no configuration.
+: >"$T/d/nothing"
+exits "an empty one" 1 lade daemon --config "$T/d/nothing" --check
+prints "has no module" "^$T/d/nothing: there is no module"
+truncate -s 10M "$T/d/huge"
+exits "one without end" 1 lade daemon --config "$T/d/huge" --check
+prints "is not read" 'more than 4 MiB'
+exits "a directory" 1 lade daemon --config "$T/d" --check
+prints "is none" 'no regular file'
+chmod 000 "$T/d/nothing"
+run "${as_nobody[@]}" "$LADE" daemon --config "$T/d/nothing" --check
+check "one that cannot be read is an error" [ "$status" = 1 ]
+prints "with its reason" 'Permission denied'
+
 chmod o+w "$conf"
 exits "a configuration that everybody may write to is not read" 1 lade daemon --config "$conf" --check
 prints "which is said" 'chmod o-w'

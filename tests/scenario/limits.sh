@@ -64,6 +64,8 @@ else
 	head -c 40000000 /dev/zero >"$T/large/zeros"
 	exits "one that needs more" 22 lade sync -a --zl=19 --max-alloc=128M "${far[@]}" "$T/large/" far:"$T/more/"
 	says "it is told" 'out of memory'
+	exits "a far side that needs more" 22 lade sync -a --zl=19 --max-alloc=128M "${far[@]}" far:"$T/large/" "$T/more/"
+	says "it tells" 'compress: out of memory'
 fi
 
 # How ssh is called, and TCP.

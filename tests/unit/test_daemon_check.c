@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "agent/daemon/check.h"
+#include "agent/key.h"
 #include "agent/sync/sync.h"
 #include "tests/unit/temp_tree.h"
 
@@ -70,6 +71,17 @@ static void expect_fault(const char *text, unsigned line, const char *word)
 	snprintf(begin, sizeof(begin), line ? "conf:%u: " : "conf: ", line);
 	if (check(text) != LADE_EXIT_USAGE || strncmp(printed, begin, strlen(begin)) != 0 || !strstr(printed, word))
 		fail_msg("not \"%s...%s\" but:\n%s\nfor:\n%s", begin, word, printed, text);
+}
+
+/* Make an Ed25519 key in a file. */
+static void make_key(const char *name)
+{
+	struct lade_key *key;
+	char path[PATH_MAX + 32];
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	assert_int_equal(lade_key_create(path, true, &key, NULL), 0);
+	lade_key_free(key);
 }
 
 /* ---- what is good ---- */
@@ -135,6 +147,8 @@ static void test_state(void **state)
 	put("state/host_key", "", 0644);
 	expect_fault("[m]\nauth = any\npath = @/tree\n", 0, "host key");
 	assert_int_equal(chmod("state/host_key", 0600), 0);
+	expect_fault("[m]\nauth = any\npath = @/tree\n", 0, "no private key in PEM");
+	make_key("state/host_key");
 	assert_int_equal(check("[m]\nauth = any\npath = @/tree\n"), LADE_EXIT_OK);
 	assert_int_equal(chmod("state", 0707), 0);
 	expect_fault("[m]\nauth = any\npath = @/tree\n", 1, "chmod o-w");
@@ -172,31 +186,56 @@ static void test_treasures(void **state)
 	assert_int_equal(rmdir("state"), 0);
 }
 
-/* Make file a certificate that is valid from and to so many seconds from now. */
-static void put_certificate(const char *file, long from, long to)
+/* Make file a certificate of key, which is freed, that is valid from and to so many seconds from now. */
+static void put_certificate(const char *file, EVP_PKEY *key, long from, long to)
 {
-	EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 	X509 *certificate = X509_new();
 	FILE *stream = fopen(file, "w");
 
 	if (!key || !certificate || !stream || !X509_set_pubkey(certificate, key) || !X509_gmtime_adj(X509_getm_notBefore(certificate), from) ||
-	    !X509_gmtime_adj(X509_getm_notAfter(certificate), to) || !X509_sign(certificate, key, NULL) || !PEM_write_X509(stream, certificate) || fclose(stream))
+	    !X509_gmtime_adj(X509_getm_notAfter(certificate), to) || !X509_sign(certificate, key, EVP_PKEY_is_a(key, "ED25519") ? NULL : EVP_sha256()) || !PEM_write_X509(stream, certificate) || fclose(stream))
 		abort();
 	X509_free(certificate);
 	EVP_PKEY_free(key);
 }
 
+static EVP_PKEY *new_key(void)
+{
+	return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+}
+
+/* The host's key. */
+static EVP_PKEY *host_key(void)
+{
+	FILE *stream = fopen("state/host_key", "r");
+	EVP_PKEY *key = stream ? PEM_read_PrivateKey(stream, NULL, NULL, NULL) : NULL;
+
+	if (!stream || fclose(stream))
+		abort();
+	return key;
+}
+
 static void test_certificates(void **state)
 {
+	static const char good[] = "ca = @/good\ncertificate = @/good\n[m]\nauth = certificate:x\npath = @/tree\n";
+
 	(void)state;
 	expect_fault("certificate = @/none\n[m]\nauth = any\npath = @/tree\n", 3, "No such file");
 	expect_fault("ca = @/plain\n[m]\nauth = any\npath = @/tree\n", 3, "no certificate");
-	put_certificate("late", 86400, 2 * 86400);
+	put_certificate("late", new_key(), 86400, 2 * 86400);
 	expect_fault("certificate = @/late\n[m]\nauth = any\npath = @/tree\n", 3, "not valid yet");
-	put_certificate("old", -2 * 86400, -86400);
+	put_certificate("old", new_key(), -2 * 86400, -86400);
 	expect_fault("ca = @/old\n[m]\nauth = any\npath = @/tree\n", 3, "not valid any more");
-	put_certificate("good", -86400, 86400);
-	assert_int_equal(check("ca = @/good\ncertificate = @/good\n[m]\nauth = certificate:x\npath = @/tree\n"), LADE_EXIT_OK);
+	put_certificate("good", new_key(), -86400, 86400);
+	expect_fault(good, 4, "no host key that");
+	make_key("state/host_key");
+	expect_fault(good, 4, "not of the host key");
+	put_certificate("good", EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256"), -86400, 86400);
+	expect_fault(good, 4, "not Ed25519");
+	put_certificate("good", host_key(), -86400, 86400);
+	assert_int_equal(check(good), LADE_EXIT_OK);
+	assert_int_equal(unlink("state/host_key"), 0);
+	assert_int_equal(rmdir("state"), 0);
 }
 
 /* Users and groups: for root they have to exist, for others there are none. */

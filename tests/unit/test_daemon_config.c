@@ -21,14 +21,18 @@ static char directory[PATH_MAX], file[PATH_MAX + 8];
 struct told {
 	unsigned count;
 	struct lade_config_error errors[8];
+	char files[8][PATH_MAX]; /* theirs, which are borrowed; empty: the main one */
 };
 
 static void take_report(void *context, const struct lade_config_error *error)
 {
 	struct told *told = context;
 
-	if (told->count < 8)
+	if (told->count < 8) {
 		told->errors[told->count] = *error;
+		told->errors[told->count].file = NULL;
+		snprintf(told->files[told->count], PATH_MAX, "%s", error->file ? error->file : "");
+	}
 	told->count++;
 }
 
@@ -104,6 +108,7 @@ static void test_defaults(void **state)
 	assert_null(module->gid);
 	assert_int_equal(module->max_connections + module->max_connections_per_peer, 0);
 	assert_int_equal(module->timeout + module->bwlimit + module->directio, 0);
+	assert_true(module->max_memory == UINT64_C(1) << 30);
 	assert_true(lade_filter_empty(module->filter));
 	assert_int_equal(module->refuse_count, 0);
 	lade_daemon_config_free(config);
@@ -169,7 +174,7 @@ static void test_modules(void **state)
 		"    hosts deny = *\n"
 		"    uid = 1000\n    gid = users\n    use chroot = yes\n"
 		"    max connections = 4\n    max connections per peer = 2\n"
-		"    timeout = 600\n    bwlimit = 1.5m\n"
+		"    timeout = 600\n    bwlimit = 1.5m\n    max memory = 128m\n"
 		"    exclude = *.o - /lost+found/\n    include = /keep.o\n"
 		"    incoming chmod = D2775,F664\n"
 		"    refuse options = delete* --inplace\n"
@@ -199,6 +204,7 @@ static void test_modules(void **state)
 	assert_int_equal(module->max_connections_per_peer, 2);
 	assert_int_equal(module->timeout, 600);
 	assert_int_equal(module->bwlimit, 1572864);
+	assert_int_equal(module->max_memory, 128 << 20);
 	assert_true(lade_filter_excludes(module->filter, "a/b.o", false));
 	assert_false(lade_filter_excludes(module->filter, "keep.o", false));
 	assert_true(lade_filter_excludes(module->filter, "lost+found", true));
@@ -265,6 +271,32 @@ static void test_pattern_files(void **state)
 	lade_daemon_config_free(config);
 }
 
+/* Rules as of --filter stand before all patterns, wherever their line is. */
+static void test_filter(void **state)
+{
+	struct lade_daemon_config *config = read_good(
+		GOOD "exclude = *.o\ninclude = secret\n"
+		"filter = + keep.o\t-_/a_b/ \\\n  exclude secret include_x_y -_/tmp ; remark\n");
+	const struct lade_filter *filter = config->modules[0].filter;
+
+	(void)state;
+	assert_false(lade_filter_excludes(filter, "d/keep.o", false));
+	assert_true(lade_filter_excludes(filter, "d/other.o", false));
+	assert_true(lade_filter_excludes(filter, "a_b", true));
+	assert_true(lade_filter_excludes(filter, "secret", false));
+	assert_true(lade_filter_excludes(filter, "tmp", true));
+	lade_daemon_config_free(config);
+	config = read_good(GOOD "filter = -! *.txt\n");
+	assert_true(lade_filter_excludes(config->modules[0].filter, "a.c", false));
+	assert_false(lade_filter_excludes(config->modules[0].filter, "a.txt", false));
+	lade_daemon_config_free(config);
+	/* As in rsync(1), "!" forgets what stands before it. */
+	config = read_good(GOOD "filter = - a ! - b\n");
+	assert_false(lade_filter_excludes(config->modules[0].filter, "a", false));
+	assert_true(lade_filter_excludes(config->modules[0].filter, "b", false));
+	lade_daemon_config_free(config);
+}
+
 /* Which changes need new sockets. */
 static void test_listeners(void **state)
 {
@@ -313,12 +345,13 @@ static const struct bad {
 	{ GOOD "bogus = 1\n", 4, "no such setting; see" }, { GOOD "readonly = yes\n", 4, "\"read only\"" }, { GOOD "Read-Only = yes\n", 4, "\"read only\"" },
 	{ GOOD "max connections = 5\nmax connections = 5\n", 5, "set already, in line 4" }, { GOOD "path = /srv\n", 4, "set already, in line 2" },
 	{ GOOD "listen = [::]\n", 4, "above the first section" }, { "path = /srv\n" GOOD, 1, "below its [name]" },
-	{ GOOD "auth users = ann\n", 4, "token:USER" }, { "port = 873\n" GOOD, 1, "listen =" }, { GOOD "filter = - *\n", 4, "exclude" },
+	{ GOOD "auth users = ann\n", 4, "token:USER" }, { "port = 873\n" GOOD, 1, "listen =" }, { GOOD "pid file = x\n", 4, "status socket" },
 	/* values */
 	{ GOOD "list = maybe\n", 4, "\"maybe\"" }, { GOOD "list = 2\n", 4, "yes or no" }, { GOOD "max connections = -1\n", 4, "whole number" },
 	{ GOOD "max connections = 65537\n", 4, "65536" }, { GOOD "max connections = 1k\n", 4, "whole number" }, { "max connections = 0\n" GOOD, 1, "from 1" },
 	{ "login timeout = 0\n" GOOD, 1, "from 1" }, { "login timeout = 99999999999999999999\n" GOOD, 1, "whole number" },
 	{ GOOD "timeout = 2147483648\n", 4, "2147483647" }, { GOOD "timeout = 1.5\n", 4, "whole number" }, { GOOD "bwlimit = fast\n", 4, "rate" },
+	{ GOOD "max memory = 127m\n", 4, "at least 128m" }, { GOOD "max memory = 0\n", 4, "at least 128m" }, { GOOD "max memory = much\n", 4, "at least 128m" },
 	{ GOOD "bwlimit = 1b\n", 4, "rate" }, { GOOD "directio = on\n", 4, "size" }, { GOOD "directio = 0\n", 4, "size" }, { GOOD "directio = 1024 m\n", 4, "size" },
 	{ "[m]\nauth = any\n", 1, "no path" }, { "[m]\npath = srv\nauth = any\n", 2, "absolute" }, { "[m]\npath = ~/srv\nauth = any\n", 2, "absolute" },
 	{ "[m]\npath = /srv/../etc\nauth = any\n", 2, ".." }, { "[m]\npath = /srv/..\nauth = any\n", 2, ".." },
@@ -332,6 +365,12 @@ static const struct bad {
 	{ GOOD "refuse options = delte\n", 4, "\"delte\"" }, { GOOD "refuse options = !delete\n", 4, "* and ?" }, { GOOD "refuse options = [d]elete\n", 4, "* and ?" },
 	{ GOOD "exclude from = /nonexistent/lade\n", 4, "No such file" }, { GOOD "include from = /dev/null\n", 4, "regular" },
 	{ GOOD "exclude = a -\n", 4, "behind the last" },
+	{ GOOD "filter = *.o\n", 4, "\"*.o\"" }, { GOOD "filter = -*.o\n", 4, "modifiers" }, { GOOD "filter = - a -\n", 4, "find a pattern" },
+	{ GOOD "filter = - a . /etc/rules - b\n", 4, "\". /etc/rules\": a rule of a module cannot read a file" },
+	{ GOOD "filter = merge_/etc/rules\n", 4, "cannot read a file" }, { GOOD "filter = :_.rules\n", 4, "cannot read a file" },
+	{ GOOD "filter = dir-merge,n- .rules\n", 4, "cannot read a file" }, { GOOD "filter = :C\n", 4, "cannot read a file" }, { GOOD "filter = -C\n", 4, "cannot read a file" },
+	{ GOOD "filter = -x user.*\n", 4, "attributes" }, { GOOD "filter = hide a\n", 4, "one side" }, { GOOD "filter = P a\n", 4, "one side" },
+	{ GOOD "filter = -s a\n", 4, "one side" }, { GOOD "filter = -p a\n", 4, "perishable" }, { GOOD "filter = -/ /srv/a\n", 4, "absolute" },
 	/* what does not go together */
 	{ "[m]\npath = /srv\n", 1, "there is no auth" }, { "[m]\npath = /srv\nauth = ,\n", 3, "nothing in this list" },
 	{ "[m]\npath = /srv\nauth = anyone\n", 3, "\"anyone\"" }, { "[m]\npath = /srv\nauth = any, authorized\n", 3, "alone" },
@@ -341,6 +380,10 @@ static const struct bad {
 	{ GOOD "max connections = 2\nmax connections per peer = 3\n", 5, "than all" }, { GOOD "aio = on\n", 4, "directio" },
 	{ "max connections = 2\nmax connections per peer = 3\n" GOOD, 2, "than all" }, { "max logins = 2\nmax logins per peer = 3\n" GOOD, 2, "than all" },
 	{ "log = journal\nlog file = /x\n" GOOD, 2, "journal already" },
+	/* what is included: see test_included_faults, too */
+	{ "include = modules.d\n" GOOD, 1, "absolute" }, { "include = /nonexistent/*.conf\n" GOOD, 1, "No such file" },
+	{ "include = /nonexistent/lade.conf\n" GOOD, 1, "No such file" }, { "include = /etc/*/lade.conf\n" GOOD, 1, "only its last component" },
+	{ "include = /dev/null\n" GOOD, 1, "regular" }, { "include = /\n" GOOD, 1, "regular" },
 };
 
 static void test_bad(void **state)
@@ -465,6 +508,162 @@ static void test_long_names(void **state)
 	assert_int_equal(read_bytes(text, strlen(text), &config, &told), LADE_E_USAGE);
 }
 
+/* ---- files that are included ---- */
+
+static void put_included(const char *name, const char *text)
+{
+	char path[PATH_MAX + 32];
+
+	snprintf(path, sizeof(path), "%s/d/%s", directory, name);
+	put(path, text, strlen(text));
+}
+
+/* An empty directory for them. */
+static void make_included(void)
+{
+	static const char *const names[] = { "10.conf", "20.conf", "9.conf", ".hidden.conf", "other" };
+	char path[PATH_MAX + 32];
+
+	snprintf(path, sizeof(path), "%s/d", directory);
+	(void)mkdir(path, 0755);
+	assert_int_equal(chmod(path, 0755), 0);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/d/%s", directory, names[i]);
+		(void)unlink(path);
+	}
+}
+
+/* The main file: an include of the fitting ones, in its first line, and more. */
+static const char *including(const char *pattern, const char *more)
+{
+	static char text[2 * PATH_MAX];
+
+	snprintf(text, sizeof(text), "include = %s/d/%s\n%s", directory, pattern, more);
+	return text;
+}
+
+/* They come behind the main file, in the order of their names; what has another name is none of them. */
+static void test_include(void **state)
+{
+	struct lade_daemon_config *config;
+
+	(void)state;
+	make_included();
+	config = read_good(including("*.conf", ""));
+	assert_int_equal(config->module_count + config->file_count, 0);
+	lade_daemon_config_free(config);
+	put_included("9.conf", "[z]\npath = /z\nauth = any\n");
+	put_included("10.conf", "# two\n[a]\npath = /a\nauth = any\n[b]\npath = /b\nauth = any\ninclude = *.c\nexclude = *\n");
+	put_included("20.conf", "");
+	put_included(".hidden.conf", "nonsense");
+	put_included("other", "nonsense");
+	config = read_good(including("*.conf", "max logins = 7\n" GOOD "comment = last\n"));
+	assert_int_equal(config->max_logins, 7);
+	assert_int_equal(config->module_count, 4);
+	assert_int_equal(config->file_count, 3);
+	assert_string_equal(config->modules[0].name, "m");
+	assert_string_equal(config->modules[0].comment, "last");
+	assert_int_equal(config->modules[0].file, 0);
+	assert_string_equal(config->modules[1].name, "a");
+	assert_int_equal(config->modules[1].file, 1);
+	assert_int_equal(config->modules[1].line, 2);
+	assert_string_equal(config->modules[2].name, "b");
+	assert_false(lade_filter_excludes(config->modules[2].filter, "x.c", false));
+	assert_true(lade_filter_excludes(config->modules[2].filter, "x.o", false));
+	assert_string_equal(config->modules[3].name, "z");
+	assert_int_equal(config->modules[3].file, 3);
+	lade_daemon_config_free(config);
+	config = read_good(including("9.conf", ""));
+	assert_int_equal(config->module_count, 1);
+	lade_daemon_config_free(config);
+}
+
+/* Faults of all files, in the order of the files and of their lines, whenever they were found. */
+static void test_included_faults(void **state)
+{
+	static const struct {
+		const char *file, *word;
+		unsigned line;
+	} expected[] = {
+		{ "", "no path", 3 }, { "10.conf", "modules alone", 1 }, { "10.conf", "there already, in line 3 of the main file", 2 },
+		{ "10.conf", "no auth", 2 }, { "20.conf", "modules alone", 1 }, { "20.conf", "yes or no", 3 }, { "20.conf", "there already, in line 2", 6 },
+		{ "20.conf", "nobody", 9 },
+	};
+	const char *text = including("*.conf", "\n[m]\nauth = any\n");
+	struct lade_daemon_config *config;
+	struct told told;
+
+	(void)state;
+	make_included();
+	put_included("10.conf", "listen = [::]\n[m]\npath = /srv\n[n]\npath = /srv\nauth = any\n");
+	put_included("20.conf", "include = /etc/*.conf\n[o]\nlist = x\npath = /srv\nauth = any\n[o]\npath = /srv\nread only = yes\nwrite only = yes\nauth = any\n");
+	assert_int_equal(read_bytes(text, strlen(text), &config, &told), LADE_E_USAGE);
+	for (unsigned i = 0; i < 8 && i < told.count; i++) {
+		const char *slash = strrchr(told.files[i], '/');
+
+		if (strcmp(slash ? slash + 1 : "", expected[i].file) != 0 || told.errors[i].line != expected[i].line ||
+		    !strstr(told.errors[i].text, expected[i].word))
+			fail_msg("%u: %s:%u: %s", i, told.files[i], told.errors[i].line, told.errors[i].text);
+	}
+	assert_int_equal(told.count, 8);
+}
+
+/* What others can write, the directory too, is not believed, and is told with the include's line. */
+static void test_included_trust(void **state)
+{
+	const char *text = including("*.conf", GOOD);
+	struct lade_daemon_config *config;
+	struct told told;
+	char path[PATH_MAX + 32];
+
+	(void)state;
+	make_included();
+	put_included("10.conf", "[n]\npath = /srv\nauth = any\n");
+	snprintf(path, sizeof(path), "%s/d/10.conf", directory);
+	assert_int_equal(chmod(path, 0646), 0);
+	assert_int_equal(read_bytes(text, strlen(text), &config, &told), LADE_E_USAGE);
+	assert_int_equal(told.errors[0].line, 1);
+	assert_non_null(strstr(told.errors[0].text, "10.conf (others may write to it"));
+	assert_int_equal(told.count, 1);
+	assert_int_equal(chmod(path, 0644), 0);
+	snprintf(path, sizeof(path), "%s/d", directory);
+	assert_int_equal(chmod(path, 0757), 0);
+	assert_int_equal(read_bytes(text, strlen(text), &config, &told), LADE_E_USAGE);
+	assert_non_null(strstr(told.errors[0].text, "*.conf\": others may write to it"));
+	make_included();
+}
+
+/* Modules without end are told, not taken. */
+static void test_many_modules(void **state)
+{
+	static char text[300000];
+	struct lade_daemon_config *config;
+	struct told told;
+	size_t at = 0;
+
+	(void)state;
+	for (int i = 0; i < 4097; i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "[m%d]\npath = /srv\nauth = any\n", i);
+	assert_int_equal(read_bytes(text, at, &config, &told), LADE_E_USAGE);
+	assert_int_equal(told.errors[0].line, 12289);
+	assert_non_null(strstr(told.errors[0].text, "more than 4096"));
+}
+
+/* A file that has no end, and one that has not begun. */
+static void test_sizes(void **state)
+{
+	struct lade_daemon_config *config;
+	struct lade_fault fault;
+	struct told told = { 0 };
+
+	(void)state;
+	put(file, GOOD, strlen(GOOD));
+	assert_int_equal(truncate(file, 10 << 20), 0);
+	assert_int_equal(lade_daemon_config_read(file, take_report, &told, &config, &fault), LADE_E_REFUSED);
+	assert_non_null(strstr(fault.subject, "more than 4 MiB"));
+	assert_int_equal(told.count, 0);
+}
+
 /* What others can write is not believed; nor is what is no file, which must not make us wait. */
 static void test_trust(void **state)
 {
@@ -582,6 +781,7 @@ int main(void)
 		cmocka_unit_test(test_modules),
 		cmocka_unit_test(test_rights),
 		cmocka_unit_test(test_pattern_files),
+		cmocka_unit_test(test_filter),
 		cmocka_unit_test(test_listeners),
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_nul),
@@ -591,6 +791,11 @@ int main(void)
 		cmocka_unit_test(test_long_values),
 		cmocka_unit_test(test_long_names),
 		cmocka_unit_test(test_trust),
+		cmocka_unit_test(test_include),
+		cmocka_unit_test(test_included_faults),
+		cmocka_unit_test(test_included_trust),
+		cmocka_unit_test(test_many_modules),
+		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_page),
 		cmocka_unit_test(test_example),
 	};

@@ -52,6 +52,19 @@ static bool is(struct lade_slice slice, const char *text)
 	return slice.len == strlen(text) && memcmp(slice.data, text, slice.len) == 0;
 }
 
+/* Hear a SELECT at the server, whose connection has that exporter. */
+static int hear_select(const uint8_t exporter[LADE_EXPORTER_LEN], struct lade_msg_select *select_out)
+{
+	struct lade_message wish = { .type = LADE_MSG_SELECT };
+	int error = lade_handshake_hear_wish(&server, exporter, &control, &wish, &fault);
+
+	if (!error) {
+		assert_int_equal(wish.type, LADE_MSG_SELECT);
+		*select_out = wish.select;
+	}
+	return error;
+}
+
 static void test_all_is_said_in_one_go(void **state)
 {
 	const struct lade_selection wish = selection("module", "alice", "secret");
@@ -66,7 +79,7 @@ static void test_all_is_said_in_one_go(void **state)
 	assert_int_equal(lade_handshake_select(&client, &wish, &fault), 0);
 	assert_int_equal(lade_handshake_open(&client, &open, &fault), 0);
 	assert_int_equal(lade_handshake_greet(&server, NULL, false, &theirs, &fault), 0);
-	assert_int_equal(lade_handshake_hear_select(&server, here, &control, &select, &fault), 0);
+	assert_int_equal(hear_select(here, &select), 0);
 	assert_true(is(select.module, "module") && is(select.user, "alice") && is(select.secret, "secret"));
 	/* Nothing is read ahead: another process may hear the rest. */
 	assert_int_equal(server.ahead_len, 0);
@@ -84,7 +97,7 @@ static void test_a_secret_is_for_one_connection(void **state)
 
 	(void)state;
 	assert_int_equal(lade_handshake_select(&client, &wish, &fault), 0);
-	assert_int_equal(lade_handshake_hear_select(&server, here, &control, &select, &fault), 0);
+	assert_int_equal(hear_select(here, &select), 0);
 	/* PROTOCOL.md [select] */
 	crypto_generichash(key, sizeof(key), (const uint8_t *)"secret", 6, NULL, 0);
 	memcpy(text, "lade select", 11);
@@ -93,10 +106,10 @@ static void test_a_secret_is_for_one_connection(void **state)
 	assert_int_equal(select.binding.len, 32);
 	assert_memory_equal(select.binding.data, expected, 32);
 	assert_int_equal(lade_handshake_select(&client, &wish, &fault), 0);
-	assert_int_equal(lade_handshake_hear_select(&server, elsewhere, &control, &select, &fault), LADE_E_AUTH);
+	assert_int_equal(hear_select(elsewhere, &select), LADE_E_AUTH);
 	/* Whoever has none can be anywhere. */
 	assert_int_equal(lade_handshake_select(&client, &nobody, &fault), 0);
-	assert_int_equal(lade_handshake_hear_select(&server, elsewhere, &control, &select, &fault), 0);
+	assert_int_equal(hear_select(elsewhere, &select), 0);
 	assert_int_equal(select.secret.len + select.user.len + select.binding.len, 0);
 }
 
@@ -126,15 +139,15 @@ static void test_what_a_client_must_not_say(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		say(&bad[i]);
-		assert_int_equal(lade_handshake_hear_select(&server, here, &control, &select, &fault), LADE_E_PROTOCOL);
+		assert_int_equal(hear_select(here, &select), LADE_E_PROTOCOL);
 	}
 	say(&forged);
-	assert_int_equal(lade_handshake_hear_select(&server, here, &control, &select, &fault), LADE_E_AUTH);
+	assert_int_equal(hear_select(here, &select), LADE_E_AUTH);
 	/* Another message. */
 	assert_int_equal(lade_handshake_say_module(&client, "m", "", true, &fault), 0);
-	assert_int_equal(lade_handshake_hear_select(&server, here, &control, &select, &fault), LADE_E_PROTOCOL);
+	assert_int_equal(hear_select(here, &select), LADE_E_PROTOCOL);
 	lade_connection_end_writing(&client);
-	assert_int_equal(lade_handshake_hear_select(&server, here, &control, &select, &fault), LADE_E_CLOSED);
+	assert_int_equal(hear_select(here, &select), LADE_E_CLOSED);
 }
 
 static void test_what_is_too_long(void **state)

@@ -1,0 +1,68 @@
+# tests/scenario/daemon_modules.sh: lade daemon: what the settings of a module do to those who use it.
+. "${srcdir:-.}/tests/scenario/lib.sh"
+
+mkdir -p "$T/tree/sub/hidden" "$T/from/sub/hidden"
+echo seen >"$T/tree/seen"
+echo seen >"$T/tree/sub/kept.secret"
+echo hidden >"$T/tree/a.secret"
+echo hidden >"$T/tree/sub/hidden/file"
+chmod -R a+rX "$T/tree"
+mkdir "$T/large"
+head -c 40000000 /dev/zero >"$T/large/zeros"
+
+need_daemon "[tree]" "path = $T/tree" "auth = any" "read only = no" "$(as_we_are)" \
+	"filter = -_/sub/hidden/ + kept.secret - *.secret" \
+	"[small]" "path = $T/large" "auth = any" "max memory = 128m"
+
+# What a filter hides.
+lade sync --accept-new-host --list-only -r "$daemon/tree/"
+check "a list has what can be seen" grep -q ' sub/kept\.secret$' "$out"
+check "and nothing that is hidden" test -z "$(grep -E 'a\.secret|hidden' "$out")"
+syncs "a module with a filter is fetched" -a "$daemon/tree/" "$T/got/"
+check "without what is hidden" absent "$T/got/a.secret" "$T/got/sub/hidden"
+check "and with the rest" exist "$T/got/seen" "$T/got/sub/kept.secret"
+exits "what is hidden is not there for who knows its name" 23 lade sync -a "$daemon/tree/a.secret" "$T/stolen/"
+exits "nor is what is below it" 23 lade sync -a "$daemon/tree/sub/hidden/file" "$T/stolen/"
+check "it did not come" absent "$T/stolen/a.secret" "$T/stolen/file"
+echo mine >"$T/from/new"
+echo mine >"$T/from/a.secret"
+echo mine >"$T/from/sub/hidden/file"
+exits "a push of the same names" "0|23" lade sync -a --delete "$T/from/" "$daemon/tree/"
+check "brings what may be there" cmp "$T/from/new" "$T/tree/new"
+check "deletes what can be seen" absent "$T/tree/seen"
+check "changes nothing that is hidden" [ "$(cat "$T/tree/a.secret" "$T/tree/sub/hidden/file")" = "$(printf 'hidden\nhidden')" ]
+mkdir "$T/empty"
+exits "nor does one that deletes everything" "0|23" lade sync -a --delete "$T/empty/" "$daemon/tree/"
+check "delete it" exist "$T/tree/a.secret" "$T/tree/sub/hidden/file"
+
+# Memory: level 19 looks 128 MiB back. A sanitizer takes more than anything else.
+if grep -qaE '__(asan|tsan)_init' "$LADE"; then
+	skip "sessions with little memory" "sanitizers map all of it"
+else
+	# One of the same module, under way.
+	"$LADE" sync -a --bwlimit=1m "$daemon/small/" "$T/slow/" >"$T/slow.out" 2>&1 </dev/null &
+	slow_pid=$!
+	own_pids+=("$slow_pid")
+	wait_for test -d "$T/slow"
+	exits "a session that needs more memory than its module gives ends" 22 lade sync -a --zl=19 "$daemon/small/" "$T/more/"
+	says "the client is told why" 'out of memory'
+	daemon_says 'small send .*status=22' && ok "the log says how it ended" || not_ok "the log says how it ended" "$(cat "$T/.server.err")"
+	syncs "one that needs less goes on" -a -z "$daemon/small/" "$T/less/"
+	check "and is complete" cmp "$T/large/zeros" "$T/less/zeros"
+	exits "a client may ask for less, not for more" 22 lade sync -a --zl=19 --max-alloc=2g "$daemon/small/" "$T/more/"
+	check "a session beside them did not notice" alive "$slow_pid"
+	kill "$slow_pid"
+	wait "$slow_pid" 2>/dev/null
+
+	# What speaks to strangers has a limit of its own.
+	greeter_is_limited() {
+		local limit
+		limit=$(sed -n 's/^Max data size *\([0-9]*\) .*/\1/p' "/proc/$(pgrep -n -P "$server_pid")/limits")
+		[ -n "$limit" ] && [ "$limit" -ge $((64 << 20)) ] && [ "$limit" -lt $((256 << 20)) ]
+	}
+	exec 7<>"/dev/tcp/127.0.0.1/$port"
+	wait_for greeter_is_limited && ok "a greeter gets no more than some memory" || not_ok "a greeter gets no more than some memory"
+	exec 7<&- 7>&-
+fi
+
+finish

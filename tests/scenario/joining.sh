@@ -1,0 +1,51 @@
+# tests/scenario/joining.sh: a daemon's sessions over more than one connection: those who may join one, and those who may not.
+. "${srcdir:-.}/tests/scenario/lib.sh"
+
+joiner=${abs_top_builddir:-$PWD/build}/tests/scenario/joiner
+[ -x "$joiner" ] || skip_all "tests/scenario/joiner is not built"
+config=$XDG_CONFIG_HOME/lade
+
+mkdir -p "$T/src/dir" "$T/drop"
+for i in {1..40}; do
+	head -c $((i * 3000)) /dev/urandom >"$T/src/dir/file-$i"
+done
+head -c 1500000 /dev/urandom >"$T/src/large"
+need_daemon "[drop]" "path = $T/drop" "auth = any" "read only = no" "$(as_we_are)"
+
+exits "a session moves" 0 run "$joiner" move "$port" "$T/src/" /drop/moved
+prints "several times" '^([3-9]|[1-9][0-9]) connections more$'
+same "and the tree arrives" "$T/src" "$T/drop/moved"
+syncs "the next one finds nothing to do" -ai "$T/src/" "lade://127.0.0.1:$port/drop/moved/"
+silent "nor to say"
+
+exits "a wrong proof is not the end of a session" 0 run "$joiner" wrong "$port" "$T/src/" /drop/proved
+same "its tree arrives" "$T/src" "$T/drop/proved"
+daemon_says 'session [0-9]+ of 127\.0\.0\.1:[0-9]+: somebody else wanted to join it' && ok "the daemon tells of it" ||
+	not_ok "the daemon tells of it"
+
+# A session that takes its time, and somebody who would like to have it. Sessions have the numbers of their connections.
+"$LADE" sync -a --bwlimit=300k "$T/src/large" "lade://127.0.0.1:$port/drop/slow/" >"$T/slow.out" 2>&1 &
+slow_pid=$!
+own_pids+=("$slow_pid")
+wait_for test -d "$T/drop/slow"
+"$LADE" key new --key="$T/other" >/dev/null
+refused=0 closed=0 others=0
+for number in {1..60}; do
+	run "$joiner" join "$port" "$config/key" "$number"
+	case $status in
+	1) refused=$((refused + 1)) ;;
+	2) closed=$((closed + 1)) ;;
+	*) others=$((others + 1)) ;;
+	esac
+	[ "$closed" = 0 ] || break
+done
+check "sessions that are not there, or over, are refused" test "$refused" -gt 0
+check "one that is there hangs up on who does not know its key" test "$closed" = 1
+check "nobody got in" test "$others" = 0
+exits "another client is told that there is none" 1 run "$joiner" join "$port" "$T/other" "$number"
+exits "nobody has the session 0" 1 run "$joiner" join "$port" "$config/key" 0
+wait "$slow_pid"
+check "the session did not mind" test $? = 0
+check "nor its file" cmp "$T/src/large" "$T/drop/slow/large"
+
+finish
