@@ -306,7 +306,6 @@ int lade_exit_of(const struct lade_fault *fault)
 	case LADE_E_UNSUPPORTED:
 		return LADE_EXIT_UNSUPPORTED;
 	case LADE_E_AUTH:
-	case LADE_E_REFUSED:
 		return LADE_EXIT_AUTH;
 	case LADE_E_PROTOCOL:
 	case LADE_E_TRUNCATED:

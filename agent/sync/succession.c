@@ -421,7 +421,7 @@ static void start_dialler(struct lade_session *session)
 static void end_dialler(struct lade_session *session)
 {
 	struct lade_succession *succession = &session->succession;
-	const struct lade_fault *fault = &succession->dial_fault;
+	struct lade_fault *fault = &succession->dial_fault;
 
 	pthread_join(succession->dialler, NULL);
 	succession->dialling = succession->dialled = false;
@@ -433,7 +433,10 @@ static void end_dialler(struct lade_session *session)
 		return;
 	}
 	succession->again_ms = now_ms() + PAUSE_MS;
-	if (++succession->tries >= TRIES_MAX || fault->code == LADE_E_AUTH || fault->code == LADE_E_REFUSED)
+	/* Another host key, or a server that does not want us: it ends as at the opening. */
+	if (fault->code == LADE_E_REFUSED)
+		fault->code = LADE_E_AUTH;
+	if (++succession->tries >= TRIES_MAX || fault->code == LADE_E_AUTH)
 		lade_session_fail(session, fault);
 }
 
