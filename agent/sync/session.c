@@ -561,9 +561,12 @@ static void heard_report(struct lade_session *session, const struct lade_msg_rep
 		session->events->report(session->events->context, &shown);
 		pthread_mutex_unlock(&session->event_lock);
 	}
-	note_exit(session, (int)report->exit);
-	if (report->severity != LADE_REPORT_FATAL)
+	if (report->severity != LADE_REPORT_FATAL) {
+		note_exit(session, (int)report->exit);
 		return;
+	}
+	/* A session that ends by it has failed, whatever the other side says. */
+	note_exit(session, report->exit ? (int)report->exit : LADE_EXIT_STREAM);
 	lade_fault_set(&fault, LADE_E_REMOTE, "run the session on the other side", NULL);
 	lade_session_fail(session, &fault);
 }
