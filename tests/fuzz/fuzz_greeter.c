@@ -1,5 +1,5 @@
 /*
- * Fuzz target of all that is said before anybody is known. The first byte chooses: 0, what a stranger says inside TLS (HELLO and SELECT) to the
+ * Fuzz target of all that is said before anybody is known. The first byte chooses: 0, what a stranger says inside TLS (HELLO, and SELECT or JOIN) to the
  * greeter's decoders; else what a greeter that he has taken over says to the monitor, as pieces of a type (one byte), a way (one byte: 0 the piece is as long as
  * it is, else as its type), a length (16 bits, little-endian) and so many bytes. A monitor never lets this one in, and signs once at most.
  */
@@ -53,9 +53,15 @@ static void *speak(void *argument)
 	return NULL;
 }
 
-/* What was selected holds what it must. */
-static void look_at(const struct lade_msg_select *select)
+/* What was wished for holds what it must. */
+static void look_at(const struct lade_message *wish)
 {
+	const struct lade_msg_select *select = &wish->select;
+
+	if (wish->type != LADE_MSG_SELECT && wish->type != LADE_MSG_JOIN)
+		abort();
+	if (wish->type == LADE_MSG_JOIN)
+		return;
 	if (select->module.len > LADE_NAME_MAX || select->user.len > LADE_USER_MAX || select->secret.len > LADE_PASSWORD_MAX ||
 	    !select->user.len != !select->secret.len || (select->module.len && memchr(select->module.data, 0, select->module.len)) ||
 	    (select->user.len && memchr(select->user.data, 0, select->user.len)))
@@ -66,7 +72,7 @@ static void meet_stranger(const uint8_t *data, size_t size)
 {
 	static const uint8_t exporter[LADE_EXPORTER_LEN] = { 1 };
 	struct lade_connection ours, theirs;
-	struct lade_msg_select select;
+	struct lade_message wish;
 	struct lade_writer control;
 	struct lade_run_key key;
 	struct stranger stranger = { .data = data, .size = size };
@@ -79,8 +85,8 @@ static void meet_stranger(const uint8_t *data, size_t size)
 		abort();
 	lade_writer_init(&control, LADE_CONTROL_MAX);
 	if (lade_handshake_greet(&ours, NULL, false, &key, NULL) == 0 &&
-	    lade_handshake_hear_select(&ours, exporter, &control, &select, NULL) == 0)
-		look_at(&select);
+	    lade_handshake_hear_wish(&ours, exporter, &control, &wish, NULL) == 0)
+		look_at(&wish);
 	lade_writer_fini(&control);
 	lade_connection_close(&ours);
 	pthread_join(thread, NULL);
