@@ -121,6 +121,16 @@ int lade_ktls_send(int fd, uint8_t type, const uint8_t *bytes, size_t len, int f
 	return sent < 0 ? -1 : 0;
 }
 
+/* A record that is not good leaves its error to whoever writes next, too, who is to tell the peer. errno stays. */
+static void forget_error(int fd)
+{
+	int error = errno, left;
+	socklen_t len = sizeof(left);
+
+	(void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &left, &len);
+	errno = error;
+}
+
 ssize_t lade_ktls_receive(int fd, struct iovec *vectors, size_t count, uint8_t *type_out, bool *end_out)
 {
 	union {
@@ -140,6 +150,8 @@ ssize_t lade_ktls_receive(int fd, struct iovec *vectors, size_t count, uint8_t *
 	} while (got < 0 && errno == EINTR);
 	*type_out = LADE_TLS_DATA;
 	*end_out = message.msg_flags & MSG_EOR;
+	if (got < 0 && errno == EBADMSG)
+		forget_error(fd);
 	if (got < 0)
 		return got;
 	for (struct cmsghdr *part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part))

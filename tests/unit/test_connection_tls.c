@@ -369,9 +369,15 @@ struct rude {
 static void rude_start(struct rude *rude, uint16_t suite)
 {
 	struct lade_tls_state state;
+	int fds[2];
 
 	tls_made_up_state(&state, suite);
-	tls_connect_with(rude->ends, &state, reading_mode);
+	tls_sockets(fds);
+	for (int end = 0; end < 2; end++) {
+		assert_int_equal(lade_connection_accept(&rude->ends[end], fds[end], NULL), 0);
+		/* What is made by hand is not to be protected once more. */
+		assert_int_equal(lade_connection_secure(&rude->ends[end], &state, end == 0, end ? reading_mode : LADE_SECURE_USER, NULL), 0);
+	}
 	assert_int_equal(lade_tls_protection_new(suite, &state.client, true, &rude->protection), 0);
 }
 
