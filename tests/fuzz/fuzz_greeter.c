@@ -142,7 +142,7 @@ static size_t send_piece(int fd, const uint8_t *data, size_t size)
 	memset(&message, 0, sizeof(message));
 	message.type = (enum lade_channel_type)data[0];
 	memcpy((uint8_t *)&message + body, data + 4, len < sizeof(message) - body ? len : sizeof(message) - body);
-	if (data[1] && data[0] >= LADE_CHANNEL_SIGN && data[0] <= LADE_CHANNEL_COMPLAINT)
+	if (data[1] && data[0] >= LADE_CHANNEL_SIGN && data[0] <= LADE_CHANNEL_TAKEN)
 		(void)lade_channel_send(fd, &message, NULL);
 	else
 		(void)send(fd, &message, body + (len < sizeof(message) - body ? len : sizeof(message) - body), MSG_NOSIGNAL);
