@@ -327,6 +327,25 @@ static void test_a11_one_question(void **state)
 	assert_true(is_killed(visit->pid));
 }
 
+/* Of a session that is not there, and one that is there is not told from it by asking again. */
+static void test_a11_a_join_is_a_question(void **state)
+{
+	struct lade_channel_message message = content(32), answer;
+
+	(void)state;
+	say(&message);
+	assert_true(answered(&answer));
+	message = (struct lade_channel_message){ .type = LADE_CHANNEL_JOIN };
+	say(&message);
+	assert_true(answered(&answer));
+	assert_int_equal(answer.type, LADE_CHANNEL_VERDICT);
+	assert_int_not_equal(answer.verdict.exit, 0);
+	assert_false(visit->admitted);
+	say(&message);
+	assert_false(answered(&answer));
+	assert_true(is_killed(visit->pid));
+}
+
 static void test_a12_names_in_the_log(void **state)
 {
 	struct lade_channel_message message = content(32), answer;
@@ -413,7 +432,8 @@ static void test_a9_a_flood_of_complaints(void **state)
 static void test_a11_words_of_others(void **state)
 {
 	static const enum lade_channel_type types[] = {
-		LADE_CHANNEL_SIGNATURE, LADE_CHANNEL_VERDICT, LADE_CHANNEL_PROGRESS, LADE_CHANNEL_RESULT,
+		LADE_CHANNEL_SIGNATURE, LADE_CHANNEL_VERDICT, LADE_CHANNEL_PROGRESS, LADE_CHANNEL_RESULT, LADE_CHANNEL_JOINING,
+		LADE_CHANNEL_TAKEN,
 	};
 
 	(void)state;
@@ -438,6 +458,7 @@ int main(void)
 		PLACE(test_a7_lengths_of_what_is_signed),
 		PLACE(test_a11_no_question_before_the_handshake),
 		PLACE(test_a11_one_question),
+		PLACE(test_a11_a_join_is_a_question),
 		PLACE(test_a12_names_in_the_log),
 		PLACE(test_a11_a_handover_while_a_secret_is_looked_at),
 		PLACE(test_a11_a_handover_that_nobody_has_allowed),

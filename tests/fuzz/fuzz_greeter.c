@@ -1,5 +1,5 @@
 /*
- * Fuzz target of all that is said before anybody is known. The first byte chooses: 0, what a stranger says inside TLS (HELLO and SELECT or JOIN) to the
+ * Fuzz target of all that is said before anybody is known. The first byte chooses: 0, what a stranger says inside TLS (HELLO, and SELECT or JOIN) to the
  * greeter's decoders; else what a greeter that he has taken over says to the monitor, as pieces of a type (one byte), a way (one byte: 0 the piece is as long as
  * it is, else as its type), a length (16 bits, little-endian) and so many bytes. A monitor never lets this one in, and signs once at most.
  */
@@ -53,14 +53,16 @@ static void *speak(void *argument)
 	return NULL;
 }
 
-/* What was selected holds what it must, and so does a claim to be of a session. */
+/* What was wished for holds what it must. */
 static void look_at(const struct lade_message *wish)
 {
 	const struct lade_msg_select *select = &wish->select;
 
-	if (wish->type == LADE_MSG_JOIN && wish->join.proof.len == LADE_PROOF_LEN)
+	if (wish->type != LADE_MSG_SELECT && wish->type != LADE_MSG_JOIN)
+		abort();
+	if (wish->type == LADE_MSG_JOIN)
 		return;
-	if (wish->type != LADE_MSG_SELECT || select->module.len > LADE_NAME_MAX || select->user.len > LADE_USER_MAX || select->secret.len > LADE_PASSWORD_MAX ||
+	if (select->module.len > LADE_NAME_MAX || select->user.len > LADE_USER_MAX || select->secret.len > LADE_PASSWORD_MAX ||
 	    !select->user.len != !select->secret.len || (select->module.len && memchr(select->module.data, 0, select->module.len)) ||
 	    (select->user.len && memchr(select->user.data, 0, select->user.len)))
 		abort();
