@@ -206,6 +206,8 @@ if is_root; then
 			next if /\[v/;
 			no warnings "portable";
 			($from, $to) = (hex $from, hex $to);
+			# The shadow of a sanitizer, terabytes of nothing.
+			next if $to - $from > 1 << 32;
 			for (my $at = $from; $at < $to; $at += 1 << 20) {
 				my $len = $to - $at < (1 << 20) + 64 ? $to - $at : (1 << 20) + 64;
 				sysseek $mem, $at, 0;
