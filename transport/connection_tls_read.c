@@ -150,7 +150,7 @@ static int open_record(struct lade_connection *connection, uint8_t *buf, size_t 
 		return 0;
 	if (record_len < 0)
 		return cannot_open(connection, record_len, fault);
-	out = (size_t)record_len - LADE_TLS_EXTRA_LEN <= len ? buf : record + LADE_TLS_HEADER_LEN;
+	out = len && (size_t)record_len - LADE_TLS_EXTRA_LEN <= len ? buf : record + LADE_TLS_HEADER_LEN;
 	error = lade_tls_open(reader->protection, record, (size_t)record_len, out, &content_len, &type);
 	if (error)
 		return cannot_open(connection, error, fault);

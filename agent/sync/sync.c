@@ -302,8 +302,10 @@ static int check_open(const struct lade_msg_open *open, struct path_list *list, 
 {
 	int error;
 
-	if (open->options & ~LADE_OPTIONS_KNOWN || open->path >= LADE_PATH_COUNT)
-		return lade_fault_set(fault, LADE_E_VERSION, "understand the options of a newer client", NULL);
+	if (open->options & ~LADE_OPTIONS_KNOWN || open->path >= LADE_PATH_COUNT) {
+		lade_fault_set(fault, LADE_E_VERSION, "understand the options of a newer client", NULL);
+		return LADE_E_VERSION;
+	}
 	error = lade_parameters_decode(open->parameters, open->role == ROLE_RECEIVE, settings, fault);
 	if (!error && settings->far_names)
 		error = lade_charset_new(settings->far_names, &settings->charset, fault);

@@ -366,7 +366,7 @@ static int merge(struct lade_filter_reading *reading, const struct cursor *curso
 /* What a fixed rule wants to do and cannot, or NULL. */
 static const char *beyond_fixed(const struct taken *taken)
 {
-	if (taken->prefix->kind == MERGE || taken->cvs)
+	if ((taken->prefix && taken->prefix->kind == MERGE) || taken->cvs)
 		return "read a file";
 	if (taken->flags & LADE_RULE_XATTR)
 		return "be about attributes";

@@ -203,7 +203,7 @@ static void test_a9_a_thousand_connections(void **state)
 
 static void test_a11_plain_bytes(void **state)
 {
-	static const char *const bytes[] = { "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "\x9f" "lade\r\n\x1a", "SSH-2.0-x\r\n" };
+	static const char *const bytes[] = { "GET / HTTP/1.1\r\nHost: x\r\n\r\n", ("\x9f" "lade\r\n\x1a"), "SSH-2.0-x\r\n" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bytes) / sizeof(bytes[0]); i++) {
