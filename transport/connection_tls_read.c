@@ -7,6 +7,7 @@
  */
 #include "transport/connection_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -81,6 +82,7 @@ static int obey(struct lade_connection *connection, uint8_t type, const uint8_t 
 {
 	int event = lade_tls_control(type, bytes, len);
 
+	assert(bytes);
 	switch (event) {
 	case LADE_TLS_PEER_ENDED:
 		connection->tls->in.ended = true;
