@@ -370,6 +370,8 @@ $(show_run)"
 start_server() {
 	token=$T/token
 	[ -e "$token" ] || (umask 077 && head -c 32 /dev/urandom | base64 >"$token")
+	# What another server said is not to be taken for this one's.
+	: >"$T/.server.err"
 	"$LADE" serve --listen 127.0.0.1:0 --token-file "$token" "$@" \
 		>"$T/.server.out" 2>"$T/.server.err" </dev/null &
 	server_pid=$!
