@@ -5,6 +5,7 @@
  * be read from there. A failure is for good: what it was is said again to whoever goes on reading. With the kernel's record layer bytes
  * come as they would without TLS, but for records that are no data.
  */
+#include "transport/clock.h"
 #include "transport/connection_internal.h"
 
 #include <assert.h>
@@ -13,7 +14,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "transport/ktls.h"
 
@@ -208,14 +208,6 @@ static size_t fill_len(const struct lade_connection_tls *tls)
 	return (size_t)lade_tls_record_len(reader->buffer + reader->begin, have) - have;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Wait for the descriptor until end_ms; -1: for ever. */
 static int wait_descriptor(struct lade_connection *connection, int64_t end_ms, struct lade_fault *fault)
 {
@@ -223,7 +215,7 @@ static int wait_descriptor(struct lade_connection *connection, int64_t end_ms, s
 	int ready;
 
 	do {
-		int64_t left = end_ms < 0 ? -1 : end_ms - now_ms();
+		int64_t left = end_ms < 0 ? -1 : end_ms - lade_clock_ms();
 
 		ready = poll(&wait_for, 1, left < 0 && end_ms >= 0 ? 0 : (int)left);
 	} while (ready < 0 && errno == EINTR);
@@ -364,7 +356,7 @@ int lade_connection_tls_receive(struct lade_connection *connection, void *buf, s
 int lade_connection_tls_wait(struct lade_connection *connection, int timeout_ms, struct lade_fault *fault)
 {
 	struct tls_reader *reader = &connection->tls->in;
-	int64_t end_ms = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+	int64_t end_ms = timeout_ms < 0 ? -1 : lade_clock_ms() + timeout_ms;
 	int error = 0, opened = 0;
 	size_t got;
 

@@ -1,6 +1,7 @@
 /*
  * Dialling: the addresses of a name are tried in the order of getaddrinfo(3), all of them within one time-out.
  */
+#include "transport/clock.h"
 #include "transport/dial.h"
 
 #include <errno.h>
@@ -10,16 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static int look_up(const char *host, const char *port, int family, struct addrinfo **addresses_out, struct lade_fault *fault)
 {
@@ -70,7 +62,7 @@ static int finish_connect(int fd, const int *cancel_fd, int64_t end_ms, const ch
 	int error = 0, ready;
 
 	do {
-		int64_t left_ms = end_ms - now_ms();
+		int64_t left_ms = end_ms - lade_clock_ms();
 
 		ready = left_ms > 0 ? poll(wait_for, 2, (int)left_ms) : 0;
 	} while (ready < 0 && errno == EINTR);
@@ -122,7 +114,7 @@ static int try_address(const struct lade_dial *dial, const struct addrinfo *addr
 
 int lade_connection_dial(struct lade_connection *connection, const struct lade_dial *dial, struct lade_fault *fault)
 {
-	int64_t end_ms = dial->timeout_ms ? now_ms() + dial->timeout_ms : 0;
+	int64_t end_ms = dial->timeout_ms ? lade_clock_ms() + dial->timeout_ms : 0;
 	struct addrinfo *addresses;
 	char peer[sizeof(connection->peer)];
 	int fd = -1, error;

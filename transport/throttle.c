@@ -3,6 +3,7 @@
  * what is granted; whoever pushes it waits until the time that it had before. That needs no lock, and a wait that takes too
  * long (a busy machine) is made up for by the next ones, as far as SAVED_NS goes.
  */
+#include "transport/clock.h"
 #include "transport/throttle.h"
 
 #include <stdatomic.h>
@@ -77,20 +78,12 @@ int64_t lade_throttle_reserve(struct lade_throttle *throttle, size_t len, int64_
 	return start > now_ns ? start - now_ns : 0;
 }
 
-static int64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * SECOND_NS + now.tv_nsec;
-}
-
 /* Wait until end_ns, or until the limit is lifted. */
 static void wait_until(struct lade_throttle *throttle, int64_t end_ns)
 {
 	int64_t left;
 
-	while (!atomic_load(&throttle->lifted) && (left = end_ns - now_ns()) > 0) {
+	while (!atomic_load(&throttle->lifted) && (left = end_ns - lade_clock_ns()) > 0) {
 		int64_t part = left < LOOK_NS ? left : LOOK_NS;
 		struct timespec pause = { part / SECOND_NS, part % SECOND_NS };
 
@@ -107,7 +100,7 @@ size_t lade_throttle_take(struct lade_throttle *throttle, size_t len)
 		return len;
 	if (len > lade_throttle_piece(throttle))
 		len = lade_throttle_piece(throttle);
-	now = now_ns();
+	now = lade_clock_ns();
 	wait_until(throttle, now + lade_throttle_reserve(throttle, len, now));
 	return len;
 }

@@ -4,6 +4,7 @@
  * What it leaves behind are the traffic secrets, which OpenSSL tells its key log callback. It reads no byte beyond the handshake's last
  * record, as it does not read ahead, and that is checked.
  */
+#include "transport/clock.h"
 #include "transport/tls.h"
 
 #include <errno.h>
@@ -16,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #if defined(__aarch64__)
 #include <asm/hwcap.h>
@@ -318,14 +318,6 @@ void lade_tls_context_free(struct lade_tls_context *context)
 
 /* ---- the handshake ---- */
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Whom the server's certificate has to be for. */
 static bool expect_host(SSL *ssl, const char *host)
 {
@@ -364,7 +356,7 @@ static bool start_shake(struct shake *shake)
 static int wait_socket(const struct shake *shake, int wanted, int64_t end_ms)
 {
 	struct pollfd wait_for = { .fd = shake->fd, .events = wanted == SSL_ERROR_WANT_WRITE ? POLLOUT : POLLIN };
-	int64_t left_ms = end_ms ? end_ms - now_ms() : -1;
+	int64_t left_ms = end_ms ? end_ms - lade_clock_ms() : -1;
 	int ready;
 
 	if (end_ms && left_ms <= 0)
@@ -427,7 +419,7 @@ static int failed(const struct shake *shake, const char *peer, struct lade_fault
 
 static int run(const struct shake *shake, int timeout_ms, const char *peer, struct lade_fault *fault)
 {
-	int64_t end_ms = timeout_ms ? now_ms() + timeout_ms : 0;
+	int64_t end_ms = timeout_ms ? lade_clock_ms() + timeout_ms : 0;
 	int result, wanted, error = 0;
 
 	do {

@@ -21,6 +21,7 @@
 #include "agent/daemon/status_socket.h"
 #include "agent/locked_memory.h"
 #include "agent/sync/sync.h"
+#include "transport/clock.h"
 
 /* Pause after an accept that failed for want of descriptors or memory. */
 #define ACCEPT_PAUSE_MS 200
@@ -33,14 +34,6 @@
 
 /* Connections that are taken before the others are looked at again. */
 #define ACCEPTS_MAX 64
-
-int64_t lade_monitor_now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* ---- starting ---- */
 
@@ -77,7 +70,7 @@ static int start(struct monitor *monitor, struct lade_fault *fault)
 	raise_descriptors();
 	clock_gettime(CLOCK_REALTIME, &now);
 	monitor->metrics.start_time = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-	monitor->started_ms = lade_monitor_now_ms();
+	monitor->started_ms = lade_clock_ms();
 	monitor->pid = getpid();
 	monitor->message = lade_locked_memory_new(sizeof(*monitor->message), false);
 	if (!monitor->message)
@@ -174,7 +167,7 @@ static void reap(struct monitor *monitor)
 /* Have the logins end soon: they get no session any more, but those that are about to ask for one are told why. */
 static void hurry_logins(struct monitor *monitor)
 {
-	int64_t deadline_ms = lade_monitor_now_ms() + LOGIN_STOP_MS;
+	int64_t deadline_ms = lade_clock_ms() + LOGIN_STOP_MS;
 
 	for (unsigned i = 0; i < monitor->visit_max; i++) {
 		struct visit *visit = &monitor->visits[i];
@@ -191,7 +184,7 @@ static void begin_stop(struct monitor *monitor)
 
 	if (monitor->stop_ms) {
 		lade_daemon_log_line(monitor->log, LOG_NOTICE, "stopping at once");
-		monitor->stop_ms = lade_monitor_now_ms();
+		monitor->stop_ms = lade_clock_ms();
 		return;
 	}
 	lade_monitor_count(monitor, &now);
@@ -199,7 +192,7 @@ static void begin_stop(struct monitor *monitor)
 	lade_notify_stopping();
 	lade_listening_close(&monitor->listening);
 	hurry_logins(monitor);
-	monitor->stop_ms = lade_monitor_now_ms() + (int64_t)monitor->shared->config->stop_timeout * 1000;
+	monitor->stop_ms = lade_clock_ms() + (int64_t)monitor->shared->config->stop_timeout * 1000;
 }
 
 /* Read the configuration anew. If it is wrong, all stays as it is. Sessions keep the one that they began with. */
@@ -255,7 +248,7 @@ static void accept_some(struct monitor *monitor, struct lade_listener *listener,
 			if (!monitor->accept_fails)
 				lade_daemon_log_fault(monitor->log, LOG_ERR, &fault);
 			monitor->accept_fails = true;
-			monitor->accept_again_ms = lade_monitor_now_ms() + ACCEPT_PAUSE_MS;
+			monitor->accept_again_ms = lade_clock_ms() + ACCEPT_PAUSE_MS;
 			return;
 		}
 		monitor->accept_fails = false;
@@ -324,7 +317,7 @@ static int64_t keep_time_of(struct monitor *monitor, struct visit *visit, int64_
 /* Do what is due. Returns milliseconds until something is again, or -1. */
 static int keep_time(struct monitor *monitor)
 {
-	int64_t now_ms = lade_monitor_now_ms(), next_ms = lade_monitor_time_answers(monitor, now_ms);
+	int64_t now_ms = lade_clock_ms(), next_ms = lade_monitor_time_answers(monitor, now_ms);
 	struct lade_metrics_now now;
 
 	if (monitor->accept_again_ms <= now_ms)
@@ -345,7 +338,7 @@ static int keep_time(struct monitor *monitor)
 /* Stopping: tell the sessions to end when their time is over, then make them. */
 static void cut_off(struct monitor *monitor)
 {
-	if (!monitor->stop_ms || lade_monitor_now_ms() < monitor->stop_ms)
+	if (!monitor->stop_ms || lade_clock_ms() < monitor->stop_ms)
 		return;
 	for (unsigned i = 0; i < monitor->visit_max; i++) {
 		struct visit *visit = &monitor->visits[i];
@@ -356,7 +349,7 @@ static void cut_off(struct monitor *monitor)
 			lade_visit_kill(visit);
 	}
 	monitor->cut_off = true;
-	monitor->stop_ms = lade_monitor_now_ms() + ABORT_MS;
+	monitor->stop_ms = lade_clock_ms() + ABORT_MS;
 }
 
 static bool anybody_there(const struct monitor *monitor)

@@ -14,6 +14,7 @@
 #include "agent/daemon/status_socket.h"
 #include "agent/sync/sync.h"
 #include "agent/tree/landlock.h"
+#include "transport/clock.h"
 #include <config.h> /* not agent/daemon/config.h */
 
 /* What an answer may take. */
@@ -89,7 +90,7 @@ static void answer_status(const struct monitor *monitor, int fd)
 	struct lade_metrics_now now;
 	struct lade_writer text, json;
 	struct lade_status status = { .version = PACKAGE_VERSION, .pid = (long)monitor->pid, .stopping = monitor->stop_ms != 0 };
-	int64_t now_ms = lade_monitor_now_ms();
+	int64_t now_ms = lade_clock_ms();
 
 	lade_monitor_count(monitor, &now);
 	sessions = calloc(now.sessions + 1, sizeof(*sessions));
@@ -160,7 +161,7 @@ void lade_monitor_answer(struct monitor *monitor, int fd, bool metrics)
 		if (pid == 0)
 			_exit(run_answer(monitor, fd, metrics));
 		if (pid > 0)
-			*free_one = (struct answerer){ pid, lade_monitor_now_ms() + ANSWER_MS, metrics };
+			*free_one = (struct answerer){ pid, lade_clock_ms() + ANSWER_MS, metrics };
 	}
 	close(fd);
 }

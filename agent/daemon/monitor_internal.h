@@ -126,9 +126,6 @@ struct monitor {
 	struct lade_channel_message *message;  /* what is being heard; lade_locked_memory_new() */
 };
 
-/* Milliseconds of CLOCK_MONOTONIC. */
-int64_t lade_monitor_now_ms(void);
-
 /* ---- monitor_config.c ---- */
 
 /*

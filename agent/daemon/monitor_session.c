@@ -14,6 +14,7 @@
 #include "agent/daemon/worker.h"
 #include "agent/locked_memory.h"
 #include "agent/sync/sync.h"
+#include "transport/clock.h"
 
 /* How long a hook may take. */
 #define HOOK_MS (5 * 60 * 1000)
@@ -33,7 +34,7 @@ static void start_worker(struct monitor *monitor, struct visit *visit)
 	visit->secret = NULL;
 	visit->stage = VISIT_SESSION;
 	visit->deadline_ms = 0;
-	visit->heard_ms = lade_monitor_now_ms();
+	visit->heard_ms = lade_clock_ms();
 	row = lade_metrics_module(&monitor->metrics, visit->module->name);
 	if (row)
 		row->started++;
@@ -66,7 +67,7 @@ static bool start_hook(struct monitor *monitor, struct visit *visit, const char 
 		lade_daemon_log_fault(monitor->log, LOG_ERR, &fault);
 		return false;
 	}
-	visit->deadline_ms = lade_monitor_now_ms() + HOOK_MS;
+	visit->deadline_ms = lade_clock_ms() + HOOK_MS;
 	visit->overdue = false;
 	return true;
 }
@@ -141,7 +142,7 @@ static void take_progress(struct monitor *monitor, struct visit *visit, const st
 	const struct lade_channel_progress *before = &visit->counted;
 	uint64_t in = growth(before->received, progress->received), out = growth(before->sent, progress->sent);
 	uint64_t files = growth(before->files_done, progress->files_done);
-	int64_t now_ms = lade_monitor_now_ms();
+	int64_t now_ms = lade_clock_ms();
 
 	if (row) {
 		row->bytes_in += in;

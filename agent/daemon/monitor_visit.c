@@ -10,6 +10,7 @@
 
 #include "agent/locked_memory.h"
 #include "agent/sync/sync.h"
+#include "transport/clock.h"
 
 void lade_config_release(struct shared_config *shared)
 {
@@ -32,7 +33,7 @@ struct visit *lade_visit_new(struct monitor *monitor)
 		visit->fd = visit->channel = -1;
 		visit->refusal = LADE_REFUSAL_COUNT;
 		visit->number = ++monitor->next_number;
-		visit->started_ms = lade_monitor_now_ms();
+		visit->started_ms = lade_clock_ms();
 		visit->shared = monitor->shared;
 		visit->shared->users++;
 		return visit;

@@ -13,6 +13,7 @@
 #include "agent/daemon/monitor_internal.h"
 #include "agent/sync/sync.h"
 #include "protocol/bytes.h"
+#include "transport/clock.h"
 
 #define USUAL "session $session of $peer as '$identity': $module $action files=$files in=$bytes_in out=$bytes_out seconds=$seconds path=$path status=$status"
 #define LINE_MAX_LEN 4096u
@@ -55,7 +56,7 @@ void lade_session_facts_of(const struct visit *visit, struct lade_session_facts 
 		.files = visit->has_result ? visit->result.totals.transferred : visit->progress.files_done,
 		.bytes_in = visit->progress.received,
 		.bytes_out = visit->progress.sent,
-		.seconds = (double)(lade_monitor_now_ms() - visit->started_ms) / 1000,
+		.seconds = (double)(lade_clock_ms() - visit->started_ms) / 1000,
 		.status = WIFSIGNALED(visit->how) ? 128 + WTERMSIG(visit->how) : WEXITSTATUS(visit->how),
 	};
 }

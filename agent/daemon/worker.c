@@ -15,6 +15,7 @@
 #include "agent/sync/grant.h"
 #include "agent/sync/handshake.h"
 #include "agent/sync/sync.h"
+#include "transport/clock.h"
 #include "transport/connection.h"
 
 /* How often the monitor is told how far it is, at most. */
@@ -65,7 +66,7 @@ static void fill_progress(const struct work *work, struct lade_channel_progress 
 static void tell(void *context, const struct lade_progress *progress)
 {
 	struct work *work = context;
-	int64_t now_ms = lade_monitor_now_ms();
+	int64_t now_ms = lade_clock_ms();
 
 	work->last = *progress;
 	if (now_ms - work->told_ms < PROGRESS_MS)

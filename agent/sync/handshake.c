@@ -6,11 +6,11 @@
 
 #include <sodium.h>
 #include <string.h>
-#include <time.h>
 
 #include "protocol/byteorder.h"
 #include "protocol/entry.h"
 #include "protocol/hello.h"
+#include "transport/clock.h"
 #include "transport/frame.h"
 #include "transport/ktls.h"
 
@@ -21,18 +21,10 @@
 #define HEAR_OUT_MS 5000
 #define HEAR_OUT_MAX (4u << 20)
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Milliseconds that the peer has left, by --timeout or as a stranger on TCP; -1: for ever. started_ms: when the wait began. */
 static int patience(const struct lade_connection *connection, int64_t started_ms)
 {
-	int64_t left_ms = started_ms - now_ms() + (connection->timeout_ms ? connection->timeout_ms : LADE_HANDSHAKE_TIMEOUT_MS);
+	int64_t left_ms = started_ms - lade_clock_ms() + (connection->timeout_ms ? connection->timeout_ms : LADE_HANDSHAKE_TIMEOUT_MS);
 
 	if (connection->kind != LADE_CONNECTION_TCP && !connection->timeout_ms)
 		return -1;
@@ -48,7 +40,7 @@ static int too_late(const struct lade_connection *connection, const char *operat
 /* Read the peer's HELLO; the magic is judged as soon as its bytes are there, so that a short greeting of a stranger does not hang us. */
 static int read_hello(struct lade_connection *connection, uint8_t bytes[LADE_HELLO_LEN], struct lade_fault *fault)
 {
-	int64_t started_ms = now_ms();
+	int64_t started_ms = lade_clock_ms();
 	size_t len = 0, got;
 	int error;
 
@@ -152,7 +144,7 @@ static int read_in_time(struct lade_connection *connection, uint8_t *buf, size_t
 /* Read a frame without payload, as lade_frame_read(), in time. */
 static int read_control(struct lade_connection *connection, struct lade_writer *control, struct lade_fault *fault)
 {
-	int64_t started_ms = now_ms();
+	int64_t started_ms = lade_clock_ms();
 	uint8_t header[LADE_FRAME_HEADER_LEN], *room;
 	uint32_t control_len, payload_len;
 	int error = read_in_time(connection, header, sizeof(header), started_ms, fault);
@@ -407,12 +399,12 @@ int lade_handshake_hear_modules(struct lade_connection *connection, const struct
 /* Hear, and forget, what the other side says until it hangs up: for a while, and so much, and no longer. */
 static void hear_out(struct lade_connection *connection)
 {
-	int64_t end_ms = now_ms() + HEAR_OUT_MS;
+	int64_t end_ms = lade_clock_ms() + HEAR_OUT_MS;
 	uint8_t buf[4096];
 	size_t len = 0, got;
 
 	while (len < HEAR_OUT_MAX) {
-		int64_t left_ms = end_ms - now_ms();
+		int64_t left_ms = end_ms - lade_clock_ms();
 
 		if (left_ms <= 0 || lade_connection_wait(connection, (int)left_ms, NULL) ||
 		    lade_connection_read_some(connection, buf, sizeof(buf), &got, NULL) || !got)

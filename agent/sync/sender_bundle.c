@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "agent/tree/whole.h"
+#include "transport/clock.h"
 #include "transport/frame.h"
 
 /* Read a small file behind the header at record. Returns its errno, or 0 and what fstat said. */
@@ -91,7 +92,7 @@ static void record_files(struct feeder *feeder, const uint32_t *slots, uint32_t 
 
 int lade_feed_send_bundle(struct feeder *feeder, struct lade_fault *fault)
 {
-	int64_t started = lade_feed_clock();
+	int64_t started = lade_clock_ns();
 	struct lade_msg_bundle bundle = { 0 };
 	struct lade_slice packed;
 	uint32_t slots[LADE_BUNDLE_COUNT_MAX], count = take_small(feeder, slots);
@@ -121,6 +122,6 @@ int lade_feed_send_bundle(struct feeder *feeder, struct lade_fault *fault)
 					 lade_slice(feeder->control.data, feeder->control.len),
 					 packed.len ? packed : lade_slice(feeder->bundle, used), fault);
 	lade_writer_reset(&feeder->control);
-	lade_effort_took(&feeder->effort, used, lade_feed_clock() - started);
+	lade_effort_took(&feeder->effort, used, lade_clock_ns() - started);
 	return error;
 }

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/tree/device_file.h"
@@ -111,14 +110,6 @@ void lade_feed_say_gone(struct feeder *feeder, uint32_t slot, const struct sourc
 	lade_session_lock(feeder->session);
 	lade_session_send_file_gone(feeder->sender->machine, slot, (uint32_t)error_number, &feeder->control);
 	lade_session_unlock(feeder->session);
-}
-
-int64_t lade_feed_clock(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
 /* ---- the loop ---- */

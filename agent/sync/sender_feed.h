@@ -95,9 +95,6 @@ void lade_feed_say_file_end(struct feeder *feeder, uint32_t slot, struct source 
 /* [file-gone] It cannot be opened or read, for the reason error_number. */
 void lade_feed_say_gone(struct feeder *feeder, uint32_t slot, const struct source *source, int error_number);
 
-/* The time for lade_effort_took(), in nanoseconds since some moment. */
-int64_t lade_feed_clock(void);
-
 /* ---- sender_bundle.c ---- */
 
 /* [bundle] Send what small files are wanted, up to one bundle. */

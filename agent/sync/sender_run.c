@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "agent/sync/file_digest.h"
+#include "transport/clock.h"
 
 #define WINDOW_LEN (8u << 20)
 #define PIECE_LEN (256u << 10)
@@ -208,7 +209,7 @@ static int send_plain(struct feeder *feeder, int fd, const uint8_t *data, const 
 int lade_feed_send_run(struct feeder *feeder, int fd, uint64_t size, struct lade_msg_run *run, struct lade_fault *fault)
 {
 	int level = run->len <= LADE_RUN_DEFAULT ? lade_effort_level(&feeder->effort) : 0;
-	int64_t cpu_started = lade_path_choice_clock(), started = lade_feed_clock();
+	int64_t cpu_started = lade_path_choice_clock(), started = lade_clock_ns();
 	/* What is packed is read. */
 	bool reads = feeder->steady || level || lade_feed_is_direct(feeder, fd);
 	const uint8_t *data;
@@ -227,6 +228,6 @@ int lade_feed_send_run(struct feeder *feeder, int fd, uint64_t size, struct lade
 	if (!reads)
 		lade_path_choice_add(&feeder->choice, feeder->path, LADE_STAGE_MOVE, run->len,
 				     lade_path_choice_clock() - cpu_started);
-	lade_effort_took(&feeder->effort, run->len, lade_feed_clock() - started);
+	lade_effort_took(&feeder->effort, run->len, lade_clock_ns() - started);
 	return result;
 }

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/sync/file_digest.h"
@@ -23,6 +22,7 @@
 #include "agent/tree/read_open.h"
 #include "agent/tree/symlink.h"
 #include "protocol/grow.h"
+#include "transport/clock.h"
 
 /* Try to say something; where the credit does not suffice, send what is queued and wait for more. Lock held. */
 #define SAY(sender, call) \
@@ -524,14 +524,6 @@ static void say_begin(struct lade_sender *sender)
 	(void)error;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void say_end(struct lade_sender *sender)
 {
 	struct lade_session *session = &sender->session;
@@ -544,7 +536,7 @@ static void say_end(struct lade_sender *sender)
 	SAY(sender, lade_session_send_entries_end(sender->machine, incomplete, lade_session_queue(session)));
 	lade_session_queued(session, true);
 	session->progress.scanned = true;
-	session->totals.scan_ms = (uint64_t)(now_ms() - sender->started_ms);
+	session->totals.scan_ms = (uint64_t)(lade_clock_ms() - sender->started_ms);
 	lade_session_unlock(session);
 	(void)error;
 }
@@ -556,7 +548,7 @@ void *lade_sender_walk(void *argument)
 	struct lade_fault fault = { 0 };
 	int event = 1, error = 0;
 
-	sender->started_ms = now_ms();
+	sender->started_ms = lade_clock_ms();
 	say_begin(sender);
 	while (sender->walk && event > 0 && !error && !lade_session_failed(&sender->session)) {
 		event = lade_walk_next(sender->walk, &item, &fault);

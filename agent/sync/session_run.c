@@ -16,6 +16,7 @@
 #include "agent/sync/watch.h"
 #include "agent/tree/directory.h"
 #include "protocol/message.h"
+#include "transport/clock.h"
 #include "transport/frame.h"
 
 #define PROGRESS_PERIOD_MS 200
@@ -180,14 +181,6 @@ static void fail_with(struct lade_session *session, int code, const char *operat
 	lade_session_fail(session, &fault);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* --timeout: fail for a silent peer, and do not be one. */
 static void watch_peer(struct lade_session *session, struct lade_watch *watch)
 {
@@ -199,7 +192,7 @@ static void watch_peer(struct lade_session *session, struct lade_watch *watch)
 		.waiting = lade_connection_waiting(connection),
 	};
 
-	switch (lade_watch_look(watch, &facts, now_ms())) {
+	switch (lade_watch_look(watch, &facts, lade_clock_ms())) {
 	case LADE_WATCH_SPEAK:
 		lade_session_keep_alive(session);
 		break;
@@ -224,7 +217,7 @@ static void wait_for_end(struct lade_session *session)
 	uint64_t count;
 	int ticks = 0, ready;
 
-	lade_watch_init(&watch, session->settings->timeout, now_ms());
+	lade_watch_init(&watch, session->settings->timeout, lade_clock_ms());
 	while (!over) {
 		wait_for[2].fd = lade_succession_fd(session);
 		ready = poll(wait_for, 3, PROGRESS_PERIOD_MS);

@@ -8,10 +8,10 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/sync/session.h"
+#include "transport/clock.h"
 #include "transport/frame.h"
 
 /* Moves that a peer may have without a reason that we can see, and one more for each so many bytes of his. */
@@ -21,14 +21,6 @@
 /* Dialling is tried so often, with so long a pause. */
 #define TRIES_MAX 3u
 #define PAUSE_MS 1000
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static bool is_server(const struct lade_succession *succession)
 {
@@ -135,7 +127,7 @@ static enum step choose(struct lade_session *session)
 		if (step != GO_ON || worn != LADE_WEAR_SPENT)
 			break;
 		if (!succession->spent_ms)
-			succession->spent_ms = now_ms();
+			succession->spent_ms = lade_clock_ms();
 		pthread_cond_wait(&session->to_writer, &session->lock);
 	}
 	succession->spent_ms = 0;
@@ -432,7 +424,7 @@ static void end_dialler(struct lade_session *session)
 		lade_session_unlock(session);
 		return;
 	}
-	succession->again_ms = now_ms() + PAUSE_MS;
+	succession->again_ms = lade_clock_ms() + PAUSE_MS;
 	/* Another host key, or a server that does not want us: it ends as at the opening. */
 	if (fault->code == LADE_E_REFUSED)
 		fault->code = LADE_E_AUTH;
@@ -445,7 +437,7 @@ static void look_at(struct lade_session *session, bool *dial_out, bool *dialled_
 {
 	struct lade_succession *succession = &session->succession;
 	uint32_t patience_ms = succession->ways->patience_ms ? succession->ways->patience_ms : LADE_MOVE_PATIENCE_MS;
-	int64_t now = now_ms();
+	int64_t now = lade_clock_ms();
 
 	lade_session_lock(session);
 	*dialled_out = succession->dialled;

@@ -23,6 +23,7 @@
 #include "agent/key.h"
 #include "agent/locked_memory.h"
 #include "tests/unit/temp_tree.h"
+#include "transport/clock.h"
 
 #define CONTEXT "TLS 1.3, server CertificateVerify"
 
@@ -84,7 +85,7 @@ static void begin_visit(void)
 	theirs = ends[1];
 	visit->fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	visit->pid = start_idler();
-	visit->deadline_ms = lade_monitor_now_ms() + 20000;
+	visit->deadline_ms = lade_clock_ms() + 20000;
 	snprintf(visit->peer, sizeof(visit->peer), "192.0.2.1:40000");
 	snprintf(visit->host, sizeof(visit->host), "192.0.2.1");
 	((struct sockaddr_in *)&visit->address)->sin_family = AF_INET;
