@@ -93,7 +93,7 @@ own_pids+=("$flipper")
 mkdir "$T/many"
 for n in {1..40}; do echo "new $n" >"$T/many/$n"; done
 findings=
-for round in {1..12}; do
+for _ in {1..12}; do
 	lade sync -aI "$T/many/" "$daemon/both/flip/"
 	[ "$status" -lt 124 ] || findings+="ended with $status
 "
@@ -176,10 +176,11 @@ rm "$T/open/shrinks"
 report "A16 no process of the daemon was killed by it" "$(grep -aE 'status=1[0-9][0-9]' "$T/.server.err")"
 
 # ---- A9: places ----
+head -c 3000000 /dev/urandom >"$T/open/slow"
+slow=()
 for n in 1 2; do
-	head -c 3000000 /dev/urandom >"$T/open/slow"
 	start "$LADE" sync -a --bwlimit=100k "$daemon/two/slow" "$T/slow$n/" >/dev/null 2>&1
-	eval "slow$n=$started"
+	slow+=("$started")
 done
 wait_for test -d "$T/slow1"
 wait_for test -d "$T/slow2"
@@ -246,7 +247,7 @@ kill -KILL "$first"
 daemon_says 'status=137' && ok "the log says how a worker was killed" || not_ok "the log says how a worker was killed" "$(show_server)"
 syncs "a worker that is killed does not matter to others" -a "$daemon/open/file" "$T/got5/"
 check "nor to other sessions" alive "$(pids_of_sessions | head -n 1)"
-kill "$slow1" "$slow2" 2>/dev/null
+kill "${slow[@]}" 2>/dev/null
 check "the monitor is there" alive "$server_pid"
 report "no process of the daemon was found out by a sanitizer" "$(grep -aE 'Sanitizer|runtime error' "$T/.server.err")"
 kill -TERM "$server_pid"

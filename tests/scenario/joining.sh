@@ -30,18 +30,18 @@ own_pids+=("$slow_pid")
 slow_number() { number=$("$LADE" status --config "$daemon_conf" 2>/dev/null | awk '$4 == "drop" { print $1 }') && [ -n "$number" ]; }
 wait_for slow_number
 "$LADE" key new --key="$T/other" >/dev/null
-refused=0 closed=0 others=0
+refused=0 closed=0 odd=0
 for tried in 1 2 "$number" 1000000; do
 	run "$joiner" join "$port" "$config/key" "$tried"
 	case $status in
 	1) refused=$((refused + 1)) ;;
 	2) closed=$((closed + 1)) ;;
-	*) others=$((others + 1)) ;;
+	*) odd=$((odd + 1)) ;;
 	esac
 done
 check "sessions that are not there, or over, are refused" test "$refused" = 3
 check "one that is there hangs up on who does not know its key" test "$closed" = 1
-check "nobody got in" test "$others" = 0
+check "nobody got in" test "$odd" = 0
 exits "another client is told that there is none" 1 run "$joiner" join "$port" "$T/other" "$number"
 exits "nobody has the session 0" 1 run "$joiner" join "$port" "$config/key" 0
 wait "$slow_pid"
