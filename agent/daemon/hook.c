@@ -4,12 +4,13 @@
 #include "agent/daemon/hook.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "agent/daemon/privileges.h"
 
 #define HOOK_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define NOT_EXECUTED 127
@@ -37,13 +38,9 @@ void lade_hook_set(struct lade_hook_environment *environment, const char *name, 
 /* In the new process. */
 static void execute(char **argv, char **envp)
 {
-	sigset_t none;
 	int null = open("/dev/null", O_RDONLY);
 
-	for (int signal_number = 1; signal_number < NSIG; signal_number++)
-		(void)signal(signal_number, SIG_DFL);
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	lade_privileges_reset_signals();
 	(void)setpgid(0, 0);
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0 ||
 	    close_range(STDERR_FILENO + 1, ~0u, 0))

@@ -114,17 +114,12 @@ void lade_visit_become_child(struct visit *visit)
 
 void lade_monitor_become_child(int *keep[], int count)
 {
-	sigset_t none;
-
 	/* What ends the daemon from its terminal is not meant for the visit: the monitor says how it ends. */
 	(void)setpgid(0, 0);
 	if (lade_privileges_keep(keep, count, NULL))
 		_exit(LADE_EXIT_IPC);
 	/* All that was set for the monitor. */
-	for (int signal_number = 1; signal_number < NSIG; signal_number++)
-		(void)signal(signal_number, SIG_DFL);
+	lade_privileges_reset_signals();
 	(void)signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	lade_privileges_harden();
 }

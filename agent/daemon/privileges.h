@@ -30,6 +30,9 @@ int lade_privileges_drop(const struct lade_privileges *privileges, struct lade_f
 /* No program that is executed can give rights back, no core is dumped, nobody of the same user may look into the process. prctl(2). */
 void lade_privileges_harden(void);
 
+/* Handle signals as a process does that has just begun: none is blocked, ignored or caught. */
+void lade_privileges_reset_signals(void);
+
 /* Close every descriptor but 0 to 2 and the count ones in keep, which become 3, 4, ... in keep. Returns 0 or LADE_E_SYSTEM. */
 int lade_privileges_keep(int *keep[], int count, struct lade_fault *fault);
 
