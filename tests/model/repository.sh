@@ -3,7 +3,7 @@
 # that misses a pack; and each rule of FORMAT.md is needed for that.
 set -u
 . "${srcdir:-.}/tests/tap.sh"
-model=$abs_top_builddir/tests/model/repository_model
+model=${abs_top_builddir:?}/tests/model/repository_model
 
 # Two sessions of one writer, the second of which may go on with what the first one has put, and a collector; a writer and two collectors.
 check "two sessions and a collector" "$model" --sessions=2 --collectors=1

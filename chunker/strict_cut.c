@@ -1,0 +1,203 @@
+/*
+ * [cut] in agent/store/FORMAT.md: what is common to all engines of chunker/strict_cut: keys, thresholds, and the choice of an engine.
+ *
+ * Invariant: as in chunker/cut.c, an engine is used only after it found in a made-up buffer what the portable one does.
+ */
+#include "chunker/strict_cut.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chunker/strict_cut_internal.h"
+#include "protocol/error.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#define AES_KEY_LEN 16u
+#define AES_ROUNDS 10u
+
+/* The test of an engine: lengths from each of some offsets on, with a threshold that every fourth passes. */
+#define TRIAL_LEN 700u
+#define TRIAL_COUNT 64u
+#define TRIAL_THRESHOLD (UINT64_C(1) << 62)
+
+static const struct lade_strict_cut_engine *const engines[] = {
+#ifdef LADE_STRICT_CUT_X86
+	&lade_strict_cut_avx512,
+	&lade_strict_cut_aesni,
+#endif
+#ifdef LADE_STRICT_CUT_NEON
+	&lade_strict_cut_neon,
+#endif
+	&lade_strict_cut_portable,
+};
+
+/* The choice of this process; set once. */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static const struct lade_strict_cut_engine *chosen;
+
+/* A product in the field of AES (FIPS 197, 4.2). */
+static uint8_t field_product(uint8_t a, uint8_t b)
+{
+	uint8_t product = 0;
+
+	for (unsigned bit = 0; bit < 8; bit++) {
+		product ^= (uint8_t)(-(b >> bit & 1) & a);
+		a = (uint8_t)(a << 1 ^ (-(a >> 7) & 0x1b));
+	}
+	return product;
+}
+
+/* SubBytes of one byte (FIPS 197, 5.1.1), without a table: only 40 are needed for a key. */
+static uint8_t substitute(uint8_t byte)
+{
+	uint8_t inverse = 1, result = 0x63;
+
+	/* The inverse is the 254th power: 2 + 4 + ... + 128. */
+	for (unsigned i = 0; i < 7; i++) {
+		byte = field_product(byte, byte);
+		inverse = field_product(inverse, byte);
+	}
+	for (unsigned i = 0; i < 5; i++)
+		result ^= (uint8_t)(inverse << i | inverse >> (8 - i));
+	return result;
+}
+
+/* FIPS 197, 5.2. */
+static void expand_key(uint8_t round_keys[AES_ROUNDS + 1][AES_KEY_LEN], const uint8_t key[AES_KEY_LEN])
+{
+	uint8_t constant = 1;
+
+	memcpy(round_keys[0], key, AES_KEY_LEN);
+	for (unsigned round = 1; round <= AES_ROUNDS; round++) {
+		const uint8_t *before = round_keys[round - 1];
+		uint8_t *now = round_keys[round];
+
+		for (unsigned i = 0; i < 4; i++)
+			now[i] = before[i] ^ substitute(before[12 + (i + 1) % 4]);
+		now[0] ^= constant;
+		constant = field_product(constant, 2);
+		for (unsigned i = 4; i < AES_KEY_LEN; i++)
+			now[i] = now[i - 4] ^ before[i];
+	}
+}
+
+/* All but the engine. */
+static void prepare(struct lade_strict_cut *cut, const uint8_t secret[LADE_STRICT_CUT_SECRET_LEN],
+		    const struct lade_strict_cut_lengths *lengths)
+{
+	/* 2^64 / normal, which is not a power of two at any rate worth a word: rounded down. */
+	const uint64_t once_in_normal = UINT64_MAX / lengths->normal;
+
+	memset(cut, 0, sizeof(*cut));
+	memcpy(cut->window_key, secret, sizeof(cut->window_key));
+	expand_key(cut->round_keys, secret + sizeof(cut->window_key));
+	cut->lengths = *lengths;
+	cut->early = once_in_normal / 4;
+	cut->late = once_in_normal * 4;
+	cut->last = once_in_normal * 64;
+}
+
+/* The last position that passes the last threshold, or the end. */
+static size_t fallback(const struct lade_strict_cut *cut, const uint8_t *data)
+{
+	size_t found = cut->lengths.greatest;
+
+	for (size_t at = cut->lengths.normal; at != LADE_STRICT_CUT_NONE;) {
+		at = cut->engine->find(cut, data, at, cut->lengths.greatest, cut->last);
+		if (at == LADE_STRICT_CUT_NONE)
+			break;
+		found = at++;
+		if (at > cut->lengths.greatest)
+			break;
+	}
+	return found;
+}
+
+size_t lade_strict_cut_next(const struct lade_strict_cut *cut, const uint8_t *data, size_t len)
+{
+	const struct lade_strict_cut_lengths *lengths = &cut->lengths;
+	const size_t end = len < lengths->greatest ? len : lengths->greatest;
+	size_t found;
+
+	assert(len > 0);
+	if (len <= lengths->least)
+		return len;
+	found = cut->engine->find(cut, data, lengths->least, end < lengths->normal ? end : lengths->normal - 1, cut->early);
+	if (found == LADE_STRICT_CUT_NONE && end >= lengths->normal)
+		found = cut->engine->find(cut, data, lengths->normal, end, cut->late);
+	if (found != LADE_STRICT_CUT_NONE)
+		return found;
+	return len < lengths->greatest ? len : fallback(cut, data);
+}
+
+/* True if an engine finds what the portable one does, wherever it begins and ends. */
+static bool agrees(const struct lade_strict_cut_engine *engine)
+{
+	static const struct lade_strict_cut_lengths lengths = { 4096, 8192, 16384 };
+	uint8_t secret[LADE_STRICT_CUT_SECRET_LEN], data[TRIAL_LEN];
+	struct lade_strict_cut cut;
+	uint32_t state = 1;
+
+	for (size_t i = 0; i < sizeof(secret); i++)
+		secret[i] = (uint8_t)(i * 37 + 11);
+	for (size_t i = 0; i < sizeof(data); i++) {
+		state = state * 1664525u + 1013904223u;
+		data[i] = (uint8_t)(state >> 24);
+	}
+	prepare(&cut, secret, &lengths);
+	for (size_t i = 0; i < TRIAL_COUNT; i++) {
+		const size_t from = LADE_STRICT_CUT_WINDOW_LEN + i, to = TRIAL_LEN - 7 * i;
+		/* Some find something soon, some late, some nothing. */
+		const uint64_t threshold = TRIAL_THRESHOLD >> (i % 16);
+
+		if (engine->find(&cut, data, from, to, threshold) !=
+		    lade_strict_cut_portable.find(&cut, data, from, to, threshold))
+			return false;
+	}
+	return true;
+}
+
+const struct lade_strict_cut_engine *const *lade_strict_cut_engines(size_t *count_out)
+{
+	*count_out = COUNT(engines);
+	return engines;
+}
+
+static const struct lade_strict_cut_engine *choose(const char *wanted)
+{
+	for (size_t i = 0; i < COUNT(engines); i++) {
+		if ((!wanted || !strcmp(engines[i]->name, wanted)) && engines[i]->usable() && agrees(engines[i]))
+			return engines[i];
+	}
+	return wanted ? choose(NULL) : &lade_strict_cut_portable;
+}
+
+static void choose_once(void)
+{
+	chosen = choose(getenv("LADE_CPU"));
+}
+
+static const struct lade_strict_cut_engine *choice(void)
+{
+	pthread_once(&once, choose_once);
+	return chosen;
+}
+
+int lade_strict_cut_init(struct lade_strict_cut *cut, const uint8_t secret[LADE_STRICT_CUT_SECRET_LEN],
+			 const struct lade_strict_cut_lengths *lengths)
+{
+	if (lengths->least < LADE_STRICT_CUT_LEAST_MIN || lengths->normal <= lengths->least ||
+	    lengths->greatest <= lengths->normal || lengths->greatest > LADE_STRICT_CUT_GREATEST_MAX)
+		return LADE_E_LIMIT;
+	prepare(cut, secret, lengths);
+	cut->engine = choice();
+	return 0;
+}
+
+const char *lade_strict_cut_name(void)
+{
+	return choice()->name;
+}
