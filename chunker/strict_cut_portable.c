@@ -3,7 +3,6 @@
  * a processor has no instructions for it.
  */
 #include <openssl/evp.h>
-#include <stdlib.h>
 
 #include "chunker/strict_cut_internal.h"
 #include "protocol/byteorder.h"
@@ -74,13 +73,12 @@ static size_t find_with(EVP_CIPHER_CTX *aes, const struct lade_strict_cut *cut, 
 static size_t find(const struct lade_strict_cut *cut, const uint8_t *data, size_t from, size_t to, uint64_t threshold)
 {
 	EVP_CIPHER_CTX *aes = EVP_CIPHER_CTX_new();
-	size_t found;
+	size_t found = LADE_STRICT_CUT_NONE;
 
-	/* Without memory for so little there is none for chunks either; a cut that is elsewhere would be worse. */
-	if (!aes || EVP_EncryptInit_ex(aes, EVP_aes_128_ecb(), NULL, cut->round_keys[0], NULL) != 1 ||
-	    EVP_CIPHER_CTX_set_padding(aes, 0) != 1)
-		abort();
-	found = find_with(aes, cut, data, from, to, threshold);
+	/* Without memory for so little chunks are cut elsewhere, which costs a copy of their content and no more. */
+	if (aes && EVP_EncryptInit_ex(aes, EVP_aes_128_ecb(), NULL, cut->round_keys[0], NULL) == 1 &&
+	    EVP_CIPHER_CTX_set_padding(aes, 0) == 1)
+		found = find_with(aes, cut, data, from, to, threshold);
 	EVP_CIPHER_CTX_free(aes);
 	return found;
 }
