@@ -68,6 +68,8 @@ const char *lade_error_text(int code)
 		return "the time of --stop-after or --stop-at has come; the next run goes on where this one stopped";
 	case LADE_E_MISFIT:
 		return "it does not fit what was asked for";
+	case LADE_E_EXISTS:
+		return "the name is taken";
 	case LADE_E_AUTH:
 		return "authentication failed";
 	case LADE_E_SHRUNK:

@@ -37,6 +37,7 @@ enum lade_error {
 	LADE_E_TIMEOUT = -21,   /* nothing was heard of the peer for as long as the user waits */
 	LADE_E_STOPPED = -22,   /* the time that the user gave to the session is over */
 	LADE_E_MISFIT = -23,    /* the destination is not of a kind that could take what was asked for */
+	LADE_E_EXISTS = -24,    /* the name is taken */
 };
 
 /* Bytes kept of a fault's subject, terminating NUL included; longer ones are cut in the middle. */

@@ -90,12 +90,12 @@ static void test_long_subjects_are_cut_in_the_middle(void **state)
 static void test_every_code_has_a_text_of_its_own(void **state)
 {
 	(void)state;
-	for (int code = LADE_OK; code >= LADE_E_MISFIT; code--) {
+	for (int code = LADE_OK; code >= LADE_E_EXISTS; code--) {
 		assert_string_not_equal(lade_error_text(code), "unknown error");
 		for (int other = LADE_OK; other > code; other--)
 			assert_string_not_equal(lade_error_text(code), lade_error_text(other));
 	}
-	assert_string_equal(lade_error_text(LADE_E_MISFIT - 1), "unknown error");
+	assert_string_equal(lade_error_text(LADE_E_EXISTS - 1), "unknown error");
 	assert_string_equal(lade_error_text(1), "unknown error");
 }
 

@@ -1,0 +1,501 @@
+/*
+ * Objects are files. One that is not finished is a file in tmp/, locked by who writes it, so that what a killed process left there is known and removed; it gets
+ * its name by renameat2(RENAME_NOREPLACE). See rename(2), fsync(2), flock(2).
+ *
+ * Invariant: `open` and `touched` hold what a barrier has to wait for; objects are written out as they come, so that there is little left to wait for.
+ */
+#include "agent/store/store_folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/tree/whole.h"
+#include "protocol/grow.h"
+
+/* Objects that are finished and not yet known to be on disk; more than these are waited for at once. */
+#define OPEN_MAX_COUNT 32u
+
+#define TEMPORARY "tmp"
+#define TEMPORARY_NAME_SIZE (sizeof(TEMPORARY) + 1 + 32)
+
+struct folder {
+	struct lade_store store;
+	int root;
+	pthread_mutex_t lock; /* of what follows: puts may be finished by several threads */
+	int open[OPEN_MAX_COUNT];
+	unsigned open_count;
+	char **touched; /* directories in which names came or went */
+	size_t touched_count, touched_room;
+};
+
+struct folder_put {
+	struct lade_store_put put;
+	int fd;
+	uint64_t len;
+	char name[TEMPORARY_NAME_SIZE];
+};
+
+static struct folder *folder_of(struct lade_store *store)
+{
+	return (struct folder *)store;
+}
+
+static struct folder_put *put_of(struct lade_store_put *put)
+{
+	return (struct folder_put *)put;
+}
+
+static int failed(struct lade_fault *fault, const char *operation, const char *name)
+{
+	return lade_fault_set(fault, errno == ENOENT ? LADE_E_ABSENT : LADE_E_SYSTEM, operation, name);
+}
+
+/* ---- what a barrier waits for ---- */
+
+/* The length of the directory in a name; 0: the folder itself. */
+static size_t directory_len(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+
+	return slash ? (size_t)(slash - name) : 0;
+}
+
+/* Remember that a name came or went. Returns 0 or LADE_E_MEMORY. */
+static int touch(struct folder *folder, const char *name)
+{
+	const size_t len = directory_len(name);
+	char **touched;
+
+	for (size_t i = 0; i < folder->touched_count; i++) {
+		if (strlen(folder->touched[i]) == len && memcmp(folder->touched[i], name, len) == 0)
+			return 0;
+	}
+	touched = lade_grown(folder->touched, folder->touched_count, &folder->touched_room, sizeof(*touched));
+	if (!touched)
+		return LADE_E_MEMORY;
+	folder->touched = touched;
+	touched[folder->touched_count] = strndup(name, len);
+	if (!touched[folder->touched_count])
+		return LADE_E_MEMORY;
+	folder->touched_count++;
+	return 0;
+}
+
+static void forget_touched(struct folder *folder)
+{
+	while (folder->touched_count)
+		free(folder->touched[--folder->touched_count]);
+}
+
+/* Wait for the objects; all are forgotten, so that after a failure nothing may be taken for stored. */
+static int sync_objects(struct folder *folder, struct lade_fault *fault)
+{
+	int error = 0;
+
+	while (folder->open_count) {
+		const int fd = folder->open[--folder->open_count];
+
+		if (!error && fsync(fd))
+			error = lade_fault_set(fault, LADE_E_SYSTEM, "write to disk", NULL);
+		close(fd);
+	}
+	return error;
+}
+
+static int sync_directory(struct folder *folder, const char *name, struct lade_fault *fault)
+{
+	const int fd = openat(folder->root, *name ? name : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int error = 0;
+
+	if (fd < 0)
+		return lade_fault_set(fault, LADE_E_SYSTEM, "open", name);
+	if (fsync(fd))
+		error = lade_fault_set(fault, LADE_E_SYSTEM, "write to disk", name);
+	close(fd);
+	return error;
+}
+
+static int barrier(struct lade_store *store, struct lade_fault *fault)
+{
+	struct folder *folder = folder_of(store);
+	int error;
+
+	pthread_mutex_lock(&folder->lock);
+	error = sync_objects(folder, fault);
+	for (size_t i = 0; i < folder->touched_count && !error; i++)
+		error = sync_directory(folder, folder->touched[i], fault);
+	if (!error)
+		forget_touched(folder);
+	pthread_mutex_unlock(&folder->lock);
+	return error;
+}
+
+/* ---- directories ---- */
+
+/* Make the directories that name is in. */
+static int make_directories(struct folder *folder, const char *name, struct lade_fault *fault)
+{
+	char path[LADE_OBJECT_NAME_MAX + 1];
+
+	for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
+		memcpy(path, name, (size_t)(slash - name));
+		path[slash - name] = '\0';
+		if (mkdirat(folder->root, path, 0700) == 0) {
+			if (touch(folder, path))
+				return lade_fault_set(fault, LADE_E_MEMORY, "create", path);
+		} else if (errno != EEXIST) {
+			return lade_fault_set(fault, LADE_E_SYSTEM, "create", path);
+		}
+	}
+	return 0;
+}
+
+/* renameat2(2) to a name that must be free, whose directories are made where they are missing. The lock is held. */
+static int give_name(struct folder *folder, const char *from, const char *to, const char *operation, struct lade_fault *fault)
+{
+	int error;
+
+	if (renameat2(folder->root, from, folder->root, to, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno == ENOENT && directory_len(to)) {
+		error = make_directories(folder, to, fault);
+		if (error)
+			return error;
+		if (renameat2(folder->root, from, folder->root, to, RENAME_NOREPLACE) == 0)
+			return 0;
+	}
+	return errno == EEXIST ? lade_fault_set(fault, LADE_E_EXISTS, operation, to) : failed(fault, operation, errno == ENOENT ? from : to);
+}
+
+/* ---- putting ---- */
+
+static int begin(struct lade_store *store, struct lade_store_put **put_out, struct lade_fault *fault)
+{
+	struct folder_put *put = calloc(1, sizeof(*put));
+	uint8_t random[16];
+
+	if (!put)
+		return lade_fault_set(fault, LADE_E_MEMORY, "store", NULL);
+	put->put.store = store;
+	randombytes_buf(random, sizeof(random));
+	memcpy(put->name, TEMPORARY "/", sizeof(TEMPORARY));
+	sodium_bin2hex(put->name + sizeof(TEMPORARY), sizeof(put->name) - sizeof(TEMPORARY), random, sizeof(random));
+	put->fd = openat(folder_of(store)->root, put->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (put->fd < 0) {
+		free(put);
+		return lade_fault_set(fault, LADE_E_SYSTEM, "create", TEMPORARY);
+	}
+	/* It stays as long as this lock is held: see remove_left_overs(). */
+	(void)flock(put->fd, LOCK_EX | LOCK_NB);
+	*put_out = &put->put;
+	return 0;
+}
+
+static int append(struct lade_store_put *opaque, const void *data, size_t len, struct lade_fault *fault)
+{
+	struct folder_put *put = put_of(opaque);
+
+	if (lade_whole_write(put->fd, data, len, put->len))
+		return lade_fault_set(fault, LADE_E_SYSTEM, "write", put->name);
+	lade_store_folder_put_grew(opaque, len);
+	return 0;
+}
+
+int lade_store_folder_put_fd(struct lade_store_put *put)
+{
+	return put_of(put)->fd;
+}
+
+void lade_store_folder_put_grew(struct lade_store_put *opaque, uint64_t len)
+{
+	struct folder_put *put = put_of(opaque);
+
+	/* Begin to write it out: the barrier has the less to wait for. It is no matter if this fails: fsync(2) tells. */
+	(void)sync_file_range(put->fd, (off_t)put->len, (off_t)len, SYNC_FILE_RANGE_WRITE);
+	put->len += len;
+}
+
+static void abandon(struct lade_store_put *opaque)
+{
+	struct folder_put *put = put_of(opaque);
+
+	(void)unlinkat(folder_of(put->put.store)->root, put->name, 0);
+	close(put->fd);
+	free(put);
+}
+
+/* The object has its name; what is left is to see that it stays. */
+static int keep(struct folder *folder, struct folder_put *put, const char *name, struct lade_fault *fault)
+{
+	int error = touch(folder, name);
+
+	if (error)
+		return lade_fault_set(fault, error, "store", name);
+	if (folder->open_count == OPEN_MAX_COUNT)
+		error = sync_objects(folder, fault);
+	folder->open[folder->open_count++] = put->fd;
+	put->fd = -1;
+	return error;
+}
+
+static int finish(struct lade_store_put *opaque, const char *name, struct lade_fault *fault)
+{
+	struct folder_put *put = put_of(opaque);
+	struct folder *folder = folder_of(put->put.store);
+	int error;
+
+	pthread_mutex_lock(&folder->lock);
+	error = give_name(folder, put->name, name, "store", fault);
+	if (!error) {
+		error = keep(folder, put, name, fault);
+		if (put->fd >= 0)
+			close(put->fd);
+		free(put);
+	} else {
+		abandon(opaque);
+	}
+	pthread_mutex_unlock(&folder->lock);
+	return error;
+}
+
+/* ---- the other operations ---- */
+
+static int get(struct lade_store *store, const char *name, uint64_t off, size_t len, void *out, struct lade_fault *fault)
+{
+	const int fd = openat(folder_of(store)->root, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	ssize_t got;
+	int error = 0;
+
+	if (fd < 0)
+		return failed(fault, "open", name);
+	got = lade_whole_read(fd, out, len, off);
+	if (got < 0)
+		error = lade_fault_set(fault, LADE_E_SYSTEM, "read", name);
+	else if ((size_t)got != len)
+		error = lade_fault_set(fault, LADE_E_TRUNCATED, "read", name);
+	close(fd);
+	return error;
+}
+
+static int rename_once(struct lade_store *store, const char *from, const char *to, struct lade_fault *fault)
+{
+	struct folder *folder = folder_of(store);
+	int error;
+
+	pthread_mutex_lock(&folder->lock);
+	error = give_name(folder, from, to, "rename", fault);
+	if (!error && (touch(folder, from) || touch(folder, to)))
+		error = lade_fault_set(fault, LADE_E_MEMORY, "rename", from);
+	pthread_mutex_unlock(&folder->lock);
+	return error;
+}
+
+static int remove_object(struct lade_store *store, const char *name, struct lade_fault *fault)
+{
+	struct folder *folder = folder_of(store);
+	int error = 0;
+
+	pthread_mutex_lock(&folder->lock);
+	if (unlinkat(folder->root, name, 0) == 0)
+		error = touch(folder, name) ? lade_fault_set(fault, LADE_E_MEMORY, "delete", name) : 0;
+	else if (errno != ENOENT)
+		error = lade_fault_set(fault, LADE_E_SYSTEM, "delete", name);
+	pthread_mutex_unlock(&folder->lock);
+	return error;
+}
+
+/* ---- lists ---- */
+
+/* A list under way. path: of the directory that is read, with a "/" at its end, or empty. */
+struct listing {
+	struct folder *folder;
+	const char *prefix;
+	int (*visit)(void *context, const struct lade_store_object *object);
+	void *context;
+	char path[LADE_OBJECT_NAME_MAX + 1];
+};
+
+static int list_directory(struct listing *listing, size_t path_len, struct lade_fault *fault);
+
+/* True if what begins with name may begin with the prefix. */
+static bool leads_there(const struct listing *listing, size_t len)
+{
+	const size_t prefix_len = strlen(listing->prefix);
+
+	return memcmp(listing->path, listing->prefix, len < prefix_len ? len : prefix_len) == 0;
+}
+
+/* One name: path and what follows it have len bytes. */
+static int list_name(struct listing *listing, int directory, const char *name, size_t len, struct lade_fault *fault)
+{
+	struct lade_store_object object = { .name = listing->path };
+	struct stat st;
+
+	if (!leads_there(listing, len))
+		return 0;
+	if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW))
+		/* It may have gone meanwhile. */
+		return errno == ENOENT ? 0 : lade_fault_set(fault, LADE_E_SYSTEM, "look at", listing->path);
+	if (S_ISDIR(st.st_mode)) {
+		if (len + 1 >= sizeof(listing->path))
+			return 0;
+		memcpy(listing->path + len, "/", 2);
+		return list_directory(listing, len + 1, fault);
+	}
+	if (!S_ISREG(st.st_mode) || len < strlen(listing->prefix) || !lade_object_name_ok(listing->path, false))
+		return 0;
+	object.len = (uint64_t)st.st_size;
+	return listing->visit(listing->context, &object);
+}
+
+/* Names that no object has are not ours: what an administrator, or a file system, keeps there. */
+static bool is_ours(const char *name, size_t path_len)
+{
+	return name[0] != '.' && !(path_len == 0 && !strcmp(name, TEMPORARY));
+}
+
+static int list_names(struct listing *listing, DIR *stream, size_t path_len, struct lade_fault *fault)
+{
+	const struct dirent *entry;
+	int error = 0;
+
+	while (!error && (errno = 0, entry = readdir(stream))) {
+		const size_t name_len = strlen(entry->d_name);
+
+		if (!is_ours(entry->d_name, path_len) || path_len + name_len >= sizeof(listing->path))
+			continue;
+		memcpy(listing->path + path_len, entry->d_name, name_len + 1);
+		error = list_name(listing, dirfd(stream), entry->d_name, path_len + name_len, fault);
+		listing->path[path_len] = '\0';
+	}
+	return !error && errno ? lade_fault_set(fault, LADE_E_SYSTEM, "list", listing->path) : error;
+}
+
+static int list_directory(struct listing *listing, size_t path_len, struct lade_fault *fault)
+{
+	const int fd = openat(listing->folder->root, path_len ? listing->path : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *stream;
+	int error;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : lade_fault_set(fault, LADE_E_SYSTEM, "open", listing->path);
+	stream = fdopendir(fd);
+	if (!stream) {
+		close(fd);
+		return lade_fault_set(fault, LADE_E_MEMORY, "list", listing->path);
+	}
+	error = list_names(listing, stream, path_len, fault);
+	closedir(stream);
+	return error;
+}
+
+static int list(struct lade_store *store, const char *prefix, int (*visit)(void *context, const struct lade_store_object *object),
+		void *context, struct lade_fault *fault)
+{
+	struct listing listing = { .folder = folder_of(store), .prefix = prefix, .visit = visit, .context = context };
+
+	return list_directory(&listing, 0, fault);
+}
+
+/* ---- the folder itself ---- */
+
+static void close_folder(struct lade_store *store)
+{
+	struct folder *folder = folder_of(store);
+
+	while (folder->open_count)
+		close(folder->open[--folder->open_count]);
+	forget_touched(folder);
+	free(folder->touched);
+	pthread_mutex_destroy(&folder->lock);
+	close(folder->root);
+	free(folder);
+}
+
+/* Remove a file of tmp/ that nobody has locked: who wrote it is gone. */
+static void remove_left_over(int directory, const char *name)
+{
+	const int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		(void)unlinkat(directory, name, 0);
+	close(fd);
+}
+
+static void remove_left_overs(int root)
+{
+	const int fd = openat(root, TEMPORARY, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	if (!stream) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while ((entry = readdir(stream))) {
+		if (entry->d_name[0] != '.')
+			remove_left_over(fd, entry->d_name);
+	}
+	closedir(stream);
+}
+
+static const struct lade_store_operations operations = {
+	.begin = begin,
+	.append = append,
+	.finish = finish,
+	.abandon = abandon,
+	.get = get,
+	.list = list,
+	.rename_once = rename_once,
+	.remove = remove_object,
+	.barrier = barrier,
+	.close = close_folder,
+};
+
+int lade_store_folder_adopt(int fd, struct lade_store **store_out, struct lade_fault *fault)
+{
+	struct folder *folder = calloc(1, sizeof(*folder));
+
+	if (!folder || sodium_init() < 0) {
+		free(folder);
+		close(fd);
+		return lade_fault_set(fault, LADE_E_MEMORY, "open", NULL);
+	}
+	folder->store.operations = &operations;
+	folder->root = fd;
+	pthread_mutex_init(&folder->lock, NULL);
+	*store_out = &folder->store;
+	return 0;
+}
+
+int lade_store_folder_open(const char *path, bool create, struct lade_store **store_out, struct lade_fault *fault)
+{
+	int fd;
+
+	if (create && mkdir(path, 0700) && errno != EEXIST)
+		return lade_fault_set(fault, LADE_E_SYSTEM, "create", path);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return failed(fault, "open", path);
+	if (create && mkdirat(fd, TEMPORARY, 0700) && errno != EEXIST) {
+		int error = lade_fault_set(fault, LADE_E_SYSTEM, "create", path);
+
+		close(fd);
+		return error;
+	}
+	remove_left_overs(fd);
+	return lade_store_folder_adopt(fd, store_out, fault);
+}
