@@ -5,17 +5,24 @@ set -u
 . "${srcdir:-.}/tests/tap.sh"
 model=${abs_top_builddir:?}/tests/model/repository_model
 
-# Two sessions of one writer, the second of which may go on with what the first one has put, and a collector; a writer and two collectors.
+# Two sessions of one writer, the second of which may go on with what the first one has put; collectors; and the tables made anew.
 check "two sessions and a collector" "$model" --sessions=2 --collectors=1
-check "a session and two collectors" "$model" --sessions=1 --collectors=2
+check "a session, a collector and a compaction" "$model" --sessions=1 --collectors=1 --compactions=1
+check "two sessions, a collector and a compaction, without a loss of power" "$model" --reliable --sessions=2 --collectors=1 --compactions=1
 
-# Without any one of the rules it finds what goes wrong.
-for rule in tombstones fence reread barriers order active; do
-	output=$("$model" --sessions=2 --collectors=1 --without=$rule)
+# needs RULE ARGUMENT...: without the rule it finds what goes wrong.
+needs() {
+	local rule=$1 output
+	shift
+	output=$("$model" "--without=$rule" "$@")
 	if [ $? = 1 ] && [[ $output == *"misses a pack"* ]]; then
 		ok "a pack is missed without: $rule"
 	else
 		not_ok "a pack is missed without: $rule" "$output"
 	fi
+}
+for rule in tombstones fence reread barriers order taking first; do
+	needs "$rule" --sessions=2 --collectors=1
 done
+needs active --reliable --sessions=2 --collectors=1 --compactions=1
 tap_plan

@@ -1,14 +1,14 @@
 /*
- * tests/model/repository_model: explores what FORMAT.md says of sessions and collectors: writers, resumed sessions,
- * collectors, a snapshot that is removed and a loss of power, in every order of their steps, and looks in each state
- * whether a committed snapshot misses a pack.
+ * tests/model/repository_model: explores what FORMAT.md says of sessions: writers, one of which may go on with what another has
+ * put, collectors, a compaction of tables, a snapshot that is forgotten and a loss of power, in every order of their steps; and
+ * looks in each state whether a committed snapshot misses a pack, or tables miss one that is needed.
  *
- * usage: repository_model [--without=RULE] [--sessions=N] [--collectors=N]
+ * usage: repository_model [--without=RULE] [--reliable] [--sessions=N] [--collectors=N] [--compactions=N]
  *
  * A process that crashed is one that makes no further step: every state is looked at, so crashes need no step of their
- * own. A loss of power ends all processes and undoes any of the puts, renames and deletes that no barrier followed.
- * There is one chunk. Pack 0 has it from the beginning; each session may put another pack with it. Session 0 and the
- * last one are of the same writer: the later resumes the earlier, or both run at once.
+ * own. A loss of power (but for --reliable) ends all processes and undoes any of the puts, renames and deletes that no barrier
+ * followed. Writers need one chunk. Pack 0 has it from the beginning; each session may put another pack with it. Pack 1 has
+ * another chunk, of a snapshot that stays. The last session is of the same writer as the first: it resumes that, or both run at once.
  *
  * Exit status: 0 no state is bad, 1 one is, and the steps that lead there are printed.
  */
@@ -19,28 +19,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SESSIONS = 3, COLLECTORS = 2, PACKS = SESSIONS + 1 };
+enum { SESSIONS = 2, COLLECTORS = 2, COMPACTIONS = 1, PROCESSES = SESSIONS + COLLECTORS + COMPACTIONS };
+enum { FIRST_COLLECTOR = SESSIONS, COMPACTOR = SESSIONS + COLLECTORS };
+enum { OLD_PACKS = 2, PACKS = OLD_PACKS + SESSIONS };
 
 /* Objects of the store, one bit each; what is in them is a matter of who put them. */
 #define PACK(n) (UINT64_C(1) << (n))
+#define OWN_PACK(session) PACK(OLD_PACKS + (session))
 #define PACK_MASK (PACK(PACKS) - 1)
-#define OLD_TABLE (UINT64_C(1) << 4) /* in index/, of pack 0 */
-#define OLD_REFS (UINT64_C(1) << 5)  /* of a snapshot that needs pack 0 */
-enum { ACTIVE, COMMITTED, FENCED, STAGED, TABLE, STAGED_REFS, REFS, TOMBSTONE, OBJECTS };
-#define OF(process, object) (UINT64_C(1) << (6 + (process) * OBJECTS + (object)))
+#define OLD_TABLE (UINT64_C(1) << PACKS)      /* in index/, of the old packs */
+#define OLD_REFS (UINT64_C(1) << (PACKS + 1)) /* of a snapshot that needs pack 0; one that needs pack 1 is always there */
+enum { ACTIVE, COMMITTED, FENCED, STAGED, TABLE, STAGED_REFS, REFS, TOMBSTONE, STAGED_GONE, GONE, OBJECTS };
+#define OF(process, object) (UINT64_C(1) << (PACKS + 2 + (process) * OBJECTS + (object)))
 
-enum { PROCESSES = SESSIONS + COLLECTORS };
 enum { DONE = 31 };
 
 /* What a process knows. */
 struct process {
 	uint8_t step;
-	uint8_t seen;     /* session: packs in tombstones; collector: processes that it waits for */
+	uint8_t seen;     /* packs in tombstones, or gone; collector: processes that it waits for */
 	uint8_t packs;    /* session: packs in tables; collector: candidates, later without those that are spared */
-	uint8_t chosen;   /* session: its pack, a mask; collector: what its table has */
-	uint8_t replaced; /* collector: tables that its own replaces: bit 0 the old one, 1 + n of process n */
+	uint8_t chosen;   /* its pack, a mask, which is what its table has; compaction: what its table has */
+	uint8_t replaced; /* compaction: tables that its own replaces: bit 0 the old one, 1 + n of process n */
 	uint8_t tomb;     /* collector: packs in its tombstone */
-	uint8_t adopted;  /* collector: others whose tombstones it takes over, a mask */
+	uint8_t adopted;  /* others whose tombstones (collector) or lists of packs that are gone (compaction) it deletes, a mask */
 };
 
 struct state {
@@ -48,14 +50,14 @@ struct state {
 	uint64_t disk; /* ... that would be there after a loss of power without anything else */
 	struct process processes[PROCESSES];
 	uint8_t spoiled; /* there was a loss of power */
-	uint8_t padding[(16 - PROCESSES * 7 - 1) & 7];
+	uint8_t padding[(16 - PROCESSES * 7 % 8 - 1) & 7];
 };
 
 /* What is left out, to see that it is needed. */
 static struct {
-	bool tombstones, fence, reread, barriers, order, active;
+	bool tombstones, fence, reread, barriers, order, active, taking, first;
 } without;
-static unsigned sessions = SESSIONS, collectors = 1;
+static unsigned sessions = SESSIONS, collectors = 1, compactions;
 static bool reliable; /* power is never lost: what is on disk does not matter */
 
 /* ---- states seen ---- */
@@ -119,22 +121,106 @@ static void print_way(uint32_t node)
 	printf("# %s\n", nodes[node].label);
 }
 
+/* ---- objects ---- */
+
+/* Everything is visible at once; what is on disk without a barrier is up to the loss of power. */
+static void put(struct state *state, uint64_t object) { state->now |= object; }
+static void delete(struct state *state, uint64_t object) { state->now &= ~object; }
+static bool has(const struct state *state, unsigned process, unsigned object) { return state->now & OF(process, object); }
+
+static bool rename_once(struct state *state, unsigned process, unsigned from, unsigned to)
+{
+	if (!has(state, process, from) || has(state, process, to))
+		return false;
+	state->now = (state->now & ~OF(process, from)) | OF(process, to);
+	return true;
+}
+
+/* What these objects are now is on disk. */
+static void barrier(struct state *state, uint64_t objects)
+{
+	if (!without.barriers)
+		state->disk = (state->disk & ~objects) | (state->now & objects);
+}
+
+static bool is_gone(const struct state *state, unsigned p)
+{
+	return has(state, p, GONE) || (has(state, p, COMMITTED) && has(state, p, STAGED_GONE));
+}
+
+/* Packs that a session takes for absent. */
+static uint8_t absent(const struct state *state)
+{
+	uint8_t packs = 0;
+
+	for (unsigned p = FIRST_COLLECTOR; p < COMPACTOR; p++) {
+		packs |= has(state, p, TOMBSTONE) ? state->processes[p].tomb : 0;
+		packs |= is_gone(state, p) ? state->processes[p].packs : 0;
+	}
+	return packs;
+}
+
+/* Tables in index/, and those of them that count: bit 0 the old one, 1 + n that of process n. */
+static uint8_t tables_there(const struct state *state)
+{
+	uint8_t tables = state->now & OLD_TABLE ? 1 : 0;
+
+	for (unsigned p = 0; p < PROCESSES; p++)
+		tables |= has(state, p, TABLE) ? (uint8_t)(2 << p) : 0;
+	return tables;
+}
+
+static uint8_t tables_that_count(const struct state *state)
+{
+	return tables_there(state) & (uint8_t)~(has(state, COMPACTOR, TABLE) ? state->processes[COMPACTOR].replaced : 0);
+}
+
+static uint8_t packs_of_table(const struct state *state, unsigned table)
+{
+	if (table == 0)
+		return PACK(0) | PACK(1);
+	return state->processes[table - 1].chosen;
+}
+
+static uint8_t packs_of_tables(const struct state *state, uint8_t tables)
+{
+	uint8_t packs = 0;
+
+	for (unsigned table = 0; table <= PROCESSES; table++)
+		packs |= tables >> table & 1 ? packs_of_table(state, table) : 0;
+	return packs;
+}
+
 /* ---- the property ---- */
 
 static bool committed(const struct state *state, unsigned session)
 {
-	return state->now & (OF(session, COMMITTED) | OF(session, REFS));
+	return has(state, session, COMMITTED) || has(state, session, REFS);
+}
+
+/* Packs that are in a table that counts, or will when what is committed is published. */
+static uint8_t packs_known(const struct state *state)
+{
+	uint8_t packs = packs_of_tables(state, tables_that_count(state));
+
+	for (unsigned p = 0; p < PROCESSES; p++)
+		packs |= has(state, p, COMMITTED) && has(state, p, STAGED) ? packs_of_table(state, p + 1) : 0;
+	return packs;
 }
 
 static bool is_good(const struct state *state)
 {
-	for (unsigned session = 0; session < sessions; session++) {
-		const struct process *process = &state->processes[session];
+	const uint8_t known = packs_known(state);
 
-		if (committed(state, session) && (process->chosen & ~state->now & PACK_MASK))
+	if (!(state->now & PACK(1)) || !(known & PACK(1)))
+		return false;
+	for (unsigned session = 0; session < sessions; session++) {
+		const uint8_t needed = state->processes[session].chosen;
+
+		if (committed(state, session) && ((needed & ~state->now & PACK_MASK) || (needed & ~known)))
 			return false;
 		/* Only what is complete is ever committed. */
-		if ((state->now & OF(session, COMMITTED)) && !(state->now & (OF(session, STAGED_REFS) | OF(session, REFS))))
+		if (has(state, session, COMMITTED) && !has(state, session, STAGED_REFS) && !has(state, session, REFS))
 			return false;
 	}
 	return true;
@@ -165,79 +251,19 @@ static void reach(uint32_t from, struct state *state, const char *label, unsigne
 	count++;
 }
 
-/* ---- objects ---- */
-
-/* Everything is visible at once; what is on disk without a barrier is up to the loss of power. */
-static void put(struct state *state, uint64_t object) { state->now |= object; }
-static void delete(struct state *state, uint64_t object) { state->now &= ~object; }
-
-static bool rename_once(struct state *state, uint64_t from, uint64_t to)
-{
-	if (!(state->now & from) || (state->now & to))
-		return false;
-	state->now = (state->now & ~from) | to;
-	return true;
-}
-
-/* What these objects are now is on disk. */
-static void barrier(struct state *state, uint64_t objects)
-{
-	if (!without.barriers)
-		state->disk = (state->disk & ~objects) | (state->now & objects);
-}
-
-static uint8_t tombstoned(const struct state *state)
-{
-	uint8_t packs = 0;
-
-	for (unsigned p = SESSIONS; p < PROCESSES; p++)
-		packs |= state->now & OF(p, TOMBSTONE) ? state->processes[p].tomb : 0;
-	return packs;
-}
-
-/* Tables that count: bit 0 the old one, 1 + n that of process n. */
-static uint8_t tables_that_count(const struct state *state)
-{
-	uint8_t tables = state->now & OLD_TABLE ? 1 : 0, replaced = 0;
-
-	for (unsigned p = 0; p < PROCESSES; p++) {
-		if (state->now & OF(p, TABLE)) {
-			tables |= (uint8_t)(2 << p);
-			replaced |= p >= SESSIONS ? state->processes[p].replaced : 0;
-		}
-	}
-	return tables & (uint8_t)~replaced;
-}
-
-static uint8_t packs_of_table(const struct state *state, unsigned table)
-{
-	if (table == 0)
-		return PACK(0);
-	return table - 1 < SESSIONS ? (uint8_t)PACK(table) : state->processes[table - 1].chosen;
-}
-
-static uint8_t packs_of_tables(const struct state *state, uint8_t tables)
-{
-	uint8_t packs = 0;
-
-	for (unsigned table = 0; table <= PROCESSES; table++)
-		packs |= tables >> table & 1 ? packs_of_table(state, table) : 0;
-	return packs;
-}
-
 /* ---- what sessions do ---- */
 
-static uint64_t own(unsigned p) { return OF(p, 0) * ((1 << OBJECTS) - 1) | (p < SESSIONS ? PACK(1 + p) : 0); }
+static uint64_t own(unsigned p) { return OF(p, 0) * ((1 << OBJECTS) - 1) | (p < SESSIONS ? OWN_PACK(p) : 0); }
 
 /* The next session of the same writer, which may go on with what the first one has put. */
 static bool resumes(const struct state *state, unsigned p)
 {
-	return p > 0 && p == sessions - 1 && (state->now & OF(0, STAGED)) && (without.active || (state->now & OF(0, ACTIVE)));
+	return p > 0 && p == sessions - 1 && has(state, 0, STAGED) && (without.active || has(state, 0, ACTIVE));
 }
 
 static void choose(uint32_t from, const struct state *before, unsigned p)
 {
-	const uint8_t known = before->processes[p].packs & (uint8_t)~(without.tombstones ? 0 : before->processes[p].seen);
+	const uint8_t known = before->processes[p].packs & (uint8_t)~PACK(1) & (uint8_t)~(without.tombstones ? 0 : before->processes[p].seen);
 
 	for (unsigned pack = 0; pack < PACKS; pack++) {
 		struct state state = *before;
@@ -245,7 +271,8 @@ static void choose(uint32_t from, const struct state *before, unsigned p)
 		if (!(known >> pack & 1))
 			continue;
 		state.processes[p].chosen = (uint8_t)PACK(pack);
-		state.processes[p].step = 6;
+		/* What another session has put is in nobody's table but that one's. */
+		state.processes[p].step = pack == OLD_PACKS && p > 0 && !without.taking ? 5 : 6;
 		reach(from, &state, "finds it", p);
 	}
 }
@@ -264,7 +291,7 @@ static void step_session(uint32_t from, const struct state *before, unsigned p)
 	switch (process->step++) {
 	case 0:
 		if (without.order)
-			process->seen = tombstoned(&state);
+			process->seen = absent(&state);
 		else
 			put(&state, OF(p, ACTIVE));
 		break;
@@ -272,19 +299,19 @@ static void step_session(uint32_t from, const struct state *before, unsigned p)
 		if (without.order)
 			put(&state, OF(p, ACTIVE));
 		else
-			process->seen = tombstoned(&state);
+			process->seen = absent(&state);
 		break;
 	case 2:
 		process->packs = packs_of_tables(&state, tables_that_count(&state));
 		break;
 	case 3:
 		if (resumes(&state, p))
-			process->packs |= (uint8_t)PACK(1);
+			process->packs |= (uint8_t)OWN_PACK(0);
 		break;
 	case 4:
 		choose(from, before, p);
-		process->chosen = (uint8_t)PACK(1 + p);
-		put(&state, PACK(1 + p));
+		process->chosen = (uint8_t)OWN_PACK(p);
+		put(&state, OWN_PACK(p));
 		break;
 	case 5:
 		barrier(&state, own(p));
@@ -296,7 +323,7 @@ static void step_session(uint32_t from, const struct state *before, unsigned p)
 		break;
 	default:
 		barrier(&state, own(p));
-		(void)rename_once(&state, OF(p, ACTIVE), OF(p, COMMITTED));
+		(void)rename_once(&state, p, ACTIVE, COMMITTED);
 		process->step = DONE;
 		break;
 	}
@@ -305,12 +332,33 @@ static void step_session(uint32_t from, const struct state *before, unsigned p)
 
 /* ---- what collectors do ---- */
 
+static void publish(struct state *state, unsigned p)
+{
+	if (!has(state, p, COMMITTED))
+		return;
+	/* Whoever it was that renamed it: what follows must not survive a loss of power that this does not. */
+	if (!without.first)
+		barrier(state, own(p));
+	(void)rename_once(state, p, STAGED, TABLE);
+	(void)rename_once(state, p, STAGED_REFS, REFS);
+	(void)rename_once(state, p, STAGED_GONE, GONE);
+}
+
+static void publish_all(struct state *state)
+{
+	for (unsigned p = 0; p < PROCESSES; p++)
+		publish(state, p);
+}
+
+/* Packs that are named by refs in sessions that are active or committed, and in refs/. */
 static uint8_t referenced(const struct state *state, bool staged, bool published)
 {
-	uint8_t packs = published && (state->now & OLD_REFS) ? PACK(0) : 0;
+	uint8_t packs = PACK(1) | (published && (state->now & OLD_REFS) ? PACK(0) : 0);
 
 	for (unsigned p = 0; p < sessions; p++) {
-		if ((staged && (state->now & OF(p, STAGED_REFS))) || (published && (state->now & OF(p, REFS))))
+		const bool counts = has(state, p, ACTIVE) || has(state, p, COMMITTED);
+
+		if ((staged && counts && has(state, p, STAGED_REFS)) || (published && has(state, p, REFS)))
 			packs |= state->processes[p].chosen;
 	}
 	return packs;
@@ -321,73 +369,49 @@ static uint8_t processes_with(const struct state *state, unsigned object, unsign
 	uint8_t mask = 0;
 
 	for (unsigned p = first; p < PROCESSES; p++)
-		mask |= state->now & OF(p, object) ? (uint8_t)(1 << p) : 0;
+		mask |= has(state, p, object) ? (uint8_t)(1 << p) : 0;
 	return mask;
 }
 
+/* Packs without refs, and those of tombstones that are nobody's any more. */
 static void find_candidates(struct state *state, struct process *process)
 {
-	process->packs = (uint8_t)(state->now & PACK_MASK) & (uint8_t)~referenced(state, true, true);
-	process->adopted = processes_with(state, TOMBSTONE, SESSIONS);
-	process->packs |= tombstoned(state);
+	process->packs = (uint8_t)(state->now & PACK_MASK);
+	for (unsigned p = FIRST_COLLECTOR; p < COMPACTOR; p++) {
+		if (!has(state, p, TOMBSTONE) || has(state, p, ACTIVE))
+			continue;
+		process->adopted |= (uint8_t)(1 << p);
+		process->packs |= state->processes[p].tomb;
+	}
+	process->packs &= (uint8_t)~referenced(state, true, true);
 	process->tomb = process->packs;
 	if (!process->packs)
 		process->step = DONE;
 }
 
-static void publish_table(struct state *state, unsigned p)
-{
-	if (state->now & OF(p, COMMITTED))
-		(void)rename_once(state, OF(p, STAGED), OF(p, TABLE));
-}
-
-/* Tables without what is going: which ones, and what they have beside it. */
-static void plan_tables(struct state *state, struct process *process)
-{
-	uint8_t tables;
-
-	for (unsigned p = 0; p < PROCESSES; p++)
-		publish_table(state, p);
-	tables = tables_that_count(state);
-	for (unsigned table = 0; table <= PROCESSES; table++) {
-		if ((tables >> table & 1) && (packs_of_table(state, table) & process->packs)) {
-			process->replaced |= (uint8_t)(1 << table);
-			process->chosen |= packs_of_table(state, table) & (uint8_t)~process->packs;
-		}
-	}
-}
-
-static void delete_tables(struct state *state, const struct process *process)
-{
-	if (process->replaced & 1)
-		delete (state, OLD_TABLE);
-	for (unsigned p = 0; p < PROCESSES; p++) {
-		if (process->replaced >> (p + 1) & 1)
-			delete (state, OF(p, TABLE));
-		if (state->now & OF(p, FENCED))
-			delete (state, OF(p, STAGED) | OF(p, STAGED_REFS));
-	}
-}
-
 static void delete_tombstones(struct state *state, const struct process *process, unsigned c)
 {
 	delete (state, OF(c, TOMBSTONE));
-	for (unsigned p = SESSIONS; p < PROCESSES; p++) {
+	for (unsigned p = FIRST_COLLECTOR; p < COMPACTOR; p++) {
 		if (process->adopted >> p & 1)
 			delete (state, OF(p, TOMBSTONE));
 	}
+	for (unsigned p = 0; p < PROCESSES; p++) {
+		if (has(state, p, FENCED))
+			delete (state, OF(p, STAGED) | OF(p, STAGED_REFS) | OF(p, STAGED_GONE));
+	}
 }
 
-/* Fence one of those that are waited for, or go on if there is none. */
+/* Fence one of those that are waited for, or go on if there is none; a collector that sees a lesser one is fenced by itself. */
 static void wait_for_sessions(uint32_t from, const struct state *before, unsigned c)
 {
 	struct state state;
 
 	for (unsigned p = 0; p < PROCESSES; p++) {
-		if (!(before->processes[c].seen >> p & 1) || !(before->now & OF(p, ACTIVE)))
+		if (!(before->processes[c].seen >> p & 1) || !has(before, p, ACTIVE))
 			continue;
 		state = *before;
-		(void)rename_once(&state, OF(p, ACTIVE), OF(p, FENCED));
+		(void)rename_once(&state, p, ACTIVE, FENCED);
 		reach(from, &state, "fences", c);
 		if (!without.fence)
 			return;
@@ -397,20 +421,10 @@ static void wait_for_sessions(uint32_t from, const struct state *before, unsigne
 	reach(from, &state, "waited", c);
 }
 
-/* One pack at a time. */
-static void delete_pack(struct state *state, struct process *process)
-{
-	const uint64_t left = process->packs & state->now;
-
-	delete (state, left & -left);
-	if (left & (left - 1))
-		process->step--;
-}
-
 static void step_collector(uint32_t from, const struct state *before, unsigned c)
 {
-	static const char *const labels[] = { "begins", "looks", "candidates", "tombstone", "sessions", "", "reads refs", "reads refs",
-		"tables", "put table", "commits", "publishes", "del tables", "del packs", "del tomb", "ends" };
+	static const char *const labels[] = { "begins", "looks", "candidates", "tombstone", "sessions", "", "publishes", "reads refs",
+		"reads refs", "put gone", "commits", "publishes", "del tomb" };
 	const uint64_t everything = ~UINT64_C(0);
 	struct state state = *before;
 	struct process *process = &state.processes[c];
@@ -425,8 +439,8 @@ static void step_collector(uint32_t from, const struct state *before, unsigned c
 		put(&state, OF(c, ACTIVE));
 		break;
 	case 1:
-		if (c > SESSIONS && (state.now & OF(SESSIONS, ACTIVE))) {
-			(void)rename_once(&state, OF(c, ACTIVE), OF(c, FENCED));
+		if (c > FIRST_COLLECTOR && has(&state, FIRST_COLLECTOR, ACTIVE)) {
+			(void)rename_once(&state, c, ACTIVE, FENCED);
 			process->step = DONE;
 		}
 		break;
@@ -441,42 +455,31 @@ static void step_collector(uint32_t from, const struct state *before, unsigned c
 		process->seen = processes_with(&state, ACTIVE, 0) & (uint8_t)~(1 << c);
 		break;
 	case 6:
-		if (!without.reread)
-			process->packs &= (uint8_t)~referenced(&state, true, false);
+		publish_all(&state);
 		break;
 	case 7:
 		if (!without.reread)
-			process->packs &= (uint8_t)~referenced(&state, false, true);
+			process->packs &= (uint8_t)~referenced(&state, true, false);
 		break;
 	case 8:
-		plan_tables(&state, process);
+		if (!without.reread)
+			process->packs &= (uint8_t)~referenced(&state, false, true);
 		break;
 	case 9:
-		if (process->replaced)
-			put(&state, OF(c, STAGED));
+		put(&state, OF(c, STAGED_GONE));
 		break;
 	case 10:
 		barrier(&state, everything);
-		if (!rename_once(&state, OF(c, ACTIVE), OF(c, COMMITTED)))
+		if (!rename_once(&state, c, ACTIVE, COMMITTED))
 			process->step = DONE;
 		break;
 	case 11:
 		barrier(&state, everything);
-		publish_table(&state, c);
-		break;
-	case 12:
-		barrier(&state, everything);
-		delete_tables(&state, process);
-		break;
-	case 13:
-		barrier(&state, everything);
-		delete_pack(&state, process);
-		break;
-	case 14:
-		barrier(&state, everything);
-		delete_tombstones(&state, process, c);
+		publish(&state, c);
 		break;
 	default:
+		barrier(&state, everything);
+		delete_tombstones(&state, process, c);
 		delete (&state, OF(c, COMMITTED));
 		process->step = DONE;
 		break;
@@ -484,7 +487,116 @@ static void step_collector(uint32_t from, const struct state *before, unsigned c
 	reach(from, &state, label, c);
 }
 
+/* ---- what a compaction does ---- */
+
+static void plan_table(struct state *state, struct process *process)
+{
+	process->replaced = tables_there(state);
+	process->chosen = packs_of_tables(state, process->replaced) & (uint8_t)~process->seen;
+}
+
+/* Packs in lists of those that are gone, which it may forget later. */
+static void list_gone(const struct state *state, struct process *process)
+{
+	for (unsigned p = FIRST_COLLECTOR; p < COMPACTOR; p++) {
+		if (!has(state, p, GONE))
+			continue;
+		process->adopted |= (uint8_t)(1 << p);
+		process->seen |= state->processes[p].packs;
+	}
+}
+
+static void delete_tables(struct state *state, const struct process *process)
+{
+	if (process->replaced & 1)
+		delete (state, OLD_TABLE);
+	for (unsigned p = 0; p < PROCESSES; p++) {
+		if (process->replaced >> (p + 1) & 1)
+			delete (state, OF(p, TABLE));
+	}
+}
+
+static void delete_gone(struct state *state, const struct process *process)
+{
+	const uint8_t named = packs_of_tables(state, tables_there(state));
+
+	for (unsigned p = FIRST_COLLECTOR; p < COMPACTOR; p++) {
+		const uint8_t packs = state->processes[p].packs;
+
+		if ((process->adopted >> p & 1) && !(packs & state->now & PACK_MASK) && !(packs & named))
+			delete (state, OF(p, GONE));
+	}
+}
+
+static void step_compaction(uint32_t from, const struct state *before)
+{
+	static const char *const labels[] = { "begins", "lists gone", "publishes", "tables", "put table", "commits", "publishes", "del tables",
+		"del gone" };
+	const uint64_t everything = ~UINT64_C(0);
+	struct state state = *before;
+	struct process *process = &state.processes[COMPACTOR];
+	const char *label = labels[process->step];
+
+	switch (process->step++) {
+	case 0:
+		put(&state, OF(COMPACTOR, ACTIVE));
+		break;
+	case 1:
+		list_gone(&state, process);
+		break;
+	case 2:
+		publish_all(&state);
+		break;
+	case 3:
+		plan_table(&state, process);
+		break;
+	case 4:
+		put(&state, OF(COMPACTOR, STAGED));
+		break;
+	case 5:
+		barrier(&state, everything);
+		if (!rename_once(&state, COMPACTOR, ACTIVE, COMMITTED))
+			process->step = DONE;
+		break;
+	case 6:
+		barrier(&state, everything);
+		publish(&state, COMPACTOR);
+		break;
+	case 7:
+		barrier(&state, everything);
+		delete_tables(&state, process);
+		break;
+	default:
+		barrier(&state, everything);
+		delete_gone(&state, process);
+		delete (&state, OF(COMPACTOR, COMMITTED));
+		process->step = DONE;
+		break;
+	}
+	reach(from, &state, label, COMPACTOR);
+}
+
 /* ---- what anybody does ---- */
+
+static void try_publishing(uint32_t from, const struct state *before, unsigned p)
+{
+	static const unsigned steps[][2] = { { STAGED, TABLE }, { STAGED_REFS, REFS }, { STAGED_GONE, GONE } };
+	struct state state;
+
+	for (unsigned i = 0; i < 3; i++) {
+		state = *before;
+		if (!without.first)
+			barrier(&state, own(p));
+		if (rename_once(&state, p, steps[i][0], steps[i][1]))
+			reach(from, &state, "published", p);
+	}
+	state = *before;
+	if (p < SESSIONS && !has(before, p, STAGED) && !has(before, p, STAGED_REFS)) {
+		barrier(&state, own(p));
+		delete (&state, OF(p, COMMITTED));
+		reach(from, &state, "cleaned", p);
+	}
+}
 
 static void step_others(uint32_t from, const struct state *before)
 {
@@ -495,36 +607,34 @@ static void step_others(uint32_t from, const struct state *before)
 		reach(from, &state, "forget", PROCESSES);
 	}
 	for (unsigned p = 0; p < PROCESSES; p++) {
-		if (!(before->now & OF(p, COMMITTED)))
+		const uint64_t packs = p >= FIRST_COLLECTOR && p < COMPACTOR ? before->processes[p].packs & before->now & PACK_MASK : 0;
+
+		if (has(before, p, COMMITTED))
+			try_publishing(from, before, p);
+		if (!has(before, p, GONE) || !packs)
 			continue;
+		/* One at a time. */
 		state = *before;
-		publish_table(&state, p);
-		reach(from, &state, "table", p);
-		state = *before;
-		if (rename_once(&state, OF(p, STAGED_REFS), OF(p, REFS)))
-			reach(from, &state, "refs", p);
-		state = *before;
-		if (p < SESSIONS && !(before->now & (OF(p, STAGED) | OF(p, STAGED_REFS)))) {
-			barrier(&state, OF(p, TABLE) | OF(p, REFS) | OF(p, STAGED) | OF(p, STAGED_REFS));
-			delete (&state, OF(p, COMMITTED));
-			reach(from, &state, "published", p);
-		}
+		barrier(&state, OF(p, GONE) | OF(p, STAGED_GONE) | OF(p, ACTIVE) | OF(p, COMMITTED));
+		delete (&state, packs & -packs);
+		reach(from, &state, "del pack", p);
 	}
 }
 
 /* Every combination of what was not behind a barrier; what one rename changed stays together. */
 static void lose_power(uint32_t from, const struct state *before)
 {
-	uint64_t groups[PROCESSES * 4 + PACKS + 2];
+	uint64_t groups[PROCESSES * 5 + PACKS + 2];
 	unsigned used = 0;
 	const uint64_t changed = before->now ^ before->disk;
-	uint64_t all[PROCESSES * 4 + PACKS + 2];
+	uint64_t all[PROCESSES * 5 + PACKS + 2];
 	unsigned total = 0;
 
 	for (unsigned p = 0; p < PROCESSES; p++) {
 		all[total++] = OF(p, ACTIVE) | OF(p, COMMITTED) | OF(p, FENCED);
 		all[total++] = OF(p, STAGED) | OF(p, TABLE);
 		all[total++] = OF(p, STAGED_REFS) | OF(p, REFS);
+		all[total++] = OF(p, STAGED_GONE) | OF(p, GONE);
 		all[total++] = OF(p, TOMBSTONE);
 	}
 	for (unsigned pack = 0; pack < PACKS; pack++)
@@ -557,7 +667,7 @@ static void explore(void)
 	struct state first;
 
 	memset(&first, 0, sizeof(first));
-	first.now = first.disk = PACK(0) | OLD_TABLE | OLD_REFS;
+	first.now = first.disk = PACK(0) | PACK(1) | OLD_TABLE | OLD_REFS;
 	grow();
 	reach(UINT32_MAX, &first, "begin", PROCESSES);
 	for (uint32_t node = 0; node < count; node++) {
@@ -567,10 +677,12 @@ static void explore(void)
 			if (state.processes[p].step != DONE)
 				step_session(node, &state, p);
 		}
-		for (unsigned p = SESSIONS; p < SESSIONS + collectors; p++) {
+		for (unsigned p = FIRST_COLLECTOR; p < FIRST_COLLECTOR + collectors; p++) {
 			if (state.processes[p].step != DONE)
 				step_collector(node, &state, p);
 		}
+		if (compactions && state.processes[COMPACTOR].step != DONE)
+			step_compaction(node, &state);
 		step_others(node, &state);
 		if (!state.spoiled && !reliable)
 			lose_power(node, &state);
@@ -588,11 +700,15 @@ int main(int argc, char **argv)
 		without.barriers |= strcmp(rule, "barriers") == 0;
 		without.order |= strcmp(rule, "order") == 0;
 		without.active |= strcmp(rule, "active") == 0;
+		without.taking |= strcmp(rule, "taking") == 0;
+		without.first |= strcmp(rule, "first") == 0;
 		reliable |= strcmp(argv[i], "--reliable") == 0;
 		if (strncmp(argv[i], "--sessions=", 11) == 0)
 			sessions = (unsigned)atoi(argv[i] + 11);
 		if (strncmp(argv[i], "--collectors=", 13) == 0)
 			collectors = (unsigned)atoi(argv[i] + 13);
+		if (strncmp(argv[i], "--compactions=", 14) == 0)
+			compactions = (unsigned)atoi(argv[i] + 14);
 	}
 	explore();
 	printf("# %u states, all good\n", count);
