@@ -183,7 +183,27 @@ static void test_treasures(void **state)
 	assert_int_equal(check("[m]\nauth = any\npath = @\nexclude = /state\n"), LADE_EXIT_OK);
 	expect_fault("authorized keys = @/tree/keys\n[m]\nauth = any\npath = @/tree\n", 6, "authorized keys");
 	assert_int_equal(check("authorized keys = @/tree/sub/keys\n[m]\nauth = any\npath = @/tree\nexclude = /sub/\n"), LADE_EXIT_OK);
+	/* A rule for directories hides no file. */
+	put("tree/tokens", "", 0600);
+	expect_fault("tokens = @/tree/tokens\n[m]\nauth = any\npath = @/tree\nexclude = /tokens/\n", 6, "file of tokens");
+	assert_int_equal(check("tokens = @/tree/tokens\n[m]\nauth = any\npath = @/tree\nexclude = /tokens\n"), LADE_EXIT_OK);
+	assert_int_equal(unlink("tree/tokens"), 0);
 	assert_int_equal(rmdir("state"), 0);
+}
+
+/* What the daemon makes when it starts is in a tree before it is there. */
+static void test_future_treasures(void **state)
+{
+	(void)state;
+	state_name = "tree/not/yet";
+	expect_fault("[m]\nauth = any\npath = @/tree\n", 5, "the daemon's state");
+	expect_fault("[m]\nauth = any\npath = /\n", 5, "the daemon's state");
+	expect_fault("[m]\nauth = any\npath = @/tree-link\n", 5, "the daemon's state");
+	assert_int_equal(check("[m]\nauth = any\npath = @/tree\nexclude = /not/\n"), LADE_EXIT_OK);
+	assert_int_equal(check("[m]\nauth = any\npath = @/tree/sub\n"), LADE_EXIT_OK);
+	state_name = "tree-link/yet";
+	expect_fault("[m]\nauth = any\npath = @/tree\n", 5, "the daemon's state");
+	state_name = "state";
 }
 
 /* Make file a certificate of key, which is freed, that is valid from and to so many seconds from now. */
@@ -234,6 +254,9 @@ static void test_certificates(void **state)
 	expect_fault(good, 4, "not Ed25519");
 	put_certificate("good", host_key(), -86400, 86400);
 	assert_int_equal(check(good), LADE_EXIT_OK);
+	/* Who can write to it decides who is let in. */
+	assert_int_equal(check("ca = @/good\n[m]\nauth = any\npath = @\nexclude = /state/\n"), LADE_EXIT_OK);
+	expect_fault("ca = @/good\n[m]\nauth = any\npath = @\nexclude = /state/\nread only = no\n", 6, "list of authorities");
 	assert_int_equal(unlink("state/host_key"), 0);
 	assert_int_equal(rmdir("state"), 0);
 }
@@ -287,6 +310,7 @@ int main(void)
 		cmocka_unit_test(test_state),
 		cmocka_unit_test(test_hooks),
 		cmocka_unit_test(test_treasures),
+		cmocka_unit_test(test_future_treasures),
 		cmocka_unit_test(test_certificates),
 		cmocka_unit_test(test_users),
 		cmocka_unit_test(test_without_root),
@@ -295,7 +319,7 @@ int main(void)
 
 	temp_tree_make(directory);
 	/* For another user, too. */
-	if (chmod(directory, 0755) || chdir(directory) || mkdir("tree", 0755) || mkdir("tree/sub", 0755) || symlink("state", "link"))
+	if (chmod(directory, 0755) || chdir(directory) || mkdir("tree", 0755) || mkdir("tree/sub", 0755) || symlink("state", "link") || symlink("tree", "tree-link"))
 		abort();
 	put("plain", "x\n", 0644);
 	put("open", "", 0666);
