@@ -136,8 +136,12 @@ int lade_config_set_memory(const struct lade_config_row *row, void *base, char *
 
 int lade_config_set_text(const struct lade_config_row *row, void *base, char *value, struct lade_config_error *error)
 {
-	(void)error;
-	return set_copy(row, base, value);
+	char why[64];
+
+	if (!row->max || strlen(value) <= row->max)
+		return set_copy(row, base, value);
+	snprintf(why, sizeof(why), "it has more than %llu bytes", (unsigned long long)row->max);
+	return refuse(error, row, value, why);
 }
 
 int lade_config_set_format(const struct lade_config_row *row, void *base, char *value, struct lade_config_error *error)

@@ -491,6 +491,27 @@ static void test_long_values(void **state)
 	assert_non_null(strstr(told.errors[0].text, "1024"));
 }
 
+/* A comment that fits into no message would end the list of modules there. */
+static void test_long_comments(void **state)
+{
+	static char text[6000];
+	struct lade_daemon_config *config;
+	struct told told;
+	size_t at = (size_t)snprintf(text, sizeof(text), GOOD "comment = ");
+
+	(void)state;
+	/* 32 lines of 128 bytes, each but the first with a blank before it. */
+	for (int i = 0; i < 32; i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%0*d\\\n", i ? 127 : 128, 0);
+	assert_int_equal(read_bytes(text, at, &config, &told), 0);
+	assert_int_equal(strlen(config->modules[0].comment), 4096);
+	lade_daemon_config_free(config);
+	at += (size_t)snprintf(text + at, sizeof(text) - at, "x\n");
+	assert_int_equal(read_bytes(text, at, &config, &told), LADE_E_USAGE);
+	assert_int_equal(told.errors[0].line, 4);
+	assert_non_null(strstr(told.errors[0].text, "4096"));
+}
+
 /* Long names of modules are not cut. */
 static void test_long_names(void **state)
 {
@@ -789,6 +810,7 @@ int main(void)
 		cmocka_unit_test(test_many_faults),
 		cmocka_unit_test(test_long_lines),
 		cmocka_unit_test(test_long_values),
+		cmocka_unit_test(test_long_comments),
 		cmocka_unit_test(test_long_names),
 		cmocka_unit_test(test_trust),
 		cmocka_unit_test(test_include),
