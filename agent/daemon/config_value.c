@@ -230,7 +230,8 @@ static int set_list(const struct lade_config_row *row, void *base, char *value, 
 {
 	struct list list = { row, base, error };
 
-	if (!value[strspn(value, separators)])
+	/* Blanks around words are never part of one. */
+	if (!value[strspn(value, "," BLANKS)])
 		return refuse(error, row, value, "there is nothing in this list");
 	return lade_config_words(value, separators, take, &list);
 }

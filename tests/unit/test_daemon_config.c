@@ -373,6 +373,7 @@ static const struct bad {
 	{ GOOD "filter = -s a\n", 4, "one side" }, { GOOD "filter = -p a\n", 4, "perishable" }, { GOOD "filter = -/ /srv/a\n", 4, "absolute" },
 	/* what does not go together */
 	{ "[m]\npath = /srv\n", 1, "there is no auth" }, { "[m]\npath = /srv\nauth = ,\n", 3, "nothing in this list" },
+	{ "[m]\npath = /srv\nauth = , ,\n", 3, "nothing in this list" }, { "[m]\npath = /srv\nauth = token:a token:b\n", 3, "parted by commas" },
 	{ "[m]\npath = /srv\nauth = anyone\n", 3, "\"anyone\"" }, { "[m]\npath = /srv\nauth = any, authorized\n", 3, "alone" },
 	{ "[m]\npath = /srv\nauth = certificate:ann\n", 3, "ca = FILE" },
 	{ GOOD "read only = yes\nwrite only = yes\n", 5, "nobody" }, { GOOD "append only = yes\nread only = yes\n", 5, "nothing could" },
