@@ -358,6 +358,8 @@ static const struct bad {
 	{ "state = s\n" GOOD, 1, "absolute" }, { GOOD "before = true\n", 4, "absolute path of a program" },
 	{ GOOD "incoming chmod = x=y\nread only = no\n", 4, "--chmod" }, { GOOD "outgoing chmod = \\\n", 4, "missing" },
 	{ "listen = 0.0.0.0:x\n" GOOD, 1, "port" }, { "listen = ::1\n" GOOD, 1, "port" }, { "listen = *\n" GOOD, 1, "[::]:8730" }, { "listen = ,\n" GOOD, 1, "nothing" },
+	{ "listen = :8730\n" GOOD, 1, "[::]:8730" }, { "listen = 8730\n" GOOD, 1, "[::]:8730" }, { "metrics = :9730\n" GOOD, 1, "[::1]:9730" },
+	{ "metrics = *:9730\n" GOOD, 1, "[::1]:9730" }, { "metrics = 97:30\n" GOOD, 1, "[::1]:9730" }, { "listen = []:8730\n" GOOD, 1, "[::]:8730" },
 	{ "listen = 0.0.0.0, 0.0.0.0:8730\n" GOOD, 1, "twice" }, { "listen = 0.0.0.0:65536\n" GOOD, 1, "port" }, { "metrics = 9730\n" GOOD, 1, "port" },
 	{ "log = syslog\n" GOOD, 1, "journal" }, { "log format = $peer $pear x\n" GOOD, 1, "$pear x" }, { "log format = a$\n" GOOD, 1, "no such variable" },
 	{ GOOD "hosts allow = example.org\n", 4, "names of hosts" }, { GOOD "hosts deny = 192.0.2.1/24\n", 4, "more bits" },
