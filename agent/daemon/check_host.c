@@ -126,8 +126,12 @@ static struct lade_key *look_at_host_key(const struct look *look)
 	const char *path = look->config->host_key;
 	struct lade_key *key = NULL;
 	struct lade_fault fault;
+	struct stat status;
 
-	if (look_at_own_file(look, "host key", path, true) && lade_key_load(path, &key, &fault))
+	/* Where none is named it is made in the state, which is looked at. */
+	if (lade_daemon_config_line(look->config, NULL, "host key") && stat(path, &status))
+		look_at_place(look, "host key", path, true);
+	else if (look_at_own_file(look, "host key", path, true) && lade_key_load(path, &key, &fault))
 		lade_config_fault(look->faults, lade_daemon_config_line(look->config, NULL, "host key"), "host key: %s \"%.200s\": %s", fault.operation,
 				  path, lade_fault_reason(&fault));
 	return key;

@@ -127,7 +127,9 @@ static void test_paths(void **state)
 	expect_fault("[m]\nauth = any\npath = @/plain\n", 5, "no directory");
 	expect_fault("log file = @/none/log\n[m]\nauth = any\npath = @/tree\n", 3, "No such file");
 	expect_fault("log file = @/tree\n[m]\nauth = any\npath = @/tree\n", 3, "no regular file");
-	expect_fault("host key = @/none\n[m]\nauth = any\npath = @/tree\n", 3, "No such file");
+	assert_int_equal(check("host key = @/none\n[m]\nauth = any\npath = @/tree\n"), LADE_EXIT_OK);
+	expect_fault("host key = @/plain/none\n[m]\nauth = any\npath = @/tree\n", 3, "is none");
+	expect_fault("host key = @/tree/none\n[m]\nauth = any\npath = @/tree\n", 6, "host key");
 	expect_fault("host key = @/plain\n[m]\nauth = any\npath = @/tree\n", 3, "chmod 600");
 	expect_fault("tokens = @/plain\n[m]\nauth = any\npath = @/tree\n", 3, "chmod 600");
 	expect_fault("authorized keys = @/open\n[m]\nauth = any\npath = @/tree\n", 3, "chmod o-w");
