@@ -332,6 +332,7 @@ static const struct bad {
 	/* lines */
 	{ "", 0, "no module" }, { "listen = [::]\n", 0, "no module" },
 	{ "nonsense\n" GOOD, 1, "neither" }, { GOOD "nonsense\n", 4, "neither" }, { GOOD "  indented nonsense\n", 4, "neither" },
+	{ GOOD "[n]\n\\\nany\npath = /n\n", 4, "no auth" }, { GOOD "\\\n", 4, "neither" }, { GOOD "nonsense \\\n/srv\n", 4, "neither" },
 	{ GOOD "= value\n", 4, "no such setting" }, { GOOD "list =\n", 4, "missing" }, { GOOD "list = ; no\n", 4, "missing" },
 	{ GOOD "comment = a\001b\n", 4, "control" }, { GOOD "comment = a\033[2J\n", 4, "control" }, { GOOD "com\rment = a\n", 4, "control" },
 	{ GOOD "list = yes # remark\n", 4, "yes or no" },
@@ -513,6 +514,18 @@ static void test_long_comments(void **state)
 	assert_int_equal(read_bytes(text, at, &config, &told), LADE_E_USAGE);
 	assert_int_equal(told.errors[0].line, 4);
 	assert_non_null(strstr(told.errors[0].text, "4096"));
+}
+
+/* A value may begin in the next line, and be parted by lines that are empty but for their backslash. */
+static void test_continued(void **state)
+{
+	struct lade_daemon_config *config = read_good("[m]\npath = \\\n  /srv\nauth = \\\n\t\\\n; a remark\n any\ncomment = a  \\\n\\\n  b\n");
+
+	(void)state;
+	assert_string_equal(config->modules[0].path, "/srv");
+	assert_int_equal(config->modules[0].auth_count, 1);
+	assert_string_equal(config->modules[0].comment, "a b");
+	lade_daemon_config_free(config);
 }
 
 /* Long names of modules are not cut. */
@@ -813,6 +826,7 @@ int main(void)
 		cmocka_unit_test(test_many_faults),
 		cmocka_unit_test(test_long_lines),
 		cmocka_unit_test(test_long_values),
+		cmocka_unit_test(test_continued),
 		cmocka_unit_test(test_long_comments),
 		cmocka_unit_test(test_long_names),
 		cmocka_unit_test(test_trust),
