@@ -15,6 +15,7 @@
 #include "agent/daemon/check.h"
 #include "agent/daemon/config_build.h"
 #include "agent/daemon/privileges.h"
+#include "agent/daemon/treasure.h"
 #include "agent/daemon/trusted_file.h"
 #include "agent/key.h"
 #include "transport/listener.h"
@@ -273,92 +274,12 @@ static void look_at_hook(const struct look *look, const char *setting, const cha
 	free(program);
 }
 
-/* True if clients of module do not see what has that path below it, because of a rule about it or a directory above it. below is the same afterwards. */
-static bool is_hidden(const struct lade_module *module, char *below, bool is_directory)
-{
-	for (char *slash = strchr(below, '/');; slash = strchr(slash + 1, '/')) {
-		bool hidden;
-
-		if (slash)
-			*slash = '\0';
-		hidden = lade_filter_excludes(module->filter, below, slash || is_directory);
-		if (slash)
-			*slash = '/';
-		if (hidden || !slash)
-			return hidden;
-	}
-}
-
-/*
- * Where path leads, without symlinks and without a slash at its end ("/" is empty); what of it is not there is taken as it is written: the daemon
- * makes it. For free(3); NULL: no memory.
- */
-static char *resolve(const char *path)
-{
-	char *above = strdup(path), *real = NULL, *whole = NULL;
-	size_t len = strlen(path);
-
-	while (above && !(real = realpath(above, NULL)) && len) {
-		while (above[--len] != '/')
-			;
-		above[len ? len : 1] = '\0';
-	}
-	if (real && asprintf(&whole, "%s%s", real[1] ? real : "", path + len) < 0)
-		whole = NULL;
-	free(above);
-	free(real);
-	return whole;
-}
-
-/* What the daemon believes or keeps secret. */
-struct treasure {
-	const char *what, *path; /* NULL: there is none */
-	bool is_directory;
-};
-
-/* It must not be served. Returns whether it is not. */
-static bool look_at_treasure(const struct look *look, const struct treasure *treasure)
-{
-	char *tree = resolve(look->module->path), *path = treasure->path ? resolve(treasure->path) : NULL;
-	const size_t len = tree ? strlen(tree) : 0;
-	bool is_safe = true;
-
-	if (tree && path && strncmp(path, tree, len) == 0 && (path[len] == '/' || !path[len]))
-		is_safe = path[len] && is_hidden(look->module, path + len + 1, treasure->is_directory);
-	if (!is_safe)
-		lade_config_fault(look->faults, lade_daemon_config_line(look->config, look->module, "path"),
-				  "path: \"%.200s\": the daemon's %s is in it, \"%.200s\": exclude that, or move it elsewhere", look->module->path,
-				  treasure->what, treasure->path);
-	free(tree);
-	free(path);
-	return is_safe;
-}
-
-/* One of them is enough to be told: the others are often in the same place. */
-static void look_at_treasures(const struct look *look)
-{
-	const struct lade_daemon_config *config = look->config;
-	const struct treasure treasures[] = {
-		{ "state", config->state, true },
-		{ "host key", config->host_key, false },
-		{ "list of authorized keys", config->authorized_keys, false },
-		{ "file of tokens", config->tokens, false },
-		/* Everybody may know it, nobody write to it. */
-		{ "list of authorities", look->module->read_only ? NULL : config->ca, false },
-	};
-
-	for (size_t i = 0; i < sizeof(treasures) / sizeof(treasures[0]); i++)
-		if (!look_at_treasure(look, &treasures[i]))
-			return;
-}
-
 static void look_at_module(const struct look *look)
 {
 	look_at_path(look);
 	look_at_rights(look);
 	look_at_hook(look, "before", look->module->before);
 	look_at_hook(look, "after", look->module->after);
-	look_at_treasures(look);
 }
 
 static void look_at_all(const struct lade_daemon_config *config, struct lade_config_faults *faults)
@@ -383,6 +304,7 @@ static void look_at_all(const struct lade_daemon_config *config, struct lade_con
 		lade_config_faults_in(faults, config, look.module->file);
 		look_at_module(&look);
 	}
+	lade_treasures_check(config, faults);
 }
 
 unsigned lade_daemon_check_host(const struct lade_daemon_config *config, lade_config_report *report, void *context)

@@ -49,6 +49,7 @@ struct lade_module {
 
 /* The whole of it. */
 struct lade_daemon_config {
+	char *file;             /* that it was read from */
 	char **listen;          /* "address:port", listen_count; default [::]:8730 */
 	unsigned listen_count;
 	char *state;            /* directory of host key, certificate, authorized_keys, tokens; default /var/lib/lade, as a user the XDG state */

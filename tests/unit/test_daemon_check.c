@@ -208,6 +208,23 @@ static void test_future_treasures(void **state)
 	state_name = "state";
 }
 
+/* What the daemon runs and believes may be read, but a client that could write to it would be the daemon, or its clients' master. */
+static void test_writable_treasures(void **state)
+{
+	(void)state;
+	put("tree/hook", "#!/bin/sh\n", 0755);
+	assert_int_equal(check("[m]\nauth = any\npath = @/tree\nbefore = @/tree/hook x\n"), LADE_EXIT_OK);
+	expect_fault("[m]\nauth = any\npath = @/tree\nread only = no\nbefore = @/tree/hook x\n", 5, "the daemon's hook is in it, ");
+	expect_fault("[m]\nauth = any\npath = @/tree\nwrite only = yes\nafter = @/tree/hook\n", 5, "the daemon's hook");
+	expect_fault("[m]\nauth = any\npath = @/tree\nappend only = yes\n[n]\nauth = any\npath = @/tree/sub\nafter = @/tree/hook\n", 5, "the daemon's hook");
+	assert_int_equal(check("[m]\nauth = any\npath = @/tree\nread only = no\nbefore = @/tree/hook\nexclude = /hook\n"), LADE_EXIT_OK);
+	assert_int_equal(unlink("tree/hook"), 0);
+	expect_fault("[m]\nauth = any\npath = @\nread only = no\nexclude = /state/\n", 5, "the daemon's configuration");
+	assert_int_equal(check("[m]\nauth = any\npath = @\nread only = no\nexclude = /state/ /conf\n"), LADE_EXIT_OK);
+	expect_fault("include = @/tree/sub/*.conf\n[m]\nauth = any\npath = @/tree\nread only = no\n", 6, "directory of more modules");
+	assert_int_equal(check("include = @/tree/sub/*.conf\n[m]\nauth = any\npath = @/tree\n"), LADE_EXIT_OK);
+}
+
 /* Make file a certificate of key, which is freed, that is valid from and to so many seconds from now. */
 static void put_certificate(const char *file, EVP_PKEY *key, long from, long to)
 {
@@ -313,6 +330,7 @@ int main(void)
 		cmocka_unit_test(test_hooks),
 		cmocka_unit_test(test_treasures),
 		cmocka_unit_test(test_future_treasures),
+		cmocka_unit_test(test_writable_treasures),
 		cmocka_unit_test(test_certificates),
 		cmocka_unit_test(test_users),
 		cmocka_unit_test(test_without_root),
