@@ -119,25 +119,6 @@ const struct lade_module *lade_daemon_config_module(const struct lade_daemon_con
 	return NULL;
 }
 
-static bool listens_at(const struct lade_daemon_config *config, const char *place)
-{
-	for (unsigned i = 0; i < config->listen_count; i++)
-		if (strcmp(config->listen[i], place) == 0)
-			return true;
-	return false;
-}
-
-bool lade_daemon_config_same_listeners(const struct lade_daemon_config *a, const struct lade_daemon_config *b)
-{
-	/* None is there twice. */
-	if (a->listen_count != b->listen_count)
-		return false;
-	for (unsigned i = 0; i < a->listen_count; i++)
-		if (!listens_at(b, a->listen[i]))
-			return false;
-	return true;
-}
-
 unsigned lade_daemon_config_line(const struct lade_daemon_config *config, const struct lade_module *module, const char *setting)
 {
 	const struct lade_config_table *table = module ? &lade_config_module_table : &lade_config_global_table;

@@ -297,31 +297,6 @@ static void test_filter(void **state)
 	lade_daemon_config_free(config);
 }
 
-/* Which changes need new sockets. */
-static void test_listeners(void **state)
-{
-	static const struct {
-		const char *one, *other;
-		bool same;
-	} cases[] = {
-		{ GOOD, GOOD, true }, { "listen = [::]:8730\n" GOOD, "max logins = 99\n" GOOD, true },
-		{ "listen = 192.0.2.1, [::1]:99\n" GOOD, "listen = [::1]:99 192.0.2.1:8730\n" GOOD, true },
-		{ "listen = 192.0.2.1\n" GOOD, "listen = 192.0.2.2\n" GOOD, false }, { "listen = [::]:1\n" GOOD, GOOD, false },
-		{ "listen = 192.0.2.1\n" GOOD, "listen = 192.0.2.1, 192.0.2.2\n" GOOD, false },
-		{ "listen = 192.0.2.1, 192.0.2.3\n" GOOD, "listen = 192.0.2.1, 192.0.2.2\n" GOOD, false },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct lade_daemon_config *one = read_good(cases[i].one), *other = read_good(cases[i].other);
-
-		if (lade_daemon_config_same_listeners(one, other) != cases[i].same || lade_daemon_config_same_listeners(other, one) != cases[i].same)
-			fail_msg("%s\n%s", cases[i].one, cases[i].other);
-		lade_daemon_config_free(one);
-		lade_daemon_config_free(other);
-	}
-}
-
 /* ---- what is not ---- */
 
 static const struct bad {
@@ -819,7 +794,6 @@ int main(void)
 		cmocka_unit_test(test_rights),
 		cmocka_unit_test(test_pattern_files),
 		cmocka_unit_test(test_filter),
-		cmocka_unit_test(test_listeners),
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_nul),
 		cmocka_unit_test(test_order),
