@@ -120,7 +120,16 @@ static char *find_socket(const struct request *request, struct lade_complaint *c
 	return path;
 }
 
-/* Write down all that comes. Returns 0; LADE_E_CLOSED: nothing at all did, it was too busy, or did not want to; LADE_E_TIMEOUT, LADE_E_SYSTEM. */
+/* True if a terminal could obey some of it: what a daemon says is escaped, and whose socket it is need not be one. */
+static bool has_controls(const char *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (((unsigned char)bytes[i] < ' ' && bytes[i] != '\n' && bytes[i] != '\t') || bytes[i] == 0x7f)
+			return true;
+	return false;
+}
+
+/* Write down all that comes. Returns 0; LADE_E_PROTOCOL: no daemon says that; LADE_E_CLOSED: nothing at all did, it was too busy, or did not want to; LADE_E_TIMEOUT, LADE_E_SYSTEM. */
 static int copy_answer(int fd, bool clear)
 {
 	char buffer[4096];
@@ -132,14 +141,16 @@ static int copy_answer(int fd, bool clear)
 		got = recv(fd, buffer, sizeof(buffer), 0);
 		if (got < 0 && errno == EINTR)
 			continue;
-		if (got <= 0)
+		if (got <= 0 || has_controls(buffer, (size_t)got))
 			break;
 		if (first && clear)
 			(void)fputs(CLEAR, stdout);
 		first = false;
 		(void)fwrite(buffer, 1, (size_t)got, stdout);
 	}
-	if (got < 0)
+	if (got > 0)
+		error = LADE_E_PROTOCOL;
+	else if (got < 0)
 		error = errno == EAGAIN ? LADE_E_TIMEOUT : LADE_E_SYSTEM;
 	else
 		error = first ? LADE_E_CLOSED : 0;
