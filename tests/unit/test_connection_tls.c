@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -339,6 +340,44 @@ static void test_end(void **unused)
 			assert_int_equal(write_bytes(&ends[0], "no", 2, false), LADE_E_CLOSED);
 		close_both(ends);
 	}
+}
+
+static void *write_until_it_fails(void *argument)
+{
+	struct writing *writing = argument;
+
+	while (!writing->error)
+		writing->error = write_bytes(writing->connection, writing->bytes, MUCH, false);
+	return NULL;
+}
+
+/* Whoever ends a connection does not wait for a writer who waits for a peer who reads nothing. */
+static void test_end_while_the_writer_waits(void **unused)
+{
+	const struct timespec pause = { 0, 1000000 };
+	struct lade_connection ends[2];
+	struct lade_tls_state state;
+	uint8_t *bytes = pattern();
+	pthread_t thread;
+
+	(void)unused;
+	for (size_t i = 0; i < 2; i++) {
+		struct writing writing = { &ends[0], bytes, 0 };
+		struct pollfd room;
+
+		tls_made_up_state(&state, suites[0]);
+		tls_connect_with(ends, &state, i ? LADE_SECURE_KERNEL : LADE_SECURE_USER);
+		room = (struct pollfd){ .fd = ends[0].out_fd, .events = POLLOUT };
+		assert_int_equal(pthread_create(&thread, NULL, write_until_it_fails, &writing), 0);
+		while (poll(&room, 1, 0))
+			nanosleep(&pause, NULL);
+		lade_connection_end_writing(&ends[0]);
+		lade_connection_cancel(&ends[0]);
+		pthread_join(thread, NULL);
+		assert_int_equal(writing.error, LADE_E_CLOSED);
+		close_both(ends);
+	}
+	free(bytes);
 }
 
 /* ---- what a peer may do ---- */
@@ -831,6 +870,7 @@ int main(void)
 		cmocka_unit_test(test_wait_and_waiting),
 		cmocka_unit_test(test_end_of_a_run_wakes_the_reader),
 		cmocka_unit_test(test_end),
+		cmocka_unit_test(test_end_while_the_writer_waits),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_records_out_of_order),
 		cmocka_unit_test(test_records_that_are_none),
