@@ -317,6 +317,7 @@ static int receive_kernel(struct lade_connection *connection, uint8_t *buf, size
 	int error = 0;
 
 	*got_out = take_plain(reader, buf, len);
+	atomic_store(&reader->ready, reader->plain_len > 0);
 	while (!*got_out && !error && !reader->ended) {
 		struct iovec vector = { buf, len };
 		uint8_t type;

@@ -704,6 +704,7 @@ static void test_hand_over(void **unused)
 	assert_true(lade_connection_waiting(&worker));
 	assert_int_equal(lade_connection_wait(&worker, 0, NULL), 0);
 	assert_reads(&worker, "ectopen");
+	assert_false(lade_connection_waiting(&worker));
 	assert_int_equal(write_bytes(&worker, "welcome", 7, false), 0);
 	assert_reads(&ends[0], "hellowelcome");
 	/* What is not exact cannot be handed on. */
