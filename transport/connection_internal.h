@@ -25,7 +25,6 @@ struct tls_reader {
 	size_t capacity, begin, end;
 	const uint8_t *plain;        /* opened and not yet read: plain_len bytes, in the buffer before begin */
 	size_t plain_len;
-	uint64_t opened;             /* records */
 	uint64_t rekeyed;            /* KeyUpdates that came */
 	unsigned empty;              /* records without content in a row */
 	bool ended;                  /* by close_notify or FIN */

@@ -24,8 +24,8 @@
 /* So many records without content in a row nobody has a reason to send. */
 #define EMPTY_MAX 32u
 
-/* A KeyUpdate has a reason once in so many records; one is free. */
-#define REKEY_RECORDS_SHIFT 20
+/* [tls] A KeyUpdate has a reason once in so many bytes of frames, a MiB; one is free. Records are not counted: the kernel does not tell how many it opens. */
+#define REKEY_BYTES_SHIFT 20
 
 /* Remember a failure, and say so to the peer. */
 static int fail(struct lade_connection *connection, int code, const char *operation, enum lade_tls_alert alert,
@@ -51,7 +51,7 @@ static int rekey(struct lade_connection *connection, struct lade_fault *fault)
 	struct tls_reader *reader = &connection->tls->in;
 	int error;
 
-	if (++reader->rekeyed > 1 + (reader->opened >> REKEY_RECORDS_SHIFT))
+	if (++reader->rekeyed > 1 + (connection->received_len >> REKEY_BYTES_SHIFT))
 		return fail(connection, LADE_E_PROTOCOL, "accept so many KeyUpdates from", LADE_TLS_UNEXPECTED_MESSAGE, fault);
 	if (!reader->kernel) {
 		error = lade_tls_protection_update(reader->protection);
@@ -157,7 +157,6 @@ static int open_record(struct lade_connection *connection, uint8_t *buf, size_t 
 	if (error)
 		return cannot_open(connection, error, fault);
 	reader->begin += (size_t)record_len;
-	reader->opened++;
 	reader->empty = content_len ? 0 : reader->empty + 1;
 	if (type != LADE_TLS_DATA)
 		error = obey(connection, type, out, content_len, fault);

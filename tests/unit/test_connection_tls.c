@@ -671,6 +671,12 @@ static void test_flood_of_key_updates(void **unused)
 	assert_int_equal(lade_tls_protection_update(rude.protection), 0);
 	rude_say(&rude, LADE_TLS_DATA, "a", 1, 0);
 	assert_reads(&rude.ends[1], "a");
+	/* Much has come: there may be another. */
+	rude.ends[1].received_len = 1u << 20;
+	rude_say(&rude, LADE_TLS_HANDSHAKE, update, 5, 0);
+	assert_int_equal(lade_tls_protection_update(rude.protection), 0);
+	rude_say(&rude, LADE_TLS_DATA, "b", 1, 0);
+	assert_reads(&rude.ends[1], "b");
 	rude_say(&rude, LADE_TLS_HANDSHAKE, update, 5, 0);
 	assert_non_null(strstr(assert_fails(&rude, LADE_E_PROTOCOL), "KeyUpdates"));
 	rude_end(&rude);
