@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -21,6 +20,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "transport/address.h"
 
 #define CHILD_PIPE_SIZE (1 << 20)
 
@@ -58,18 +59,17 @@ static void no_delay(int fd)
 
 int lade_connection_accept(struct lade_connection *connection, int fd, struct lade_fault *fault)
 {
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = { 0 };
 	socklen_t address_len = sizeof(address);
-	char host[NI_MAXHOST], port[NI_MAXSERV], peer[256];
+	char host[LADE_ADDRESS_HOST_SIZE], port[LADE_ADDRESS_PORT_SIZE];
 
 	(void)fault;
-	snprintf(peer, sizeof(peer), "unknown peer");
-	if (getpeername(fd, (struct sockaddr *)&address, &address_len) == 0 &&
-	    getnameinfo((struct sockaddr *)&address, address_len, host, sizeof(host), port, sizeof(port),
-			NI_NUMERICHOST | NI_NUMERICSERV) == 0)
-		snprintf(peer, sizeof(peer), strchr(host, ':') ? "[%.200s]:%.20s" : "%.200s:%.20s", host, port);
 	no_delay(fd);
-	init(connection, LADE_CONNECTION_TCP, fd, fd, peer);
+	init(connection, LADE_CONNECTION_TCP, fd, fd, "unknown peer");
+	(void)getpeername(fd, (struct sockaddr *)&address, &address_len);
+	lade_address_unmap(&address);
+	if (lade_address_numbers(&address, host, port))
+		lade_address_join(host, port, connection->peer, sizeof(connection->peer));
 	return 0;
 }
 

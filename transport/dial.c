@@ -1,17 +1,18 @@
 /*
  * Dialling: the addresses of a name are tried in the order of getaddrinfo(3), all of them within one time-out.
  */
-#include "transport/clock.h"
 #include "transport/dial.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "transport/address.h"
+#include "transport/clock.h"
 
 static int look_up(const char *host, const char *port, int family, struct addrinfo **addresses_out, struct lade_fault *fault)
 {
@@ -122,7 +123,7 @@ int lade_connection_dial(struct lade_connection *connection, const struct lade_d
 	error = look_up(dial->host, dial->port, dial->family, &addresses, fault);
 	if (error)
 		return error;
-	snprintf(peer, sizeof(peer), strchr(dial->host, ':') ? "[%.200s]:%.20s" : "%.200s:%.20s", dial->host, dial->port);
+	lade_address_join(dial->host, dial->port, peer, sizeof(peer));
 	for (const struct addrinfo *address = addresses; address; address = address->ai_next) {
 		error = try_address(dial, address, end_ms, peer, &fd, fault);
 		if (!error || error == LADE_E_TIMEOUT || error == LADE_E_CANCELLED)

@@ -4,18 +4,18 @@
  */
 #include "transport/listener.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "transport/address.h"
 
 #define BACKLOG 1024
 
@@ -48,23 +48,18 @@ int lade_listener_parse(const char *text, struct lade_listener_address *address_
 	return 0;
 }
 
-static bool is_loopback(const struct sockaddr *address)
+static bool is_loopback(const struct addrinfo *one)
 {
-	if (address->sa_family == AF_INET) {
-		struct sockaddr_in v4;
+	struct sockaddr_storage address = { 0 };
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
 
-		memcpy(&v4, address, sizeof(v4));
-		return ntohl(v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-	}
-	if (address->sa_family == AF_INET6) {
-		struct sockaddr_in6 v6;
-
-		memcpy(&v6, address, sizeof(v6));
-		return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) ||
-		       (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) &&
-			v6.sin6_addr.s6_addr[12] == IN_LOOPBACKNET);
-	}
-	return false;
+	memcpy(&address, one->ai_addr, one->ai_addrlen);
+	lade_address_unmap(&address);
+	memcpy(&v4, &address, sizeof(v4));
+	memcpy(&v6, &address, sizeof(v6));
+	return address.ss_family == AF_INET ? ntohl(v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET :
+		address.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
 }
 
 /* A listening socket at address, or -1 with errno. */
@@ -91,14 +86,10 @@ static void set_name(struct lade_listener *listener)
 {
 	struct sockaddr_storage address;
 	socklen_t address_len = sizeof(address);
-	char host[200], port[16];
+	char host[LADE_ADDRESS_HOST_SIZE], port[LADE_ADDRESS_PORT_SIZE];
 
-	if (getsockname(listener->fd, (struct sockaddr *)&address, &address_len) ||
-	    getnameinfo((struct sockaddr *)&address, address_len, host, sizeof(host), port,
-			sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV))
-		return;
-	snprintf(listener->name, sizeof(listener->name), strchr(host, ':') ? "[%s]:%s" : "%s:%s",
-		 host, port);
+	if (getsockname(listener->fd, (struct sockaddr *)&address, &address_len) == 0 && lade_address_numbers(&address, host, port))
+		lade_address_join(host, port, listener->name, sizeof(listener->name));
 }
 
 int lade_listener_open(struct lade_listener *listener, const struct lade_listener_address *address,
@@ -113,14 +104,12 @@ int lade_listener_open(struct lade_listener *listener, const struct lade_listene
 	bool tried = false;
 
 	listener->fd = -1;
-	snprintf(listener->name, sizeof(listener->name),
-		 strchr(address->host, ':') ? "[%.200s]:%s" : "%.200s:%s", address->host,
-		 address->port);
+	lade_address_join(address->host, address->port, listener->name, sizeof(listener->name));
 	if (getaddrinfo(address->host[0] ? address->host : NULL, address->port, &hints, &addresses))
 		return lade_fault_set(fault, LADE_E_ABSENT, "look up address", listener->name);
 	errno = 0;
 	for (struct addrinfo *one = addresses; one && listener->fd < 0; one = one->ai_next) {
-		if (loopback_only && !is_loopback(one->ai_addr))
+		if (loopback_only && !is_loopback(one))
 			continue;
 		tried = true;
 		listener->fd = listen_at(one);
