@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -345,6 +346,13 @@ static void test_bad_files(void **state)
 	assert_int_equal(truncate(foreign, 300), 0); /* damaged */
 	server->setup.certificate_file = foreign;
 	assert_int_equal(lade_tls_context_new(&server->setup, &context, &server->fault), LADE_E_REFUSED);
+	/* What is waited for by who reads it: nobody writes. */
+	forget(foreign);
+	foreign = tls_pem(NULL, 0);
+	assert_int_equal(unlink(foreign), 0);
+	assert_int_equal(mkfifo(foreign, 0600), 0);
+	server->setup.certificate_file = foreign;
+	assert_int_equal(lade_tls_context_new(&server->setup, &context, &server->fault), LADE_E_REFUSED);
 	server->setup.certificate_file = "/tmp";
 	assert_int_equal(lade_tls_context_new(&server->setup, &context, &server->fault), LADE_E_REFUSED);
 	server->setup.certificate_file = NULL;
@@ -355,6 +363,42 @@ static void test_bad_files(void **state)
 	assert_string_equal(server->fault.subject, "/nonexistent/ca");
 	forget(foreign);
 	forget(empty);
+}
+
+static void assert_damaged(struct tls_side *server)
+{
+	struct lade_tls_context *context;
+
+	assert_int_equal(lade_tls_context_new(&server->setup, &context, &server->fault), LADE_E_REFUSED);
+	assert_string_equal(server->fault.subject, server->setup.ca_file);
+}
+
+/* A file of two certificates of which the second is damaged is not taken for one of the first. */
+static void test_damage_behind_a_certificate(void **state)
+{
+	struct scene *scene = *state;
+	X509 *const both[] = { scene->ca, scene->ca };
+	char *file = tls_pem(both, 2);
+	struct tls_side *server = &scene->server;
+	struct lade_tls_context *context;
+	int fd = open(file, O_WRONLY | O_CLOEXEC);
+	off_t len = lseek(fd, 0, SEEK_END);
+
+	server->setup.server = true;
+	server->setup.ca_file = file;
+	assert_int_equal(lade_tls_context_new(&server->setup, &context, &server->fault), 0);
+	lade_tls_context_free(context);
+	assert_int_equal(ftruncate(fd, len - 60), 0);
+	assert_damaged(server);
+	/* All of the second one's lines, but it begins as nothing does. */
+	forget(file);
+	close(fd);
+	server->setup.ca_file = file = tls_pem(both, 2);
+	fd = open(file, O_WRONLY | O_CLOEXEC);
+	assert_int_equal(pwrite(fd, "AAAAAAAA", 8, len / 2 + (off_t)strlen("-----BEGIN CERTIFICATE-----\n")), 8);
+	assert_damaged(server);
+	forget(file);
+	close(fd);
 }
 
 /* ---- strangers ---- */
@@ -588,6 +632,7 @@ int main(void)
 		SCENE(test_self_signed_and_ca),
 		SCENE(test_trusted_client),
 		SCENE(test_bad_files),
+		SCENE(test_damage_behind_a_certificate),
 		SCENE(test_plain_bytes),
 		SCENE(test_older_versions),
 		SCENE(test_other_groups),
