@@ -67,10 +67,13 @@ static int listen_at(const struct addrinfo *address)
 {
 	int fd = socket(address->ai_family, address->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
 			address->ai_protocol);
-	int one = 1, saved;
+	int one = 1, off = 0, saved;
 
 	if (fd < 0)
 		return -1;
+	/* [::] is every address, of IPv4 too, whatever net.ipv6.bindv6only says: ipv6(7). */
+	if (address->ai_family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
 	/* Without it a restarted server waits for its old connections' TIME_WAIT, tcp(7). */
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
@@ -92,6 +95,20 @@ static void set_name(struct lade_listener *listener)
 		lade_address_join(host, port, listener->name, sizeof(listener->name));
 }
 
+/* Listen at the first of the addresses of a family (AF_UNSPEC: any) that will do. False: none was worth a try. */
+static bool try_addresses(struct lade_listener *listener, const struct addrinfo *addresses, int family, bool loopback_only)
+{
+	bool tried = false;
+
+	for (const struct addrinfo *one = addresses; one && listener->fd < 0; one = one->ai_next) {
+		if ((family != AF_UNSPEC && one->ai_family != family) || (loopback_only && !is_loopback(one)))
+			continue;
+		tried = true;
+		listener->fd = listen_at(one);
+	}
+	return tried;
+}
+
 int lade_listener_open(struct lade_listener *listener, const struct lade_listener_address *address,
 		       bool loopback_only, struct lade_fault *fault)
 {
@@ -101,30 +118,23 @@ int lade_listener_open(struct lade_listener *listener, const struct lade_listene
 		.ai_socktype = SOCK_STREAM,
 	};
 	struct addrinfo *addresses;
-	bool tried = false;
+	int error = 0;
 
 	listener->fd = -1;
 	lade_address_join(address->host, address->port, listener->name, sizeof(listener->name));
 	if (getaddrinfo(address->host[0] ? address->host : NULL, address->port, &hints, &addresses))
 		return lade_fault_set(fault, LADE_E_ABSENT, "look up address", listener->name);
-	errno = 0;
-	for (struct addrinfo *one = addresses; one && listener->fd < 0; one = one->ai_next) {
-		if (loopback_only && !is_loopback(one))
-			continue;
-		tried = true;
-		listener->fd = listen_at(one);
-	}
-	if (!tried) {
-		freeaddrinfo(addresses);
-		return lade_fault_set(fault, LADE_E_REFUSED, "listen on", listener->name);
-	}
-	if (listener->fd < 0)
-		lade_fault_set(fault, LADE_E_SYSTEM, "listen on", listener->name);
+	/* What stands for every address is named twice, IPv4 first as a rule; IPv6's takes both. */
+	if (!address->host[0])
+		(void)try_addresses(listener, addresses, AF_INET6, loopback_only);
+	if (listener->fd < 0 && !try_addresses(listener, addresses, AF_UNSPEC, loopback_only))
+		error = lade_fault_set(fault, LADE_E_REFUSED, "listen on", listener->name);
+	else if (listener->fd < 0)
+		error = lade_fault_set(fault, LADE_E_SYSTEM, "listen on", listener->name);
 	freeaddrinfo(addresses);
-	if (listener->fd < 0)
-		return LADE_E_SYSTEM;
-	set_name(listener);
-	return 0;
+	if (!error)
+		set_name(listener);
+	return error;
 }
 
 void lade_listener_take(struct lade_listener *listener, int fd)

@@ -119,8 +119,12 @@ static void test_peer_of_a_connection(void **state)
 	struct lade_connection connection;
 
 	(void)state;
-	if (listener < 0 || setsockopt(listener, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) || bind(listener, (struct sockaddr *)&any, sizeof(any)))
-		skip();
+	if (listener < 0 || setsockopt(listener, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) || bind(listener, (struct sockaddr *)&any, sizeof(any))) {
+		print_message("# skipped: no IPv6 here\n");
+		close(listener);
+		close(near);
+		return;
+	}
 	assert_int_equal(listen(listener, 1), 0);
 	assert_int_equal(getsockname(listener, (struct sockaddr *)&own, &len), 0);
 	assert_true(lade_address_numbers(&own, host, port));
