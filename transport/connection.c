@@ -422,6 +422,7 @@ int lade_connection_write_with(struct lade_connection *connection, struct iovec 
 	} while (sent < 0 && errno == EINTR);
 	if (sent < 0)
 		return lade_connection_write_failed(connection, fault);
+	atomic_fetch_add(&connection->sent, (uint64_t)sent);
 	used = use_up(vectors, count, (size_t)sent);
 	return lade_connection_write(connection, vectors + used, count - used, false, fault);
 }

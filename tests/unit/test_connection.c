@@ -250,6 +250,7 @@ static void test_descriptors_keep_their_order(void **state)
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(pipe(fds[i]), 0);
 		send_descriptor(&ends->near, "frame", fds[i][1]);
+		assert_int_equal(atomic_load(&ends->near.sent), 5 * (i + 1));
 		close(fds[i][1]);
 	}
 	assert_int_equal(lade_connection_take_descriptor(&ends->far),
