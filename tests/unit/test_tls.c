@@ -258,6 +258,13 @@ static void test_trusted(void **state)
 	assert_trusted(*state, "backup.example");
 }
 
+/* So is the same name as the DNS has it. */
+static void test_trusted_with_a_dot(void **state)
+{
+	judge(*state, "backup", "DNS:backup.example", -DAY, DAY, "backup.example.");
+	assert_trusted(*state, "backup.example");
+}
+
 static void test_trusted_address(void **state)
 {
 	judge(*state, "backup.example", "IP:::1,IP:127.0.0.1", -DAY, DAY, "::1");
@@ -280,6 +287,18 @@ static void test_no_name(void **state)
 {
 	judge(*state, "backup.example", "DNS:backup.example", -DAY, DAY, NULL);
 	assert_distrusted(*state, "no host");
+}
+
+static void test_empty_name(void **state)
+{
+	judge(*state, "backup.example", "DNS:backup.example", -DAY, DAY, "");
+	assert_distrusted(*state, "no host");
+}
+
+static void test_only_a_dot(void **state)
+{
+	judge(*state, "backup.example", "DNS:backup.example", -DAY, DAY, ".");
+	assert_distrusted(*state, "hostname mismatch");
 }
 
 static void test_expired(void **state)
@@ -622,10 +641,13 @@ int main(void)
 		SCENE(test_signer_that_fails),
 		SCENE(test_context_is_used_again),
 		SCENE(test_trusted),
+		SCENE(test_trusted_with_a_dot),
 		SCENE(test_trusted_address),
 		SCENE(test_wrong_address),
 		SCENE(test_wrong_name),
 		SCENE(test_no_name),
+		SCENE(test_empty_name),
+		SCENE(test_only_a_dot),
 		SCENE(test_expired),
 		SCENE(test_not_yet_valid),
 		SCENE(test_strange_name),
