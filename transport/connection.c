@@ -233,6 +233,11 @@ static size_t take_ahead(struct lade_connection *connection, void *buf, size_t l
 	return taken;
 }
 
+int lade_connection_read_failed(const struct lade_connection *connection, struct lade_fault *fault)
+{
+	return lade_fault_set(fault, errno == ECONNRESET ? LADE_E_CLOSED : LADE_E_SYSTEM, "receive from", connection->peer);
+}
+
 /* Read at most len bytes, and ahead_max ahead, which is empty. need: as lade_connection_tls_receive(), which reads ahead by itself. */
 static int receive(struct lade_connection *connection, void *buf, size_t len, size_t need, size_t ahead_max, size_t *got_out,
 		   struct lade_fault *fault)
@@ -249,8 +254,7 @@ static int receive(struct lade_connection *connection, void *buf, size_t len, si
 			readv(connection->in_fd, vectors, count);
 	} while (got < 0 && errno == EINTR);
 	if (got < 0)
-		return lade_fault_set(fault, errno == ECONNRESET ? LADE_E_CLOSED : LADE_E_SYSTEM, "receive from",
-				      connection->peer);
+		return lade_connection_read_failed(connection, fault);
 	atomic_fetch_add(&connection->received, (uint64_t)got);
 	*got_out = (size_t)got < len ? (size_t)got : len;
 	connection->ahead_off = 0;

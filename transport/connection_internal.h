@@ -92,6 +92,9 @@ void lade_connection_tls_end_writing(struct lade_connection *connection);
 /* Free what lade_connection_secure() made. */
 void lade_connection_tls_free(struct lade_connection_tls *tls);
 
+/* Describe a failed read, whose errno is given. Returns LADE_E_CLOSED if the peer has cut it off, else LADE_E_SYSTEM. */
+int lade_connection_read_failed(const struct lade_connection *connection, struct lade_fault *fault);
+
 /* Describe a failed write, whose errno is given. Returns LADE_E_CLOSED if the peer is gone, else LADE_E_SYSTEM. */
 int lade_connection_write_failed(const struct lade_connection *connection, struct lade_fault *fault);
 

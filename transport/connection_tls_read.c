@@ -252,8 +252,7 @@ static int fill(struct lade_connection *connection, size_t need, bool block, str
 	if (error)
 		return error;
 	if (got < 0)
-		return lade_fault_set(fault, errno == ECONNRESET ? LADE_E_CLOSED : LADE_E_SYSTEM, "receive from",
-				      connection->peer);
+		return lade_connection_read_failed(connection, fault);
 	if (got == 0 && have)
 		return fail(connection, LADE_E_CLOSED, "receive the rest of a TLS record from", LADE_TLS_CLOSE_NOTIFY, fault);
 	reader->ended = got == 0;
@@ -309,6 +308,21 @@ static int obey_kernel(struct lade_connection *connection, uint8_t type, const u
 	return obey(connection, type, control, len, fault);
 }
 
+/* What it means that the kernel cannot go on, whose reason is in errno: tls_rx_msg_size() in its net/tls/tls_sw.c has those of records that are none. */
+static int kernel_failed(struct lade_connection *connection, struct lade_fault *fault)
+{
+	switch (errno) {
+	case EBADMSG:
+		return cannot_open(connection, LADE_E_CHANGED, fault);
+	case EMSGSIZE:
+		return cannot_open(connection, LADE_E_LIMIT, fault);
+	case EINVAL:
+		return misbehaved(connection, fault);
+	default:
+		return lade_connection_read_failed(connection, fault);
+	}
+}
+
 static int receive_kernel(struct lade_connection *connection, uint8_t *buf, size_t len, size_t *got_out,
 			  struct lade_fault *fault)
 {
@@ -323,11 +337,8 @@ static int receive_kernel(struct lade_connection *connection, uint8_t *buf, size
 		bool end;
 		ssize_t got = lade_ktls_receive(connection->in_fd, &vector, 1, &type, &end);
 
-		if (got < 0 && errno == EBADMSG)
-			return cannot_open(connection, LADE_E_CHANGED, fault);
 		if (got < 0)
-			return lade_fault_set(fault, errno == ECONNRESET ? LADE_E_CLOSED : LADE_E_SYSTEM, "receive from",
-					      connection->peer);
+			return kernel_failed(connection, fault);
 		atomic_fetch_add(&connection->received, (uint64_t)got);
 		if (type != LADE_TLS_DATA)
 			error = obey_kernel(connection, type, buf, (size_t)got, end, fault);
