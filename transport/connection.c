@@ -49,12 +49,22 @@ int lade_connection_pair(struct lade_connection *a, struct lade_connection *b, s
 	return 0;
 }
 
-/* Control goes out in whole frames: Nagle's algorithm would only delay the last one. */
-static void no_delay(int fd)
+void lade_connection_tune(int fd)
 {
-	int one = 1;
+	const int on = 1, idle_s = 60, interval_s = 30, tries = 4;
 
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	/* Control goes out in whole frames: Nagle's algorithm would only delay the last one. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	/* A peer whose host is gone says no end: without a look now and then its session would keep its place for ever. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &tries, sizeof(tries));
+}
+
+void lade_connection_of_socket(struct lade_connection *connection, int fd, const char *peer)
+{
+	init(connection, LADE_CONNECTION_TCP, fd, fd, peer);
 }
 
 int lade_connection_accept(struct lade_connection *connection, int fd, struct lade_fault *fault)
@@ -64,8 +74,8 @@ int lade_connection_accept(struct lade_connection *connection, int fd, struct la
 	char host[LADE_ADDRESS_HOST_SIZE], port[LADE_ADDRESS_PORT_SIZE];
 
 	(void)fault;
-	no_delay(fd);
-	init(connection, LADE_CONNECTION_TCP, fd, fd, "unknown peer");
+	lade_connection_tune(fd);
+	lade_connection_of_socket(connection, fd, "unknown peer");
 	(void)getpeername(fd, (struct sockaddr *)&address, &address_len);
 	lade_address_unmap(&address);
 	if (lade_address_numbers(&address, host, port))

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,17 +159,6 @@ static bool peer_went(int error)
 	return false;
 }
 
-/* A peer whose host is gone says no end: without a look now and then its session would keep its place for ever. */
-static void keep_alive(int fd)
-{
-	const int on = 1, idle_s = 60, interval_s = 30, tries = 4;
-
-	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &tries, sizeof(tries));
-}
-
 int lade_listener_accept(struct lade_listener *listener, int timeout_ms, const sigset_t *wait_mask,
 			 int *fd_out, struct lade_fault *fault)
 {
@@ -188,7 +176,6 @@ int lade_listener_accept(struct lade_listener *listener, int timeout_ms, const s
 	if (fd < 0)
 		return peer_went(errno) ? LADE_E_AGAIN :
 			lade_fault_set(fault, LADE_E_SYSTEM, "accept on", listener->name);
-	keep_alive(fd);
 	*fd_out = fd;
 	return 0;
 }
