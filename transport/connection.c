@@ -88,14 +88,34 @@ void lade_connection_stdio(struct lade_connection *connection)
 	init(connection, LADE_CONNECTION_PIPES, STDIN_FILENO, STDOUT_FILENO, "the other side");
 }
 
-int lade_connection_spawn(struct lade_connection *connection, char *const argv[], const char *name,
-			  struct lade_fault *fault)
+/* Start argv with these as its standard input and output. Returns 0 or an errno. */
+static int start_child(char *const argv[], int in_fd, int out_fd, pid_t *child_out)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t defaults;
+	int error;
+
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, in_fd, STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
+	posix_spawnattr_init(&attributes);
+	/* An ignored SIGPIPE is inherited by exec; the child must die with its pipe. */
+	sigemptyset(&defaults);
+	sigaddset(&defaults, SIGPIPE);
+	posix_spawnattr_setsigdefault(&attributes, &defaults);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+	error = posix_spawnp(child_out, argv[0], &actions, &attributes, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attributes);
+	return error;
+}
+
+int lade_connection_spawn(struct lade_connection *connection, char *const argv[], const char *name,
+			  struct lade_fault *fault)
+{
 	int to_child[2] = { -1, -1 }, from_child[2] = { -1, -1 };
-	int error, result;
+	int result;
 	pid_t child;
 
 	if (pipe2(to_child, O_CLOEXEC) || pipe2(from_child, O_CLOEXEC)) {
@@ -105,20 +125,8 @@ int lade_connection_spawn(struct lade_connection *connection, char *const argv[]
 	/* The kernel's default of 64 KiB halves what ssh can take; failing is no harm. */
 	(void)fcntl(to_child[1], F_SETPIPE_SZ, CHILD_PIPE_SIZE);
 	(void)fcntl(from_child[0], F_SETPIPE_SZ, CHILD_PIPE_SIZE);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, to_child[0], STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, from_child[1], STDOUT_FILENO);
-	posix_spawnattr_init(&attributes);
-	/* An ignored SIGPIPE is inherited by exec; the child must die with its pipe. */
-	sigemptyset(&defaults);
-	sigaddset(&defaults, SIGPIPE);
-	posix_spawnattr_setsigdefault(&attributes, &defaults);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
-	error = posix_spawnp(&child, argv[0], &actions, &attributes, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attributes);
-	if (error) {
-		errno = error;
+	errno = start_child(argv, to_child[0], from_child[1], &child);
+	if (errno) {
 		result = lade_fault_set(fault, LADE_E_SYSTEM, "run", argv[0]);
 		goto out;
 	}
