@@ -117,6 +117,7 @@ int lade_listener_open(struct lade_listener *listener, const struct lade_listene
 		.ai_socktype = SOCK_STREAM,
 	};
 	struct addrinfo *addresses;
+	bool has_family;
 	int error = 0;
 
 	listener->fd = -1;
@@ -130,7 +131,15 @@ int lade_listener_open(struct lade_listener *listener, const struct lade_listene
 		error = lade_fault_set(fault, LADE_E_REFUSED, "listen on", listener->name);
 	else if (listener->fd < 0)
 		error = lade_fault_set(fault, LADE_E_SYSTEM, "listen on", listener->name);
+	has_family = error != LADE_E_SYSTEM || errno != EAFNOSUPPORT;
 	freeaddrinfo(addresses);
+	/* All addresses of a kernel without IPv6. */
+	if (!has_family && !strcmp(address->host, "::")) {
+		struct lade_listener_address every = *address;
+
+		every.host[0] = '\0';
+		return lade_listener_open(listener, &every, loopback_only, fault);
+	}
 	if (!error)
 		set_name(listener);
 	return error;

@@ -141,6 +141,37 @@ static void test_six_takes_four(void **state)
 		assert_int_equal(WEXITSTATUS(how), 0);
 }
 
+/* True while the kernel is one without IPv6: wrapped, as none here is. */
+static bool without_six;
+
+int __real_socket(int domain, int type, int protocol);
+int __wrap_socket(int domain, int type, int protocol);
+
+int __wrap_socket(int domain, int type, int protocol)
+{
+	if (without_six && domain == AF_INET6) {
+		errno = EAFNOSUPPORT;
+		return -1;
+	}
+	return __real_socket(domain, type, protocol);
+}
+
+static void test_every_address_without_ipv6(void **state)
+{
+	const struct lade_listener_address every = { .host = "::", .port = "0" }, one = { .host = "::1", .port = "0" };
+	struct lade_listener listener;
+	struct lade_fault fault;
+
+	(void)state;
+	without_six = true;
+	assert_int_equal(lade_listener_open(&listener, &every, false, &fault), 0);
+	assert_int_equal(strncmp(listener.name, "0.0.0.0:", 8), 0);
+	lade_listener_close(&listener);
+	assert_int_equal(lade_listener_open(&listener, &one, false, &fault), LADE_E_SYSTEM);
+	assert_int_equal(fault.sys_errno, EAFNOSUPPORT);
+	without_six = false;
+}
+
 static void test_failures_name_the_address(void **state)
 {
 	struct lade_listener listener, second;
@@ -249,6 +280,7 @@ int main(void)
 		cmocka_unit_test(test_only_loopback),
 		cmocka_unit_test(test_every_address),
 		cmocka_unit_test(test_six_takes_four),
+		cmocka_unit_test(test_every_address_without_ipv6),
 		cmocka_unit_test(test_failures_name_the_address),
 		cmocka_unit_test(test_a_connection_is_taken),
 		cmocka_unit_test(test_a_connection_is_taken_over_ipv6),
