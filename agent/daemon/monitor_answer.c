@@ -13,7 +13,6 @@
 #include "agent/daemon/status.h"
 #include "agent/daemon/status_socket.h"
 #include "agent/sync/sync.h"
-#include "agent/tree/landlock.h"
 #include "transport/clock.h"
 #include <config.h> /* not agent/daemon/config.h */
 
@@ -130,10 +129,11 @@ static void answer_metrics(const struct monitor *monitor, int fd)
 static int run_answer(const struct monitor *monitor, int fd, bool metrics)
 {
 	int *keep[] = { &fd };
+	struct lade_fault fault;
 
 	lade_monitor_become_child(keep, 1);
 	/* Who asks need not be trusted with anything. */
-	if (lade_privileges_drop(&monitor->stranger, NULL) || lade_landlock_confine(NULL, 0, NULL) < 0)
+	if (lade_monitor_give_up_rights(monitor, &fault))
 		return LADE_EXIT_IPC;
 	if (metrics)
 		answer_metrics(monitor, fd);

@@ -208,6 +208,9 @@ void lade_visit_become_child(struct visit *visit);
 /* The same for another process, which keeps count descriptors, see lade_privileges_keep(). */
 void lade_monitor_become_child(int *keep[], int count);
 
+/* In a forked process that speaks to strangers: become the user of the greeters, without what his groups may do, and reach no file. As lade_privileges_drop(). */
+int lade_monitor_give_up_rights(const struct monitor *monitor, struct lade_fault *fault);
+
 /* One user of a configuration fewer. NULL does nothing. */
 void lade_config_release(struct shared_config *shared);
 

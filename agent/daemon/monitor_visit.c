@@ -10,6 +10,7 @@
 
 #include "agent/locked_memory.h"
 #include "agent/sync/sync.h"
+#include "agent/tree/landlock.h"
 #include "transport/clock.h"
 
 void lade_config_release(struct shared_config *shared)
@@ -122,4 +123,16 @@ void lade_monitor_become_child(int *keep[], int count)
 	lade_privileges_reset_signals();
 	(void)signal(SIGPIPE, SIG_IGN);
 	lade_privileges_harden();
+}
+
+int lade_monitor_give_up_rights(const struct monitor *monitor, struct lade_fault *fault)
+{
+	struct lade_privileges stranger = monitor->stranger;
+	int error;
+
+	stranger.group_count = 0;
+	error = lade_privileges_drop(&stranger, fault);
+	if (!error && lade_landlock_confine(NULL, 0, fault) < 0)
+		error = fault->code;
+	return error;
 }

@@ -18,7 +18,8 @@ chmod 755 "$T/src/one"
 
 # Modules that root alone may have.
 root_modules=()
-! is_root || root_modules=("[chroot]" "path = $T/jail" "auth = any" "uid = root" "read only = no" "use chroot = yes")
+! is_root || root_modules=("[chroot]" "path = $T/jail" "auth = any" "uid = root" "read only = no" "use chroot = yes"
+	"[cell]" "path = $T/cell" "auth = any" "use chroot = yes")
 need_daemon \
 	"[hides]" "path = $T/tree" "auth = any" "$(as_we_are)" "read only = no" "exclude = /private *.key" \
 	"outgoing chmod = F=r" "incoming chmod = Fgo=" \
@@ -84,6 +85,20 @@ for module in jail chroot; do
 	same "$module: and is there" "$T/src" "$T/jail/in"
 	remove_trees "$T/jail/in"
 done
+
+# What is in there tells nothing about who the session is: a client may have written it.
+if is_root; then
+	mkdir -p "$T/cell/etc"
+	echo cell:x:4242:lade,nobody >"$T/cell/etc/group"
+	echo kept >"$T/cell/kept"
+	chown 0:4242 "$T/cell/kept"
+	chmod 640 "$T/cell/kept"
+	exits "a module gives no groups to its sessions" 23 lade sync -a "$daemon/cell/" "$T/cell-got/"
+	check "the rest comes" exist "$T/cell-got/etc/group"
+	check "what a group of its own may read does not" absent "$T/cell-got/kept"
+else
+	skip "a module gives no groups to its sessions" "needs root"
+fi
 report "nothing outside was touched" "$(find "$T/outside" -mindepth 1 ! -name secret)"
 report "nor stolen" "$(grep -rl secret "$T/stolen" 2>/dev/null)"
 
