@@ -297,6 +297,15 @@ static int check_map(const char *text)
 	return error == LADE_E_USAGE ? LADE_E_PROTOCOL : error;
 }
 
+/* [charset] Open that of the client. */
+static int open_charset(struct lade_settings *settings, struct lade_fault *fault)
+{
+	/* Most are libraries, which there would be the client's own. */
+	if (settings->grant && settings->grant->own_root)
+		return lade_fault_set(fault, LADE_E_UNSUPPORTED, "allow, where a module is the root directory (use chroot), the option", "--iconv");
+	return lade_charset_new(settings->far_names, &settings->charset, fault);
+}
+
 static int check_open(const struct lade_msg_open *open, struct path_list *list, struct path_list *alternatives,
 		      struct lade_settings *settings, struct lade_fault *fault)
 {
@@ -308,7 +317,7 @@ static int check_open(const struct lade_msg_open *open, struct path_list *list, 
 	}
 	error = lade_parameters_decode(open->parameters, open->role == ROLE_RECEIVE, settings, fault);
 	if (!error && settings->far_names)
-		error = lade_charset_new(settings->far_names, &settings->charset, fault);
+		error = open_charset(settings, fault);
 	if (error)
 		return error;
 	error = lade_parameters_convert(settings);
