@@ -114,7 +114,7 @@ static bool lengths_fit(const struct lade_channel_message *message)
 	case LADE_CHANNEL_HANDOVER:
 		return message->handover.state.plain_len <= LADE_TLS_PLAIN_MAX;
 	case LADE_CHANNEL_JOINING:
-		return message->joining.state.plain_len <= LADE_TLS_PLAIN_MAX;
+		return message->joining.handover.state.plain_len <= LADE_TLS_PLAIN_MAX;
 	default:
 		return true;
 	}

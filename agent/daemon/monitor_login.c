@@ -4,12 +4,10 @@
  */
 #include "agent/daemon/monitor_internal.h"
 
-#include <assert.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sodium.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -313,11 +311,10 @@ static void start_checker(struct monitor *monitor, struct visit *visit)
 	if (lade_channel_pair(ends, &fault) == 0) {
 		pid = fork();
 		if (pid == 0) {
-			struct visit checker = *visit;
+			int *keep[] = { &ends[1] };
 
-			checker.channel = ends[1];
-			lade_visit_become_child(&checker);
-			_exit(check_secret(visit, checker.channel));
+			lade_monitor_become_child(keep, 1);
+			_exit(check_secret(visit, ends[1]));
 		}
 		if (pid > 0) {
 			visit->helper = pid;
@@ -409,15 +406,11 @@ static void pass_on(struct monitor *monitor, struct visit *visit)
 {
 	struct visit *session = find_session(monitor, &visit->join);
 	struct lade_channel_message *message = monitor->message;
-	uint8_t rekeys = message->handover.rekeys;
-	struct lade_fault fault;
 
-	/* The state stands where it stood. */
-	static_assert(offsetof(struct lade_channel_handover, state) == offsetof(struct lade_channel_joining, state), "as in both");
+	/* The handover is in it already. */
 	message->type = LADE_CHANNEL_JOINING;
 	message->joining.join = visit->join;
-	message->joining.rekeys = rekeys;
-	if (session && lade_channel_send_with(session->channel, message, visit->fd, &fault) == 0)
+	if (session && lade_channel_send_with(session->channel, message, visit->fd, NULL) == 0)
 		session->joining++;
 	sodium_memzero(message, sizeof(*message));
 	visit->join.session = 0;

@@ -102,15 +102,8 @@ int lade_visit_fork(struct visit *visit, struct lade_fault *fault)
 	visit->pid = pid;
 	visit->has_complained = false;
 	if (pid == 0)
-		lade_visit_become_child(visit);
+		lade_monitor_become_child((int *[]){ &visit->channel, &visit->fd }, 2);
 	return pid != 0;
-}
-
-void lade_visit_become_child(struct visit *visit)
-{
-	int *keep[] = { &visit->channel, &visit->fd };
-
-	lade_monitor_become_child(keep, 2);
 }
 
 void lade_monitor_become_child(int *keep[], int count)

@@ -91,8 +91,8 @@ static int secure_joining(const struct work *work, int descriptor, struct lade_s
 	int error;
 
 	(void)lade_connection_accept(&successor->connection, descriptor, fault);
-	error = lade_connection_secure(&successor->connection, &joining->state, false, config->ktls ? LADE_SECURE_KERNEL : LADE_SECURE_USER, fault);
-	successor->connection.peer_rekeys = joining->rekeys;
+	error = lade_connection_secure(&successor->connection, &joining->handover.state, false, config->ktls ? LADE_SECURE_KERNEL : LADE_SECURE_USER, fault);
+	successor->connection.peer_rekeys = joining->handover.rekeys;
 	memcpy(successor->exporter, joining->join.exporter, sizeof(successor->exporter));
 	memcpy(successor->proof, joining->join.proof, sizeof(successor->proof));
 	if (error)
