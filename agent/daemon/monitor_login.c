@@ -31,9 +31,10 @@ static bool is_login(const struct visit *visit)
 	return !visit->killed && (visit->stage == VISIT_LOGIN || visit->stage == VISIT_CHECK);
 }
 
+/* Who has been let in has his place from then on, not when he has handed over: others who ask meanwhile would get the same one. */
 static bool is_open(const struct visit *visit)
 {
-	return visit->stage == VISIT_BEFORE || visit->stage == VISIT_SESSION;
+	return visit->stage == VISIT_BEFORE || visit->stage == VISIT_SESSION || (visit->admitted && is_login(visit));
 }
 
 /* How many visits are in those stages: all, those of owner, those of module. NULL: of any. */

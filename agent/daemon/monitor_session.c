@@ -172,7 +172,12 @@ void lade_monitor_hear_worker(struct monitor *monitor, struct visit *visit)
 		visit->has_result = true;
 		break;
 	case LADE_CHANNEL_TAKEN:
-		visit->joining -= visit->joining > 0;
+		/* Each that it was given, once: more would fill the log. */
+		if (!visit->joining) {
+			lade_visit_kill(visit);
+			break;
+		}
+		visit->joining--;
 		if (!monitor->message->taken.good)
 			lade_daemon_log_line(monitor->log, LOG_NOTICE, "session %llu of %s: somebody else wanted to join it",
 					     (unsigned long long)visit->number, visit->peer);
