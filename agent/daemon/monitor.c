@@ -111,17 +111,34 @@ static bool hear(struct monitor *monitor, struct visit *visit)
 	return true;
 }
 
-/* The greeter or the worker has ended. What it said last may be unread, and by that the visit may go on with another one. */
-static void process_ended(struct monitor *monitor, struct visit *visit)
+/* If nothing runs for a visit any more, it ends as what it has become. */
+static void end_if_over(struct monitor *monitor, struct visit *visit)
 {
-	while (!visit->pid && visit->channel >= 0 && hear(monitor, visit))
-		;
-	if (visit->pid || visit->helper)
+	if (visit->stage == VISIT_FREE || visit->pid || visit->helper)
 		return;
 	if (visit->stage == VISIT_SESSION)
 		lade_monitor_session_ended(monitor, visit);
 	else
 		lade_monitor_login_ended(monitor, visit);
+}
+
+/* The greeter or the worker has ended. What it said last may be unread, and by that the visit may go on with another one. */
+static void process_ended(struct monitor *monitor, struct visit *visit, int how)
+{
+	visit->pid = 0;
+	visit->how = how;
+	while (!visit->pid && visit->channel >= 0 && hear(monitor, visit))
+		;
+}
+
+/* The checker or the hook has ended. */
+static void helper_ended(struct monitor *monitor, struct visit *visit, int how)
+{
+	visit->helper = 0;
+	if (visit->checking)
+		lade_monitor_checked(monitor, visit, how);
+	else
+		lade_monitor_hook_ended(monitor, visit, how);
 }
 
 /* A process has ended: whose was it? */
@@ -130,24 +147,14 @@ static void reaped(struct monitor *monitor, pid_t pid, int how)
 	for (unsigned i = 0; i < monitor->visit_max; i++) {
 		struct visit *visit = &monitor->visits[i];
 
-		if (visit->stage == VISIT_FREE)
+		if (visit->stage == VISIT_FREE || (visit->helper != pid && visit->pid != pid))
 			continue;
-		if (visit->helper == pid) {
-			visit->helper = 0;
-			if (visit->checking)
-				lade_monitor_checked(monitor, visit, how);
-			else
-				lade_monitor_hook_ended(monitor, visit, how);
-			if (visit->stage != VISIT_FREE && !visit->pid && visit->stage != VISIT_AFTER && !visit->helper)
-				lade_monitor_login_ended(monitor, visit);
-			return;
-		}
-		if (visit->pid == pid) {
-			visit->pid = 0;
-			visit->how = how;
-			process_ended(monitor, visit);
-			return;
-		}
+		if (visit->helper == pid)
+			helper_ended(monitor, visit, how);
+		else
+			process_ended(monitor, visit, how);
+		end_if_over(monitor, visit);
+		return;
 	}
 }
 

@@ -44,6 +44,8 @@ static void start_worker(struct monitor *monitor, struct visit *visit)
 	if (forked < 0) {
 		lade_daemon_log_fault(monitor->log, LOG_ERR, &fault);
 		lade_visit_kill(visit);
+		/* As wait(2) has it; if there is no worker, nothing else will say how it ended. */
+		visit->how = LADE_EXIT_IPC << 8;
 	}
 }
 

@@ -286,21 +286,24 @@ int lade_worker_run(struct monitor *monitor, struct visit *visit)
 {
 	struct work work = { .visit = visit };
 	struct lade_fault fault;
-	int error, status = LADE_EXIT_IPC;
+	int error, status;
 
 	work.message = lade_locked_memory_new(sizeof(*work.message), false);
 	fill_grant(&work);
 	error = work.message ? take_connection(&work, &fault) : lade_fault_set(&fault, LADE_E_MEMORY, "serve", visit->peer);
-	if (!error && settle_down(&work, monitor, &fault)) {
+	if (error) {
+		lade_channel_complain(visit->channel, &fault);
+		return LADE_EXIT_IPC;
+	}
+	if (settle_down(&work, monitor, &fault)) {
 		lade_channel_complain(visit->channel, &fault);
 		visit->refused = true;
 		snprintf(visit->reason, sizeof(visit->reason), "the server cannot serve it now; its log says why");
+		/* Whatever rights are left are none to speak to a peer with. */
+		if (lade_monitor_give_up_rights(monitor, &fault))
+			return LADE_EXIT_IPC;
 	}
-	if (error)
-		lade_channel_complain(visit->channel, &fault);
-	else
-		status = serve(&work);
-	if (!error)
-		lade_connection_close(&work.connection);
+	status = serve(&work);
+	lade_connection_close(&work.connection);
 	return status;
 }
