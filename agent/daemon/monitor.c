@@ -144,7 +144,7 @@ static void helper_ended(struct monitor *monitor, struct visit *visit, int how)
 /* A process has ended: whose was it? */
 static void reaped(struct monitor *monitor, pid_t pid, int how)
 {
-	for (unsigned i = 0; i < monitor->visit_max; i++) {
+	for (unsigned i = 0; i < monitor->visit_used; i++) {
 		struct visit *visit = &monitor->visits[i];
 
 		if (visit->stage == VISIT_FREE || (visit->helper != pid && visit->pid != pid))
@@ -176,7 +176,7 @@ static void hurry_logins(struct monitor *monitor)
 {
 	int64_t deadline_ms = lade_clock_ms() + LOGIN_STOP_MS;
 
-	for (unsigned i = 0; i < monitor->visit_max; i++) {
+	for (unsigned i = 0; i < monitor->visit_used; i++) {
 		struct visit *visit = &monitor->visits[i];
 
 		if ((visit->stage == VISIT_LOGIN || visit->stage == VISIT_CHECK) && visit->deadline_ms > deadline_ms)
@@ -333,7 +333,7 @@ static int keep_time(struct monitor *monitor)
 		next_ms = sooner(next_ms, monitor->accept_again_ms);
 	if (monitor->stop_ms)
 		next_ms = sooner(next_ms, monitor->stop_ms);
-	for (unsigned i = 0; i < monitor->visit_max; i++)
+	for (unsigned i = 0; i < monitor->visit_used; i++)
 		next_ms = sooner(next_ms, keep_time_of(monitor, &monitor->visits[i], now_ms));
 	lade_monitor_count(monitor, &now);
 	next_ms = sooner(next_ms, lade_notify_turn(&monitor->notify, now_ms, now.sessions, now.logins));
@@ -347,7 +347,7 @@ static void cut_off(struct monitor *monitor)
 {
 	if (!monitor->stop_ms || lade_clock_ms() < monitor->stop_ms)
 		return;
-	for (unsigned i = 0; i < monitor->visit_max; i++) {
+	for (unsigned i = 0; i < monitor->visit_used; i++) {
 		struct visit *visit = &monitor->visits[i];
 
 		if (visit->stage == VISIT_SESSION && visit->pid && !monitor->cut_off)
@@ -359,12 +359,11 @@ static void cut_off(struct monitor *monitor)
 	monitor->stop_ms = lade_clock_ms() + ABORT_MS;
 }
 
-static bool anybody_there(const struct monitor *monitor)
+/* Places at the end that have become free need no look any more. */
+static void forget_free(struct monitor *monitor)
 {
-	for (unsigned i = 0; i < monitor->visit_max; i++)
-		if (monitor->visits[i].stage != VISIT_FREE)
-			return true;
-	return false;
+	while (monitor->visit_used && monitor->visits[monitor->visit_used - 1].stage == VISIT_FREE)
+		monitor->visit_used--;
 }
 
 /* What is waited for: signals, then *listeners_out listeners, then channels. Returns how many. */
@@ -379,7 +378,7 @@ static nfds_t fill_polls(const struct monitor *monitor, struct pollfd *polls, nf
 	if (!monitor->accept_again_ms)
 		polls[count++] = (struct pollfd){ .fd = monitor->status.fd, .events = POLLIN };
 	*listeners_out = count - 1;
-	for (unsigned i = 0; i < monitor->visit_max; i++)
+	for (unsigned i = 0; i < monitor->visit_used; i++)
 		if (monitor->visits[i].stage != VISIT_FREE && monitor->visits[i].channel >= 0)
 			polls[count++] = (struct pollfd){ .fd = monitor->visits[i].channel, .events = POLLIN };
 	return count;
@@ -387,7 +386,7 @@ static nfds_t fill_polls(const struct monitor *monitor, struct pollfd *polls, nf
 
 static struct visit *visit_of(struct monitor *monitor, int channel)
 {
-	for (unsigned i = 0; i < monitor->visit_max; i++)
+	for (unsigned i = 0; i < monitor->visit_used; i++)
 		if (monitor->visits[i].stage != VISIT_FREE && monitor->visits[i].channel == channel)
 			return &monitor->visits[i];
 	return NULL;
@@ -414,7 +413,7 @@ static int loop(struct monitor *monitor, struct lade_fault *fault)
 	struct pollfd *polls = NULL;
 	size_t room = 0;
 
-	while (!monitor->stop_ms || anybody_there(monitor)) {
+	while (!monitor->stop_ms || monitor->visit_used) {
 		size_t wanted = 2 + monitor->listening.count + monitor->visit_max;
 		nfds_t count, listeners;
 		int wait_ms, ready;
@@ -436,6 +435,7 @@ static int loop(struct monitor *monitor, struct lade_fault *fault)
 		if (ready > 0)
 			act(monitor, polls, count, listeners);
 		cut_off(monitor);
+		forget_free(monitor);
 	}
 	free(polls);
 	return 0;

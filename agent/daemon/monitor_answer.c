@@ -22,7 +22,7 @@
 void lade_monitor_count(const struct monitor *monitor, struct lade_metrics_now *now_out)
 {
 	*now_out = (struct lade_metrics_now){ 0 };
-	for (unsigned i = 0; i < monitor->visit_max; i++) {
+	for (unsigned i = 0; i < monitor->visit_used; i++) {
 		switch (monitor->visits[i].stage) {
 		case VISIT_FREE:
 			break;
@@ -93,7 +93,7 @@ static void answer_status(const struct monitor *monitor, int fd)
 
 	lade_monitor_count(monitor, &now);
 	sessions = calloc(now.sessions + 1, sizeof(*sessions));
-	for (unsigned i = 0; sessions && i < monitor->visit_max; i++)
+	for (unsigned i = 0; sessions && i < monitor->visit_used; i++)
 		if (monitor->visits[i].stage >= VISIT_BEFORE)
 			fill_session(&monitor->visits[i], now_ms, &sessions[status.session_count++]);
 	if (status.session_count)

@@ -116,6 +116,7 @@ struct monitor {
 	int64_t started_ms;
 	struct visit *visits;                  /* visit_max */
 	unsigned visit_max;
+	unsigned visit_used;                   /* those behind so many are free, and not looked at: most, usually */
 	uint64_t next_number;
 	unsigned checkers;                     /* that run */
 	int signal_fd;

@@ -43,7 +43,7 @@ static unsigned count(const struct monitor *monitor, bool (*counts)(const struct
 {
 	unsigned found = 0;
 
-	for (unsigned i = 0; i < monitor->visit_max; i++) {
+	for (unsigned i = 0; i < monitor->visit_used; i++) {
 		const struct visit *visit = &monitor->visits[i];
 
 		found += counts(visit) && (!owner || lade_slot_owner_same(&visit->owner, owner)) &&
@@ -58,7 +58,7 @@ static void make_place(struct monitor *monitor)
 	struct visit *victim = NULL;
 	unsigned most = 0;
 
-	for (unsigned i = 0; i < monitor->visit_max; i++) {
+	for (unsigned i = 0; i < monitor->visit_used; i++) {
 		struct visit *visit = &monitor->visits[i];
 		unsigned held;
 
@@ -342,7 +342,7 @@ void lade_monitor_start_checkers(struct monitor *monitor)
 	while (monitor->checkers < LADE_CHECKERS_MAX) {
 		struct visit *next = NULL;
 
-		for (unsigned i = 0; i < monitor->visit_max; i++) {
+		for (unsigned i = 0; i < monitor->visit_used; i++) {
 			struct visit *visit = &monitor->visits[i];
 
 			if (visit->stage == VISIT_CHECK && visit->secret && visit->pid && (!next || visit->number < next->number))
@@ -372,7 +372,7 @@ void lade_monitor_checked(struct monitor *monitor, struct visit *visit, int how)
 /* The session that somebody comes for, if he shows the same key as its client, and not too many wait there already. */
 static struct visit *find_session(struct monitor *monitor, const struct lade_channel_join *join)
 {
-	for (unsigned i = 0; i < monitor->visit_max; i++) {
+	for (unsigned i = 0; i < monitor->visit_used; i++) {
 		struct visit *visit = &monitor->visits[i];
 
 		if (visit->stage == VISIT_SESSION && visit->number == join->session && visit->pid && visit->channel >= 0 && !visit->refused &&

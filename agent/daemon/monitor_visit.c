@@ -30,6 +30,8 @@ struct visit *lade_visit_new(struct monitor *monitor)
 
 		if (visit->stage != VISIT_FREE)
 			continue;
+		if (i >= monitor->visit_used)
+			monitor->visit_used = i + 1;
 		memset(visit, 0, sizeof(*visit));
 		visit->fd = visit->channel = -1;
 		visit->refusal = LADE_REFUSAL_COUNT;
