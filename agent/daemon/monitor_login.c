@@ -439,6 +439,9 @@ static void take_over(struct monitor *monitor, struct visit *visit)
 
 void lade_monitor_hear_greeter(struct monitor *monitor, struct visit *visit)
 {
+	/* What it had said behind the words, or the time, that were its end gets it no session. */
+	if (visit->killed)
+		return;
 	switch (monitor->message->type) {
 	case LADE_CHANNEL_SIGN:
 		sign(monitor, visit);

@@ -430,6 +430,21 @@ static int ask_for_open(void)
 	return answer.verdict.exit;
 }
 
+/* What waits in the channel of one that was killed is no session. */
+static void test_a11_a_handover_of_the_killed(void **state)
+{
+	struct lade_channel_message message = question("open", "");
+
+	(void)state;
+	assert_int_equal(ask_for_open(), 0);
+	say(&message);
+	message = (struct lade_channel_message){ .type = LADE_CHANNEL_HANDOVER };
+	say(&message);
+	assert_int_equal(visit->stage, VISIT_LOGIN);
+	assert_null(visit->secret);
+	assert_true(is_killed(visit->pid));
+}
+
 /* Both have asked before one of them has handed over; and who was let in and is gone has no place. */
 static void test_a9_one_place_for_two(void **state)
 {
@@ -511,6 +526,7 @@ int main(void)
 		PLACE(test_a11_a_handover_while_a_secret_is_looked_at),
 		PLACE(test_a11_a_handover_that_nobody_has_allowed),
 		PLACE(test_a9_a_greeter_that_stays),
+		PLACE(test_a11_a_handover_of_the_killed),
 		PLACE(test_a9_one_place_for_two),
 		PLACE(test_a9_a_flood_of_takings),
 		PLACE(test_a9_a_flood_of_complaints),
