@@ -8,10 +8,14 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #define BACKLOG 8
+
+/* How long one that accepts nobody, and has as many waiting as may be, is waited for. */
+#define CONNECT_S 5
 
 static int set_address(struct sockaddr_un *address, const char *path, struct lade_fault *fault)
 {
@@ -37,6 +41,7 @@ static void make_directory(const char *path)
 
 int lade_status_socket_connect(const char *path, int *fd_out, struct lade_fault *fault)
 {
+	const struct timeval patience = { .tv_sec = CONNECT_S };
 	struct sockaddr_un address;
 	int fd, error = set_address(&address, path, fault);
 
@@ -45,6 +50,7 @@ int lade_status_socket_connect(const char *path, int *fd_out, struct lade_fault 
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return lade_fault_set(fault, LADE_E_SYSTEM, "connect to", path);
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (connect(fd, (const struct sockaddr *)&address, sizeof(address))) {
 		error = errno == ENOENT || errno == ECONNREFUSED ? LADE_E_ABSENT : LADE_E_SYSTEM;
 		lade_fault_set(fault, error, "connect to", path);

@@ -18,7 +18,10 @@ int lade_status_socket_open(const char *path, struct lade_listener *listener, st
 /* Close it and remove its name. Not open: does nothing. */
 void lade_status_socket_close(struct lade_listener *listener);
 
-/* Connect to a daemon. Returns 0 with *fd_out, which the caller closes; LADE_E_ABSENT: nobody listens there; LADE_E_LIMIT, LADE_E_SYSTEM. */
+/*
+ * Connect to a daemon. Returns 0 with *fd_out, which the caller closes; LADE_E_ABSENT: nobody listens there; LADE_E_LIMIT; LADE_E_SYSTEM, with EAGAIN: it has not
+ * taken anybody for some seconds.
+ */
 int lade_status_socket_connect(const char *path, int *fd_out, struct lade_fault *fault);
 
 /* True if the peer of fd is root or our own user. */
