@@ -80,6 +80,8 @@ int lade_privileges_drop(const struct lade_privileges *privileges, struct lade_f
 		errno = EPERM;
 		return lade_fault_set(fault, LADE_E_SYSTEM, "become the user", privileges->name);
 	}
+	/* Another user's process is what fs.suid_dumpable says, whatever it was before: prctl(2). */
+	lade_privileges_harden();
 	return 0;
 }
 
