@@ -4,12 +4,12 @@
 #include "agent/daemon/monitor.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -20,6 +20,7 @@
 #include "agent/daemon/monitor_internal.h"
 #include "agent/daemon/status_socket.h"
 #include "agent/locked_memory.h"
+#include "agent/sync/descriptor_limit.h"
 #include "agent/sync/sync.h"
 #include "transport/clock.h"
 
@@ -51,23 +52,13 @@ static int take_signals(struct monitor *monitor, struct lade_fault *fault)
 	return monitor->signal_fd < 0 ? lade_fault_set(fault, LADE_E_SYSTEM, "wait for signals", NULL) : 0;
 }
 
-/* Each connection takes two descriptors while it logs in, one later. */
-static void raise_descriptors(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit))
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static int start(struct monitor *monitor, struct lade_fault *fault)
 {
 	struct timespec now;
 	int error;
 
-	raise_descriptors();
+	/* Each connection takes two while it logs in, one later. */
+	lade_descriptor_limit_raise(ULONG_MAX);
 	clock_gettime(CLOCK_REALTIME, &now);
 	monitor->metrics.start_time = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 	monitor->started_ms = lade_clock_ms();
