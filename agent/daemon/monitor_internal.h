@@ -117,6 +117,7 @@ struct monitor {
 	int64_t started_ms;
 	struct visit *visits;                  /* visit_max */
 	unsigned visit_max;
+	unsigned visit_used;                   /* those behind so many are free, and not looked at: most, usually */
 	uint64_t next_number;
 	unsigned checkers;                     /* that run */
 	int signal_fd;
@@ -201,13 +202,13 @@ void lade_visit_kill(struct visit *visit);
 int lade_visit_fork(struct visit *visit, struct lade_fault *fault);
 
 /*
- * In a forked process: keep nothing of the monitor's open but what the visit has (so its log is out of reach, too), and handle no signal. Does
- * not return if that fails.
+ * In a forked process: keep nothing of the monitor's open but count descriptors, see lade_privileges_keep() (so its log is out of reach, too), and
+ * handle no signal. Does not return if that fails.
  */
-void lade_visit_become_child(struct visit *visit);
-
-/* The same for another process, which keeps count descriptors, see lade_privileges_keep(). */
 void lade_monitor_become_child(int *keep[], int count);
+
+/* In a forked process that speaks to strangers: become the user of the greeters, without what his groups may do, and reach no file. As lade_privileges_drop(). */
+int lade_monitor_give_up_rights(const struct monitor *monitor, struct lade_fault *fault);
 
 /* One user of a configuration fewer. NULL does nothing. */
 void lade_config_release(struct shared_config *shared);

@@ -4,10 +4,8 @@
  */
 #include "agent/daemon/monitor_internal.h"
 
-#include <assert.h>
 #include <signal.h>
 #include <sodium.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,9 +29,10 @@ static bool is_login(const struct visit *visit)
 	return !visit->killed && (visit->stage == VISIT_LOGIN || visit->stage == VISIT_CHECK);
 }
 
+/* Who has been let in has his place from then on, not when he has handed over: others who ask meanwhile would get the same one. */
 static bool is_open(const struct visit *visit)
 {
-	return visit->stage == VISIT_BEFORE || visit->stage == VISIT_SESSION;
+	return visit->stage == VISIT_BEFORE || visit->stage == VISIT_SESSION || (visit->admitted && is_login(visit));
 }
 
 /* How many visits are in those stages: all, those of owner, those of module. NULL: of any. */
@@ -42,7 +41,7 @@ static unsigned count(const struct monitor *monitor, bool (*counts)(const struct
 {
 	unsigned found = 0;
 
-	for (unsigned i = 0; i < monitor->visit_max; i++) {
+	for (unsigned i = 0; i < monitor->visit_used; i++) {
 		const struct visit *visit = &monitor->visits[i];
 
 		found += counts(visit) && (!owner || lade_slot_owner_same(&visit->owner, owner)) &&
@@ -57,7 +56,7 @@ static void make_place(struct monitor *monitor)
 	struct visit *victim = NULL;
 	unsigned most = 0;
 
-	for (unsigned i = 0; i < monitor->visit_max; i++) {
+	for (unsigned i = 0; i < monitor->visit_used; i++) {
 		struct visit *visit = &monitor->visits[i];
 		unsigned held;
 
@@ -293,11 +292,10 @@ static void start_checker(struct monitor *monitor, struct visit *visit)
 	if (lade_channel_pair(ends, &fault) == 0) {
 		pid = fork();
 		if (pid == 0) {
-			struct visit checker = *visit;
+			int *keep[] = { &ends[1] };
 
-			checker.channel = ends[1];
-			lade_visit_become_child(&checker);
-			_exit(check_secret(visit, checker.channel));
+			lade_monitor_become_child(keep, 1);
+			_exit(check_secret(visit, ends[1]));
 		}
 		if (pid > 0) {
 			visit->helper = pid;
@@ -324,7 +322,7 @@ void lade_monitor_start_checkers(struct monitor *monitor)
 	while (monitor->checkers < LADE_CHECKERS_MAX) {
 		struct visit *next = NULL;
 
-		for (unsigned i = 0; i < monitor->visit_max; i++) {
+		for (unsigned i = 0; i < monitor->visit_used; i++) {
 			struct visit *visit = &monitor->visits[i];
 
 			if (visit->stage == VISIT_CHECK && visit->secret && visit->pid && (!next || visit->number < next->number))
@@ -354,7 +352,7 @@ void lade_monitor_checked(struct monitor *monitor, struct visit *visit, int how)
 /* The session that somebody comes for, if he shows the same key as its client, and not too many wait there already. */
 static struct visit *find_session(struct monitor *monitor, const struct lade_channel_join *join)
 {
-	for (unsigned i = 0; i < monitor->visit_max; i++) {
+	for (unsigned i = 0; i < monitor->visit_used; i++) {
 		struct visit *visit = &monitor->visits[i];
 
 		if (visit->stage == VISIT_SESSION && visit->number == join->session && visit->pid && visit->channel >= 0 && !visit->refused &&
@@ -389,15 +387,11 @@ static void pass_on(struct monitor *monitor, struct visit *visit)
 {
 	struct visit *session = find_session(monitor, &visit->join);
 	struct lade_channel_message *message = monitor->message;
-	uint8_t rekeys = message->handover.rekeys;
-	struct lade_fault fault;
 
-	/* The state stands where it stood. */
-	static_assert(offsetof(struct lade_channel_handover, state) == offsetof(struct lade_channel_joining, state), "as in both");
+	/* The handover is in it already. */
 	message->type = LADE_CHANNEL_JOINING;
 	message->joining.join = visit->join;
-	message->joining.rekeys = rekeys;
-	if (session && lade_channel_send_with(session->channel, message, visit->fd, &fault) == 0)
+	if (session && lade_channel_send_with(session->channel, message, visit->fd, NULL) == 0)
 		session->joining++;
 	sodium_memzero(message, sizeof(*message));
 	visit->join.session = 0;
@@ -425,6 +419,9 @@ static void take_over(struct monitor *monitor, struct visit *visit)
 
 void lade_monitor_hear_greeter(struct monitor *monitor, struct visit *visit)
 {
+	/* What it had said behind the words, or the time, that were its end gets it no session. */
+	if (visit->killed)
+		return;
 	switch (monitor->message->type) {
 	case LADE_CHANNEL_SIGN:
 		sign(monitor, visit);

@@ -9,9 +9,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "agent/sync/descriptor_limit.h"
 #include "agent/sync/handshake.h"
 #include "agent/sync/memory_limit.h"
 #include "agent/sync/own_rules.h"
@@ -25,26 +25,15 @@
 #include "transport/frame.h"
 #include "transport/mapping.h"
 
-/* More than the most that lade_session_limits_of() has use for. */
+/* Files under way keep theirs: more than the most that lade_session_limits_of() has use for. */
 #define DESCRIPTORS_WANTED 32768u
 
 /* Roles in OPEN: what the server does. */
 enum { ROLE_RECEIVE, ROLE_SEND };
 
-/* Files under way keep their descriptors, thousands of them; the usual soft limit is for programs that use select(2). */
-static void raise_descriptors(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= DESCRIPTORS_WANTED)
-		return;
-	limit.rlim_cur = limit.rlim_max < DESCRIPTORS_WANTED ? limit.rlim_max : DESCRIPTORS_WANTED;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 int lade_sync_setup(struct lade_fault *fault)
 {
-	raise_descriptors();
+	lade_descriptor_limit_raise(DESCRIPTORS_WANTED);
 	/* A peer that is gone shows as EPIPE, which sendfile and splice cannot be told to prefer. */
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		return lade_fault_set(fault, LADE_E_SYSTEM, "ignore SIGPIPE", NULL);
@@ -298,6 +287,15 @@ static int check_map(const char *text)
 	return error == LADE_E_USAGE ? LADE_E_PROTOCOL : error;
 }
 
+/* [charset] Open that of the client. */
+static int open_charset(struct lade_settings *settings, struct lade_fault *fault)
+{
+	/* Most are libraries, which there would be the client's own. */
+	if (settings->grant && settings->grant->own_root)
+		return lade_fault_set(fault, LADE_E_UNSUPPORTED, "allow, where a module is the root directory (use chroot), the option", "--iconv");
+	return lade_charset_new(settings->far_names, &settings->charset, fault);
+}
+
 static int check_open(const struct lade_msg_open *open, struct path_list *list, struct path_list *alternatives,
 		      struct lade_settings *settings, struct lade_fault *fault)
 {
@@ -309,7 +307,7 @@ static int check_open(const struct lade_msg_open *open, struct path_list *list, 
 	}
 	error = lade_parameters_decode(open->parameters, open->role == ROLE_RECEIVE, settings, fault);
 	if (!error && settings->far_names)
-		error = lade_charset_new(settings->far_names, &settings->charset, fault);
+		error = open_charset(settings, fault);
 	if (error)
 		return error;
 	error = lade_parameters_convert(settings);

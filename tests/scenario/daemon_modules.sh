@@ -104,4 +104,49 @@ else
 	exec 7<&- 7>&-
 fi
 
+# What a session's process does when something fails before it has begun, and who it is then.
+if [ -z "${LADE_TEST_NO_STRACE:-}" ] && have strace && strace -o /dev/null true 2>/dev/null; then
+	program=$LADE
+	# traced OPTIONS LINE...: a daemon under strace, which writes $T/trace. The process that is started is the daemon.
+	traced() {
+		printf '#!/bin/sh\nASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" exec strace -D -o "%s" %s "%s" "$@"\n' \
+			"$T/trace" "$1" "$program" >"$T/traced"
+		chmod 755 "$T/traced"
+		LADE=$T/traced
+		shift
+		need_daemon "$@"
+		LADE=$program
+	}
+	traced "-f -e trace=setresuid,exit_group" "[gone]" "path = $T/gone" "auth = any"
+	lade sync -a --accept-new-host "$daemon/gone/" "$T/got-gone/"
+	says "a module that is not there is refused" 'its log says why'
+	if is_root; then
+		daemon_says 'session 1 .*: gone none'
+		report "by somebody who is not root" "$(n=$(grep -c 'setresuid(.*= 0' "$T/trace"); [ "$n" = 2 ] || cat "$T/trace")"
+	else
+		skip "by somebody who is not root" "needs root"
+	fi
+	kill "$server_pid"
+	wait "$server_pid" 2>/dev/null
+
+	# The greeter and the hook begin, the worker does not. The hook waits until there is no greeter any more.
+	cat >"$T/before" <<-'END'
+		#!/bin/sh
+		for n in 0 1 2 3 4 5 6 7 8 9; do
+			[ "$(pgrep -c -P "$PPID")" -gt 1 ] || exit 0
+			sleep 1
+		done
+	END
+	chmod 755 "$T/before"
+	traced "-e trace=clone,clone3,fork -e inject=clone,clone3,fork:error=EAGAIN:when=3" "metrics = 127.0.0.1:0" \
+		"[tree]" "path = $T/tree" "auth = any" "before = $T/before"
+	lade sync -a --accept-new-host "$daemon/tree/" "$T/got-none/"
+	daemon_says 'fork: Resource' && ok "the log tells of a worker that cannot be" || not_ok "the log tells of a worker that cannot be" "$(cat "$T/.server.err")"
+	daemon_says 'session 1 .*: tree none .*status=14$' && ok "and of its session" || not_ok "and of its session" "$(cat "$T/.server.err")"
+	kill "$server_pid"
+	wait "$server_pid" 2>/dev/null
+else
+	skip "faults of a session's process" "tracing is forbidden here (LADE_TEST_NO_STRACE)"
+fi
+
 finish
