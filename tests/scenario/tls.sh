@@ -145,6 +145,9 @@ at_terminal $'long enough\nlong enough!\n' "$LADE" key password bob --tokens="$s
 check "two different passwords are exit 5" test "$status" = 5
 at_terminal $'long enough\nlong enough\n' "$LADE" key password bob --tokens="$state/tokens"
 check "the same twice is taken" test "$status" = 0
+# With job control a shell shows what is typed when a command that was stopped goes on.
+at_terminal $'\x1along enough\nlong enough\n' bash -mc '"$1" key password bob --tokens="$2"; exit $?' - "$LADE" "$state/tokens"
+check "the key that stops programs does not stop a hidden question" test "$status" = 0
 run env LADE_PASSWORD='long enough' "$LADE" sync -a "$bob/word/" "$T/by-password/"
 check "and gets in" test "$status" = 0
 lade key token list --tokens="$state/tokens"
