@@ -177,7 +177,7 @@ int lade_key_load(const char *file, struct lade_key **key_out, struct lade_fault
 	struct lade_key *key;
 
 	if (fd < 0)
-		return lade_fault_set(fault, errno == ENOENT ? LADE_E_ABSENT : LADE_E_SYSTEM, "open key", file);
+		return lade_fault_set(fault, errno == ENOENT || errno == ENOTDIR ? LADE_E_ABSENT : LADE_E_SYSTEM, "open key", file);
 	key = new_key(fault, file);
 	error = key ? load_fd(fd, file, key, fault) : LADE_E_MEMORY;
 	close(fd);

@@ -82,7 +82,7 @@ int lade_line_file_read(const char *file, enum lade_line_file_access access, str
 
 	*lines_out = (struct lade_line_file){ 0 };
 	if (fd < 0)
-		return lade_fault_set(fault, errno == ENOENT ? LADE_E_ABSENT : LADE_E_SYSTEM, "open", file);
+		return lade_fault_set(fault, errno == ENOENT || errno == ENOTDIR ? LADE_E_ABSENT : LADE_E_SYSTEM, "open", file);
 	error = read_fd(fd, file, access, lines_out, fault);
 	close(fd);
 	return error;

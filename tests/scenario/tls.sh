@@ -113,6 +113,14 @@ exits "nor does one that is authorized with another name" 5 lade sync -a --key="
 chmod 640 "$T/other-key"
 exits "a key that others can read is exit 5" 5 lade sync -a --key="$T/other-key" "$daemon/open/" "$T/never/"
 exits "a key that is not there is exit 11" 11 lade sync -a --key="$T/no-key" "$daemon/open/" "$T/never/"
+exits "who has no place for a key and known hosts is nobody in particular" 5 run env XDG_CONFIG_HOME=/dev/null/none "$LADE" list "$daemon/open/"
+says "who knows no host" 'not known, and there is no terminal'
+lade key new --key="$T/sealed/lade/key"
+chmod 755 "$T/sealed" "$T/sealed/lade"
+chmod 000 "$T/sealed/lade/key"
+run ${as_nobody[@]+"${as_nobody[@]}"} env XDG_CONFIG_HOME="$T/sealed" "$LADE" list "$daemon/open/"
+check "who has a key that he cannot read is told so" test "$status" = 11
+says "and which it is" 'open key .*sealed/lade/key.*Permission denied'
 
 (umask 077 && "$LADE" key token new alice --tokens="$state/tokens" >"$T/alice")
 check "a token is a line" grep -qxE 'lade-token-[A-Za-z0-9_-]{43}' "$T/alice"
