@@ -75,6 +75,12 @@ static int read_fd(int fd, const char *file, enum lade_line_file_access access, 
 	return error;
 }
 
+/* What open(2) has said is that there is no such file. */
+static bool is_absent(void)
+{
+	return errno == ENOENT || errno == ENOTDIR;
+}
+
 int lade_line_file_read(const char *file, enum lade_line_file_access access, struct lade_line_file *lines_out, struct lade_fault *fault)
 {
 	/* Not to wait for the writer of a FIFO. */
@@ -82,7 +88,7 @@ int lade_line_file_read(const char *file, enum lade_line_file_access access, str
 
 	*lines_out = (struct lade_line_file){ 0 };
 	if (fd < 0)
-		return lade_fault_set(fault, errno == ENOENT || errno == ENOTDIR ? LADE_E_ABSENT : LADE_E_SYSTEM, "open", file);
+		return lade_fault_set(fault, is_absent() ? LADE_E_ABSENT : LADE_E_SYSTEM, "open", file);
 	error = read_fd(fd, file, access, lines_out, fault);
 	close(fd);
 	return error;
@@ -162,22 +168,40 @@ static bool has_name(int fd, const char *file)
 	return fstat(fd, &ours) == 0 && stat(file, &there) == 0 && ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
 }
 
-/* Open file, which may be made if it is not there, and lock it. Returns the descriptor, or a code. */
+/*
+ * Open file, which is no symlink and may be made if it is not there, and lock it. Returns the descriptor; LADE_E_AGAIN: somebody else has the lock, or
+ * has replaced the file meanwhile; or another code.
+ */
+static int try_lock(const char *file, bool make, struct lade_fault *fault)
+{
+	int fd = open(file, O_RDWR | (make ? O_CREAT : 0) | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600), error = 0;
+
+	if (fd < 0)
+		return lade_fault_set(fault, is_absent() ? LADE_E_ABSENT : LADE_E_SYSTEM, "open", file);
+	if (flock(fd, LOCK_EX | LOCK_NB))
+		error = errno == EWOULDBLOCK ? LADE_E_AGAIN : lade_fault_set(fault, LADE_E_SYSTEM, "lock", file);
+	else if (!has_name(fd, file))
+		error = LADE_E_AGAIN;
+	if (!error)
+		return fd;
+	close(fd);
+	return error;
+}
+
+/* The same, for a while. */
 static int open_locked(const char *file, bool make, struct lade_fault *fault)
 {
 	const struct timespec step = { 0, LOCK_STEP_MS * 1000000L };
 
 	for (int waited_ms = 0; waited_ms < LOCK_WAIT_MS; waited_ms += LOCK_STEP_MS) {
-		int fd = open(file, O_RDWR | (make ? O_CREAT : 0) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+		int fd = try_lock(file, make, fault);
 
-		if (fd < 0)
-			return lade_fault_set(fault, errno == ENOENT ? LADE_E_ABSENT : LADE_E_SYSTEM, "open", file);
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0 && has_name(fd, file))
+		if (fd != LADE_E_AGAIN)
 			return fd;
-		close(fd);
 		(void)nanosleep(&step, NULL);
 	}
-	return lade_fault_set(fault, LADE_E_TIMEOUT, "lock", file);
+	errno = EBUSY;
+	return lade_fault_set(fault, LADE_E_SYSTEM, "lock", file);
 }
 
 /* Copy to stream what stays of lines. Returns how many do not, or -1 without memory. */
@@ -281,7 +305,7 @@ static int edit_locked(const char *file, int fd, enum lade_line_file_access acce
 int lade_line_file_edit(const char *file, enum lade_line_file_access access, const struct lade_line_file_change *change, unsigned *dropped_out,
 			struct lade_fault *fault)
 {
-	/* A symlink stays one: what it leads to is replaced. */
+	/* A symlink stays one: what it leads to is replaced. One that leads nowhere is not followed. */
 	char *real = realpath(file, NULL);
 	const char *where = real ? real : file;
 	unsigned dropped = 0;

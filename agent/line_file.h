@@ -52,7 +52,7 @@ struct lade_line_file_change {
 /*
  * Change file, while nobody else of us does: a new one takes its name when it is on disk, with the same mode and owner. One that does not
  * exist is made, for us alone, with the directories above it. dropped_out: how many lines were left out, or NULL; without
- * such, and nothing added, it stays as it is. Returns as lade_line_file_read() but never LADE_E_ABSENT, or LADE_E_TIMEOUT: somebody else does not let go of it.
+ * such, and nothing added, it stays as it is. Returns as lade_line_file_read() but never LADE_E_ABSENT; LADE_E_SYSTEM with EBUSY: somebody else does not let go of it.
  */
 int lade_line_file_edit(const char *file, enum lade_line_file_access access, const struct lade_line_file_change *change, unsigned *dropped_out,
 			struct lade_fault *fault);

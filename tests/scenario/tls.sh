@@ -4,7 +4,7 @@
 
 known=$XDG_CONFIG_HOME/lade/known_hosts
 state=$T/daemon/state
-mkdir -p "$T/open" "$T/up"
+mkdir -p "$T/open" "$T/up" "$T/locked/lade"
 echo content >"$T/open/file"
 
 # at_terminal INPUT COMMAND...: run with a terminal of its own, at which INPUT is typed as soon as a line ends in "? " or ": ", one line each time. What
@@ -42,6 +42,11 @@ at_terminal() {
 		exit($? & 127 ? 128 + ($? & 127) : $? >> 8)' "$input" "$@" >"$out" 2>"$err" </dev/null
 	status=$?
 }
+
+# While all the rest is looked at, somebody does not let go of known hosts.
+flock "$T/locked/lade/known_hosts" env XDG_CONFIG_HOME="$T/locked" "$LADE" key forget host 2>"$T/locked/err" &
+forgetter=$!
+own_pids+=("$forgetter")
 
 daemon_lines=("[open]" "path = $T/open" "auth = any" "comment = for everybody"
 	"[keys]" "path = $T/open" "auth = authorized:me" "list = no"
@@ -247,5 +252,9 @@ start_server
 exits "a server without TLS is exit 2" "2|12" lade sync -a "lade://127.0.0.1:$port/open/" "$T/never/"
 kill -TERM "$server_pid"
 wait "$server_pid"
+
+wait "$forgetter"
+check "known hosts that stay locked are exit 11" test $? = 11
+check "it says so" grep -q 'lock .*known_hosts.*busy' "$T/locked/err"
 
 finish

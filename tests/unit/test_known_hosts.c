@@ -3,6 +3,7 @@
  */
 #include "agent/known_hosts.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -218,6 +219,13 @@ static void test_changes(void **state)
 	assert_int_equal(chmod(target, 0622), 0);
 	assert_int_equal(lade_known_hosts_add(file, "a", key_1, &fault), LADE_E_REFUSED);
 	assert_content(target, "# mine\nb " KEY_1 "\na:1 " KEY_1 "\n");
+	/* What a symlink leads to is not made, and the symlink not replaced. */
+	assert_int_equal(unlink(target), 0);
+	assert_int_equal(lade_known_hosts_add(file, "a", key_1, &fault), LADE_E_SYSTEM);
+	assert_int_equal(fault.sys_errno, ELOOP);
+	assert_int_equal(access(target, F_OK), -1);
+	assert_int_equal(lstat(file, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
 }
 
 static void write_lines(unsigned writer)
