@@ -242,6 +242,17 @@ if have openssl && authority ca && authority elsewhere && vouch ca "IP:127.0.0.1
 	exits "nor is one whose authority has expired" 5 lade sync -a --ca="$T/old.pem" "$daemon/open/" "$T/never/"
 	says "it says so" 'not trusted: .*expired'
 	check "nothing was made" test ! -e "$T/never"
+
+	# Somebody who shakes hands and says no more.
+	mkfifo "$T/fifo"
+	exec {fifo}<>"$T/fifo"
+	openssl s_server -accept 127.0.0.1:0 -tls1_3 -num_tickets 0 -key "$T/ca.key" -cert "$T/ca.pem" <"$T/fifo" >"$T/silent.out" 2>&1 &
+	own_pids+=($!)
+	wait_for grep -q '^ACCEPT .*:' "$T/silent.out"
+	silent=lade://127.0.0.1:$(sed -n 's/^ACCEPT .*://p' "$T/silent.out")
+	exits "a list is not waited for longer than --timeout" 30 lade list --timeout=1 --accept-new-host "$silent/"
+	says "it says so" 'the time of --timeout'
+	exec {fifo}>&-
 else
 	skip "certificates of an authority" "openssl is not installed"
 fi
