@@ -15,13 +15,14 @@
 #include <unistd.h>
 
 #include "agent/locked_memory.h"
+#include "agent/tree/whole.h"
 #include "agent/user_directory.h"
 
 #define BEGIN_LINE "-----BEGIN PRIVATE KEY-----\n"
 #define END_LINE "-----END PRIVATE KEY-----\n"
 #define SEED_LEN crypto_sign_ed25519_SEEDBYTES
 /* The file of a key has 119 bytes, and some have remarks before it. */
-#define FILE_MAX 4096u
+#define FILE_MAX 4096
 
 /* What stands before the seed: version 0, the algorithm 1.3.101.112, an OCTET STRING in an OCTET STRING (RFC 8410, 7). */
 static const uint8_t der_head[] = { 0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20 };
@@ -103,19 +104,10 @@ static void take_seed(struct lade_key *key)
 /* Read fd to text. Returns 0, LADE_E_SYSTEM, or LADE_E_LIMIT for what is no key for its length alone. */
 static int read_text(int fd, struct secret *secret)
 {
-	size_t len = 0;
+	ssize_t len = lade_whole_take(fd, secret->text, sizeof(secret->text));
 
-	while (len <= FILE_MAX) {
-		ssize_t got = read(fd, secret->text + len, FILE_MAX + 1 - len);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return LADE_E_SYSTEM;
-		if (got == 0)
-			break;
-		len += (size_t)got;
-	}
+	if (len < 0)
+		return LADE_E_SYSTEM;
 	if (len > FILE_MAX)
 		return LADE_E_LIMIT;
 	secret->text[len] = '\0';

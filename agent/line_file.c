@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "agent/locked_memory.h"
+#include "agent/tree/whole.h"
 #include "agent/user_directory.h"
 
 /* How long one waits for the lock, and how often one looks. */
@@ -41,25 +42,17 @@ static int check_status(const char *file, const struct stat *st, enum lade_line_
 /* Read all of fd, which grows by nothing that we would see. */
 static int read_text(int fd, const char *file, size_t len, struct lade_line_file *lines, struct lade_fault *fault)
 {
-	size_t have = 0;
+	ssize_t have;
 
 	lines->size = len + 1;
 	lines->text = lade_locked_memory_new(lines->size, true);
 	if (!lines->text)
 		return lade_fault_set(fault, LADE_E_MEMORY, "read", file);
-	while (have < len) {
-		ssize_t got = read(fd, lines->text + have, len - have);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return lade_fault_set(fault, LADE_E_SYSTEM, "read", file);
-		if (got == 0)
-			break;
-		have += (size_t)got;
-	}
+	have = lade_whole_take(fd, lines->text, len);
+	if (have < 0)
+		return lade_fault_set(fault, LADE_E_SYSTEM, "read", file);
 	lines->rest = lines->text;
-	return memchr(lines->text, '\0', have) ? lade_fault_set(fault, LADE_E_REFUSED, "use a file with a NUL in it,", file) : 0;
+	return memchr(lines->text, '\0', (size_t)have) ? lade_fault_set(fault, LADE_E_REFUSED, "use a file with a NUL in it,", file) : 0;
 }
 
 /* Read fd, which is file; lines are as lade_line_file_read() has them. */
