@@ -18,8 +18,8 @@
 #include "agent/tree/whole.h"
 #include "agent/user_directory.h"
 
-#define BEGIN_LINE "-----BEGIN PRIVATE KEY-----\n"
-#define END_LINE "-----END PRIVATE KEY-----\n"
+#define BEGIN "-----BEGIN PRIVATE KEY-----"
+#define END "-----END PRIVATE KEY-----"
 #define SEED_LEN crypto_sign_ed25519_SEEDBYTES
 /* The file of a key has 119 bytes, and some have remarks before it. */
 #define FILE_MAX 4096
@@ -117,16 +117,15 @@ static int read_text(int fd, struct secret *secret)
 /* Take the key out of text. NULL, or what is wrong with it. */
 static const char *decode(struct lade_key *key)
 {
-	static const char begin[] = "-----BEGIN PRIVATE KEY-----", end[] = "-----END PRIVATE KEY-----";
 	struct secret *secret = key->secret;
-	const char *from = strstr(secret->text, begin), *to = from ? strstr(from, end) : NULL;
+	const char *from = strstr(secret->text, BEGIN), *to = from ? strstr(from, END) : NULL;
 	size_t len;
 
 	if (strstr(secret->text, "-----BEGIN ENCRYPTED PRIVATE KEY-----"))
 		return "use a key with a passphrase (openssl pkey takes it away),";
 	if (!to)
 		return "use what is no private key in PEM,";
-	from += sizeof(begin) - 1;
+	from += sizeof(BEGIN) - 1;
 	if (sodium_base642bin(secret->der, sizeof(secret->der), from, (size_t)(to - from), " \t\r\n", &len, &from,
 			      sodium_base64_VARIANT_ORIGINAL) || from != to || len != DER_LEN ||
 	    memcmp(secret->der, der_head, sizeof(der_head)) != 0)
@@ -190,11 +189,11 @@ static void generate(struct lade_key *key)
 
 	memcpy(secret->der, der_head, sizeof(der_head));
 	randombytes_buf(secret->der + sizeof(der_head), SEED_LEN);
-	memcpy(text, BEGIN_LINE, sizeof(BEGIN_LINE) - 1);
-	text += sizeof(BEGIN_LINE) - 1;
+	memcpy(text, BEGIN "\n", sizeof(BEGIN));
+	text += sizeof(BEGIN);
 	(void)sodium_bin2base64(text, BASE64_LEN + 1, secret->der, DER_LEN, sodium_base64_VARIANT_ORIGINAL);
-	text[BASE64_LEN] = '\n';
-	memcpy(text + BASE64_LEN + 1, END_LINE, sizeof(END_LINE));
+	text += BASE64_LEN;
+	memcpy(text, "\n" END "\n", sizeof("\n" END "\n"));
 }
 
 /* Have the directory that file is in on disk; a file system that cannot is none of our business. */
