@@ -376,7 +376,7 @@ static int run_password(struct request *request)
 		return LADE_E_USAGE;
 	error = from ? lade_secret_read(from, &secret, &request->complaint) : ask_twice(request, user, &secret);
 	if (!error && lade_credentials_set_password(file, user, secret.bytes, secret.len, &fault)) {
-		if (fault.code == LADE_E_LIMIT)
+		if (secret.len < LADE_CREDENTIALS_PASSWORD_MIN)
 			error = lade_complain(&request->complaint, LADE_EXIT_AUTH, "a password has at least %u bytes", LADE_CREDENTIALS_PASSWORD_MIN);
 		else
 			error = fail(request, &fault);

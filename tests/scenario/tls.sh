@@ -149,6 +149,9 @@ printf 'correct horse\n' >"$T/bob"
 chmod 600 "$T/bob"
 exits "a password is set" 0 lade key password bob --password-file="$T/bob" --tokens="$state/tokens"
 syncs "and gets in" -a --password-file="$T/bob" "$bob/word/" "$T/by-password/"
+(umask 077 && head -c 17M /dev/zero >"$T/longer")
+exits "in a file that is too long none is set" 11 lade key password bob --password-file="$T/bob" --tokens="$T/longer"
+says "it says so" 'longer.*limit'
 printf 'wrong horse!\n' >"$T/bob"
 exits "another one does not" 5 lade sync -a --password-file="$T/bob" "$bob/word/" "$T/never/"
 exits "nor does a user who is not there" 5 lade sync -a --password-file="$T/bob" "$carol/word/" "$T/never/"
