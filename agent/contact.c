@@ -1,5 +1,5 @@
 /*
- * Making contact. Nothing but the handshake is said before the other side is known to be the right one.
+ * Making contact. Nothing but the handshake, in which our key shows, is said before the other side is known to be the right one.
  */
 #include "agent/contact.h"
 
