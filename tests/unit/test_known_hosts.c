@@ -266,17 +266,14 @@ static void test_several_writers_lose_nothing(void **state)
 static void test_authorized_keys(void **state)
 {
 	char name[LADE_AUTHORIZED_NAME_SIZE], longer[300];
-	bool there;
 
 	(void)state;
 	assert_int_equal(lade_authorized_keys_find(file, key_0, name, &fault), LADE_E_ABSENT);
-	assert_int_equal(lade_authorized_keys_add(file, key_0, "alice", &there, name, &fault), 0);
-	assert_false(there);
-	assert_int_equal(lade_authorized_keys_add(file, key_0, "alice", &there, name, &fault), 0);
-	assert_true(there);
-	assert_int_equal(lade_authorized_keys_add(file, key_0, "bob", &there, name, &fault), LADE_E_CHANGED);
+	assert_int_equal(lade_authorized_keys_add(file, key_0, "alice", name, &fault), 0);
+	assert_int_equal(lade_authorized_keys_add(file, key_0, "alice", name, &fault), 0);
+	assert_int_equal(lade_authorized_keys_add(file, key_0, "bob", name, &fault), LADE_E_CHANGED);
 	assert_string_equal(name, "alice");
-	assert_int_equal(lade_authorized_keys_add(file, key_1, "alice", &there, name, &fault), 0);
+	assert_int_equal(lade_authorized_keys_add(file, key_1, "alice", name, &fault), 0);
 	assert_content(file, KEY_0 " alice\n" KEY_1 " alice\n");
 	assert_int_equal(lade_authorized_keys_find(file, key_1, name, &fault), 0);
 	assert_string_equal(name, "alice");
@@ -286,9 +283,9 @@ static void test_authorized_keys(void **state)
 	assert_false(lade_authorized_keys_name(longer));
 	longer[255] = '\0';
 	assert_true(lade_authorized_keys_name(longer));
-	assert_int_equal(lade_authorized_keys_add(file, key_2, "a b", &there, name, &fault), LADE_E_USAGE);
-	assert_int_equal(lade_authorized_keys_add(file, key_2, "", &there, name, &fault), LADE_E_USAGE);
-	assert_int_equal(lade_authorized_keys_add(file, key_2, "a\nb", &there, name, &fault), LADE_E_USAGE);
+	assert_int_equal(lade_authorized_keys_add(file, key_2, "a b", name, &fault), LADE_E_USAGE);
+	assert_int_equal(lade_authorized_keys_add(file, key_2, "", name, &fault), LADE_E_USAGE);
+	assert_int_equal(lade_authorized_keys_add(file, key_2, "a\nb", name, &fault), LADE_E_USAGE);
 }
 
 static void test_authorized_keys_that_are_not_trusted(void **state)
