@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/line_file.h"
 #include "agent/locked_memory.h"
 #include "agent/tree/whole.h"
 #include "agent/user_directory.h"
@@ -134,23 +135,12 @@ static const char *decode(struct lade_key *key)
 	return NULL;
 }
 
-static int check_status(const struct stat *st, const char *file, struct lade_fault *fault)
-{
-	if (!S_ISREG(st->st_mode))
-		return lade_fault_set(fault, LADE_E_REFUSED, "use as key what is no regular file,", file);
-	if (st->st_uid != geteuid() && st->st_uid != 0)
-		return lade_fault_set(fault, LADE_E_REFUSED, "use a key file of another user,", file);
-	/* The mode of an ACL's mask shows here too, so an ACL for others is seen. */
-	if (st->st_mode & (S_IRWXG | S_IRWXO))
-		return lade_fault_set(fault, LADE_E_REFUSED, "use a key that group or others can reach (chmod 600 it),", file);
-	return 0;
-}
-
 static int load_fd(int fd, const char *file, struct lade_key *key, struct lade_fault *fault)
 {
 	const char *wrong;
 	struct stat st;
-	int error = fstat(fd, &st) ? lade_fault_set(fault, LADE_E_SYSTEM, "stat key", file) : check_status(&st, file, fault);
+	int error = fstat(fd, &st) ? lade_fault_set(fault, LADE_E_SYSTEM, "stat key", file) :
+		lade_line_file_check(file, &st, LADE_LINE_FILE_SECRET, fault);
 
 	if (error)
 		return error;

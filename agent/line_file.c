@@ -25,7 +25,7 @@
 
 /* ---- reading ---- */
 
-static int check_status(const char *file, const struct stat *st, enum lade_line_file_access access, struct lade_fault *fault)
+int lade_line_file_check(const char *file, const struct stat *st, enum lade_line_file_access access, struct lade_fault *fault)
 {
 	if (!S_ISREG(st->st_mode))
 		return lade_fault_set(fault, LADE_E_REFUSED, "use what is no regular file,", file);
@@ -36,7 +36,7 @@ static int check_status(const char *file, const struct stat *st, enum lade_line_
 		return lade_fault_set(fault, LADE_E_REFUSED, "use a file that group or others can reach (chmod 600 it),", file);
 	if (st->st_mode & (S_IWGRP | S_IWOTH))
 		return lade_fault_set(fault, LADE_E_REFUSED, "use a file that group or others can write to (chmod go-w it),", file);
-	return st->st_size > LADE_LINE_FILE_MAX ? lade_fault_set(fault, LADE_E_LIMIT, "read", file) : 0;
+	return 0;
 }
 
 /* Read all of fd, which grows by nothing that we would see. */
@@ -59,8 +59,10 @@ static int read_text(int fd, const char *file, size_t len, struct lade_line_file
 static int read_fd(int fd, const char *file, enum lade_line_file_access access, struct lade_line_file *lines, struct lade_fault *fault)
 {
 	struct stat st;
-	int error = fstat(fd, &st) ? lade_fault_set(fault, LADE_E_SYSTEM, "stat", file) : check_status(file, &st, access, fault);
+	int error = fstat(fd, &st) ? lade_fault_set(fault, LADE_E_SYSTEM, "stat", file) : lade_line_file_check(file, &st, access, fault);
 
+	if (!error && st.st_size > LADE_LINE_FILE_MAX)
+		error = lade_fault_set(fault, LADE_E_LIMIT, "read", file);
 	if (!error)
 		error = read_text(fd, file, (size_t)st.st_size, lines, fault);
 	if (error)
