@@ -1,5 +1,5 @@
 /*
- * Making contact. Nothing but the handshake is said before the other side is known to be the right one.
+ * Making contact. Nothing but the handshake, in which our key shows, is said before the other side is known to be the right one.
  */
 #include "agent/contact.h"
 
@@ -22,33 +22,24 @@ struct own_key {
 	char certificate[PATH_MAX];   /* "": there is none */
 };
 
-/* A key that was asked for. */
-static int load_named(const char *file, struct own_key *own_out, struct lade_complaint *complaint)
-{
-	struct lade_fault fault;
-
-	if (lade_key_load(file, &own_out->key, &fault))
-		return lade_complain_fault(complaint, fault.code == LADE_E_REFUSED ? LADE_EXIT_AUTH : LADE_EXIT_FILE, &fault);
-	return 0;
-}
-
-/* The usual one. Whoever has no home, or one that cannot be written to, has none: he is nobody in particular, which many a daemon minds and some do not. */
-static int load_usual(struct own_key *own_out, struct lade_complaint *complaint)
+/*
+ * The usual one. Whoever has no home, or one that cannot be written to, has none: he is nobody in particular, which many a daemon minds and some do
+ * not. A key that is there and cannot be read is another matter.
+ */
+static int load_usual(struct own_key *own_out, struct lade_fault *fault)
 {
 	char file[PATH_MAX];
-	struct lade_fault fault;
-	int error = lade_user_directory_config("key", file, &fault);
+	int error;
 
-	if (error)
+	if (lade_user_directory_config("key", file, NULL))
 		return 0;
-	error = lade_key_obtain(file, &own_out->key, NULL, &fault);
-	if (error == LADE_E_SYSTEM && (fault.sys_errno == EROFS || fault.sys_errno == EACCES || fault.sys_errno == ENOENT))
+	error = lade_key_obtain(file, &own_out->key, NULL, fault);
+	if (error == LADE_E_SYSTEM && access(file, F_OK) &&
+	    (fault->sys_errno == EROFS || fault->sys_errno == EACCES || fault->sys_errno == ENOENT || fault->sys_errno == ENOTDIR))
 		return 0;
-	if (error)
-		return lade_complain_fault(complaint, error == LADE_E_REFUSED ? LADE_EXIT_AUTH : LADE_EXIT_FILE, &fault);
-	if (lade_user_directory_config("certificate.pem", own_out->certificate, NULL) || access(own_out->certificate, F_OK))
+	if (!error && (lade_user_directory_config("certificate.pem", own_out->certificate, NULL) || access(own_out->certificate, F_OK)))
 		own_out->certificate[0] = '\0';
-	return 0;
+	return error;
 }
 
 /* The certificate beside a key that was asked for: FILE.pem. */
@@ -60,12 +51,13 @@ static void find_named_certificate(const char *file, struct own_key *own)
 		own->certificate[0] = '\0';
 }
 
-static int load_key(const struct lade_contact *contact, struct own_key *own_out, struct lade_complaint *complaint)
+/* Returns 0 or as lade_key_load(); nothing has to be freed then. */
+static int load_key(const struct lade_contact *contact, struct own_key *own_out, struct lade_fault *fault)
 {
 	int error;
 
 	memset(own_out, 0, sizeof(*own_out));
-	error = contact->key_file ? load_named(contact->key_file, own_out, complaint) : load_usual(own_out, complaint);
+	error = contact->key_file ? lade_key_load(contact->key_file, &own_out->key, fault) : load_usual(own_out, fault);
 	if (!error && contact->key_file)
 		find_named_certificate(contact->key_file, own_out);
 	if (!error && own_out->key)
@@ -122,10 +114,10 @@ static int shake_hands(const struct lade_contact *contact, struct lade_connectio
 {
 	struct own_key own;
 	struct lade_fault fault;
-	int error = load_key(contact, &own, complaint);
+	int error = load_key(contact, &own, &fault);
 
 	if (error)
-		return error;
+		return lade_complain_fault(complaint, error == LADE_E_REFUSED ? LADE_EXIT_AUTH : LADE_EXIT_FILE, &fault);
 	error = shake(contact, &own, connection, state_out, peer_out, &fault);
 	lade_key_free(own.key);
 	if (error == LADE_E_TIMEOUT)
@@ -211,14 +203,13 @@ int lade_contact_dial_again(const struct lade_contact *contact, const struct lad
 int lade_contact_shake_again(const struct lade_contact *contact, const struct lade_contact_peer *peer, struct lade_connection *connection,
 			     uint8_t exporter_out[LADE_TLS_EXPORTER_LEN], struct lade_fault *fault)
 {
-	struct lade_complaint complaint;
 	struct lade_tls_state state;
 	struct lade_tls_peer again;
 	struct own_key own;
-	int error = load_key(contact, &own, &complaint);
+	int error = load_key(contact, &own, fault);
 
 	if (error)
-		return lade_fault_set(fault, LADE_E_AUTH, "use our key once more for", connection->peer);
+		return error;
 	error = shake(contact, &own, connection, &state, &again, fault);
 	lade_key_free(own.key);
 	if (error)

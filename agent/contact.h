@@ -40,7 +40,10 @@ int lade_contact_make(const struct lade_contact *contact, struct lade_connection
 int lade_contact_dial_again(const struct lade_contact *contact, const struct lade_contact_peer *peer, const int *cancel_fd,
 			    struct lade_connection *connection_out, struct lade_fault *fault);
 
-/* The handshake: nobody is asked, and the host has to show the same key, else LADE_E_AUTH. The connection stays the caller's. Any thread. */
+/*
+ * The handshake: nobody is asked, and the host has to show the same key, else LADE_E_AUTH; or as lade_key_load(). The connection stays the
+ * caller's. Any thread.
+ */
 int lade_contact_shake_again(const struct lade_contact *contact, const struct lade_contact_peer *peer, struct lade_connection *connection,
 			     uint8_t exporter_out[LADE_TLS_EXPORTER_LEN], struct lade_fault *fault);
 

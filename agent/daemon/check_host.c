@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/authorized_keys.h"
+#include "agent/credentials.h"
 #include "agent/daemon/check.h"
 #include "agent/daemon/config_build.h"
 #include "agent/daemon/privileges.h"
@@ -121,6 +123,13 @@ static void look_at_log(const struct look *look)
 		complain(look, "log file", path, strerror(errno));
 }
 
+/* What its reader says of a file that he cannot use. */
+static void complain_fault(const struct look *look, const char *setting, const struct lade_fault *fault)
+{
+	lade_config_fault(look->faults, lade_daemon_config_line(look->config, NULL, setting), "%s: %s \"%.200s\": %s", setting, fault->operation,
+			  fault->subject, lade_fault_reason(fault));
+}
+
 /* The host's key, for lade_key_free(). NULL: the daemon would make one, or there is something wrong with it, which is told. */
 static struct lade_key *look_at_host_key(const struct look *look)
 {
@@ -133,9 +142,30 @@ static struct lade_key *look_at_host_key(const struct look *look)
 	if (lade_daemon_config_line(look->config, NULL, "host key") && stat(path, &status))
 		look_at_place(look, "host key", path, true);
 	else if (look_at_own_file(look, "host key", path, true) && lade_key_load(path, &key, &fault))
-		lade_config_fault(look->faults, lade_daemon_config_line(look->config, NULL, "host key"), "host key: %s \"%.200s\": %s", fault.operation,
-				  path, lade_fault_reason(&fault));
+		complain_fault(look, "host key", &fault);
 	return key;
+}
+
+static void hear_user(void *context, const char *user, enum lade_credentials_kind kind)
+{
+	(void)context;
+	(void)user;
+	(void)kind;
+}
+
+/* Who may come in. These files are read: one line that makes no sense keeps everybody out. */
+static void look_at_users(const struct look *look)
+{
+	static const uint8_t nobody[LADE_TLS_FINGERPRINT_LEN];
+	const char *keys = look->config->authorized_keys, *tokens = look->config->tokens;
+	char name[LADE_AUTHORIZED_NAME_SIZE];
+	struct lade_fault fault;
+	int error = look_at_own_file(look, "authorized keys", keys, false) ? lade_authorized_keys_find(keys, nobody, name, &fault) : 0;
+
+	if (error && error != LADE_E_ABSENT)
+		complain_fault(look, "authorized keys", &fault);
+	if (look_at_own_file(look, "tokens", tokens, true) && lade_credentials_each(tokens, hear_user, NULL, &fault))
+		complain_fault(look, "tokens", &fault);
 }
 
 /* Why a certificate is not the host's whose key that is, or NULL. */
@@ -292,8 +322,7 @@ static void look_at_all(const struct lade_daemon_config *config, struct lade_con
 		look_at_listen(&globals, "metrics", config->metrics);
 	look_at_state(&globals);
 	look_at_identity(&globals);
-	(void)look_at_own_file(&globals, "authorized keys", config->authorized_keys, false);
-	(void)look_at_own_file(&globals, "tokens", config->tokens, true);
+	look_at_users(&globals);
 	X509_free(look_at_certificates(&globals, "ca", config->ca));
 	look_at_user(&globals);
 	look_at_log(&globals);

@@ -78,8 +78,8 @@ static void put_path(struct lade_writer *writer, struct lade_charset *charset, c
 							sizeof(converted)));
 }
 
-/* So many seconds of silence are too many; 0: what is usual. Whoever reads wakes for every byte then, as the watch counts them. */
-static void watch_silence(struct lade_connection *connection, uint64_t timeout)
+/* Whoever reads wakes for every byte then, as the watch counts them. */
+void lade_sync_watch_silence(struct lade_connection *connection, uint64_t timeout)
 {
 	connection->timeout_ms = timeout < INT_MAX / 1000 ? (int)timeout * 1000 : INT_MAX;
 }
@@ -194,7 +194,7 @@ int lade_sync_client(const struct lade_sync_job *job, struct lade_msg_end *total
 	int status;
 
 	memset(totals_out, 0, sizeof(*totals_out));
-	watch_silence(job->connection, job->settings->timeout);
+	lade_sync_watch_silence(job->connection, job->settings->timeout);
 	if (open_client(job, &key, &fault) || exchange_list(job, &list, &fault)) {
 		if (!list.refused)
 			report_fault(job->events, &fault);
@@ -366,7 +366,7 @@ static int prepare(struct lade_connection *connection, const struct lade_msg_ope
 		error = lade_grant_apply(settings->grant, open->role == ROLE_RECEIVE, settings, fault);
 	if (!error)
 		error = lade_sync_limit_memory(settings, fault);
-	watch_silence(connection, settings->timeout);
+	lade_sync_watch_silence(connection, settings->timeout);
 	return error ? error : lade_sync_limit(connection, settings, fault);
 }
 
@@ -422,7 +422,7 @@ int lade_sync_serve_greeted(struct lade_connection *connection, const struct lad
 
 	memset(served, 0, sizeof(*served));
 	lade_writer_init(&control, LADE_CONTROL_MAX);
-	watch_silence(connection, grant ? grant->timeout : 0);
+	lade_sync_watch_silence(connection, grant ? grant->timeout : 0);
 	if (lade_handshake_accept(connection, &control, &open, &fault))
 		status = lade_exit_of(&fault);
 	else

@@ -168,6 +168,8 @@ static void test_files(void **state)
 		snprintf(text, sizeof(text), "bob:token:" HASH "\n%s", bad[i]);
 		put(text, 0600);
 		assert_int_equal(verify("bob", ZERO_TOKEN), LADE_E_REFUSED);
+		/* Nor is anybody told that he has got a password, with which he would not be let in. */
+		assert_int_equal(set_password("alice", "long enough"), LADE_E_REFUSED);
 	}
 	put("# remark\n bob:token:" HASH "\ncarol:password:$argon2id$v=19$m=65536,t=2,p=1$x$y\n", 0600);
 	assert_int_equal(lade_credentials_each(file, list, &users, &fault), 0);

@@ -133,6 +133,11 @@ static void test_paths(void **state)
 	expect_fault("host key = @/plain\n[m]\nauth = any\npath = @/tree\n", 3, "chmod 600");
 	expect_fault("tokens = @/plain\n[m]\nauth = any\npath = @/tree\n", 3, "chmod 600");
 	expect_fault("authorized keys = @/open\n[m]\nauth = any\npath = @/tree\n", 3, "chmod o-w");
+	put("users", "# nobody yet\n", 0664);
+	expect_fault("authorized keys = @/users\n[m]\nauth = any\npath = @/tree\n", 3, "chmod go-w");
+	put("users", "# nobody yet\nann\n", 0600);
+	expect_fault("authorized keys = @/users\n[m]\nauth = any\npath = @/tree\n", 3, "users:2");
+	expect_fault("tokens = @/users\n[m]\nauth = any\npath = @/tree\n", 3, "users:2");
 	expect_fault("listen = 127.0.0.1.5:1\n[m]\nauth = any\npath = @/tree\n", 3, "127.0.0.1.5");
 }
 
