@@ -23,6 +23,7 @@
 #define ATTACK_NO_OPEN 2u     /* the script says HELLO and OPEN itself */
 #define ATTACK_DESCRIPTORS 4u /* it says descriptors, or something else that only one host has */
 #define ATTACK_IN_GRANT_OK 8u /* where a grant ends the world, what leads out leads nowhere: no error then */
+#define ATTACK_ONCE 16u       /* it takes seconds, and a daemon adds nothing to what it shows */
 
 struct attack {
 	const char *name;

@@ -20,7 +20,7 @@ static char name[64];
 bool attack_possible(const struct attack *attack)
 {
 	/* Descriptors travel between two processes of one host. */
-	return !(attack->flags & ATTACK_DESCRIPTORS);
+	return !(attack->flags & (ATTACK_DESCRIPTORS | ATTACK_ONCE));
 }
 
 int attack_status(const struct attack *attack)
@@ -37,6 +37,21 @@ void attack_begin(struct peer *peer, const struct attack *attack, const struct s
 	daemon_start(&place, lines);
 	tls_peer_start(peer, &place, NULL, "inside", name);
 	peer->root = scene->inside;
+}
+
+void attack_find_server(struct peer *peer)
+{
+	peer->child = daemon_worker(&place);
+}
+
+void attack_wait_end(struct peer *peer)
+{
+	char words[128];
+
+	/* The log's line of a session is behind its end. */
+	(void)peer;
+	snprintf(words, sizeof(words), "of %s as", name);
+	assert_true(daemon_says(&place, words));
 }
 
 int attack_end(struct peer *peer)

@@ -18,6 +18,17 @@ void attack_begin(struct peer *peer, const struct attack *attack, const struct s
 	peer_start(peer, attack->kind);
 }
 
+void attack_find_server(struct peer *peer)
+{
+	/* It is the child that peer_start() has made. */
+	(void)peer;
+}
+
+void attack_wait_end(struct peer *peer)
+{
+	peer_wait_end(peer);
+}
+
 int attack_end(struct peer *peer)
 {
 	return peer_stop(peer);
