@@ -29,7 +29,8 @@ void attack_wait_end(struct peer *peer)
 	peer_wait_end(peer);
 }
 
-int attack_end(struct peer *peer)
+int attack_end(struct peer *peer, const struct attack *attack)
 {
+	(void)attack;
 	return peer_stop(peer);
 }

@@ -23,6 +23,6 @@ void attack_find_server(struct peer *peer);
 void attack_wait_end(struct peer *peer);
 
 /* Hear to the end and close. Returns the server's exit status. */
-int attack_end(struct peer *peer);
+int attack_end(struct peer *peer, const struct attack *attack);
 
 #endif

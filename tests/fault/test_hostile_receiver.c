@@ -25,13 +25,6 @@
 #define STREAM LADE_EXIT_STREAM
 #define LARGE (2500u << 10)
 
-/* What a session may take beside what a process has at its start; sanitizers take some times more. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define MEMORY_KIB (96L << 10)
-#else
-#define MEMORY_KIB (12L << 10)
-#endif
-
 /* Numbers of the entries: the root is 0, then files by name, then directories. */
 enum { ENTRY_ROOT, ENTRY_LARGE, ENTRY_OLD, ENTRY_SMALL, ENTRY_DIRECTORY, ENTRIES };
 
@@ -350,7 +343,7 @@ static void never_reads(struct peer *peer, const struct attack *attack)
 	attack_find_server(peer);
 	before = peer_memory_kib(peer);
 	pause_ms(1500);
-	assert_true(peer_memory_kib(peer) < before + MEMORY_KIB);
+	assert_true(peer_memory_kib(peer) < before + ATTACK_MEMORY_KIB);
 	lade_connection_cancel(&peer->connection);
 }
 
@@ -743,7 +736,7 @@ static void signature_flood(struct peer *peer)
 		want_gap(peer, 0, LADE_GAP_MAX, LADE_GAP_OLD_MAX, LADE_BLOCK_MIN, (uint8_t)i);
 		peer_say(peer);
 	}
-	assert_true(peer->lost || peer_memory_kib(peer) < before + MEMORY_KIB);
+	assert_true(peer->lost || peer_memory_kib(peer) < before + ATTACK_MEMORY_KIB);
 }
 
 /* Over pipes nobody hears, so that what is asked for stays; and they tell of their end without being read. */
