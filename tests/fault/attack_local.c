@@ -18,6 +18,11 @@ void attack_begin(struct peer *peer, const struct attack *attack, const struct s
 	peer_start(peer, attack->kind);
 }
 
+bool attack_is_walled(void)
+{
+	return false;
+}
+
 void attack_find_server(struct peer *peer)
 {
 	/* It is the child that peer_start() has made. */

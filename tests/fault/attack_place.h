@@ -16,6 +16,9 @@ int attack_status(const struct attack *attack);
 /* Connect peer to a server that reaches the scene. */
 void attack_begin(struct peer *peer, const struct attack *attack, const struct scene *scene);
 
+/* True if Landlock keeps the server in the scene's inside. */
+bool attack_is_walled(void);
+
 /* Know the process that serves peer, which has said something: from now on peer->child is it, for those who look at what it takes. */
 void attack_find_server(struct peer *peer);
 
