@@ -995,7 +995,8 @@ static void hang_up_described(struct peer *peer, const struct attack *attack)
 #define PIPES(title, function, ...) \
 	{ title, function, .status = STREAM, .flags = ATTACK_NO_OPEN, \
 	  .kind = LADE_CONNECTION_PIPES, __VA_ARGS__ }
-#define FLOOD(title, script, function) \
+/* Those that take all of these seconds. */
+#define LONG(title, script, function) \
 	{ title, script, .status = STREAM, .flags = ATTACK_NO_OPEN | ATTACK_ONCE, .kind = LADE_CONNECTION_PIPES, \
 	  .data = &(const struct lie){ function } }
 #define LET_GO(title, function) PIPES(title, let_go, .data = &(const struct lie){ function })
@@ -1014,7 +1015,7 @@ static const struct attack attacks[] = {
 	LIE("a run that was not sent", run_not_sent),
 	LIE("a run of nothing", run_of_nothing),
 	LIE("a run far away", run_far),
-	FLOOD("a flood of runs", lie, run_flood),
+	LONG("a flood of runs", lie, run_flood),
 	LIE("an acknowledgement of a free slot", ack_of_free_slot),
 	LIE("an acknowledgement twice", ack_twice),
 	LIE("another attempt at a free slot", again_of_free_slot),
@@ -1031,7 +1032,7 @@ static const struct attack attacks[] = {
 	LET_GO("a run after its slot was given away", give_slot_away),
 	LET_GO("a run after another attempt was begun", begin_again),
 	ROW("a receiver that never reads", never_reads, STREAM, .after = take_back_many),
-	PIPES("a receiver that lies and never reads", lies_and_never_reads, .len = 0),
+	LONG("a receiver that lies and never reads", lies_and_never_reads, NULL),
 	ROW("a receiver that never decides", never_decides, STREAM, .after = take_back_many),
 	ROW("a slow receiver", slow, LADE_EXIT_OK, .len = 0),
 	LIE("a recipe of too low a class", class_too_low),
@@ -1064,8 +1065,8 @@ static const struct attack attacks[] = {
 	LIE("credit for recipes that were not said", recipe_credit_for_nothing),
 	LIE("credit for recipes beyond all bounds", recipe_credit_too_much),
 	LIE("credit for recipes twice", recipe_credit_twice),
-	FLOOD("a flood of gaps", deaf_lie, gap_flood),
-	FLOOD("a flood of signatures", deaf_lie, signature_flood),
+	LONG("a flood of gaps", deaf_lie, gap_flood),
+	LONG("a flood of signatures", deaf_lie, signature_flood),
 	ROW("a recipe of a tiny file", recipe_of_tiny, LADE_EXIT_OK, .len = 0),
 	ROW("a signature of equal digests", crafted_signature, LADE_EXIT_OK, .len = 0),
 	ROW("a signature of other equal digests", crafted_signature, LADE_EXIT_OK, .len = 0xff),

@@ -9,7 +9,7 @@ for name in a.c a.o kept.o a.tmp kept.tmp; do echo "$name" >"$T/tree/$name"; don
 echo '*.tmp' >"$T/excluded"
 echo '/kept.tmp' >"$T/included"
 file_of_size "$T/large/file" 3000000
-file_of_size "$T/large/less" 300000
+file_of_size "$T/large/less" 150000
 chmod 644 "$T/large"/*
 echo special >"$T/src/special"
 chmod 4711 "$T/src/special"
@@ -59,8 +59,8 @@ fi
 
 # ---- bwlimit ----
 begun=${EPOCHREALTIME/[.,]/}
-syncs "bwlimit: a file of 300 kB" -a "$daemon/slow/less" "$T/slow/"
-check "takes its time" test $((${EPOCHREALTIME/[.,]/} - begun)) -gt 1500000
+syncs "bwlimit: a file of 150 kB" -a "$daemon/slow/less" "$T/slow/"
+check "takes its time" test $((${EPOCHREALTIME/[.,]/} - begun)) -gt 700000
 
 # ---- logins: strangers that say nothing, and how many of them are hung up on ----
 cat >"$T/strangers" <<'END'
