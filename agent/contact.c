@@ -4,7 +4,6 @@
 #include "agent/contact.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -135,14 +134,14 @@ static int shake_hands(const struct lade_contact *contact, struct lade_connectio
 }
 
 /* The address that was reached, or "". */
-static void show_address(int fd, char *out, size_t size)
+static void show_address(int fd, char out[LADE_ADDRESS_HOST_SIZE])
 {
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = { 0 };
+	char port[LADE_ADDRESS_PORT_SIZE];
 	socklen_t len = sizeof(address);
 
-	if (getpeername(fd, (struct sockaddr *)&address, &len) ||
-	    getnameinfo((struct sockaddr *)&address, len, out, (socklen_t)size, NULL, 0, NI_NUMERICHOST))
-		*out = '\0';
+	(void)getpeername(fd, (struct sockaddr *)&address, &len);
+	(void)lade_address_numbers(&address, out, port);
 }
 
 /* Once: LADE_E_AGAIN as lade_host_trust() has it. */
@@ -181,7 +180,7 @@ int lade_contact_make(const struct lade_contact *contact, struct lade_connection
 
 		if (error)
 			return error;
-		show_address(connection_out->in_fd, peer_out->address, sizeof(peer_out->address));
+		show_address(connection_out->in_fd, peer_out->address);
 		error = make(contact, connection_out, peer_out, complaint);
 		if (!error)
 			return 0;

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "agent/complaint.h"
+#include "transport/address.h"
 #include "transport/dial.h"
 #include "transport/tls.h"
 
@@ -22,7 +23,7 @@ struct lade_contact {
 struct lade_contact_peer {
 	uint8_t exporter[LADE_TLS_EXPORTER_LEN];       /* of the connection */
 	uint8_t fingerprint[LADE_TLS_FINGERPRINT_LEN]; /* of the host's key */
-	char address[256];                             /* a number; "": it is not known */
+	char address[LADE_ADDRESS_HOST_SIZE];          /* a number; "": it is not known */
 };
 
 /*

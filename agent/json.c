@@ -53,7 +53,7 @@ static size_t utf8_len(const uint8_t *data, size_t len)
 	return need;
 }
 
-static bool is_utf8(struct lade_slice bytes)
+bool lade_json_is_utf8(struct lade_slice bytes)
 {
 	for (size_t at = 0, len; at < bytes.len; at += len) {
 		len = utf8_len(bytes.data + at, bytes.len - at);
@@ -98,7 +98,7 @@ static void put_hex(struct lade_writer *writer, struct lade_slice bytes)
 
 void lade_json_bytes(struct lade_writer *writer, const char *key, struct lade_slice bytes)
 {
-	bool text = is_utf8(bytes);
+	bool text = lade_json_is_utf8(bytes);
 
 	put_key(writer, key, text ? "" : "_hex");
 	if (text)

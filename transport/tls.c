@@ -273,6 +273,14 @@ static int use_key(struct lade_tls_context *context, const struct lade_tls_setup
 				      "use our own certificate", file) : 0;
 }
 
+/* "host." is the same name in the DNS; certificates, and what is said to servers (RFC 6066, 3), have it without the dot. NULL without memory. */
+static char *copy_host(const char *host)
+{
+	size_t len = strlen(host);
+
+	return strndup(host, len > 1 && host[len - 1] == '.' ? len - 1 : len);
+}
+
 int lade_tls_context_new(const struct lade_tls_setup *setup, struct lade_tls_context **context_out, struct lade_fault *fault)
 {
 	struct lade_tls_context *context = calloc(1, sizeof(*context));
@@ -283,7 +291,8 @@ int lade_tls_context_new(const struct lade_tls_setup *setup, struct lade_tls_con
 		context->has_ca = setup->ca_file;
 		error = start_openssl(context);
 	}
-	if (!error && setup->host && !(context->host = strdup(setup->host)))
+	/* OpenSSL takes an empty one for any. */
+	if (!error && setup->host && *setup->host && !(context->host = copy_host(setup->host)))
 		error = LADE_E_MEMORY;
 	if (error)
 		lade_fault_set(fault, error, "start TLS", NULL);

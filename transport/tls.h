@@ -85,7 +85,7 @@ struct lade_tls_setup {
 struct lade_tls_context;
 
 /*
- * Make one. Returns 0; LADE_E_REFUSED (our certificate is not of our key, or a file has none), LADE_E_SYSTEM (a file cannot be read), LADE_E_MEMORY, or what the
+ * Make one. Returns 0; LADE_E_REFUSED (our certificate is not of our key, or a file has none, or a damaged one), LADE_E_SYSTEM (a file cannot be read), LADE_E_MEMORY, or what the
  * signer returned. The caller frees *context_out with lade_tls_context_free().
  */
 int lade_tls_context_new(const struct lade_tls_setup *setup, struct lade_tls_context **context_out, struct lade_fault *fault);

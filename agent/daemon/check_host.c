@@ -15,6 +15,7 @@
 #include "agent/daemon/check.h"
 #include "agent/daemon/config_build.h"
 #include "agent/daemon/privileges.h"
+#include "agent/daemon/treasure.h"
 #include "agent/daemon/trusted_file.h"
 #include "agent/key.h"
 #include "transport/listener.h"
@@ -126,8 +127,12 @@ static struct lade_key *look_at_host_key(const struct look *look)
 	const char *path = look->config->host_key;
 	struct lade_key *key = NULL;
 	struct lade_fault fault;
+	struct stat status;
 
-	if (look_at_own_file(look, "host key", path, true) && lade_key_load(path, &key, &fault))
+	/* Where none is named it is made in the state, which is looked at. */
+	if (lade_daemon_config_line(look->config, NULL, "host key") && stat(path, &status))
+		look_at_place(look, "host key", path, true);
+	else if (look_at_own_file(look, "host key", path, true) && lade_key_load(path, &key, &fault))
 		lade_config_fault(look->faults, lade_daemon_config_line(look->config, NULL, "host key"), "host key: %s \"%.200s\": %s", fault.operation,
 				  path, lade_fault_reason(&fault));
 	return key;
@@ -269,53 +274,12 @@ static void look_at_hook(const struct look *look, const char *setting, const cha
 	free(program);
 }
 
-/* True if clients of module do not see what has that path below it, because of a rule about it or a directory above it. */
-static bool is_hidden(const struct lade_module *module, char *below)
-{
-	for (char *slash = strchr(below, '/');; slash = strchr(slash + 1, '/')) {
-		bool hidden;
-
-		if (slash)
-			*slash = '\0';
-		hidden = lade_filter_excludes(module->filter, below, true);
-		if (slash)
-			*slash = '/';
-		if (hidden || !slash)
-			return hidden;
-	}
-}
-
-/* What the daemon believes or keeps secret must not be served. Returns whether it is not. */
-static bool look_at_treasure(const struct look *look, const char *what, const char *path)
-{
-	char *tree = realpath(look->module->path, NULL), *treasure = realpath(path, NULL);
-	const size_t len = tree ? strlen(tree) : 0;
-	bool is_safe = true;
-
-	/* "/" ends in a slash already. */
-	if (len && treasure && strncmp(treasure, tree, len) == 0 && (len == 1 || treasure[len] == '/' || !treasure[len])) {
-		char *below = treasure + len + (treasure[len] == '/');
-
-		is_safe = *below && is_hidden(look->module, below);
-	}
-	if (!is_safe)
-		lade_config_fault(look->faults, lade_daemon_config_line(look->config, look->module, "path"),
-				  "path: \"%.200s\": the daemon's %s is in it, \"%.200s\": exclude that, or move it elsewhere", look->module->path, what, path);
-	free(tree);
-	free(treasure);
-	return is_safe;
-}
-
 static void look_at_module(const struct look *look)
 {
-	const struct lade_daemon_config *config = look->config;
-
 	look_at_path(look);
 	look_at_rights(look);
 	look_at_hook(look, "before", look->module->before);
 	look_at_hook(look, "after", look->module->after);
-	(void)(look_at_treasure(look, "state", config->state) && look_at_treasure(look, "host key", config->host_key) &&
-	       look_at_treasure(look, "list of authorized keys", config->authorized_keys) && look_at_treasure(look, "file of tokens", config->tokens));
 }
 
 static void look_at_all(const struct lade_daemon_config *config, struct lade_config_faults *faults)
@@ -340,6 +304,7 @@ static void look_at_all(const struct lade_daemon_config *config, struct lade_con
 		lade_config_faults_in(faults, config, look.module->file);
 		look_at_module(&look);
 	}
+	lade_treasures_check(config, faults);
 }
 
 unsigned lade_daemon_check_host(const struct lade_daemon_config *config, lade_config_report *report, void *context)

@@ -28,6 +28,7 @@
 #include "agent/daemon/privileges.h"
 #include "agent/daemon/slots.h"
 #include "agent/key.h"
+#include "transport/address.h"
 #include "transport/listener.h"
 #include "transport/tls.h"
 
@@ -61,7 +62,7 @@ struct visit {
 	struct sockaddr_storage address;
 	struct lade_slot_owner owner;
 	char peer[128];                        /* "192.0.2.1:40000" */
-	char host[100];                        /* "192.0.2.1" */
+	char host[LADE_ADDRESS_HOST_SIZE];     /* "192.0.2.1" */
 	char identity[LADE_TLS_NAME_SIZE + 64]; /* who it is, as far as it is known */
 	int fd;                                /* the connection; -1: the worker has it alone */
 	int channel;                           /* to the greeter or the worker; -1: none */

@@ -5,8 +5,6 @@
 #include "agent/daemon/monitor_internal.h"
 
 #include <assert.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stddef.h>
@@ -78,31 +76,12 @@ static void make_place(struct monitor *monitor)
 	}
 }
 
-/* What listens on IPv6 gets IPv4, too: such an address is shown, and judged, as what it is. */
-static void unmap(struct sockaddr_storage *address)
-{
-	struct sockaddr_in6 v6;
-	struct sockaddr_in v4 = { .sin_family = AF_INET };
-
-	memcpy(&v6, address, sizeof(v6));
-	if (v6.sin6_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr))
-		return;
-	v4.sin_port = v6.sin6_port;
-	memcpy(&v4.sin_addr, v6.sin6_addr.s6_addr + 12, sizeof(v4.sin_addr));
-	memset(address, 0, sizeof(*address));
-	memcpy(address, &v4, sizeof(v4));
-}
-
 static void name_peer(struct visit *visit)
 {
-	char port[NI_MAXSERV];
+	char port[LADE_ADDRESS_PORT_SIZE];
 
-	if (getnameinfo((const struct sockaddr *)&visit->address, sizeof(visit->address), visit->host, sizeof(visit->host), port, sizeof(port),
-			NI_NUMERICHOST | NI_NUMERICSERV)) {
-		snprintf(visit->host, sizeof(visit->host), "unknown");
-		snprintf(port, sizeof(port), "0");
-	}
-	snprintf(visit->peer, sizeof(visit->peer), strchr(visit->host, ':') ? "[%s]:%s" : "%s:%s", visit->host, port);
+	if (lade_address_numbers(&visit->address, visit->host, port))
+		lade_address_join(visit->host, port, visit->peer, sizeof(visit->peer));
 }
 
 /* True if owner may have one more login. */
@@ -133,7 +112,8 @@ void lade_monitor_welcome(struct monitor *monitor, int fd, const struct sockaddr
 	visit->stage = VISIT_LOGIN;
 	visit->fd = fd;
 	visit->address = *address;
-	unmap(&visit->address);
+	/* What listens on IPv6 gets IPv4, too: such an address is shown, and judged, as what it is. */
+	lade_address_unmap(&visit->address);
 	visit->owner = owner;
 	visit->deadline_ms = visit->started_ms + (int64_t)visit->shared->config->login_timeout * 1000;
 	name_peer(visit);

@@ -157,7 +157,7 @@ static int exchange_list(const struct lade_sync_job *job, struct lade_source_lis
 	struct lade_charset *charset = job->settings->charset;
 
 	if (job->push && job->settings->files_from)
-		return lade_source_list_hear(job->connection, charset, list_out, fault);
+		return lade_source_list_hear(job->connection, charset, job->events, list_out, fault);
 	return !job->push && job->settings->source_names ? lade_source_list_say(job->connection, charset, job->list, fault) : 0;
 }
 
@@ -207,8 +207,9 @@ int lade_sync_client(const struct lade_sync_job *job, struct lade_msg_end *total
 	memset(totals_out, 0, sizeof(*totals_out));
 	watch_silence(job->connection, job->settings->timeout);
 	if (open_client(job, &key, &fault) || exchange_list(job, &list, &fault)) {
-		report_fault(job->events, &fault);
-		status = lade_exit_of(&fault);
+		if (!list.refused)
+			report_fault(job->events, &fault);
+		status = list.refused ? list.refused : lade_exit_of(&fault);
 	} else {
 		status = play_client(job, &key, &list, totals_out);
 	}
@@ -349,7 +350,7 @@ static int serve_list(struct lade_connection *connection, const struct lade_msg_
 	int error = 0;
 
 	if (settings->source_names)
-		error = lade_source_list_hear(connection, settings->charset, list_out, fault);
+		error = lade_source_list_hear(connection, settings->charset, NULL, list_out, fault);
 	else if (settings->files_from)
 		error = lade_source_list_read(settings->base, settings->files_from, settings->from0, false, list_out, fault);
 	if (!error && settings->files_from && open->role == ROLE_RECEIVE)

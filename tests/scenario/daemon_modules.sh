@@ -7,11 +7,18 @@ echo seen >"$T/tree/sub/kept.secret"
 echo hidden >"$T/tree/a.secret"
 echo hidden >"$T/tree/sub/hidden/file"
 chmod -R a+rX "$T/tree"
+mkdir -p "$T/kept/pub/keys" "$T/kept/keys" "$T/kept/private" "$T/kept/closed" "$T/kept/full"
+for file in pub/x.key private/file keys/secret full/file open; do
+	echo hidden >"$T/kept/$file"
+done
+chmod 600 "$T/kept/keys/secret"
 mkdir "$T/large"
 head -c 40000000 /dev/zero >"$T/large/zeros"
 
 need_daemon "[tree]" "path = $T/tree" "auth = any" "read only = no" "$(as_we_are)" \
 	"filter = -_/sub/hidden/ + kept.secret - *.secret" \
+	"[kept]" "path = $T/kept" "auth = any" "read only = no" "$(as_we_are)" \
+	"filter = - /private - *.key - /keys/secret - /closed/ - /full/ + /open/ - /open" \
 	"[small]" "path = $T/large" "auth = any" "max memory = 128m"
 
 # What a filter hides.
@@ -34,6 +41,38 @@ check "changes nothing that is hidden" [ "$(cat "$T/tree/a.secret" "$T/tree/sub/
 mkdir "$T/empty"
 exits "nor does one that deletes everything" "0|23" lade sync -a --delete "$T/empty/" "$daemon/tree/"
 check "delete it" exist "$T/tree/a.secret" "$T/tree/sub/hidden/file"
+
+# What is hidden is not written by way of another name. Each of these names one that may be used, and something that has a hidden one for a copy of it.
+is_kept() {
+	local file
+	for file in pub/x.key private/file keys/secret full/file open; do
+		[ "$(cat "$T/kept/$file" 2>&1)" = hidden ] || echo "$file: $(ls -ld "$T/kept/$file" 2>&1)"
+	done
+	[ -d "$T/kept/closed" ] || ls -ld "$T/kept/closed"
+}
+mkdir -p "$T/way/private" "$T/kinds/open"
+echo mine >"$T/way/x"
+echo mine >"$T/way/private/file"
+lade sync -a "$T/way/" "$daemon/kept/pub/"
+check "what may be there is there" exist "$T/kept/pub/x" "$T/kept/pub/private/file"
+echo another >"$T/way/x"
+echo another >"$T/way/private/file"
+exits "--suffix that makes a hidden name of another" 23 lade sync -ab --suffix=.key "$T/way/x" "$daemon/kept/pub/"
+says "is an error of the file" 'back up "x": Permission denied'
+exits "--backup-dir under which a path is a hidden one" 23 lade sync -ab --backup-dir=/ "$T/way/private" "$daemon/kept/pub/"
+says "too" 'back up "private/file": Permission denied'
+exits "--delete with such backups" 23 lade sync -ab --delete --backup-dir=/ "$T/empty/" "$daemon/kept/pub/private/../"
+report "nothing that is hidden was written over" "$(is_kept)"
+echo mine >"$T/way/secret"
+syncs "a partial directory in which the file's name is hidden is not used" -a --partial-dir=keys "$T/way/secret" "$daemon/kept/"
+syncs "nor one for all" -a --partial-dir=/keys "$T/way/secret" "$daemon/kept/pub/"
+report "what is hidden is not taken for what was left of a file" "$(is_kept)"
+echo mine >"$T/kinds/closed"
+echo mine >"$T/kinds/full"
+exits "what is of another kind does not take the place of what is hidden" 23 lade sync -r "$T/kinds/" "$daemon/kept/"
+exits "not by force either" 23 lade sync -r --force --delete "$T/kinds/" "$daemon/kept/"
+says "which is told" 'withholds.*"(closed|full|open)"'
+report "all that is hidden is there" "$(is_kept)"
 
 # Memory: level 19 looks 128 MiB back. A sanitizer takes more than anything else.
 if grep -qaE '__(asan|tsan)_init' "$LADE"; then

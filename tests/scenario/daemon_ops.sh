@@ -63,6 +63,16 @@ modules=("[open]" "path = $T/open" "auth = any"
 
 exits "without a daemon there is no status" 10 lade status --socket "$T/daemon/status"
 says "it says so" 'no daemon answers'
+perl -MIO::Socket::UNIX -e '
+	my $s = IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 1) or die;
+	open(my $ready, ">", "$ARGV[0].ready") or die;
+	my $peer = $s->accept;
+	sysread($peer, my $words, 5);
+	print $peer "lade \033[2J\n";' "$T/liar" >/dev/null 2>&1 &
+own_pids+=("$!")
+wait_for test -e "$T/liar.ready"
+exits "what a terminal would obey is no status" 10 lade status --socket "$T/liar"
+check "none of it is printed" test ! -s "$out"
 need_daemon "${settings[@]}" "${modules[@]}"
 metrics_port=$(sed -nE 's,.*metrics on http://127\.0\.0\.1:([0-9]+)/.*,\1,p' "$T/.server.err")
 check "the metrics have a port of their own" test -n "$metrics_port"

@@ -1,7 +1,7 @@
 # tests/scenario/modules.sh: what the settings of a daemon's module mean for the trees behind it.
 . "${srcdir:-.}/tests/scenario/lib.sh"
 
-mkdir -p "$T/tree/pub" "$T/tree/private" "$T/in" "$T/munged" "$T/added" "$T/jail/sub" "$T/outside" "$T/src/private"
+mkdir -p "$T/large" "$T/tree/pub" "$T/tree/private" "$T/in" "$T/munged" "$T/added" "$T/jail/sub" "$T/outside" "$T/src/private"
 echo public >"$T/tree/pub/file"
 echo private >"$T/tree/private/file"
 echo key >"$T/tree/pub/host.key"
@@ -15,6 +15,7 @@ echo two >"$T/src/two.key"
 echo three >"$T/src/private/three"
 ln -s /etc/passwd "$T/src/link"
 chmod 755 "$T/src/one"
+head -c 1000000 /dev/urandom >"$T/large/file"
 
 # Modules that root alone may have.
 root_modules=()
@@ -83,6 +84,12 @@ for module in jail chroot; do
 	syncs "$module: a tree goes in" -a "$T/src/" "$daemon/$module/in/"
 	same "$module: and is there" "$T/src" "$T/jail/in"
 	remove_trees "$T/jail/in"
+	syncs "$module: the index of a client" -a --index "$T/large/" "$daemon/$module/indexed/"
+	mv "$T/large/file" "$T/large/moved"
+	lade sync -a --index --stats "$T/large/" "$daemon/$module/indexed/"
+	prints "$module: is remembered" 'Literal data: 0 bytes'
+	mv "$T/large/moved" "$T/large/file"
+	remove_trees "$T/jail/indexed"
 done
 report "nothing outside was touched" "$(find "$T/outside" -mindepth 1 ! -name secret)"
 report "nor stolen" "$(grep -rl secret "$T/stolen" 2>/dev/null)"
