@@ -1,5 +1,5 @@
 /*
- * Making contact. Nothing but the handshake, in which our key shows, is said before the other side is known to be the right one.
+ * Making contact. Nothing is said of us, not even in the handshake, before the other side is known to be the right one.
  */
 #include "agent/contact.h"
 
@@ -94,9 +94,13 @@ static int status_of(const struct lade_fault *fault)
 	}
 }
 
+/* Whether the other side is the right one, as judges of handshakes say it. */
+typedef int host_judge(void *context, const struct lade_tls_peer *server, struct lade_fault *fault);
+
 /* The handshake, with the key that we have. */
-static int shake(const struct lade_contact *contact, const struct own_key *own, struct lade_connection *connection,
-		 struct lade_tls_state *state_out, struct lade_tls_peer *peer_out, struct lade_fault *fault)
+static int shake(const struct lade_contact *contact, const struct own_key *own, host_judge *judge, void *judge_context,
+		 struct lade_connection *connection, struct lade_tls_state *state_out, struct lade_tls_peer *peer_out,
+		 struct lade_fault *fault)
 {
 	const struct lade_tls_setup setup = {
 		.ca_file = contact->ca_file,
@@ -104,22 +108,44 @@ static int shake(const struct lade_contact *contact, const struct own_key *own, 
 		.timeout_ms = contact->dial.timeout_ms ? contact->dial.timeout_ms : LADE_HANDSHAKE_TIMEOUT_MS,
 		.signer = own->key ? &own->signer : NULL,
 		.certificate_file = *own->certificate ? own->certificate : NULL,
+		.judge = judge,
+		.judge_context = judge_context,
 	};
 
 	return lade_tls_handshake(connection->in_fd, &setup, connection->peer, state_out, peer_out, fault);
 }
 
-static int shake_hands(const struct lade_contact *contact, struct lade_connection *connection, struct lade_tls_state *state_out,
-		       struct lade_tls_peer *peer_out, struct lade_complaint *complaint)
+/* Of whom the user has to be asked, perhaps. */
+struct first_contact {
+	struct lade_host_claim claim;
+	struct lade_complaint *complaint;
+	int judgement; /* as lade_host_trust() has it */
+};
+
+static int judge_host(void *context, const struct lade_tls_peer *server, struct lade_fault *fault)
 {
+	struct first_contact *first = context;
+
+	(void)fault;
+	first->judgement = lade_host_trust(&first->claim, server, first->complaint);
+	return first->judgement;
+}
+
+/* LADE_E_AGAIN as lade_host_trust() has it. */
+static int shake_hands(const struct lade_contact *contact, struct first_contact *first, struct lade_connection *connection,
+		       struct lade_tls_state *state_out, struct lade_tls_peer *peer_out)
+{
+	struct lade_complaint *complaint = first->complaint;
 	struct own_key own;
 	struct lade_fault fault;
 	int error = load_key(contact, &own, &fault);
 
 	if (error)
 		return lade_complain_fault(complaint, error == LADE_E_REFUSED ? LADE_EXIT_AUTH : LADE_EXIT_FILE, &fault);
-	error = shake(contact, &own, connection, state_out, peer_out, &fault);
+	error = shake(contact, &own, judge_host, first, connection, state_out, peer_out, &fault);
 	lade_key_free(own.key);
+	if (first->judgement)
+		return first->judgement;
 	if (error == LADE_E_TIMEOUT)
 		return lade_complain(complaint, LADE_EXIT_CONTIMEOUT, "%s \"%s\": it did not answer in time", fault.operation, fault.subject);
 	return error ? lade_complain_fault(complaint, status_of(&fault), &fault) : 0;
@@ -143,17 +169,19 @@ static int make(const struct lade_contact *contact, struct lade_connection *conn
 	struct lade_tls_state state;
 	struct lade_tls_peer peer;
 	struct lade_fault fault;
-	const struct lade_host_claim claim = {
-		.host = contact->dial.host, .port = contact->dial.port,
-		.address = *peer_out->address ? peer_out->address : "unknown address",
-		.by_authority = contact->ca_file, .accept_new = contact->accept_new,
+	struct first_contact first = {
+		.claim = {
+			.host = contact->dial.host, .port = contact->dial.port,
+			.address = *peer_out->address ? peer_out->address : "unknown address",
+			.by_authority = contact->ca_file, .accept_new = contact->accept_new,
+		},
+		.complaint = complaint,
 	};
-	int error = shake_hands(contact, connection, &state, &peer, complaint);
+	int error = shake_hands(contact, &first, connection, &state, &peer);
 
 	if (error)
 		return error;
-	error = lade_host_trust(&claim, &peer, complaint);
-	if (!error && lade_connection_secure(connection, &state, true, LADE_SECURE_KERNEL, &fault))
+	if (lade_connection_secure(connection, &state, true, LADE_SECURE_KERNEL, &fault))
 		error = lade_complain_fault(complaint, LADE_EXIT_SOCKET, &fault);
 	memcpy(peer_out->exporter, peer.exporter, sizeof(peer_out->exporter));
 	memcpy(peer_out->fingerprint, peer.fingerprint, sizeof(peer_out->fingerprint));
@@ -200,6 +228,16 @@ int lade_contact_dial_again(const struct lade_contact *contact, const struct lad
 	return lade_connection_dial(connection_out, &dial, fault);
 }
 
+/* The same host as before. */
+static int judge_again(void *context, const struct lade_tls_peer *server, struct lade_fault *fault)
+{
+	const struct lade_contact_peer *peer = context;
+
+	if (memcmp(server->fingerprint, peer->fingerprint, sizeof(peer->fingerprint)) == 0)
+		return 0;
+	return lade_fault_set(fault, LADE_E_AUTH, "find the same host key in another connection to", peer->address);
+}
+
 int lade_contact_shake_again(const struct lade_contact *contact, const struct lade_contact_peer *peer, struct lade_connection *connection,
 			     uint8_t exporter_out[LADE_TLS_EXPORTER_LEN], struct lade_fault *fault)
 {
@@ -210,14 +248,11 @@ int lade_contact_shake_again(const struct lade_contact *contact, const struct la
 
 	if (error)
 		return error;
-	error = shake(contact, &own, connection, &state, &again, fault);
+	error = shake(contact, &own, judge_again, (void *)peer, connection, &state, &again, fault);
 	lade_key_free(own.key);
 	if (error)
 		return error;
-	if (memcmp(again.fingerprint, peer->fingerprint, sizeof(again.fingerprint)) != 0)
-		error = lade_fault_set(fault, LADE_E_AUTH, "find the same host key in another connection to", connection->peer);
-	if (!error)
-		error = lade_connection_secure(connection, &state, true, LADE_SECURE_KERNEL, fault);
+	error = lade_connection_secure(connection, &state, true, LADE_SECURE_KERNEL, fault);
 	memcpy(exporter_out, again.exporter, LADE_TLS_EXPORTER_LEN);
 	sodium_memzero(&state, sizeof(state));
 	sodium_memzero(&again, sizeof(again));

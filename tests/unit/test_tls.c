@@ -420,6 +420,104 @@ static void test_damage_behind_a_certificate(void **state)
 	close(fd);
 }
 
+/* A peer of OpenSSL's that does what its context allows. */
+struct foreigner {
+	int fd;
+	SSL_CTX *context;
+	int result;
+};
+
+/* ---- judges of servers ---- */
+
+struct jury {
+	struct tls_side *client;
+	int verdict;
+	unsigned asked;
+	struct lade_tls_peer server;
+};
+
+static int pass_verdict(void *context, const struct lade_tls_peer *server, struct lade_fault *fault)
+{
+	struct jury *jury = context;
+
+	jury->asked++;
+	jury->server = *server;
+	if (!jury->verdict)
+		return 0;
+	/* As a caller would that hangs up. */
+	shutdown(jury->client->fd, SHUT_WR);
+	return lade_fault_set(fault, jury->verdict, "judge", NULL);
+}
+
+static void shake_before(struct scene *scene, struct jury *jury)
+{
+	jury->client = &scene->client;
+	scene->client.setup.signer = &scene->client_key.signer;
+	scene->client.setup.judge = pass_verdict;
+	scene->client.setup.judge_context = jury;
+	tls_shake(&scene->client, &scene->server);
+	assert_int_equal(jury->asked, 1);
+	assert_is(&jury->server, &scene->server_key);
+}
+
+static void test_judge_that_agrees(void **state)
+{
+	struct scene *scene = *state;
+	struct jury jury = { .verdict = 0 };
+
+	shake_before(scene, &jury);
+	assert_int_equal(scene->client.result, 0);
+	assert_int_equal(scene->server.result, 0);
+	assert_is(&scene->server.peer, &scene->client_key);
+}
+
+/* Whoever answered does not learn who has asked: nothing was signed but our certificate, which was made before. */
+static void test_judge_that_does_not(void **state)
+{
+	struct scene *scene = *state;
+	struct jury jury = { .verdict = LADE_E_AGAIN };
+
+	shake_before(scene, &jury);
+	assert_int_equal(scene->client.result, LADE_E_AGAIN);
+	assert_string_equal(scene->client.fault.operation, "judge");
+	assert_int_equal(scene->server.result, LADE_E_CLOSED);
+	assert_int_equal(scene->client_key.signed_count, 1);
+}
+
+static void *serve_foreigner(void *argument)
+{
+	struct foreigner *foreigner = argument;
+	SSL *ssl = SSL_new(foreigner->context);
+
+	SSL_set_fd(ssl, foreigner->fd);
+	foreigner->result = SSL_accept(ssl);
+	SSL_free(ssl);
+	ERR_clear_error();
+	return NULL;
+}
+
+/* A server that would like to see no certificate is judged all the same. */
+static void test_judge_of_who_does_not_ask(void **state)
+{
+	struct scene *scene = *state;
+	struct tls_certificate wanted = { .key = scene->server_key.secret, .name = "foreign", .to = DAY };
+	X509 *certificate = tls_certificate_make(&wanted);
+	struct foreigner foreigner = { .fd = scene->server.fd, .context = tls_foreign(true, scene->server_key.secret, certificate) };
+	struct jury jury = { .client = &scene->client, .verdict = LADE_E_AUTH };
+	struct lade_tls_setup *setup = &scene->client.setup;
+	pthread_t thread;
+
+	setup->judge = pass_verdict;
+	setup->judge_context = &jury;
+	assert_int_equal(pthread_create(&thread, NULL, serve_foreigner, &foreigner), 0);
+	assert_int_equal(lade_tls_handshake(scene->client.fd, setup, "peer", &scene->client.state, &scene->client.peer, NULL), LADE_E_AUTH);
+	pthread_join(thread, NULL);
+	assert_int_equal(jury.asked, 1);
+	assert_is(&jury.server, &scene->server_key);
+	SSL_CTX_free(foreigner.context);
+	X509_free(certificate);
+}
+
 /* ---- strangers ---- */
 
 static int shake_server(struct scene *scene)
@@ -451,13 +549,6 @@ static void test_plain_bytes(void **state)
 		close(fds[1]);
 	}
 }
-
-/* A peer of OpenSSL's that connects with what its context allows. */
-struct foreigner {
-	int fd;
-	SSL_CTX *context;
-	int result;
-};
 
 static void *foreign_connect(void *argument)
 {
@@ -655,6 +746,9 @@ int main(void)
 		SCENE(test_trusted_client),
 		SCENE(test_bad_files),
 		SCENE(test_damage_behind_a_certificate),
+		SCENE(test_judge_that_agrees),
+		SCENE(test_judge_that_does_not),
+		SCENE(test_judge_of_who_does_not_ask),
 		SCENE(test_plain_bytes),
 		SCENE(test_older_versions),
 		SCENE(test_other_groups),
