@@ -78,6 +78,7 @@ struct visit {
 	struct lade_channel_join join;         /* what it said who comes for the session of another visit; session 0: nothing */
 	unsigned joining;                      /* connections that its worker was given and has not looked at yet */
 	bool checking;                         /* CHECK: the checker has been started */
+	bool hopeless;                         /* CHECK: it is refused, whatever the checker finds */
 	bool refused;                          /* the worker only says why not */
 	bool overdue;                          /* was killed because it took too long */
 	enum lade_refusal refusal;             /* why it did not become a session; LADE_REFUSAL_COUNT: not refused */

@@ -231,6 +231,25 @@ static void want_checker(struct monitor *monitor, struct visit *visit)
 	lade_monitor_start_checkers(monitor);
 }
 
+/*
+ * True if somebody who is denied gave a secret, and secrets are of use here: he is told the same as one whose secret is wrong, and as late. Otherwise
+ * users and modules could be found out by guessing.
+ */
+static bool may_be_guessing(const struct lade_daemon_config *config, const struct lade_channel_ask *request)
+{
+	if (!request->user[0])
+		return false;
+	for (unsigned i = 0; i < config->module_count; i++) {
+		const struct lade_module *module = &config->modules[i];
+
+		for (unsigned j = 0; j < module->auth_count; j++) {
+			if (module->auth[j].kind == LADE_AUTH_TOKEN)
+				return true;
+		}
+	}
+	return false;
+}
+
 static void ask(struct monitor *monitor, struct visit *visit)
 {
 	const struct lade_channel_ask *request = &monitor->message->ask;
@@ -258,7 +277,11 @@ static void ask(struct monitor *monitor, struct visit *visit)
 	switch (visit->module ? lade_admit(visit->module, (const struct sockaddr *)&visit->address, request, authorized ? name : NULL,
 					   visit->identity, sizeof(visit->identity)) : LADE_DENIED) {
 	case LADE_DENIED:
-		deny_module(monitor, visit, request);
+		visit->hopeless = may_be_guessing(config, request);
+		if (visit->hopeless)
+			want_checker(monitor, visit);
+		else
+			deny_module(monitor, visit, request);
 		break;
 	case LADE_ADMITTED:
 		let_in(monitor, visit);
@@ -341,10 +364,11 @@ void lade_monitor_checked(struct monitor *monitor, struct visit *visit, int how)
 	if (!visit->pid || visit->channel < 0)
 		return;
 	visit->stage = VISIT_LOGIN;
-	if (WIFEXITED(how) && WEXITSTATUS(how) == 0)
+	if (!visit->hopeless && WIFEXITED(how) && WEXITSTATUS(how) == 0)
 		let_in(monitor, visit);
 	else
-		deny(monitor, visit, LADE_REFUSAL_SECRET, LADE_EXIT_AUTH, "the user or the password (or token) is wrong");
+		deny(monitor, visit, LADE_REFUSAL_SECRET, LADE_EXIT_AUTH,
+		     "the user or the password (or token) is wrong, or the module is not for this user");
 }
 
 /* ---- another connection of a session ---- */

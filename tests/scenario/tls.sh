@@ -154,7 +154,11 @@ exits "in a file that is too long none is set" 11 lade key password bob --passwo
 says "it says so" 'longer.*limit'
 printf 'wrong horse!\n' >"$T/bob"
 exits "another one does not" 5 lade sync -a --password-file="$T/bob" "$bob/word/" "$T/never/"
+says "it says so" 'the user or the password .or token. is wrong'
 exits "nor does a user who is not there" 5 lade sync -a --password-file="$T/bob" "$carol/word/" "$T/never/"
+says "in the same words" 'the user or the password .or token. is wrong'
+exits "nor one who has a token, where there is no module" 5 lade sync -a --password-file="$T/alice" "$alice/nothing/" "$T/never/"
+says "in the same words, again" 'the user or the password .or token. is wrong'
 chmod 644 "$T/bob"
 exits "a password that others can read is exit 5" 5 lade sync -a --password-file="$T/bob" "$bob/word/" "$T/never/"
 at_terminal $'long enough\nlong enough!\n' "$LADE" key password bob --tokens="$state/tokens"
