@@ -58,19 +58,17 @@ int lade_authorized_keys_find(const char *file, const uint8_t fingerprint[LADE_T
 	return lade_fault_set(fault, LADE_E_ABSENT, "find the key in", file);
 }
 
-int lade_authorized_keys_add(const char *file, const uint8_t fingerprint[LADE_TLS_FINGERPRINT_LEN], const char *name, bool *there_out,
+int lade_authorized_keys_add(const char *file, const uint8_t fingerprint[LADE_TLS_FINGERPRINT_LEN], const char *name,
 			     char name_out[LADE_AUTHORIZED_NAME_SIZE], struct lade_fault *fault)
 {
 	char text[LADE_FINGERPRINT_TEXT_SIZE], line[LADE_FINGERPRINT_TEXT_SIZE + LADE_AUTHORIZED_NAME_SIZE];
 	int error;
 
-	*there_out = false;
 	if (!lade_authorized_keys_name(name))
 		return lade_fault_set(fault, LADE_E_USAGE, "use as a name", name);
 	error = lade_authorized_keys_find(file, fingerprint, name_out, fault);
 	if (!error && strcmp(name, name_out) != 0)
 		return lade_fault_set(fault, LADE_E_CHANGED, "give another name to a key of", file);
-	*there_out = !error;
 	if (error != LADE_E_ABSENT)
 		return error;
 	lade_fingerprint_show(fingerprint, text);

@@ -28,10 +28,10 @@ int lade_authorized_keys_find(const char *file, const uint8_t fingerprint[LADE_T
 			      char name_out[LADE_AUTHORIZED_NAME_SIZE], struct lade_fault *fault);
 
 /*
- * Add a line. Returns 0, also if it is there already (*there_out); LADE_E_CHANGED: the key is there with another name, which is in name_out;
+ * Add a line. Returns 0, also if it is there already; LADE_E_CHANGED: the key is there with another name, which is in name_out;
  * LADE_E_USAGE: name can be none; as above, and as lade_line_file_edit().
  */
-int lade_authorized_keys_add(const char *file, const uint8_t fingerprint[LADE_TLS_FINGERPRINT_LEN], const char *name, bool *there_out,
+int lade_authorized_keys_add(const char *file, const uint8_t fingerprint[LADE_TLS_FINGERPRINT_LEN], const char *name,
 			     char name_out[LADE_AUTHORIZED_NAME_SIZE], struct lade_fault *fault);
 
 #endif

@@ -270,14 +270,13 @@ static int run_authorize(struct request *request)
 	uint8_t fingerprint[LADE_TLS_FINGERPRINT_LEN];
 	char file[PATH_MAX], name[LADE_AUTHORIZED_NAME_SIZE];
 	struct lade_fault fault;
-	bool there;
 	int error;
 
 	if (take_fingerprint(request, request->words[0], fingerprint) || daemon_file(request, KEY_KEYS, "authorized_keys", file))
 		return LADE_E_USAGE;
 	if (!lade_authorized_keys_name(request->words[1]))
 		return lade_complain(&request->complaint, LADE_EXIT_USAGE, "'%s' is no name: printable ASCII characters without blanks", request->words[1]);
-	error = lade_authorized_keys_add(file, fingerprint, request->words[1], &there, name, &fault);
+	error = lade_authorized_keys_add(file, fingerprint, request->words[1], name, &fault);
 	if (error == LADE_E_CHANGED)
 		return lade_complain(&request->complaint, LADE_EXIT_FILE, "\"%.600s\" has this key already, with the name %s", file, name);
 	return error ? fail(request, &fault) : 0;
@@ -376,7 +375,7 @@ static int run_password(struct request *request)
 		return LADE_E_USAGE;
 	error = from ? lade_secret_read(from, &secret, &request->complaint) : ask_twice(request, user, &secret);
 	if (!error && lade_credentials_set_password(file, user, secret.bytes, secret.len, &fault)) {
-		if (fault.code == LADE_E_LIMIT)
+		if (secret.len < LADE_CREDENTIALS_PASSWORD_MIN)
 			error = lade_complain(&request->complaint, LADE_EXIT_AUTH, "a password has at least %u bytes", LADE_CREDENTIALS_PASSWORD_MIN);
 		else
 			error = fail(request, &fault);

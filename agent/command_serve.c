@@ -378,8 +378,8 @@ static int open_listener(struct server *server, const char *where, struct lade_c
 		return lade_complain(
 			complaint, LADE_EXIT_SOCKET,
 			"listen on \"%s\": refused: plain TCP is neither encrypted nor protected against "
-			"changes, so only loopback addresses are served (the daemon with TLS comes later; "
-			"from other hosts use ssh)",
+			"changes, so only loopback addresses are served (for other hosts there "
+			"are 'lade daemon', with TLS, and ssh)",
 			where);
 	return error ? lade_complain_fault(complaint, LADE_EXIT_SOCKET, &fault) : 0;
 }

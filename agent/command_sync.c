@@ -379,8 +379,10 @@ static void tell_protection(struct run *run)
 static int run_list(struct run *run)
 {
 	const struct lade_selection selection = selection_of(run);
-	int status = lade_module_list_print(&run->connection, &selection, run->options.json);
+	int status;
 
+	lade_sync_watch_silence(&run->connection, run->options.settings.timeout);
+	status = lade_module_list_print(&run->connection, &selection, run->options.json);
 	lade_connection_close(&run->connection);
 	run->connected = false;
 	return status;

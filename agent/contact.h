@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "agent/complaint.h"
+#include "transport/address.h"
 #include "transport/dial.h"
 #include "transport/tls.h"
 
@@ -22,7 +23,7 @@ struct lade_contact {
 struct lade_contact_peer {
 	uint8_t exporter[LADE_TLS_EXPORTER_LEN];       /* of the connection */
 	uint8_t fingerprint[LADE_TLS_FINGERPRINT_LEN]; /* of the host's key */
-	char address[256];                             /* a number; "": it is not known */
+	char address[LADE_ADDRESS_HOST_SIZE];          /* a number; "": it is not known */
 };
 
 /*
@@ -39,7 +40,10 @@ int lade_contact_make(const struct lade_contact *contact, struct lade_connection
 int lade_contact_dial_again(const struct lade_contact *contact, const struct lade_contact_peer *peer, const int *cancel_fd,
 			    struct lade_connection *connection_out, struct lade_fault *fault);
 
-/* The handshake: nobody is asked, and the host has to show the same key, else LADE_E_AUTH. The connection stays the caller's. Any thread. */
+/*
+ * The handshake: nobody is asked, and the host has to show the same key, else LADE_E_AUTH; or as lade_key_load(). The connection stays the
+ * caller's. Any thread.
+ */
 int lade_contact_shake_again(const struct lade_contact *contact, const struct lade_contact_peer *peer, struct lade_connection *connection,
 			     uint8_t exporter_out[LADE_TLS_EXPORTER_LEN], struct lade_fault *fault);
 

@@ -194,36 +194,37 @@ static void count(void *context, const struct credential *credential)
 	removal->count += strcmp(credential->user, removal->user) == 0 && credential->kind == *removal->kind;
 }
 
-/* Let line be user's one of its kind. */
-static int put(const char *file, const char *user, enum lade_credentials_kind kind, const char *line, struct lade_fault *fault)
+/* Let line be in the place of those that go. */
+static int put(const char *file, struct removal *removal, const char *line, struct lade_fault *fault)
 {
-	struct removal removal = { user, &kind, 0 };
-	const struct lade_line_file_change change = { .drops = is_of, .context = &removal, .added = line };
+	const struct lade_line_file_change change = { .drops = is_of, .context = removal, .added = line };
 
 	return lade_line_file_edit(file, LADE_LINE_FILE_SECRET, &change, NULL, fault);
 }
 
-/* What all who write must have. */
-static int prepare(const char *user, struct lade_fault *fault)
+/* Before a line is put into file: count those that it has. Where one makes no sense, nobody would be let in by another one. */
+static int prepare(const char *file, struct removal *removal, struct lade_fault *fault)
 {
+	int error;
+
 	if (sodium_init() < 0)
 		return lade_fault_set(fault, LADE_E_UNSUPPORTED, "start libsodium", NULL);
-	return lade_credentials_user(user) ? 0 : lade_fault_set(fault, LADE_E_USAGE, "use as a user's name", user);
+	if (!lade_credentials_user(removal->user))
+		return lade_fault_set(fault, LADE_E_USAGE, "use as a user's name", removal->user);
+	error = each_line(file, count, removal, fault);
+	return error == LADE_E_ABSENT ? 0 : error;
 }
 
 int lade_credentials_new_token(const char *file, const char *user, bool replace, char token_out[LADE_CREDENTIALS_TOKEN_SIZE],
 			       struct lade_fault *fault)
 {
-	enum lade_credentials_kind kind = LADE_CREDENTIALS_TOKEN;
+	const enum lade_credentials_kind kind = LADE_CREDENTIALS_TOKEN;
 	struct removal removal = { user, &kind, 0 };
 	uint8_t bytes[TOKEN_LEN], hash[HASH_LEN];
 	char line[LINE_SIZE], hex[2 * HASH_LEN + 1];
-	int error = prepare(user, fault);
+	int error = prepare(file, &removal, fault);
 
 	if (error)
-		return error;
-	error = each_line(file, count, &removal, fault);
-	if (error && error != LADE_E_ABSENT)
 		return error;
 	if (removal.count && !replace)
 		return lade_fault_set(fault, LADE_E_CHANGED, "give another token to user", user);
@@ -234,7 +235,7 @@ int lade_credentials_new_token(const char *file, const char *user, bool replace,
 	sodium_memzero(bytes, sizeof(bytes));
 	(void)crypto_generichash(hash, sizeof(hash), (const uint8_t *)token_out, LADE_CREDENTIALS_TOKEN_SIZE - 1, NULL, 0);
 	snprintf(line, sizeof(line), "%s:token:%s", user, sodium_bin2hex(hex, sizeof(hex), hash, sizeof(hash)));
-	error = put(file, user, kind, line, fault);
+	error = put(file, &removal, line, fault);
 	if (error)
 		sodium_memzero(token_out, LADE_CREDENTIALS_TOKEN_SIZE);
 	return error;
@@ -242,8 +243,10 @@ int lade_credentials_new_token(const char *file, const char *user, bool replace,
 
 int lade_credentials_set_password(const char *file, const char *user, const uint8_t *secret, size_t len, struct lade_fault *fault)
 {
+	const enum lade_credentials_kind kind = LADE_CREDENTIALS_PASSWORD;
+	struct removal removal = { user, &kind, 0 };
 	char line[LINE_SIZE], hash[crypto_pwhash_STRBYTES];
-	int error = prepare(user, fault);
+	int error = prepare(file, &removal, fault);
 
 	if (error)
 		return error;
@@ -254,7 +257,7 @@ int lade_credentials_set_password(const char *file, const char *user, const uint
 	if (crypto_pwhash_str(hash, (const char *)secret, len, crypto_pwhash_OPSLIMIT_INTERACTIVE, crypto_pwhash_MEMLIMIT_INTERACTIVE))
 		return lade_fault_set(fault, LADE_E_MEMORY, "hash the password of user", user);
 	snprintf(line, sizeof(line), "%s:password:%s", user, hash);
-	return put(file, user, LADE_CREDENTIALS_PASSWORD, line, fault);
+	return put(file, &removal, line, fault);
 }
 
 int lade_credentials_remove(const char *file, const char *user, unsigned *count_out, struct lade_fault *fault)

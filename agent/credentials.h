@@ -42,14 +42,14 @@ int lade_credentials_verify(const char *file, const char *user, const uint8_t *s
 
 /*
  * Make a token for user and add it to file; what he had of that kind is replaced if replace. token_out is the caller's to wipe. Returns 0; LADE_E_CHANGED: he has
- * one; LADE_E_USAGE: user is no name; and as lade_line_file_edit().
+ * one; LADE_E_USAGE: user is no name; LADE_E_REFUSED: a line of file makes no sense; and as lade_line_file_edit().
  */
 int lade_credentials_new_token(const char *file, const char *user, bool replace, char token_out[LADE_CREDENTIALS_TOKEN_SIZE],
 			       struct lade_fault *fault);
 
 /*
  * Let secret be user's password, instead of the one that he has. Returns 0; LADE_E_USAGE: user is no name; LADE_E_LIMIT: it is too short or too long;
- * LADE_E_REFUSED: it looks like a token; LADE_E_MEMORY; and as lade_line_file_edit().
+ * LADE_E_REFUSED: it looks like a token, or a line of file makes no sense; LADE_E_MEMORY; and as lade_line_file_edit().
  */
 int lade_credentials_set_password(const char *file, const char *user, const uint8_t *secret, size_t len, struct lade_fault *fault);
 

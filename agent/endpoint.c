@@ -74,13 +74,15 @@ static int parse_authority(struct lade_endpoint *endpoint, const char *argument,
 			   const char **rest_out, struct lade_complaint *complaint)
 {
 	size_t host_len = 0, port_len;
+	unsigned long port;
 	const char *host, *end = take_host(text, ":/", &host, &host_len);
 
 	if (!end || !host_len || host[0] == '-' || memchr(host, '@', host_len))
 		return wrong(complaint, argument, form);
 	port_len = *end == ':' ? strspn(end + 1, "0123456789") : 0;
-	if (*end == ':' && (!port_len || port_len > 5 || strtoul(end + 1, NULL, 10) > 65535))
-		return wrong(complaint, argument, "the port must be a number up to 65535");
+	port = port_len && port_len <= 5 ? strtoul(end + 1, NULL, 10) : 0;
+	if (*end == ':' && (!port || port > 65535))
+		return wrong(complaint, argument, "the port must be a number from 1 to 65535");
 	*rest_out = *end == ':' ? end + 1 + port_len : end;
 	endpoint->host = strndup(host, host_len);
 	endpoint->port = port_len ? strndup(end + 1, port_len) : NULL;

@@ -44,7 +44,7 @@ static int refuse_changed(const struct judgement *judgement, const struct lade_h
 	lade_fingerprint_show(entry->fingerprint, known);
 	return lade_complain(complaint, LADE_EXIT_AUTH,
 			     "the key of host %s is not the known one: it shows %s, but %.300s line %u has %s. Somebody else may be answering in its "
-			     "place; nothing was sent. If you know that the host has a new key, forget the old one: lade key forget %s",
+			     "place; it was told nothing. If you know that the host has a new key, forget the old one: lade key forget %s",
 			     judgement->name, judgement->fingerprint, entry->file, entry->line, known, judgement->name);
 }
 

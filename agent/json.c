@@ -53,7 +53,7 @@ static size_t utf8_len(const uint8_t *data, size_t len)
 	return need;
 }
 
-static bool is_utf8(struct lade_slice bytes)
+bool lade_json_is_utf8(struct lade_slice bytes)
 {
 	for (size_t at = 0, len; at < bytes.len; at += len) {
 		len = utf8_len(bytes.data + at, bytes.len - at);
@@ -63,23 +63,35 @@ static bool is_utf8(struct lade_slice bytes)
 	return true;
 }
 
+/* Bytes of the control character that is at the front of text, which is UTF-8, and its code; 0: it is another character. U+0080 to U+009F are obeyed by terminals, too. */
+static size_t control_at(struct lade_slice text, unsigned *code_out)
+{
+	*code_out = text.data[0];
+	if (*code_out < 0x20 || *code_out == 0x7f)
+		return 1;
+	if (*code_out != 0xc2 || text.len < 2 || text.data[1] >= 0xa0)
+		return 0;
+	*code_out = text.data[1];
+	return 2;
+}
+
 static void put_string(struct lade_writer *writer, struct lade_slice bytes)
 {
-	char text[8];
-
 	lade_writer_put_u8(writer, '"');
-	for (size_t i = 0; i < bytes.len; i++) {
-		uint8_t byte = bytes.data[i];
+	for (size_t i = 0, len; i < bytes.len; i += len ? len : 1) {
+		const uint8_t byte = bytes.data[i];
+		unsigned code;
+		char text[8];
 
-		if (byte == '"' || byte == '\\') {
-			lade_writer_put_u8(writer, '\\');
-			lade_writer_put_u8(writer, byte);
-		} else if (byte < 0x20 || byte == 0x7f) {
-			snprintf(text, sizeof(text), "\\u%04x", byte);
+		len = control_at(lade_slice(bytes.data + i, bytes.len - i), &code);
+		if (len) {
+			snprintf(text, sizeof(text), "\\u%04x", code);
 			put_text(writer, text);
-		} else {
-			lade_writer_put_u8(writer, byte);
+			continue;
 		}
+		if (byte == '"' || byte == '\\')
+			lade_writer_put_u8(writer, '\\');
+		lade_writer_put_u8(writer, byte);
 	}
 	lade_writer_put_u8(writer, '"');
 }
@@ -98,7 +110,7 @@ static void put_hex(struct lade_writer *writer, struct lade_slice bytes)
 
 void lade_json_bytes(struct lade_writer *writer, const char *key, struct lade_slice bytes)
 {
-	bool text = is_utf8(bytes);
+	bool text = lade_json_is_utf8(bytes);
 
 	put_key(writer, key, text ? "" : "_hex");
 	if (text)

@@ -12,6 +12,9 @@
 
 #include "protocol/bytes.h"
 
+/* True if bytes are UTF-8 (RFC 3629). */
+bool lade_json_is_utf8(struct lade_slice bytes);
+
 /* Begin an object of ours: version and name of the event. Failures are in writer->error, as everywhere here. */
 void lade_json_begin(struct lade_writer *writer, const char *event);
 

@@ -14,14 +14,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/line_file.h"
 #include "agent/locked_memory.h"
+#include "agent/tree/whole.h"
 #include "agent/user_directory.h"
 
-#define BEGIN_LINE "-----BEGIN PRIVATE KEY-----\n"
-#define END_LINE "-----END PRIVATE KEY-----\n"
+#define BEGIN "-----BEGIN PRIVATE KEY-----"
+#define END "-----END PRIVATE KEY-----"
 #define SEED_LEN crypto_sign_ed25519_SEEDBYTES
 /* The file of a key has 119 bytes, and some have remarks before it. */
-#define FILE_MAX 4096u
+#define FILE_MAX 4096
 
 /* What stands before the seed: version 0, the algorithm 1.3.101.112, an OCTET STRING in an OCTET STRING (RFC 8410, 7). */
 static const uint8_t der_head[] = { 0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20 };
@@ -103,19 +105,10 @@ static void take_seed(struct lade_key *key)
 /* Read fd to text. Returns 0, LADE_E_SYSTEM, or LADE_E_LIMIT for what is no key for its length alone. */
 static int read_text(int fd, struct secret *secret)
 {
-	size_t len = 0;
+	ssize_t len = lade_whole_take(fd, secret->text, sizeof(secret->text));
 
-	while (len <= FILE_MAX) {
-		ssize_t got = read(fd, secret->text + len, FILE_MAX + 1 - len);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return LADE_E_SYSTEM;
-		if (got == 0)
-			break;
-		len += (size_t)got;
-	}
+	if (len < 0)
+		return LADE_E_SYSTEM;
 	if (len > FILE_MAX)
 		return LADE_E_LIMIT;
 	secret->text[len] = '\0';
@@ -125,16 +118,15 @@ static int read_text(int fd, struct secret *secret)
 /* Take the key out of text. NULL, or what is wrong with it. */
 static const char *decode(struct lade_key *key)
 {
-	static const char begin[] = "-----BEGIN PRIVATE KEY-----", end[] = "-----END PRIVATE KEY-----";
 	struct secret *secret = key->secret;
-	const char *from = strstr(secret->text, begin), *to = from ? strstr(from, end) : NULL;
+	const char *from = strstr(secret->text, BEGIN), *to = from ? strstr(from, END) : NULL;
 	size_t len;
 
 	if (strstr(secret->text, "-----BEGIN ENCRYPTED PRIVATE KEY-----"))
 		return "use a key with a passphrase (openssl pkey takes it away),";
 	if (!to)
 		return "use what is no private key in PEM,";
-	from += sizeof(begin) - 1;
+	from += sizeof(BEGIN) - 1;
 	if (sodium_base642bin(secret->der, sizeof(secret->der), from, (size_t)(to - from), " \t\r\n", &len, &from,
 			      sodium_base64_VARIANT_ORIGINAL) || from != to || len != DER_LEN ||
 	    memcmp(secret->der, der_head, sizeof(der_head)) != 0)
@@ -143,23 +135,12 @@ static const char *decode(struct lade_key *key)
 	return NULL;
 }
 
-static int check_status(const struct stat *st, const char *file, struct lade_fault *fault)
-{
-	if (!S_ISREG(st->st_mode))
-		return lade_fault_set(fault, LADE_E_REFUSED, "use as key what is no regular file,", file);
-	if (st->st_uid != geteuid() && st->st_uid != 0)
-		return lade_fault_set(fault, LADE_E_REFUSED, "use a key file of another user,", file);
-	/* The mode of an ACL's mask shows here too, so an ACL for others is seen. */
-	if (st->st_mode & (S_IRWXG | S_IRWXO))
-		return lade_fault_set(fault, LADE_E_REFUSED, "use a key that group or others can reach (chmod 600 it),", file);
-	return 0;
-}
-
 static int load_fd(int fd, const char *file, struct lade_key *key, struct lade_fault *fault)
 {
 	const char *wrong;
 	struct stat st;
-	int error = fstat(fd, &st) ? lade_fault_set(fault, LADE_E_SYSTEM, "stat key", file) : check_status(&st, file, fault);
+	int error = fstat(fd, &st) ? lade_fault_set(fault, LADE_E_SYSTEM, "stat key", file) :
+		lade_line_file_check(file, &st, LADE_LINE_FILE_SECRET, fault);
 
 	if (error)
 		return error;
@@ -177,7 +158,7 @@ int lade_key_load(const char *file, struct lade_key **key_out, struct lade_fault
 	struct lade_key *key;
 
 	if (fd < 0)
-		return lade_fault_set(fault, errno == ENOENT ? LADE_E_ABSENT : LADE_E_SYSTEM, "open key", file);
+		return lade_fault_set(fault, errno == ENOENT || errno == ENOTDIR ? LADE_E_ABSENT : LADE_E_SYSTEM, "open key", file);
 	key = new_key(fault, file);
 	error = key ? load_fd(fd, file, key, fault) : LADE_E_MEMORY;
 	close(fd);
@@ -198,11 +179,11 @@ static void generate(struct lade_key *key)
 
 	memcpy(secret->der, der_head, sizeof(der_head));
 	randombytes_buf(secret->der + sizeof(der_head), SEED_LEN);
-	memcpy(text, BEGIN_LINE, sizeof(BEGIN_LINE) - 1);
-	text += sizeof(BEGIN_LINE) - 1;
+	memcpy(text, BEGIN "\n", sizeof(BEGIN));
+	text += sizeof(BEGIN);
 	(void)sodium_bin2base64(text, BASE64_LEN + 1, secret->der, DER_LEN, sodium_base64_VARIANT_ORIGINAL);
-	text[BASE64_LEN] = '\n';
-	memcpy(text + BASE64_LEN + 1, END_LINE, sizeof(END_LINE));
+	text += BASE64_LEN;
+	memcpy(text, "\n" END "\n", sizeof("\n" END "\n"));
 }
 
 /* Have the directory that file is in on disk; a file system that cannot is none of our business. */

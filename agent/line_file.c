@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "agent/locked_memory.h"
+#include "agent/tree/whole.h"
 #include "agent/user_directory.h"
 
 /* How long one waits for the lock, and how often one looks. */
@@ -24,7 +25,7 @@
 
 /* ---- reading ---- */
 
-static int check_status(const char *file, const struct stat *st, enum lade_line_file_access access, struct lade_fault *fault)
+int lade_line_file_check(const char *file, const struct stat *st, enum lade_line_file_access access, struct lade_fault *fault)
 {
 	if (!S_ISREG(st->st_mode))
 		return lade_fault_set(fault, LADE_E_REFUSED, "use what is no regular file,", file);
@@ -35,44 +36,44 @@ static int check_status(const char *file, const struct stat *st, enum lade_line_
 		return lade_fault_set(fault, LADE_E_REFUSED, "use a file that group or others can reach (chmod 600 it),", file);
 	if (st->st_mode & (S_IWGRP | S_IWOTH))
 		return lade_fault_set(fault, LADE_E_REFUSED, "use a file that group or others can write to (chmod go-w it),", file);
-	return st->st_size > LADE_LINE_FILE_MAX ? lade_fault_set(fault, LADE_E_LIMIT, "read", file) : 0;
+	return 0;
 }
 
 /* Read all of fd, which grows by nothing that we would see. */
 static int read_text(int fd, const char *file, size_t len, struct lade_line_file *lines, struct lade_fault *fault)
 {
-	size_t have = 0;
+	ssize_t have;
 
 	lines->size = len + 1;
 	lines->text = lade_locked_memory_new(lines->size, true);
 	if (!lines->text)
 		return lade_fault_set(fault, LADE_E_MEMORY, "read", file);
-	while (have < len) {
-		ssize_t got = read(fd, lines->text + have, len - have);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return lade_fault_set(fault, LADE_E_SYSTEM, "read", file);
-		if (got == 0)
-			break;
-		have += (size_t)got;
-	}
+	have = lade_whole_take(fd, lines->text, len);
+	if (have < 0)
+		return lade_fault_set(fault, LADE_E_SYSTEM, "read", file);
 	lines->rest = lines->text;
-	return memchr(lines->text, '\0', have) ? lade_fault_set(fault, LADE_E_REFUSED, "use a file with a NUL in it,", file) : 0;
+	return memchr(lines->text, '\0', (size_t)have) ? lade_fault_set(fault, LADE_E_REFUSED, "use a file with a NUL in it,", file) : 0;
 }
 
 /* Read fd, which is file; lines are as lade_line_file_read() has them. */
 static int read_fd(int fd, const char *file, enum lade_line_file_access access, struct lade_line_file *lines, struct lade_fault *fault)
 {
 	struct stat st;
-	int error = fstat(fd, &st) ? lade_fault_set(fault, LADE_E_SYSTEM, "stat", file) : check_status(file, &st, access, fault);
+	int error = fstat(fd, &st) ? lade_fault_set(fault, LADE_E_SYSTEM, "stat", file) : lade_line_file_check(file, &st, access, fault);
 
+	if (!error && st.st_size > LADE_LINE_FILE_MAX)
+		error = lade_fault_set(fault, LADE_E_LIMIT, "read", file);
 	if (!error)
 		error = read_text(fd, file, (size_t)st.st_size, lines, fault);
 	if (error)
 		lade_line_file_free(lines);
 	return error;
+}
+
+/* What open(2) has said is that there is no such file. */
+static bool is_absent(void)
+{
+	return errno == ENOENT || errno == ENOTDIR;
 }
 
 int lade_line_file_read(const char *file, enum lade_line_file_access access, struct lade_line_file *lines_out, struct lade_fault *fault)
@@ -82,7 +83,7 @@ int lade_line_file_read(const char *file, enum lade_line_file_access access, str
 
 	*lines_out = (struct lade_line_file){ 0 };
 	if (fd < 0)
-		return lade_fault_set(fault, errno == ENOENT ? LADE_E_ABSENT : LADE_E_SYSTEM, "open", file);
+		return lade_fault_set(fault, is_absent() ? LADE_E_ABSENT : LADE_E_SYSTEM, "open", file);
 	error = read_fd(fd, file, access, lines_out, fault);
 	close(fd);
 	return error;
@@ -162,22 +163,40 @@ static bool has_name(int fd, const char *file)
 	return fstat(fd, &ours) == 0 && stat(file, &there) == 0 && ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
 }
 
-/* Open file, which may be made if it is not there, and lock it. Returns the descriptor, or a code. */
+/*
+ * Open file, which is no symlink and may be made if it is not there, and lock it. Returns the descriptor; LADE_E_AGAIN: somebody else has the lock, or
+ * has replaced the file meanwhile; or another code.
+ */
+static int try_lock(const char *file, bool make, struct lade_fault *fault)
+{
+	int fd = open(file, O_RDWR | (make ? O_CREAT : 0) | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600), error = 0;
+
+	if (fd < 0)
+		return lade_fault_set(fault, is_absent() ? LADE_E_ABSENT : LADE_E_SYSTEM, "open", file);
+	if (flock(fd, LOCK_EX | LOCK_NB))
+		error = errno == EWOULDBLOCK ? LADE_E_AGAIN : lade_fault_set(fault, LADE_E_SYSTEM, "lock", file);
+	else if (!has_name(fd, file))
+		error = LADE_E_AGAIN;
+	if (!error)
+		return fd;
+	close(fd);
+	return error;
+}
+
+/* The same, for a while. */
 static int open_locked(const char *file, bool make, struct lade_fault *fault)
 {
 	const struct timespec step = { 0, LOCK_STEP_MS * 1000000L };
 
 	for (int waited_ms = 0; waited_ms < LOCK_WAIT_MS; waited_ms += LOCK_STEP_MS) {
-		int fd = open(file, O_RDWR | (make ? O_CREAT : 0) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+		int fd = try_lock(file, make, fault);
 
-		if (fd < 0)
-			return lade_fault_set(fault, errno == ENOENT ? LADE_E_ABSENT : LADE_E_SYSTEM, "open", file);
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0 && has_name(fd, file))
+		if (fd != LADE_E_AGAIN)
 			return fd;
-		close(fd);
 		(void)nanosleep(&step, NULL);
 	}
-	return lade_fault_set(fault, LADE_E_TIMEOUT, "lock", file);
+	errno = EBUSY;
+	return lade_fault_set(fault, LADE_E_SYSTEM, "lock", file);
 }
 
 /* Copy to stream what stays of lines. Returns how many do not, or -1 without memory. */
@@ -281,7 +300,7 @@ static int edit_locked(const char *file, int fd, enum lade_line_file_access acce
 int lade_line_file_edit(const char *file, enum lade_line_file_access access, const struct lade_line_file_change *change, unsigned *dropped_out,
 			struct lade_fault *fault)
 {
-	/* A symlink stays one: what it leads to is replaced. */
+	/* A symlink stays one: what it leads to is replaced. One that leads nowhere is not followed. */
 	char *real = realpath(file, NULL);
 	const char *where = real ? real : file;
 	unsigned dropped = 0;

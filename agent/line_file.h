@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 
 #include "protocol/error.h"
 
@@ -28,8 +29,14 @@ struct lade_line_file {
 };
 
 /*
- * Read file. Returns 0 with what lade_line_file_free() frees; LADE_E_ABSENT: there is none; LADE_E_REFUSED: it is no regular file, belongs to
- * neither us nor root, can be reached by others more than access allows, or has a NUL; LADE_E_LIMIT; LADE_E_SYSTEM; LADE_E_MEMORY.
+ * Whether a file with that status may be believed, of lines or not. Returns 0, or LADE_E_REFUSED: it is no regular file, belongs to neither us nor
+ * root, or can be reached by others more than access allows.
+ */
+int lade_line_file_check(const char *file, const struct stat *st, enum lade_line_file_access access, struct lade_fault *fault);
+
+/*
+ * Read file. Returns 0 with what lade_line_file_free() frees; LADE_E_ABSENT: there is none; LADE_E_REFUSED as lade_line_file_check(),
+ * or it has a NUL; LADE_E_LIMIT; LADE_E_SYSTEM; LADE_E_MEMORY.
  */
 int lade_line_file_read(const char *file, enum lade_line_file_access access, struct lade_line_file *lines_out, struct lade_fault *fault);
 
@@ -52,7 +59,7 @@ struct lade_line_file_change {
 /*
  * Change file, while nobody else of us does: a new one takes its name when it is on disk, with the same mode and owner. One that does not
  * exist is made, for us alone, with the directories above it. dropped_out: how many lines were left out, or NULL; without
- * such, and nothing added, it stays as it is. Returns as lade_line_file_read() but never LADE_E_ABSENT, or LADE_E_TIMEOUT: somebody else does not let go of it.
+ * such, and nothing added, it stays as it is. Returns as lade_line_file_read() but never LADE_E_ABSENT; LADE_E_SYSTEM with EBUSY: somebody else does not let go of it.
  */
 int lade_line_file_edit(const char *file, enum lade_line_file_access access, const struct lade_line_file_change *change, unsigned *dropped_out,
 			struct lade_fault *fault);

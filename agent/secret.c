@@ -15,6 +15,7 @@
 #include "agent/locked_memory.h"
 #include "agent/sync/sync.h"
 #include "agent/terminal.h"
+#include "agent/tree/whole.h"
 
 /* The longest one, a carriage return, a newline, and one byte that says that there is more. */
 #define ROOM (LADE_SELECTION_MAX + 3u)
@@ -47,34 +48,20 @@ static int check(struct lade_secret *secret, const char *where, struct lade_comp
 	return 0;
 }
 
-/* Read what fits of fd. */
-static int read_all(int fd, struct lade_secret *secret)
-{
-	while (secret->len < ROOM) {
-		ssize_t got = read(fd, secret->bytes + secret->len, ROOM - secret->len);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return LADE_E_SYSTEM;
-		if (got == 0)
-			break;
-		secret->len += (size_t)got;
-	}
-	return 0;
-}
-
 static int read_fd(int fd, bool standard_input, const char *file, struct lade_secret *secret, struct lade_complaint *complaint)
 {
 	struct stat st;
+	ssize_t len;
 
 	if (fstat(fd, &st))
 		return lade_complain(complaint, LADE_EXIT_FILE, "stat password file \"%s\": %s", file, strerror(errno));
 	/* The mode of an ACL's mask shows here too, so an ACL for others is seen. A pipe has no mode that says anything. */
 	if (!standard_input && S_ISREG(st.st_mode) && st.st_mode & (S_IRWXG | S_IRWXO))
 		return lade_complain(complaint, LADE_EXIT_AUTH, "password file \"%s\": group or others can reach it; chmod 600 it", file);
-	if (read_all(fd, secret))
+	len = lade_whole_take(fd, secret->bytes, ROOM);
+	if (len < 0)
 		return lade_complain(complaint, LADE_EXIT_FILE, "read password file \"%s\": %s", file, strerror(errno));
+	secret->len = (size_t)len;
 	return check(secret, standard_input ? "standard input" : file, complaint);
 }
 

@@ -23,7 +23,9 @@
 #define OTHERWISE ".local/state"
 
 #define NO_PLACE "find a place for state (set HOME or XDG_STATE_HOME) for"
-/* "/proc/self/fd/" and a number. */
+/* By way of this a file gets its first name. */
+#define OWN_FDS "/proc/self/fd"
+/* OWN_FDS, a slash and a number. */
 #define FD_PATH_SIZE 32u
 /* A new file that is older was left by a run that is no more, in seconds. */
 #define STALE_S (24 * 60 * 60)
@@ -82,7 +84,7 @@ static void waiting_name(int fd, char out[FD_PATH_SIZE])
 	snprintf(out, FD_PATH_SIZE, "new.%ld.%d", (long)getpid(), fd);
 }
 
-/* For file systems without O_TMPFILE, NFS among them: a file that has the name of one that waits. */
+/* Without O_TMPFILE, which file systems may not have (NFS), or what gives such a file a name (a chroot has no /proc): a file that has the name of one that waits. */
 static int new_named_file(int directory_fd)
 {
 	char first[FD_PATH_SIZE], waiting[FD_PATH_SIZE];
@@ -103,9 +105,10 @@ static int new_named_file(int directory_fd)
 
 int lade_state_new_file(int directory_fd, int *fd_out, struct lade_fault *fault)
 {
-	int fd = openat(directory_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	bool names = access(OWN_FDS, X_OK) == 0;
+	int fd = names ? openat(directory_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : -1;
 
-	if (fd < 0 && errno == EOPNOTSUPP)
+	if (fd < 0 && (!names || errno == EOPNOTSUPP))
 		fd = new_named_file(directory_fd);
 	if (fd < 0)
 		return lade_fault_set(fault, LADE_E_SYSTEM, "create a file of the state", NULL);
@@ -154,7 +157,7 @@ static int give_name(int directory_fd, int fd, const char *waiting)
 
 	if (has_name(fd))
 		return 0;
-	snprintf(from, sizeof(from), "/proc/self/fd/%d", fd);
+	snprintf(from, sizeof(from), OWN_FDS "/%d", fd);
 	(void)unlinkat(directory_fd, waiting, 0);
 	return linkat(AT_FDCWD, from, directory_fd, waiting, AT_SYMLINK_FOLLOW);
 }

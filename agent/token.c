@@ -7,13 +7,13 @@
 #include "agent/token.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/tree/whole.h"
 #include "protocol/bytes.h"
 
 #define TOKEN_MIN 16u
@@ -23,26 +23,6 @@
 static_assert(sizeof(((struct lade_token *)0)->key) == crypto_generichash_BYTES,
 	      "the key is one hash");
 static_assert(LADE_PROOF_LEN == crypto_generichash_BYTES, "a proof is one hash");
-
-/* Read all of fd, at most size bytes. */
-static int read_all(int fd, uint8_t *buf, size_t size, size_t *len_out)
-{
-	size_t len = 0;
-
-	while (len < size) {
-		ssize_t got = read(fd, buf + len, size - len);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return LADE_E_SYSTEM;
-		if (got == 0)
-			break;
-		len += (size_t)got;
-	}
-	*len_out = len;
-	return 0;
-}
 
 static bool is_space(uint8_t byte)
 {
@@ -76,7 +56,7 @@ int lade_token_load(struct lade_token *token_out, const char *file, struct lade_
 	bool standard_input = strcmp(file, "-") == 0;
 	uint8_t buf[TOKEN_MAX + 1];
 	struct stat status;
-	size_t len = 0;
+	ssize_t len;
 	int result, fd;
 
 	if (sodium_init() < 0)
@@ -91,10 +71,10 @@ int lade_token_load(struct lade_token *token_out, const char *file, struct lade_
 		result = lade_fault_set(
 			fault, LADE_E_REFUSED,
 			"use token that group or others can reach (chmod 600 it) in", file);
-	} else if (read_all(fd, buf, sizeof(buf), &len)) {
-		result = lade_fault_set(fault, LADE_E_SYSTEM, "read token file", file);
 	} else {
-		result = make_key(token_out, lade_slice(buf, len), file, fault);
+		len = lade_whole_take(fd, buf, sizeof(buf));
+		result = len < 0 ? lade_fault_set(fault, LADE_E_SYSTEM, "read token file", file) :
+			make_key(token_out, lade_slice(buf, (size_t)len), file, fault);
 	}
 	sodium_memzero(buf, sizeof(buf));
 	close(fd);

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -21,6 +20,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "transport/address.h"
 
 #define CHILD_PIPE_SIZE (1 << 20)
 
@@ -48,28 +49,37 @@ int lade_connection_pair(struct lade_connection *a, struct lade_connection *b, s
 	return 0;
 }
 
-/* Control goes out in whole frames: Nagle's algorithm would only delay the last one. */
-static void no_delay(int fd)
+void lade_connection_tune(int fd)
 {
-	int one = 1;
+	const int on = 1, idle_s = 60, interval_s = 30, tries = 4;
 
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	/* Control goes out in whole frames: Nagle's algorithm would only delay the last one. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	/* A peer whose host is gone says no end: without a look now and then its session would keep its place for ever. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &tries, sizeof(tries));
+}
+
+void lade_connection_of_socket(struct lade_connection *connection, int fd, const char *peer)
+{
+	init(connection, LADE_CONNECTION_TCP, fd, fd, peer);
 }
 
 int lade_connection_accept(struct lade_connection *connection, int fd, struct lade_fault *fault)
 {
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = { 0 };
 	socklen_t address_len = sizeof(address);
-	char host[NI_MAXHOST], port[NI_MAXSERV], peer[256];
+	char host[LADE_ADDRESS_HOST_SIZE], port[LADE_ADDRESS_PORT_SIZE];
 
 	(void)fault;
-	snprintf(peer, sizeof(peer), "unknown peer");
-	if (getpeername(fd, (struct sockaddr *)&address, &address_len) == 0 &&
-	    getnameinfo((struct sockaddr *)&address, address_len, host, sizeof(host), port, sizeof(port),
-			NI_NUMERICHOST | NI_NUMERICSERV) == 0)
-		snprintf(peer, sizeof(peer), strchr(host, ':') ? "[%.200s]:%.20s" : "%.200s:%.20s", host, port);
-	no_delay(fd);
-	init(connection, LADE_CONNECTION_TCP, fd, fd, peer);
+	lade_connection_tune(fd);
+	lade_connection_of_socket(connection, fd, "unknown peer");
+	(void)getpeername(fd, (struct sockaddr *)&address, &address_len);
+	lade_address_unmap(&address);
+	if (lade_address_numbers(&address, host, port))
+		lade_address_join(host, port, connection->peer, sizeof(connection->peer));
 	return 0;
 }
 
@@ -78,14 +88,34 @@ void lade_connection_stdio(struct lade_connection *connection)
 	init(connection, LADE_CONNECTION_PIPES, STDIN_FILENO, STDOUT_FILENO, "the other side");
 }
 
-int lade_connection_spawn(struct lade_connection *connection, char *const argv[], const char *name,
-			  struct lade_fault *fault)
+/* Start argv with these as its standard input and output. Returns 0 or an errno. */
+static int start_child(char *const argv[], int in_fd, int out_fd, pid_t *child_out)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t defaults;
+	int error;
+
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, in_fd, STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
+	posix_spawnattr_init(&attributes);
+	/* An ignored SIGPIPE is inherited by exec; the child must die with its pipe. */
+	sigemptyset(&defaults);
+	sigaddset(&defaults, SIGPIPE);
+	posix_spawnattr_setsigdefault(&attributes, &defaults);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+	error = posix_spawnp(child_out, argv[0], &actions, &attributes, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attributes);
+	return error;
+}
+
+int lade_connection_spawn(struct lade_connection *connection, char *const argv[], const char *name,
+			  struct lade_fault *fault)
+{
 	int to_child[2] = { -1, -1 }, from_child[2] = { -1, -1 };
-	int error, result;
+	int result;
 	pid_t child;
 
 	if (pipe2(to_child, O_CLOEXEC) || pipe2(from_child, O_CLOEXEC)) {
@@ -95,20 +125,8 @@ int lade_connection_spawn(struct lade_connection *connection, char *const argv[]
 	/* The kernel's default of 64 KiB halves what ssh can take; failing is no harm. */
 	(void)fcntl(to_child[1], F_SETPIPE_SZ, CHILD_PIPE_SIZE);
 	(void)fcntl(from_child[0], F_SETPIPE_SZ, CHILD_PIPE_SIZE);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, to_child[0], STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, from_child[1], STDOUT_FILENO);
-	posix_spawnattr_init(&attributes);
-	/* An ignored SIGPIPE is inherited by exec; the child must die with its pipe. */
-	sigemptyset(&defaults);
-	sigaddset(&defaults, SIGPIPE);
-	posix_spawnattr_setsigdefault(&attributes, &defaults);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
-	error = posix_spawnp(&child, argv[0], &actions, &attributes, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attributes);
-	if (error) {
-		errno = error;
+	errno = start_child(argv, to_child[0], from_child[1], &child);
+	if (errno) {
 		result = lade_fault_set(fault, LADE_E_SYSTEM, "run", argv[0]);
 		goto out;
 	}
@@ -233,6 +251,11 @@ static size_t take_ahead(struct lade_connection *connection, void *buf, size_t l
 	return taken;
 }
 
+int lade_connection_read_failed(const struct lade_connection *connection, struct lade_fault *fault)
+{
+	return lade_fault_set(fault, errno == ECONNRESET ? LADE_E_CLOSED : LADE_E_SYSTEM, "receive from", connection->peer);
+}
+
 /* Read at most len bytes, and ahead_max ahead, which is empty. need: as lade_connection_tls_receive(), which reads ahead by itself. */
 static int receive(struct lade_connection *connection, void *buf, size_t len, size_t need, size_t ahead_max, size_t *got_out,
 		   struct lade_fault *fault)
@@ -249,8 +272,7 @@ static int receive(struct lade_connection *connection, void *buf, size_t len, si
 			readv(connection->in_fd, vectors, count);
 	} while (got < 0 && errno == EINTR);
 	if (got < 0)
-		return lade_fault_set(fault, errno == ECONNRESET ? LADE_E_CLOSED : LADE_E_SYSTEM, "receive from",
-				      connection->peer);
+		return lade_connection_read_failed(connection, fault);
 	atomic_fetch_add(&connection->received, (uint64_t)got);
 	*got_out = (size_t)got < len ? (size_t)got : len;
 	connection->ahead_off = 0;
@@ -422,6 +444,7 @@ int lade_connection_write_with(struct lade_connection *connection, struct iovec 
 	} while (sent < 0 && errno == EINTR);
 	if (sent < 0)
 		return lade_connection_write_failed(connection, fault);
+	atomic_fetch_add(&connection->sent, (uint64_t)sent);
 	used = use_up(vectors, count, (size_t)sent);
 	return lade_connection_write(connection, vectors + used, count - used, false, fault);
 }

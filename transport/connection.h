@@ -65,7 +65,7 @@ struct lade_connection {
 /* Both ends of an AF_UNIX stream socket pair. Returns 0 or LADE_E_SYSTEM. Each is closed with lade_connection_close(). */
 int lade_connection_pair(struct lade_connection *a, struct lade_connection *b, struct lade_fault *fault);
 
-/* Take over a connected TCP socket. fd is consumed. */
+/* Take over a connected TCP socket, which is set to delay nothing and to find out that the peer's host is gone. fd is consumed. */
 int lade_connection_accept(struct lade_connection *connection, int fd, struct lade_fault *fault);
 
 /*

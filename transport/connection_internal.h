@@ -1,5 +1,5 @@
 /*
- * What connection.c and the files beside it share: a connection's protection by TLS. The reader's part and the writer's part belong to one
+ * What connection.c and the files beside it share: TCP sockets, and a connection's protection by TLS. The reader's part and the writer's part belong to one
  * thread each; what both touch is atomic, or under the writer's lock.
  */
 #ifndef LADE_TRANSPORT_CONNECTION_INTERNAL_H
@@ -25,7 +25,6 @@ struct tls_reader {
 	size_t capacity, begin, end;
 	const uint8_t *plain;        /* opened and not yet read: plain_len bytes, in the buffer before begin */
 	size_t plain_len;
-	uint64_t opened;             /* records */
 	uint64_t rekeyed;            /* KeyUpdates that came */
 	unsigned empty;              /* records without content in a row */
 	bool ended;                  /* by close_notify or FIN */
@@ -92,6 +91,15 @@ void lade_connection_tls_end_writing(struct lade_connection *connection);
 
 /* Free what lade_connection_secure() made. */
 void lade_connection_tls_free(struct lade_connection_tls *tls);
+
+/* Set what every TCP socket has: TCP_NODELAY, SO_KEEPALIVE with three minutes. A user's options come behind it. */
+void lade_connection_tune(int fd);
+
+/* Have connection be a TCP one to peer. fd is consumed. */
+void lade_connection_of_socket(struct lade_connection *connection, int fd, const char *peer);
+
+/* Describe a failed read, whose errno is given. Returns LADE_E_CLOSED if the peer has cut it off, else LADE_E_SYSTEM. */
+int lade_connection_read_failed(const struct lade_connection *connection, struct lade_fault *fault);
 
 /* Describe a failed write, whose errno is given. Returns LADE_E_CLOSED if the peer is gone, else LADE_E_SYSTEM. */
 int lade_connection_write_failed(const struct lade_connection *connection, struct lade_fault *fault);

@@ -24,8 +24,8 @@
 /* So many records without content in a row nobody has a reason to send. */
 #define EMPTY_MAX 32u
 
-/* A KeyUpdate has a reason once in so many records; one is free. */
-#define REKEY_RECORDS_SHIFT 20
+/* [tls] A KeyUpdate has a reason once in so many bytes of frames, a MiB; one is free. Records are not counted: the kernel does not tell how many it opens. */
+#define REKEY_BYTES_SHIFT 20
 
 /* Remember a failure, and say so to the peer. */
 static int fail(struct lade_connection *connection, int code, const char *operation, enum lade_tls_alert alert,
@@ -51,7 +51,7 @@ static int rekey(struct lade_connection *connection, struct lade_fault *fault)
 	struct tls_reader *reader = &connection->tls->in;
 	int error;
 
-	if (++reader->rekeyed > 1 + (reader->opened >> REKEY_RECORDS_SHIFT))
+	if (++reader->rekeyed > 1 + (connection->received_len >> REKEY_BYTES_SHIFT))
 		return fail(connection, LADE_E_PROTOCOL, "accept so many KeyUpdates from", LADE_TLS_UNEXPECTED_MESSAGE, fault);
 	if (!reader->kernel) {
 		error = lade_tls_protection_update(reader->protection);
@@ -157,7 +157,6 @@ static int open_record(struct lade_connection *connection, uint8_t *buf, size_t 
 	if (error)
 		return cannot_open(connection, error, fault);
 	reader->begin += (size_t)record_len;
-	reader->opened++;
 	reader->empty = content_len ? 0 : reader->empty + 1;
 	if (type != LADE_TLS_DATA)
 		error = obey(connection, type, out, content_len, fault);
@@ -253,8 +252,7 @@ static int fill(struct lade_connection *connection, size_t need, bool block, str
 	if (error)
 		return error;
 	if (got < 0)
-		return lade_fault_set(fault, errno == ECONNRESET ? LADE_E_CLOSED : LADE_E_SYSTEM, "receive from",
-				      connection->peer);
+		return lade_connection_read_failed(connection, fault);
 	if (got == 0 && have)
 		return fail(connection, LADE_E_CLOSED, "receive the rest of a TLS record from", LADE_TLS_CLOSE_NOTIFY, fault);
 	reader->ended = got == 0;
@@ -310,6 +308,21 @@ static int obey_kernel(struct lade_connection *connection, uint8_t type, const u
 	return obey(connection, type, control, len, fault);
 }
 
+/* What it means that the kernel cannot go on, whose reason is in errno: tls_rx_msg_size() in its net/tls/tls_sw.c has those of records that are none. */
+static int kernel_failed(struct lade_connection *connection, struct lade_fault *fault)
+{
+	switch (errno) {
+	case EBADMSG:
+		return cannot_open(connection, LADE_E_CHANGED, fault);
+	case EMSGSIZE:
+		return cannot_open(connection, LADE_E_LIMIT, fault);
+	case EINVAL:
+		return misbehaved(connection, fault);
+	default:
+		return lade_connection_read_failed(connection, fault);
+	}
+}
+
 static int receive_kernel(struct lade_connection *connection, uint8_t *buf, size_t len, size_t *got_out,
 			  struct lade_fault *fault)
 {
@@ -317,17 +330,15 @@ static int receive_kernel(struct lade_connection *connection, uint8_t *buf, size
 	int error = 0;
 
 	*got_out = take_plain(reader, buf, len);
+	atomic_store(&reader->ready, reader->plain_len > 0);
 	while (!*got_out && !error && !reader->ended) {
 		struct iovec vector = { buf, len };
 		uint8_t type;
 		bool end;
 		ssize_t got = lade_ktls_receive(connection->in_fd, &vector, 1, &type, &end);
 
-		if (got < 0 && errno == EBADMSG)
-			return cannot_open(connection, LADE_E_CHANGED, fault);
 		if (got < 0)
-			return lade_fault_set(fault, errno == ECONNRESET ? LADE_E_CLOSED : LADE_E_SYSTEM, "receive from",
-					      connection->peer);
+			return kernel_failed(connection, fault);
 		atomic_fetch_add(&connection->received, (uint64_t)got);
 		if (type != LADE_TLS_DATA)
 			error = obey_kernel(connection, type, buf, (size_t)got, end, fault);

@@ -7,6 +7,7 @@
 #include "transport/connection_internal.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -179,10 +180,13 @@ int lade_connection_tls_renew(struct lade_connection *connection, struct lade_fa
 static void say_alert(struct lade_connection *connection, const uint8_t message[LADE_TLS_ALERT_LEN])
 {
 	struct tls_writer *writer = &connection->tls->out;
+	struct pollfd room = { .fd = connection->out_fd, .events = POLLOUT };
 	size_t sealed;
 
 	if (writer->kernel) {
-		(void)lade_ktls_send(connection->out_fd, LADE_TLS_ALERT, message, LADE_TLS_ALERT_LEN, MSG_NOSIGNAL | MSG_DONTWAIT);
+		/* Whoever waits for room in there has a lock of the kernel's that MSG_DONTWAIT waits for all the same (tls_sw_sendmsg()). */
+		if (poll(&room, 1, 0) > 0 && room.revents == POLLOUT)
+			(void)lade_ktls_send(connection->out_fd, LADE_TLS_ALERT, message, LADE_TLS_ALERT_LEN, MSG_NOSIGNAL | MSG_DONTWAIT);
 		return;
 	}
 	if (pthread_mutex_trylock(&connection->tls->sending))

@@ -1,17 +1,18 @@
 /*
  * Dialling: the addresses of a name are tried in the order of getaddrinfo(3), all of them within one time-out.
  */
-#include "transport/clock.h"
 #include "transport/dial.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "transport/address.h"
+#include "transport/clock.h"
+#include "transport/connection_internal.h"
 
 static int look_up(const char *host, const char *port, int family, struct addrinfo **addresses_out, struct lade_fault *fault)
 {
@@ -58,8 +59,8 @@ static int finish_connect(int fd, const int *cancel_fd, int64_t end_ms, const ch
 		{ .fd = fd, .events = POLLOUT },
 		{ .fd = cancel_fd ? *cancel_fd : -1, .events = POLLIN },
 	};
-	socklen_t len = sizeof(errno);
 	int error = 0, ready;
+	socklen_t len = sizeof(error);
 
 	do {
 		int64_t left_ms = end_ms - lade_clock_ms();
@@ -97,17 +98,19 @@ static int try_address(const struct lade_dial *dial, const struct addrinfo *addr
 		       int *fd_out, struct lade_fault *fault)
 {
 	int fd = socket(address->ai_family, address->ai_socktype | SOCK_CLOEXEC, address->ai_protocol);
-	int error = fd < 0 ? lade_fault_set(fault, LADE_E_SYSTEM, "connect to", peer) : 0;
+	int error;
 
-	if (!error)
-		error = set_options(fd, dial, fault);
+	if (fd < 0)
+		return lade_fault_set(fault, LADE_E_SYSTEM, "connect to", peer);
+	lade_connection_tune(fd);
+	error = set_options(fd, dial, fault);
 	if (!error)
 		error = take_address(fd, dial, address->ai_family, fault);
 	if (!error)
 		error = connect_fd(fd, address, dial->cancel_fd, end_ms, peer, fault);
 	if (!error)
 		*fd_out = fd;
-	else if (fd >= 0)
+	else
 		close(fd);
 	return error;
 }
@@ -122,7 +125,7 @@ int lade_connection_dial(struct lade_connection *connection, const struct lade_d
 	error = look_up(dial->host, dial->port, dial->family, &addresses, fault);
 	if (error)
 		return error;
-	snprintf(peer, sizeof(peer), strchr(dial->host, ':') ? "[%.200s]:%.20s" : "%.200s:%.20s", dial->host, dial->port);
+	lade_address_join(dial->host, dial->port, peer, sizeof(peer));
 	for (const struct addrinfo *address = addresses; address; address = address->ai_next) {
 		error = try_address(dial, address, end_ms, peer, &fd, fault);
 		if (!error || error == LADE_E_TIMEOUT || error == LADE_E_CANCELLED)
@@ -131,8 +134,7 @@ int lade_connection_dial(struct lade_connection *connection, const struct lade_d
 	freeaddrinfo(addresses);
 	if (error)
 		return error;
-	error = lade_connection_accept(connection, fd, fault);
-	/* The name that the user knows it by. */
-	memcpy(connection->peer, peer, sizeof(peer));
-	return error;
+	/* By the name that the user knows. */
+	lade_connection_of_socket(connection, fd, peer);
+	return 0;
 }

@@ -24,7 +24,7 @@ struct lade_dial {
 	int family;          /* AF_INET, AF_INET6 or AF_UNSPEC */
 	int timeout_ms;      /* for all tries together; 0: the kernel's patience */
 	const int *cancel_fd; /* when it is readable no more is waited for, if there is a timeout; NULL: there is none */
-	const struct lade_socket_option *options; /* option_count */
+	const struct lade_socket_option *options; /* option_count; they come behind what a connection sets by itself */
 	unsigned option_count;
 };
 

@@ -150,10 +150,10 @@ ssize_t lade_ktls_receive(int fd, struct iovec *vectors, size_t count, uint8_t *
 	} while (got < 0 && errno == EINTR);
 	*type_out = LADE_TLS_DATA;
 	*end_out = message.msg_flags & MSG_EOR;
-	if (got < 0 && errno == EBADMSG)
+	if (got < 0) {
 		forget_error(fd);
-	if (got < 0)
 		return got;
+	}
 	for (struct cmsghdr *part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part))
 		if (part->cmsg_level == SOL_TLS && part->cmsg_type == TLS_GET_RECORD_TYPE)
 			memcpy(type_out, CMSG_DATA(part), sizeof(*type_out));

@@ -33,7 +33,8 @@ int lade_ktls_send(int fd, uint8_t type, const uint8_t *bytes, size_t len, int f
 
 /*
  * Read from one record, or from several of data. *end_out: of a record that is no data this was the last. Returns bytes, 0 at the
- * end of the stream, or -1 with errno (EBADMSG: a record that was not protected with the key; EKEYEXPIRED: the next secret is awaited).
+ * end of the stream, or -1 with errno (EBADMSG: a record that was not protected with the key; EMSGSIZE or EINVAL: it is too
+ * long, or none; EKEYEXPIRED: the next secret is awaited).
  */
 ssize_t lade_ktls_receive(int fd, struct iovec *vectors, size_t count, uint8_t *type_out, bool *end_out);
 

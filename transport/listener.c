@@ -4,18 +4,17 @@
  */
 #include "transport/listener.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "transport/address.h"
 
 #define BACKLOG 1024
 
@@ -48,23 +47,18 @@ int lade_listener_parse(const char *text, struct lade_listener_address *address_
 	return 0;
 }
 
-static bool is_loopback(const struct sockaddr *address)
+static bool is_loopback(const struct addrinfo *one)
 {
-	if (address->sa_family == AF_INET) {
-		struct sockaddr_in v4;
+	struct sockaddr_storage address = { 0 };
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
 
-		memcpy(&v4, address, sizeof(v4));
-		return ntohl(v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-	}
-	if (address->sa_family == AF_INET6) {
-		struct sockaddr_in6 v6;
-
-		memcpy(&v6, address, sizeof(v6));
-		return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) ||
-		       (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) &&
-			v6.sin6_addr.s6_addr[12] == IN_LOOPBACKNET);
-	}
-	return false;
+	memcpy(&address, one->ai_addr, one->ai_addrlen);
+	lade_address_unmap(&address);
+	memcpy(&v4, &address, sizeof(v4));
+	memcpy(&v6, &address, sizeof(v6));
+	return address.ss_family == AF_INET ? ntohl(v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET :
+		address.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
 }
 
 /* A listening socket at address, or -1 with errno. */
@@ -72,10 +66,13 @@ static int listen_at(const struct addrinfo *address)
 {
 	int fd = socket(address->ai_family, address->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
 			address->ai_protocol);
-	int one = 1, saved;
+	int one = 1, off = 0, saved;
 
 	if (fd < 0)
 		return -1;
+	/* [::] is every address, of IPv4 too, whatever net.ipv6.bindv6only says: ipv6(7). */
+	if (address->ai_family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
 	/* Without it a restarted server waits for its old connections' TIME_WAIT, tcp(7). */
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
@@ -91,14 +88,24 @@ static void set_name(struct lade_listener *listener)
 {
 	struct sockaddr_storage address;
 	socklen_t address_len = sizeof(address);
-	char host[200], port[16];
+	char host[LADE_ADDRESS_HOST_SIZE], port[LADE_ADDRESS_PORT_SIZE];
 
-	if (getsockname(listener->fd, (struct sockaddr *)&address, &address_len) ||
-	    getnameinfo((struct sockaddr *)&address, address_len, host, sizeof(host), port,
-			sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV))
-		return;
-	snprintf(listener->name, sizeof(listener->name), strchr(host, ':') ? "[%s]:%s" : "%s:%s",
-		 host, port);
+	if (getsockname(listener->fd, (struct sockaddr *)&address, &address_len) == 0 && lade_address_numbers(&address, host, port))
+		lade_address_join(host, port, listener->name, sizeof(listener->name));
+}
+
+/* Listen at the first of the addresses of a family (AF_UNSPEC: any) that will do. False: none was worth a try. */
+static bool try_addresses(struct lade_listener *listener, const struct addrinfo *addresses, int family, bool loopback_only)
+{
+	bool tried = false;
+
+	for (const struct addrinfo *one = addresses; one && listener->fd < 0; one = one->ai_next) {
+		if ((family != AF_UNSPEC && one->ai_family != family) || (loopback_only && !is_loopback(one)))
+			continue;
+		tried = true;
+		listener->fd = listen_at(one);
+	}
+	return tried;
 }
 
 int lade_listener_open(struct lade_listener *listener, const struct lade_listener_address *address,
@@ -110,32 +117,32 @@ int lade_listener_open(struct lade_listener *listener, const struct lade_listene
 		.ai_socktype = SOCK_STREAM,
 	};
 	struct addrinfo *addresses;
-	bool tried = false;
+	bool has_family;
+	int error = 0;
 
 	listener->fd = -1;
-	snprintf(listener->name, sizeof(listener->name),
-		 strchr(address->host, ':') ? "[%.200s]:%s" : "%.200s:%s", address->host,
-		 address->port);
+	lade_address_join(address->host, address->port, listener->name, sizeof(listener->name));
 	if (getaddrinfo(address->host[0] ? address->host : NULL, address->port, &hints, &addresses))
 		return lade_fault_set(fault, LADE_E_ABSENT, "look up address", listener->name);
-	errno = 0;
-	for (struct addrinfo *one = addresses; one && listener->fd < 0; one = one->ai_next) {
-		if (loopback_only && !is_loopback(one->ai_addr))
-			continue;
-		tried = true;
-		listener->fd = listen_at(one);
-	}
-	if (!tried) {
-		freeaddrinfo(addresses);
-		return lade_fault_set(fault, LADE_E_REFUSED, "listen on", listener->name);
-	}
-	if (listener->fd < 0)
-		lade_fault_set(fault, LADE_E_SYSTEM, "listen on", listener->name);
+	/* What stands for every address is named twice, IPv4 first as a rule; IPv6's takes both. */
+	if (!address->host[0])
+		(void)try_addresses(listener, addresses, AF_INET6, loopback_only);
+	if (listener->fd < 0 && !try_addresses(listener, addresses, AF_UNSPEC, loopback_only))
+		error = lade_fault_set(fault, LADE_E_REFUSED, "listen on", listener->name);
+	else if (listener->fd < 0)
+		error = lade_fault_set(fault, LADE_E_SYSTEM, "listen on", listener->name);
+	has_family = error != LADE_E_SYSTEM || errno != EAFNOSUPPORT;
 	freeaddrinfo(addresses);
-	if (listener->fd < 0)
-		return LADE_E_SYSTEM;
-	set_name(listener);
-	return 0;
+	/* All addresses of a kernel without IPv6. */
+	if (!has_family && !strcmp(address->host, "::")) {
+		struct lade_listener_address every = *address;
+
+		every.host[0] = '\0';
+		return lade_listener_open(listener, &every, loopback_only, fault);
+	}
+	if (!error)
+		set_name(listener);
+	return error;
 }
 
 void lade_listener_take(struct lade_listener *listener, int fd)
@@ -161,17 +168,6 @@ static bool peer_went(int error)
 	return false;
 }
 
-/* A peer whose host is gone says no end: without a look now and then its session would keep its place for ever. */
-static void keep_alive(int fd)
-{
-	const int on = 1, idle_s = 60, interval_s = 30, tries = 4;
-
-	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &tries, sizeof(tries));
-}
-
 int lade_listener_accept(struct lade_listener *listener, int timeout_ms, const sigset_t *wait_mask,
 			 int *fd_out, struct lade_fault *fault)
 {
@@ -189,7 +185,6 @@ int lade_listener_accept(struct lade_listener *listener, int timeout_ms, const s
 	if (fd < 0)
 		return peer_went(errno) ? LADE_E_AGAIN :
 			lade_fault_set(fault, LADE_E_SYSTEM, "accept on", listener->name);
-	keep_alive(fd);
 	*fd_out = fd;
 	return 0;
 }

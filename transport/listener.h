@@ -43,7 +43,7 @@ void lade_listener_take(struct lade_listener *listener, int fd);
 /*
  * Wait at most timeout_ms (-1: without end) for a connection and take it. Meanwhile the
  * signal mask is wait_mask, as in ppoll(2): a caller that has blocked the signals it waits
- * for misses none. Returns 0 with *fd_out (blocking, close-on-exec, with SO_KEEPALIVE; the caller's), LADE_E_AGAIN (a
+ * for misses none. Returns 0 with *fd_out (blocking, close-on-exec; the caller's), LADE_E_AGAIN (a
  * signal came, the time is up, or the peer went before it was taken), or LADE_E_SYSTEM (EMFILE,
  * ...: the connection still waits, so the caller must not come back at once).
  */

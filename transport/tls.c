@@ -46,6 +46,8 @@ struct lade_tls_context {
 	bool server, has_ca;
 	char *host;              /* or NULL */
 	int sign_failed;         /* what the signer returned, or 0 */
+	int (*judge)(void *context, const struct lade_tls_peer *server, struct lade_fault *fault);
+	void *judge_context;
 };
 
 /* One handshake. */
@@ -59,7 +61,10 @@ struct shake {
 	bool weak;               /* the peer's key is none that we take */
 	bool trusted;
 	const char *distrust;
+	bool judged;
+	int judgement;
 	struct lade_tls_state *state;
+	struct lade_fault *fault;
 };
 
 /* ---- the socket, as OpenSSL sees it: nothing blocks, nothing raises SIGPIPE, and its flags stay as they are ---- */
@@ -169,6 +174,52 @@ static int look_at_chain(X509_STORE_CTX *store, void *argument)
 	return !shake->weak;
 }
 
+/* Who the peer is; the exporter comes later. */
+static int describe_key(const struct shake *shake, struct lade_tls_peer *out)
+{
+	const struct lade_tls_context *context = shake->context;
+	X509 *certificate = SSL_get0_peer_certificate(shake->ssl);
+
+	memset(out, 0, sizeof(*out));
+	if (!certificate)
+		return context->server ? 0 : LADE_E_AUTH;
+	out->known = true;
+	out->trusted = shake->trusted;
+	out->distrust = shake->distrust;
+	if (out->trusted && !context->server && !context->host) {
+		out->trusted = false;
+		out->distrust = "no host to compare with";
+	}
+	if (out->trusted)
+		lade_tls_certificate_name(certificate, out->name);
+	return lade_tls_certificate_fingerprint(certificate, out->fingerprint) ? 0 : LADE_E_MEMORY;
+}
+
+/* Ask the judge, once. */
+static int ask_judge(struct shake *shake)
+{
+	const struct lade_tls_context *context = shake->context;
+	struct lade_tls_peer server;
+
+	if (shake->judged || !context->judge)
+		return shake->judgement;
+	shake->judged = true;
+	shake->judgement = describe_key(shake, &server);
+	if (shake->judgement)
+		lade_fault_set(shake->fault, shake->judgement, "look at the server's certificate", NULL);
+	else
+		shake->judgement = context->judge(context->judge_context, &server, shake->fault);
+	return shake->judgement;
+}
+
+/* The server, which has said all that it has to say, would like to see our certificate. */
+static int before_own_certificate(SSL *ssl, void *argument)
+{
+	(void)argument;
+	/* -1 is "not yet", after which OpenSSL says nothing any more. */
+	return ask_judge(SSL_get_app_data(ssl)) ? -1 : 1;
+}
+
 /* ---- the context ---- */
 
 /* AES-GCM is the fastest where the processor helps; ChaCha20-Poly1305 where it does not. */
@@ -225,6 +276,8 @@ static int start_openssl(struct lade_tls_context *context)
 	if (!context->ssl || !configure(context->ssl))
 		return LADE_E_MEMORY;
 	SSL_CTX_set_cert_verify_callback(context->ssl, look_at_chain, context);
+	if (context->judge)
+		SSL_CTX_set_cert_cb(context->ssl, before_own_certificate, NULL);
 	return 0;
 }
 
@@ -273,6 +326,14 @@ static int use_key(struct lade_tls_context *context, const struct lade_tls_setup
 				      "use our own certificate", file) : 0;
 }
 
+/* "host." is the same name in the DNS; certificates, and what is said to servers (RFC 6066, 3), have it without the dot. NULL without memory. */
+static char *copy_host(const char *host)
+{
+	size_t len = strlen(host);
+
+	return strndup(host, len > 1 && host[len - 1] == '.' ? len - 1 : len);
+}
+
 int lade_tls_context_new(const struct lade_tls_setup *setup, struct lade_tls_context **context_out, struct lade_fault *fault)
 {
 	struct lade_tls_context *context = calloc(1, sizeof(*context));
@@ -281,9 +342,12 @@ int lade_tls_context_new(const struct lade_tls_setup *setup, struct lade_tls_con
 	if (!error) {
 		context->server = setup->server;
 		context->has_ca = setup->ca_file;
+		context->judge = setup->server ? NULL : setup->judge;
+		context->judge_context = setup->judge_context;
 		error = start_openssl(context);
 	}
-	if (!error && setup->host && !(context->host = strdup(setup->host)))
+	/* OpenSSL takes an empty one for any. */
+	if (!error && setup->host && *setup->host && !(context->host = copy_host(setup->host)))
 		error = LADE_E_MEMORY;
 	if (error)
 		lade_fault_set(fault, error, "start TLS", NULL);
@@ -427,6 +491,8 @@ static int run(const struct shake *shake, int timeout_ms, const char *peer, stru
 		result = SSL_do_handshake(shake->ssl);
 		if (result == 1)
 			break;
+		if (shake->judgement)
+			return shake->judgement;
 		wanted = SSL_get_error(shake->ssl, result);
 		if (wanted != SSL_ERROR_WANT_READ && wanted != SSL_ERROR_WANT_WRITE)
 			return failed(shake, peer, fault);
@@ -435,44 +501,27 @@ static int run(const struct shake *shake, int timeout_ms, const char *peer, stru
 	return error ? lade_fault_set(fault, error, "make a TLS handshake with", peer) : 0;
 }
 
-/* All that is to be known about the peer. */
-static int describe(const struct shake *shake, struct lade_tls_peer *out)
-{
-	X509 *certificate = SSL_get0_peer_certificate(shake->ssl);
-
-	memset(out, 0, sizeof(*out));
-	if (SSL_export_keying_material(shake->ssl, out->exporter, sizeof(out->exporter), EXPORTER_LABEL, strlen(EXPORTER_LABEL),
-				       NULL, 0, 0) != 1)
-		return LADE_E_MEMORY;
-	if (!certificate)
-		return shake->context->server ? 0 : LADE_E_AUTH;
-	out->known = true;
-	out->trusted = shake->trusted;
-	out->distrust = shake->distrust;
-	if (out->trusted && !shake->context->server && !shake->context->host) {
-		out->trusted = false;
-		out->distrust = "no host to compare with";
-	}
-	if (out->trusted)
-		lade_tls_certificate_name(certificate, out->name);
-	return lade_tls_certificate_fingerprint(certificate, out->fingerprint) ? 0 : LADE_E_MEMORY;
-}
-
 /* The handshake is over: see that nothing of what follows is lost, and what it has brought. */
-static int finish(const struct shake *shake, struct lade_tls_peer *peer_out)
+static int finish(struct shake *shake, struct lade_tls_peer *peer_out)
 {
+	int error;
+
 	if (SSL_has_pending(shake->ssl) || SSL_version(shake->ssl) != TLS1_3_VERSION)
 		return LADE_E_PROTOCOL;
 	shake->state->suite = SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(shake->ssl));
 	if (!lade_tls_key_len(shake->state->suite))
 		return LADE_E_PROTOCOL;
-	return describe(shake, peer_out);
+	error = describe_key(shake, peer_out);
+	if (!error && SSL_export_keying_material(shake->ssl, peer_out->exporter, sizeof(peer_out->exporter), EXPORTER_LABEL,
+						 strlen(EXPORTER_LABEL), NULL, 0, 0) != 1)
+		error = LADE_E_MEMORY;
+	return error;
 }
 
 int lade_tls_context_handshake(struct lade_tls_context *context, int fd, int timeout_ms, const char *peer,
 			       struct lade_tls_state *state_out, struct lade_tls_peer *peer_out, struct lade_fault *fault)
 {
-	struct shake shake = { .context = context, .fd = fd, .state = state_out };
+	struct shake shake = { .context = context, .fd = fd, .state = state_out, .fault = fault };
 	int error;
 
 	memset(state_out, 0, sizeof(*state_out));
@@ -483,6 +532,9 @@ int lade_tls_context_handshake(struct lade_tls_context *context, int fd, int tim
 			error = finish(&shake, peer_out);
 			if (error)
 				lade_fault_set(fault, error, "make a TLS handshake with", peer);
+			else
+				/* A server that did not ask for a certificate. */
+				error = ask_judge(&shake);
 		}
 	} else {
 		error = lade_fault_set(fault, LADE_E_MEMORY, "make a TLS handshake with", peer);

@@ -76,16 +76,22 @@ struct lade_tls_setup {
 	const char *ca_file;                  /* PEM: whom to trust; NULL: nobody, and certificates are only the way keys travel */
 	const char *host;                     /* of a client: the name (SNI) or address that the server's certificate has to be for */
 	int timeout_ms;                       /* for the whole handshake; 0: none */
+	/*
+	 * Of a client; NULL: nobody. Judges the server when its key is proved (the exporter is not known yet) and nothing was said of our own. 0: go on; a LADE_E
+	 * code, with the fault if the judge likes: the handshake ends with it, and the server never learns who asked.
+	 */
+	int (*judge)(void *context, const struct lade_tls_peer *server, struct lade_fault *fault);
+	void *judge_context;
 };
 
 /*
  * All that handshakes of one kind have in common: files that were read, OpenSSL's context. Made before a process gives up its rights; may be
- * used by the processes forked after, one thread at a time. Of setup, signer is borrowed until it is freed, and asked in the process that makes the handshake.
+ * used by the processes forked after, one thread at a time. Of setup, signer and judge_context are borrowed until it is freed, and asked in the process that makes the handshake.
  */
 struct lade_tls_context;
 
 /*
- * Make one. Returns 0; LADE_E_REFUSED (our certificate is not of our key, or a file has none), LADE_E_SYSTEM (a file cannot be read), LADE_E_MEMORY, or what the
+ * Make one. Returns 0; LADE_E_REFUSED (our certificate is not of our key, or a file has none, or a damaged one), LADE_E_SYSTEM (a file cannot be read), LADE_E_MEMORY, or what the
  * signer returned. The caller frees *context_out with lade_tls_context_free().
  */
 int lade_tls_context_new(const struct lade_tls_setup *setup, struct lade_tls_context **context_out, struct lade_fault *fault);
@@ -97,7 +103,7 @@ void lade_tls_context_free(struct lade_tls_context *context);
  * Make a handshake on fd, a connected stream socket that is blocking and stays so. timeout_ms: for all of it; 0: none. peer: for messages. Returns 0 with the state and the
  * peer, and then the next byte on fd is that of the first record; or LADE_E_STRANGER (no TLS 1.3 there), LADE_E_CLOSED (the peer ended it; the fault's operation names its alert),
  * LADE_E_TIMEOUT, LADE_E_AUTH (a key that was not proved, or is weak, or of another kind than Ed25519, ECDSA or RSA), LADE_E_PROTOCOL, LADE_E_SYSTEM, LADE_E_MEMORY, or what
- * the signer returned. Whether the peer is somebody to talk to is the caller's business: an unknown or distrusted peer is no failure.
+ * the signer or the judge returned. Whether the peer is somebody to talk to is the caller's business: an unknown or distrusted peer is no failure.
  */
 int lade_tls_context_handshake(struct lade_tls_context *context, int fd, int timeout_ms, const char *peer,
 			       struct lade_tls_state *state_out, struct lade_tls_peer *peer_out, struct lade_fault *fault);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/sha.h>
@@ -79,7 +80,7 @@ static int cannot(int code, const char *operation, const char *file, struct lade
 /* Read a file into memory, which the caller frees. */
 static int read_file(const char *file, char **bytes_out, size_t *len_out, struct lade_fault *fault)
 {
-	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY), error = 0;
+	int fd = open(file, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY), error = 0;
 	struct stat st;
 	size_t len = 0;
 	ssize_t got = 0;
@@ -106,11 +107,29 @@ static int read_file(const char *file, char **bytes_out, size_t *len_out, struct
 	return 0;
 }
 
+/* Read the next certificate. NULL: there are no more, or *error_out is a failure. X509_free() frees it. */
+static X509 *next_certificate(BIO *bio, OSSL_LIB_CTX *libctx, const char *file, int *error_out, struct lade_fault *fault)
+{
+	X509 *certificate = X509_new_ex(libctx, LADE_TLS_PROPERTIES);
+	unsigned long why;
+
+	if (!certificate)
+		*error_out = cannot(LADE_E_MEMORY, "read certificates", file, fault);
+	if (!certificate || PEM_read_bio_X509(bio, &certificate, no_password, NULL))
+		return certificate;
+	why = ERR_peek_last_error();
+	if (ERR_GET_LIB(why) != ERR_LIB_PEM || ERR_GET_REASON(why) != PEM_R_NO_START_LINE)
+		*error_out = cannot(LADE_E_REFUSED, "understand a certificate in", file, fault);
+	/* If it came and was damaged, it is freed already. */
+	X509_free(certificate);
+	return NULL;
+}
+
 /* Hand every certificate in a file to take, which returns false if it cannot. Returns how many there were, or a failure. */
 static int each_certificate(SSL_CTX *context, OSSL_LIB_CTX *libctx, const char *file,
 			    bool (*take)(SSL_CTX *context, X509 *certificate, int number), struct lade_fault *fault)
 {
-	X509 *certificate = NULL;
+	X509 *certificate;
 	size_t len = 0;
 	char *bytes = NULL;
 	int count = 0, error = read_file(file, &bytes, &len, fault);
@@ -118,15 +137,11 @@ static int each_certificate(SSL_CTX *context, OSSL_LIB_CTX *libctx, const char *
 
 	if (!error && !bio)
 		error = cannot(LADE_E_MEMORY, "read certificates", file, fault);
-	while (!error && (certificate = X509_new_ex(libctx, LADE_TLS_PROPERTIES)) &&
-	       PEM_read_bio_X509(bio, &certificate, no_password, NULL)) {
+	while (!error && (certificate = next_certificate(bio, libctx, file, &error, fault))) {
 		if (!take(context, certificate, count++))
 			error = cannot(LADE_E_REFUSED, "use a certificate of", file, fault);
 		X509_free(certificate);
-		certificate = NULL;
 	}
-	/* The one that was to take what did not come; if it came and was damaged, it is freed already. */
-	X509_free(certificate);
 	BIO_free(bio);
 	if (!error && !count)
 		error = cannot(LADE_E_REFUSED, "find a certificate in", file, fault);

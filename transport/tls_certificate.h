@@ -12,7 +12,7 @@
 /* Make a certificate for key, a lade_tls_signer_key(), that it signs itself. NULL if that fails. X509_free() frees it. */
 X509 *lade_tls_certificate_make(OSSL_LIB_CTX *libctx, const struct lade_tls_signer *signer, EVP_PKEY *key);
 
-/* Use the certificate in a file, and those behind it. Returns 0, LADE_E_SYSTEM, LADE_E_REFUSED (there is none), LADE_E_MEMORY. */
+/* Use the certificate in a file, and those behind it. Returns 0, LADE_E_SYSTEM, LADE_E_REFUSED (there is none, or one is damaged), LADE_E_MEMORY. */
 int lade_tls_certificate_use(SSL_CTX *context, OSSL_LIB_CTX *libctx, const char *file, struct lade_fault *fault);
 
 /* Trust the certificates in a file. Returns as lade_tls_certificate_use(). */

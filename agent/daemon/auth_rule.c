@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/authorized_keys.h"
+#include "agent/credentials.h"
 #include "agent/fingerprint.h"
 
 /* How kinds are written. */
@@ -33,16 +35,22 @@ static const struct kind *find_kind(const char *name, size_t len)
 	return NULL;
 }
 
-/* Returns why word is no name for kind, or NULL. */
+/* Returns why word is no name for kind, or NULL. What no file can have would let nobody in, and two rules without a comma are such a name. */
 static const char *refuse_word(enum lade_auth_kind kind, const char *word)
 {
+	const bool all = strcmp(word, "*") == 0;
+
 	if (strlen(word) >= LADE_AUTH_WORD_SIZE)
 		return "the name is longer than 255 bytes";
 	for (const char *at = word; *at; at++)
 		if ((unsigned char)*at < ' ' || *at == 0x7f)
 			return "a name has no control characters";
-	if (kind != LADE_AUTH_TOKEN && strcmp(word, "*") == 0)
+	if (kind == LADE_AUTH_TOKEN && !all && !lade_credentials_user(word))
+		return "a user's name is ASCII without blanks, colons, @ and /; rules are parted by commas";
+	if (kind != LADE_AUTH_TOKEN && all)
 		return "names are no patterns here; \"authorized\" without a name is every authorized key";
+	if (kind == LADE_AUTH_AUTHORIZED && !lade_authorized_keys_name(word))
+		return "the name of a key is ASCII without blanks; rules are parted by commas";
 	return NULL;
 }
 

@@ -114,7 +114,7 @@ static bool lengths_fit(const struct lade_channel_message *message)
 	case LADE_CHANNEL_HANDOVER:
 		return message->handover.state.plain_len <= LADE_TLS_PLAIN_MAX;
 	case LADE_CHANNEL_JOINING:
-		return message->joining.state.plain_len <= LADE_TLS_PLAIN_MAX;
+		return message->joining.handover.state.plain_len <= LADE_TLS_PLAIN_MAX;
 	default:
 		return true;
 	}
@@ -150,12 +150,13 @@ int lade_channel_receive_with(int fd, struct lade_channel_message *message, int 
 	if (descriptor_out) {
 		*descriptor_out = -1;
 		header.msg_control = rights.bytes;
-		header.msg_controllen = sizeof(rights.bytes);
+		header.msg_controllen = CMSG_LEN(sizeof(int)); /* with the padding there would be room for two */
 	}
+	/* That the other end has left words of ours unread, unix(7), is told once, before its own last words: these count. */
 	do {
 		got = recvmsg(fd, &header, MSG_CMSG_CLOEXEC);
-	} while (got < 0 && errno == EINTR);
-	if (got == 0 || (got < 0 && errno == ECONNRESET))
+	} while (got < 0 && (errno == EINTR || errno == ECONNRESET));
+	if (got == 0)
 		return lade_fault_set(fault, LADE_E_CLOSED, "receive from a process of the daemon", NULL);
 	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return LADE_E_AGAIN;

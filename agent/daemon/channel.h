@@ -90,10 +90,10 @@ struct lade_channel_join {
 	uint8_t fingerprint[LADE_TLS_FINGERPRINT_LEN];
 };
 
+/* Both of them; the handover comes first, where it stands alone. */
 struct lade_channel_joining {
-	struct lade_tls_state state;
+	struct lade_channel_handover handover;
 	struct lade_channel_join join;
-	uint8_t rekeys;
 };
 
 struct lade_channel_taken {

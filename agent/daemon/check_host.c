@@ -12,9 +12,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/authorized_keys.h"
+#include "agent/credentials.h"
 #include "agent/daemon/check.h"
 #include "agent/daemon/config_build.h"
 #include "agent/daemon/privileges.h"
+#include "agent/daemon/treasure.h"
 #include "agent/daemon/trusted_file.h"
 #include "agent/key.h"
 #include "transport/listener.h"
@@ -120,17 +123,49 @@ static void look_at_log(const struct look *look)
 		complain(look, "log file", path, strerror(errno));
 }
 
+/* What its reader says of a file that he cannot use. */
+static void complain_fault(const struct look *look, const char *setting, const struct lade_fault *fault)
+{
+	lade_config_fault(look->faults, lade_daemon_config_line(look->config, NULL, setting), "%s: %s \"%.200s\": %s", setting, fault->operation,
+			  fault->subject, lade_fault_reason(fault));
+}
+
 /* The host's key, for lade_key_free(). NULL: the daemon would make one, or there is something wrong with it, which is told. */
 static struct lade_key *look_at_host_key(const struct look *look)
 {
 	const char *path = look->config->host_key;
 	struct lade_key *key = NULL;
 	struct lade_fault fault;
+	struct stat status;
 
-	if (look_at_own_file(look, "host key", path, true) && lade_key_load(path, &key, &fault))
-		lade_config_fault(look->faults, lade_daemon_config_line(look->config, NULL, "host key"), "host key: %s \"%.200s\": %s", fault.operation,
-				  path, lade_fault_reason(&fault));
+	/* Where none is named it is made in the state, which is looked at. */
+	if (lade_daemon_config_line(look->config, NULL, "host key") && stat(path, &status))
+		look_at_place(look, "host key", path, true);
+	else if (look_at_own_file(look, "host key", path, true) && lade_key_load(path, &key, &fault))
+		complain_fault(look, "host key", &fault);
 	return key;
+}
+
+static void hear_user(void *context, const char *user, enum lade_credentials_kind kind)
+{
+	(void)context;
+	(void)user;
+	(void)kind;
+}
+
+/* Who may come in. These files are read: one line that makes no sense keeps everybody out. */
+static void look_at_users(const struct look *look)
+{
+	static const uint8_t nobody[LADE_TLS_FINGERPRINT_LEN];
+	const char *keys = look->config->authorized_keys, *tokens = look->config->tokens;
+	char name[LADE_AUTHORIZED_NAME_SIZE];
+	struct lade_fault fault;
+	int error = look_at_own_file(look, "authorized keys", keys, false) ? lade_authorized_keys_find(keys, nobody, name, &fault) : 0;
+
+	if (error && error != LADE_E_ABSENT)
+		complain_fault(look, "authorized keys", &fault);
+	if (look_at_own_file(look, "tokens", tokens, true) && lade_credentials_each(tokens, hear_user, NULL, &fault))
+		complain_fault(look, "tokens", &fault);
 }
 
 /* Why a certificate is not the host's whose key that is, or NULL. */
@@ -145,6 +180,16 @@ static const char *refuse_foreign(X509 *certificate, const struct lade_key *key)
 	return memcmp(public_key, lade_key_public(key), len) == 0 ? NULL : "the certificate is not of the host key";
 }
 
+/* OpenSSL's own asks at the terminal for what an encrypted certificate is encrypted with. */
+static int no_password(char *out, int size, int writing, void *context)
+{
+	(void)out;
+	(void)size;
+	(void)writing;
+	(void)context;
+	return -1;
+}
+
 /* A file of certificates, the first of which is valid now. Returns that, for X509_free(), or NULL: something is wrong, which is told. */
 static X509 *look_at_certificates(const struct look *look, const char *setting, const char *path)
 {
@@ -155,14 +200,14 @@ static X509 *look_at_certificates(const struct look *look, const char *setting, 
 	if (!path || !look_at_file(look, setting, path, false))
 		return NULL;
 	file = fopen(path, "re");
-	certificate = file ? PEM_read_X509(file, NULL, NULL, NULL) : NULL;
+	certificate = file ? PEM_read_X509(file, NULL, no_password, NULL) : NULL;
 	if (file)
 		fclose(file);
 	if (!certificate)
 		why = "there is no certificate in it that can be read (PEM)";
-	else if (X509_cmp_time(X509_get0_notBefore(certificate), NULL) > 0)
+	else if (X509_cmp_time(X509_get0_notBefore(certificate), NULL) >= 0)
 		why = "the certificate is not valid yet";
-	else if (X509_cmp_time(X509_get0_notAfter(certificate), NULL) < 0)
+	else if (X509_cmp_time(X509_get0_notAfter(certificate), NULL) <= 0)
 		why = "the certificate is not valid any more";
 	if (!why)
 		return certificate;
@@ -269,53 +314,12 @@ static void look_at_hook(const struct look *look, const char *setting, const cha
 	free(program);
 }
 
-/* True if clients of module do not see what has that path below it, because of a rule about it or a directory above it. */
-static bool is_hidden(const struct lade_module *module, char *below)
-{
-	for (char *slash = strchr(below, '/');; slash = strchr(slash + 1, '/')) {
-		bool hidden;
-
-		if (slash)
-			*slash = '\0';
-		hidden = lade_filter_excludes(module->filter, below, true);
-		if (slash)
-			*slash = '/';
-		if (hidden || !slash)
-			return hidden;
-	}
-}
-
-/* What the daemon believes or keeps secret must not be served. Returns whether it is not. */
-static bool look_at_treasure(const struct look *look, const char *what, const char *path)
-{
-	char *tree = realpath(look->module->path, NULL), *treasure = realpath(path, NULL);
-	const size_t len = tree ? strlen(tree) : 0;
-	bool is_safe = true;
-
-	/* "/" ends in a slash already. */
-	if (len && treasure && strncmp(treasure, tree, len) == 0 && (len == 1 || treasure[len] == '/' || !treasure[len])) {
-		char *below = treasure + len + (treasure[len] == '/');
-
-		is_safe = *below && is_hidden(look->module, below);
-	}
-	if (!is_safe)
-		lade_config_fault(look->faults, lade_daemon_config_line(look->config, look->module, "path"),
-				  "path: \"%.200s\": the daemon's %s is in it, \"%.200s\": exclude that, or move it elsewhere", look->module->path, what, path);
-	free(tree);
-	free(treasure);
-	return is_safe;
-}
-
 static void look_at_module(const struct look *look)
 {
-	const struct lade_daemon_config *config = look->config;
-
 	look_at_path(look);
 	look_at_rights(look);
 	look_at_hook(look, "before", look->module->before);
 	look_at_hook(look, "after", look->module->after);
-	(void)(look_at_treasure(look, "state", config->state) && look_at_treasure(look, "host key", config->host_key) &&
-	       look_at_treasure(look, "list of authorized keys", config->authorized_keys) && look_at_treasure(look, "file of tokens", config->tokens));
 }
 
 static void look_at_all(const struct lade_daemon_config *config, struct lade_config_faults *faults)
@@ -328,8 +332,7 @@ static void look_at_all(const struct lade_daemon_config *config, struct lade_con
 		look_at_listen(&globals, "metrics", config->metrics);
 	look_at_state(&globals);
 	look_at_identity(&globals);
-	(void)look_at_own_file(&globals, "authorized keys", config->authorized_keys, false);
-	(void)look_at_own_file(&globals, "tokens", config->tokens, true);
+	look_at_users(&globals);
 	X509_free(look_at_certificates(&globals, "ca", config->ca));
 	look_at_user(&globals);
 	look_at_log(&globals);
@@ -340,6 +343,7 @@ static void look_at_all(const struct lade_daemon_config *config, struct lade_con
 		lade_config_faults_in(faults, config, look.module->file);
 		look_at_module(&look);
 	}
+	lade_treasures_check(config, faults);
 }
 
 unsigned lade_daemon_check_host(const struct lade_daemon_config *config, lade_config_report *report, void *context)

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,7 +25,7 @@
 #define HINT "try 'lade help status'"
 
 /* How long a daemon may be silent. */
-#define SILENCE_S 10
+#define SILENCE_S 10u
 #define WATCH_MAX_S 86400u
 
 /* Cursor to the upper left, erase what is below: ECMA-48. */
@@ -121,54 +120,79 @@ static char *find_socket(const struct request *request, struct lade_complaint *c
 	return path;
 }
 
-/* Write down all that comes. Returns 0 or LADE_E_SYSTEM. */
+/* True if a terminal could obey some of it: what a daemon says is escaped, and whose socket it is need not be one. */
+static bool has_controls(const char *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (((unsigned char)bytes[i] < ' ' && bytes[i] != '\n' && bytes[i] != '\t') || bytes[i] == 0x7f)
+			return true;
+	return false;
+}
+
+/* Write down all that comes. Returns 0; LADE_E_PROTOCOL: no daemon says that; LADE_E_CLOSED: nothing at all did, it was too busy, or did not want to; LADE_E_TIMEOUT, LADE_E_SYSTEM. */
 static int copy_answer(int fd, bool clear)
 {
 	char buffer[4096];
 	bool first = true;
 	ssize_t got;
+	int error;
 
 	for (;;) {
 		got = recv(fd, buffer, sizeof(buffer), 0);
 		if (got < 0 && errno == EINTR)
 			continue;
-		if (got <= 0)
+		if (got <= 0 || has_controls(buffer, (size_t)got))
 			break;
 		if (first && clear)
 			(void)fputs(CLEAR, stdout);
 		first = false;
 		(void)fwrite(buffer, 1, (size_t)got, stdout);
 	}
+	if (got > 0)
+		error = LADE_E_PROTOCOL;
+	else if (got < 0)
+		error = errno == EAGAIN ? LADE_E_TIMEOUT : LADE_E_SYSTEM;
+	else
+		error = first ? LADE_E_CLOSED : 0;
 	(void)fflush(stdout);
-	/* Nothing at all: it was too busy, or did not want to. */
-	if (got == 0 && first)
-		errno = ECONNRESET;
-	return got < 0 || first ? LADE_E_SYSTEM : 0;
+	return error;
+}
+
+/* Ask, and write down the answer. Returns as lade_status_socket_connect() and copy_answer(). */
+static int talk(const struct request *request, const char *path, struct lade_fault *fault)
+{
+	const char *words = request->json ? LADE_STATUS_JSON : LADE_STATUS_TEXT;
+	int fd, error = lade_status_socket_connect(path, SILENCE_S, &fd, fault);
+
+	if (error)
+		return error;
+	if (send(fd, words, LADE_STATUS_REQUEST_LEN, MSG_NOSIGNAL) != LADE_STATUS_REQUEST_LEN)
+		error = LADE_E_SYSTEM;
+	else
+		error = copy_answer(fd, request->watch_s && !request->json && isatty(STDOUT_FILENO));
+	if (error)
+		lade_fault_set(fault, error, "get the status from", path);
+	close(fd);
+	return error;
 }
 
 /* Ask once. Returns the exit status. */
 static int ask(const struct request *request, const char *path, struct lade_complaint *complaint)
 {
-	const struct timeval silence = { .tv_sec = SILENCE_S };
-	const char *words = request->json ? LADE_STATUS_JSON : LADE_STATUS_TEXT;
 	struct lade_fault fault;
-	int fd, error = lade_status_socket_connect(path, &fd, &fault);
 
-	if (error == LADE_E_ABSENT) {
+	switch (talk(request, path, &fault)) {
+	case 0:
+		break;
+	case LADE_E_ABSENT:
 		lade_complain(complaint, LADE_EXIT_SOCKET, "no daemon answers at %s", path);
-		return complaint->exit_status;
-	}
-	if (error) {
-		lade_complain_fault(complaint, LADE_EXIT_SOCKET, &fault);
-		return complaint->exit_status;
-	}
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &silence, sizeof(silence));
-	if (send(fd, words, LADE_STATUS_REQUEST_LEN, MSG_NOSIGNAL) != LADE_STATUS_REQUEST_LEN ||
-	    copy_answer(fd, request->watch_s && !request->json && isatty(STDOUT_FILENO))) {
-		lade_fault_set(&fault, LADE_E_SYSTEM, "get the status from", path);
+		break;
+	case LADE_E_TIMEOUT:
+		lade_complain(complaint, LADE_EXIT_SOCKET, "the daemon at %s was silent for %u s", path, SILENCE_S);
+		break;
+	default:
 		lade_complain_fault(complaint, LADE_EXIT_SOCKET, &fault);
 	}
-	close(fd);
 	return complaint->exit_status;
 }
 

@@ -33,15 +33,18 @@ int lade_daemon_config_read(const char *file, lade_config_report *report, void *
 		return error;
 	faults = malloc(sizeof(*faults));
 	error = faults ? lade_config_build(stream, faults, config_out) : LADE_E_MEMORY;
+	if (!error && !((*config_out)->file = strdup(file)))
+		error = LADE_E_MEMORY;
 	if (error)
 		lade_fault_set(fault, error, "read", file);
 	fclose(stream);
 	for (unsigned i = 0; !error && i < faults->count; i++)
 		report(context, &faults->errors[i]);
-	if (!error && faults->count) {
+	if (!error && faults->count)
+		error = lade_fault_set(fault, LADE_E_USAGE, "read", file);
+	if (error) {
 		lade_daemon_config_free(*config_out);
 		*config_out = NULL;
-		error = lade_fault_set(fault, LADE_E_USAGE, "read", file);
 	}
 	free(faults);
 	return error;
@@ -89,6 +92,7 @@ void lade_daemon_config_free(struct lade_daemon_config *config)
 	for (unsigned i = 0; i < config->module_count; i++)
 		free_module(&config->modules[i]);
 	free(config->modules);
+	free(config->file);
 	free(config->include);
 	free_texts(config->files, config->file_count);
 	free_texts(config->listen, config->listen_count);
@@ -113,25 +117,6 @@ const struct lade_module *lade_daemon_config_module(const struct lade_daemon_con
 		if (strcmp(config->modules[i].name, name) == 0)
 			return &config->modules[i];
 	return NULL;
-}
-
-static bool listens_at(const struct lade_daemon_config *config, const char *place)
-{
-	for (unsigned i = 0; i < config->listen_count; i++)
-		if (strcmp(config->listen[i], place) == 0)
-			return true;
-	return false;
-}
-
-bool lade_daemon_config_same_listeners(const struct lade_daemon_config *a, const struct lade_daemon_config *b)
-{
-	/* None is there twice. */
-	if (a->listen_count != b->listen_count)
-		return false;
-	for (unsigned i = 0; i < a->listen_count; i++)
-		if (!listens_at(b, a->listen[i]))
-			return false;
-	return true;
 }
 
 unsigned lade_daemon_config_line(const struct lade_daemon_config *config, const struct lade_module *module, const char *setting)

@@ -49,6 +49,7 @@ struct lade_module {
 
 /* The whole of it. */
 struct lade_daemon_config {
+	char *file;             /* that it was read from */
 	char **listen;          /* "address:port", listen_count; default [::]:8730 */
 	unsigned listen_count;
 	char *state;            /* directory of host key, certificate, authorized_keys, tokens; default /var/lib/lade, as a user the XDG state */
@@ -109,12 +110,6 @@ void lade_daemon_config_free(struct lade_daemon_config *config);
 
 /* The module of that name; NULL: there is none. */
 const struct lade_module *lade_daemon_config_module(const struct lade_daemon_config *config, const char *name);
-
-/*
- * True if both listen at the same addresses, in whatever order: a new configuration then needs no new sockets. (Port 0 is the same as port 0,
- * though it may have become another one.)
- */
-bool lade_daemon_config_same_listeners(const struct lade_daemon_config *a, const struct lade_daemon_config *b);
 
 /* The line of a setting, by its name in the file, of module, or global (NULL); 0: it is not in it. */
 unsigned lade_daemon_config_line(const struct lade_daemon_config *config, const struct lade_module *module, const char *setting);

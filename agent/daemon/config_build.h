@@ -28,7 +28,7 @@ struct lade_config_error *lade_config_fault(struct lade_config_faults *faults, u
 
 /*
  * Make a configuration of what is in file. Returns 0 (then it is good if faults->count is 0) with one for lade_daemon_config_free(); LADE_E_MEMORY,
- * LADE_E_SYSTEM (errno: reading, or a user has no home), LADE_E_LIMIT.
+ * LADE_E_SYSTEM (errno: reading), LADE_E_LIMIT.
  */
 int lade_config_build(FILE *file, struct lade_config_faults *faults, struct lade_daemon_config **config_out);
 

@@ -208,28 +208,40 @@ static int set_default_listen(struct lade_daemon_config *config)
 	return config->listen[0] ? 0 : LADE_E_MEMORY;
 }
 
-/* A file of the state. */
+/* A file of the state, if there is one. */
 static int set_below_state(const struct lade_daemon_config *config, const char *name, char **path)
 {
-	if (!*path)
-		*path = lade_daemon_place_below(config->state, name);
+	if (*path || !config->state)
+		return 0;
+	*path = lade_daemon_place_below(config->state, name);
 	return *path ? 0 : LADE_E_MEMORY;
 }
 
-static int set_defaults(struct lade_daemon_config *config)
+/* A place that depends on who starts the daemon: what find returns. It stays NULL with a fault if there is none. */
+static int set_place(char **path, char *(*find)(void), const char *setting, struct lade_config_faults *faults)
+{
+	if (*path || (*path = find()))
+		return 0;
+	if (errno != ENOENT)
+		return LADE_E_MEMORY;
+	lade_config_fault(faults, 0, "%s: there is no HOME to have it in: add \"%s = /a/path\"", setting, setting);
+	return 0;
+}
+
+static int set_defaults(struct lade_daemon_config *config, struct lade_config_faults *faults)
 {
 	int error = set_default_listen(config);
 
-	if (!error && !config->state && !(config->state = lade_daemon_place_state()))
-		error = errno == ENOENT ? LADE_E_SYSTEM : LADE_E_MEMORY;
+	if (!error)
+		error = set_place(&config->state, lade_daemon_place_state, "state", faults);
+	if (!error)
+		error = set_place(&config->status, lade_daemon_place_status, "status", faults);
 	if (!error)
 		error = set_below_state(config, "host_key", &config->host_key);
 	if (!error)
 		error = set_below_state(config, "authorized_keys", &config->authorized_keys);
 	if (!error)
 		error = set_below_state(config, "tokens", &config->tokens);
-	if (!error && !config->status && !(config->status = lade_daemon_place_status()))
-		error = errno == ENOENT ? LADE_E_SYSTEM : LADE_E_MEMORY;
 	if (!error && !config->user && geteuid() == 0 && !(config->user = strdup(getpwnam("lade") ? "lade" : "nobody")))
 		error = LADE_E_MEMORY;
 	return error;
@@ -258,11 +270,12 @@ static void look_at_globals(const struct lade_daemon_config *config, struct lade
 
 int lade_config_finish(struct lade_daemon_config *config, struct lade_config_faults *faults)
 {
-	int error = set_defaults(config);
+	int error;
 
+	lade_config_faults_in(faults, config, 0);
+	error = set_defaults(config, faults);
 	if (error)
 		return error;
-	lade_config_faults_in(faults, config, 0);
 	look_at_globals(config, faults);
 	for (unsigned i = 0; i < config->module_count && !error; i++) {
 		const struct look look = { config, &config->modules[i], faults };

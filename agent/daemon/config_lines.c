@@ -67,8 +67,11 @@ static int take_setting(void *context, const char *section, const char *name, co
 	reading->is_answered = true;
 	if (reading->error)
 		return 1;
-	if (reading->went_on && reading->name) {
-		lade_writer_put_u8(&reading->value, ' ');
+	/* It goes on with what was no setting, which has been told. */
+	if (reading->went_on && !reading->name)
+		return 1;
+	if (reading->went_on) {
+		lade_writer_put_bytes(&reading->value, " ", reading->value.len > 0);
 	} else {
 		finish_setting(reading);
 		reading->name = strdup(name);
@@ -177,7 +180,8 @@ static char *look_at(struct reading *reading, char *line, size_t len, size_t roo
 		complain(reading, reading->number, "this line is too long: end it with a backslash where a blank or comma is, and go on in the next one");
 		return NULL;
 	}
-	reading->is_answered = !*line;
+	/* A backslash alone goes on with a setting, or is none. */
+	reading->is_answered = !*line && (reading->went_on || !reading->goes_on);
 	return line;
 }
 

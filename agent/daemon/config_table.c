@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/sync/settings.h"
+#include "protocol/limits.h"
 
 #define CONNECTIONS_MAX 65536u
 #define SECONDS_MAX 86400u
@@ -48,7 +49,7 @@ static const struct lade_config_row global_rows[] = {
 
 static const struct lade_config_row module_rows[] = {
 	MODULE("path", path, path),
-	MODULE("comment", text, comment),
+	{ "comment", lade_config_set_text, offsetof(struct lade_module, comment), 0, 0, LADE_SELECTION_MAX },
 	MODULE("list", yes, list),
 	MODULE("read only", yes, read_only),
 	MODULE("write only", yes, write_only),

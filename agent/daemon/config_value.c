@@ -136,8 +136,12 @@ int lade_config_set_memory(const struct lade_config_row *row, void *base, char *
 
 int lade_config_set_text(const struct lade_config_row *row, void *base, char *value, struct lade_config_error *error)
 {
-	(void)error;
-	return set_copy(row, base, value);
+	char why[64];
+
+	if (!row->max || strlen(value) <= row->max)
+		return set_copy(row, base, value);
+	snprintf(why, sizeof(why), "it has more than %llu bytes", (unsigned long long)row->max);
+	return refuse(error, row, value, why);
 }
 
 int lade_config_set_format(const struct lade_config_row *row, void *base, char *value, struct lade_config_error *error)
@@ -178,11 +182,17 @@ int lade_config_set_command(const struct lade_config_row *row, void *base, char 
 	return set_copy(row, base, value);
 }
 
+/* True for what getaddrinfo(3) takes, but not as it is meant: "" and "*" are every address of IPv4 alone, and a port without a colon (8730) is 0.0.34.26. */
+static bool is_no_host(const char *host)
+{
+	return !host[strspn(host, "0123456789")] || strcmp(host, "*") == 0;
+}
+
 int lade_config_set_place(const struct lade_config_row *row, void *base, char *value, struct lade_config_error *error)
 {
 	struct lade_listener_address address;
 
-	if (lade_listener_parse(value, &address))
+	if (lade_listener_parse(value, &address) || is_no_host(address.host))
 		return refuse(error, row, value, "it has to be an address and a port, like 127.0.0.1:9730 or [::1]:9730");
 	return set_copy(row, base, value);
 }
@@ -226,7 +236,8 @@ static int set_list(const struct lade_config_row *row, void *base, char *value, 
 {
 	struct list list = { row, base, error };
 
-	if (!value[strspn(value, separators)])
+	/* Blanks around words are never part of one. */
+	if (!value[strspn(value, "," BLANKS)])
 		return refuse(error, row, value, "there is nothing in this list");
 	return lade_config_words(value, separators, take, &list);
 }
@@ -275,7 +286,7 @@ static int take_place(void *context, char *word)
 	snprintf(whole, sizeof(whole), "%s%s", word, lade_listener_parse(word, &address) ? ":" DEFAULT_PORT : "");
 	if (strlen(word) >= LADE_LISTENER_NAME_SIZE || lade_listener_parse(whole, &address))
 		return refuse(list->error, list->row, word, "it has to be an address, perhaps with a port: 192.0.2.1, 0.0.0.0:8730, [2001:db8::1]:8730");
-	if (strcmp(address.host, "*") == 0)
+	if (is_no_host(address.host))
 		return refuse(list->error, list->row, word, "write [::]:" DEFAULT_PORT " for every address, 0.0.0.0:" DEFAULT_PORT " for every one of IPv4");
 	for (unsigned i = 0; i < count; i++)
 		if (strcmp(places[i], whole) == 0)

@@ -23,7 +23,7 @@ struct lade_config_row {
 	lade_config_set *set; /* what kind of value it has */
 	size_t off;           /* of the field in base */
 	size_t count_off;     /* of the field with the number of items, for lists */
-	uint64_t min, max;    /* bounds of a number */
+	uint64_t min, max;    /* bounds of a number; max: of the bytes of a text, 0: any */
 };
 
 lade_config_set lade_config_set_yes;      /* bool: yes, no, on, off, true, false, 1, 0 */
@@ -32,7 +32,7 @@ lade_config_set lade_config_set_seconds;  /* uint64_t */
 lade_config_set lade_config_set_rate;     /* uint64_t: as --bwlimit has it */
 lade_config_set lade_config_set_threshold; /* uint64_t: a size, or off: 0 */
 lade_config_set lade_config_set_memory;   /* uint64_t: a size within the row's bounds */
-lade_config_set lade_config_set_text;     /* char *: any text */
+lade_config_set lade_config_set_text;     /* char *: any text, of at most the row's bytes */
 lade_config_set lade_config_set_format;   /* char *: the line of a session, see agent/daemon/session_line.h */
 lade_config_set lade_config_set_path;     /* char *: an absolute path without "..", slashes at its end taken away */
 lade_config_set lade_config_set_command;  /* char *: an absolute path, and words behind it */

@@ -13,7 +13,6 @@
 #include "agent/sync/handshake.h"
 #include "agent/sync/memory_limit.h"
 #include "agent/sync/sync.h"
-#include "agent/tree/landlock.h"
 #include "transport/connection.h"
 
 /*
@@ -185,11 +184,9 @@ int lade_greeter_run(struct monitor *monitor, struct visit *visit)
 
 	monitor->greeter_channel = visit->channel;
 	error = lade_memory_limit_growth(GREETER_MEMORY, &fault);
-	if (!error)
-		error = lade_privileges_drop(&monitor->stranger, &fault);
 	/* All that it needs is open. */
-	if (!error && lade_landlock_confine(NULL, 0, &fault) < 0)
-		error = fault.code;
+	if (!error)
+		error = lade_monitor_give_up_rights(monitor, &fault);
 	if (!error)
 		error = shake_hands(&greeting, &fault);
 	if (!error)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/json.h"
 #include "agent/sync/sync.h"
 #include <config.h> /* not agent/daemon/config.h */
 #include "protocol/hello.h"
@@ -123,15 +124,22 @@ static void put_number(struct lade_writer *writer, const char *name, const char 
 	put(writer, "%s %" PRIu64 "\n", name, value);
 }
 
-/* A label's value: backslash, quote and newline are escaped, every other byte is as it is (names are UTF-8). */
+/*
+ * A label's value: backslash, quote and newline are escaped, every other byte is as it is. Of what is no UTF-8, which a scraper would refuse with
+ * all that is on the page, bytes beyond ASCII look as they do on screens: \#351.
+ */
 static void put_label(struct lade_writer *writer, const char *label, const char *value)
 {
+	const bool is_utf8 = lade_json_is_utf8(lade_slice(value, strlen(value)));
+
 	put(writer, "%s=\"", label);
 	for (const char *at = value; *at; at++) {
 		if (*at == '\n')
 			put(writer, "\\n");
 		else if (*at == '\\' || *at == '"')
 			put(writer, "\\%c", *at);
+		else if (!is_utf8 && (*at & 0x80))
+			put(writer, "\\\\#%03o", (uint8_t)*at);
 		else
 			lade_writer_put_u8(writer, (uint8_t)*at);
 	}

@@ -4,12 +4,12 @@
 #include "agent/daemon/monitor.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -20,6 +20,7 @@
 #include "agent/daemon/monitor_internal.h"
 #include "agent/daemon/status_socket.h"
 #include "agent/locked_memory.h"
+#include "agent/sync/descriptor_limit.h"
 #include "agent/sync/sync.h"
 #include "transport/clock.h"
 
@@ -51,23 +52,13 @@ static int take_signals(struct monitor *monitor, struct lade_fault *fault)
 	return monitor->signal_fd < 0 ? lade_fault_set(fault, LADE_E_SYSTEM, "wait for signals", NULL) : 0;
 }
 
-/* Each connection takes two descriptors while it logs in, one later. */
-static void raise_descriptors(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit))
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static int start(struct monitor *monitor, struct lade_fault *fault)
 {
 	struct timespec now;
 	int error;
 
-	raise_descriptors();
+	/* Each connection takes two while it logs in, one later. */
+	lade_descriptor_limit_raise(ULONG_MAX);
 	clock_gettime(CLOCK_REALTIME, &now);
 	monitor->metrics.start_time = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 	monitor->started_ms = lade_clock_ms();
@@ -111,12 +102,10 @@ static bool hear(struct monitor *monitor, struct visit *visit)
 	return true;
 }
 
-/* The greeter or the worker has ended. What it said last may be unread, and by that the visit may go on with another one. */
-static void process_ended(struct monitor *monitor, struct visit *visit)
+/* If nothing runs for a visit any more, it ends as what it has become. */
+static void end_if_over(struct monitor *monitor, struct visit *visit)
 {
-	while (!visit->pid && visit->channel >= 0 && hear(monitor, visit))
-		;
-	if (visit->pid || visit->helper)
+	if (visit->stage == VISIT_FREE || visit->pid || visit->helper)
 		return;
 	if (visit->stage == VISIT_SESSION)
 		lade_monitor_session_ended(monitor, visit);
@@ -124,30 +113,39 @@ static void process_ended(struct monitor *monitor, struct visit *visit)
 		lade_monitor_login_ended(monitor, visit);
 }
 
+/* The greeter or the worker has ended. What it said last may be unread, and by that the visit may go on with another one. */
+static void process_ended(struct monitor *monitor, struct visit *visit, int how)
+{
+	visit->pid = 0;
+	visit->how = how;
+	while (!visit->pid && visit->channel >= 0 && hear(monitor, visit))
+		;
+}
+
+/* The checker or the hook has ended. */
+static void helper_ended(struct monitor *monitor, struct visit *visit, int how)
+{
+	visit->helper = 0;
+	if (visit->checking)
+		lade_monitor_checked(monitor, visit, how);
+	else
+		lade_monitor_hook_ended(monitor, visit, how);
+}
+
 /* A process has ended: whose was it? */
 static void reaped(struct monitor *monitor, pid_t pid, int how)
 {
-	for (unsigned i = 0; i < monitor->visit_max; i++) {
+	for (unsigned i = 0; i < monitor->visit_used; i++) {
 		struct visit *visit = &monitor->visits[i];
 
-		if (visit->stage == VISIT_FREE)
+		if (visit->stage == VISIT_FREE || (visit->helper != pid && visit->pid != pid))
 			continue;
-		if (visit->helper == pid) {
-			visit->helper = 0;
-			if (visit->checking)
-				lade_monitor_checked(monitor, visit, how);
-			else
-				lade_monitor_hook_ended(monitor, visit, how);
-			if (visit->stage != VISIT_FREE && !visit->pid && visit->stage != VISIT_AFTER && !visit->helper)
-				lade_monitor_login_ended(monitor, visit);
-			return;
-		}
-		if (visit->pid == pid) {
-			visit->pid = 0;
-			visit->how = how;
-			process_ended(monitor, visit);
-			return;
-		}
+		if (visit->helper == pid)
+			helper_ended(monitor, visit, how);
+		else
+			process_ended(monitor, visit, how);
+		end_if_over(monitor, visit);
+		return;
 	}
 }
 
@@ -169,7 +167,7 @@ static void hurry_logins(struct monitor *monitor)
 {
 	int64_t deadline_ms = lade_clock_ms() + LOGIN_STOP_MS;
 
-	for (unsigned i = 0; i < monitor->visit_max; i++) {
+	for (unsigned i = 0; i < monitor->visit_used; i++) {
 		struct visit *visit = &monitor->visits[i];
 
 		if ((visit->stage == VISIT_LOGIN || visit->stage == VISIT_CHECK) && visit->deadline_ms > deadline_ms)
@@ -326,7 +324,7 @@ static int keep_time(struct monitor *monitor)
 		next_ms = sooner(next_ms, monitor->accept_again_ms);
 	if (monitor->stop_ms)
 		next_ms = sooner(next_ms, monitor->stop_ms);
-	for (unsigned i = 0; i < monitor->visit_max; i++)
+	for (unsigned i = 0; i < monitor->visit_used; i++)
 		next_ms = sooner(next_ms, keep_time_of(monitor, &monitor->visits[i], now_ms));
 	lade_monitor_count(monitor, &now);
 	next_ms = sooner(next_ms, lade_notify_turn(&monitor->notify, now_ms, now.sessions, now.logins));
@@ -340,7 +338,7 @@ static void cut_off(struct monitor *monitor)
 {
 	if (!monitor->stop_ms || lade_clock_ms() < monitor->stop_ms)
 		return;
-	for (unsigned i = 0; i < monitor->visit_max; i++) {
+	for (unsigned i = 0; i < monitor->visit_used; i++) {
 		struct visit *visit = &monitor->visits[i];
 
 		if (visit->stage == VISIT_SESSION && visit->pid && !monitor->cut_off)
@@ -352,12 +350,11 @@ static void cut_off(struct monitor *monitor)
 	monitor->stop_ms = lade_clock_ms() + ABORT_MS;
 }
 
-static bool anybody_there(const struct monitor *monitor)
+/* Places at the end that have become free need no look any more. */
+static void forget_free(struct monitor *monitor)
 {
-	for (unsigned i = 0; i < monitor->visit_max; i++)
-		if (monitor->visits[i].stage != VISIT_FREE)
-			return true;
-	return false;
+	while (monitor->visit_used && monitor->visits[monitor->visit_used - 1].stage == VISIT_FREE)
+		monitor->visit_used--;
 }
 
 /* What is waited for: signals, then *listeners_out listeners, then channels. Returns how many. */
@@ -372,7 +369,7 @@ static nfds_t fill_polls(const struct monitor *monitor, struct pollfd *polls, nf
 	if (!monitor->accept_again_ms)
 		polls[count++] = (struct pollfd){ .fd = monitor->status.fd, .events = POLLIN };
 	*listeners_out = count - 1;
-	for (unsigned i = 0; i < monitor->visit_max; i++)
+	for (unsigned i = 0; i < monitor->visit_used; i++)
 		if (monitor->visits[i].stage != VISIT_FREE && monitor->visits[i].channel >= 0)
 			polls[count++] = (struct pollfd){ .fd = monitor->visits[i].channel, .events = POLLIN };
 	return count;
@@ -380,7 +377,7 @@ static nfds_t fill_polls(const struct monitor *monitor, struct pollfd *polls, nf
 
 static struct visit *visit_of(struct monitor *monitor, int channel)
 {
-	for (unsigned i = 0; i < monitor->visit_max; i++)
+	for (unsigned i = 0; i < monitor->visit_used; i++)
 		if (monitor->visits[i].stage != VISIT_FREE && monitor->visits[i].channel == channel)
 			return &monitor->visits[i];
 	return NULL;
@@ -407,7 +404,7 @@ static int loop(struct monitor *monitor, struct lade_fault *fault)
 	struct pollfd *polls = NULL;
 	size_t room = 0;
 
-	while (!monitor->stop_ms || anybody_there(monitor)) {
+	while (!monitor->stop_ms || monitor->visit_used) {
 		size_t wanted = 2 + monitor->listening.count + monitor->visit_max;
 		nfds_t count, listeners;
 		int wait_ms, ready;
@@ -429,6 +426,7 @@ static int loop(struct monitor *monitor, struct lade_fault *fault)
 		if (ready > 0)
 			act(monitor, polls, count, listeners);
 		cut_off(monitor);
+		forget_free(monitor);
 	}
 	free(polls);
 	return 0;

@@ -13,7 +13,6 @@
 #include "agent/daemon/status.h"
 #include "agent/daemon/status_socket.h"
 #include "agent/sync/sync.h"
-#include "agent/tree/landlock.h"
 #include "transport/clock.h"
 #include <config.h> /* not agent/daemon/config.h */
 
@@ -23,7 +22,7 @@
 void lade_monitor_count(const struct monitor *monitor, struct lade_metrics_now *now_out)
 {
 	*now_out = (struct lade_metrics_now){ 0 };
-	for (unsigned i = 0; i < monitor->visit_max; i++) {
+	for (unsigned i = 0; i < monitor->visit_used; i++) {
 		switch (monitor->visits[i].stage) {
 		case VISIT_FREE:
 			break;
@@ -94,7 +93,7 @@ static void answer_status(const struct monitor *monitor, int fd)
 
 	lade_monitor_count(monitor, &now);
 	sessions = calloc(now.sessions + 1, sizeof(*sessions));
-	for (unsigned i = 0; sessions && i < monitor->visit_max; i++)
+	for (unsigned i = 0; sessions && i < monitor->visit_used; i++)
 		if (monitor->visits[i].stage >= VISIT_BEFORE)
 			fill_session(&monitor->visits[i], now_ms, &sessions[status.session_count++]);
 	if (status.session_count)
@@ -130,10 +129,11 @@ static void answer_metrics(const struct monitor *monitor, int fd)
 static int run_answer(const struct monitor *monitor, int fd, bool metrics)
 {
 	int *keep[] = { &fd };
+	struct lade_fault fault;
 
 	lade_monitor_become_child(keep, 1);
 	/* Who asks need not be trusted with anything. */
-	if (lade_privileges_drop(&monitor->stranger, NULL) || lade_landlock_confine(NULL, 0, NULL) < 0)
+	if (lade_monitor_give_up_rights(monitor, &fault))
 		return LADE_EXIT_IPC;
 	if (metrics)
 		answer_metrics(monitor, fd);

@@ -187,8 +187,9 @@ int lade_monitor_configure(struct monitor *monitor, struct lade_fault *fault)
 	monitor->shared = fresh.shared;
 	monitor->log = fresh.log;
 	monitor->stranger = fresh.stranger;
+	/* Before it says that it listens: who waits for that may ask. */
+	open_status(monitor);
 	log_key(monitor, fresh.made_key);
 	log_places(monitor);
-	open_status(monitor);
 	return 0;
 }

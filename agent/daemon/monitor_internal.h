@@ -28,6 +28,7 @@
 #include "agent/daemon/privileges.h"
 #include "agent/daemon/slots.h"
 #include "agent/key.h"
+#include "transport/address.h"
 #include "transport/listener.h"
 #include "transport/tls.h"
 
@@ -61,7 +62,7 @@ struct visit {
 	struct sockaddr_storage address;
 	struct lade_slot_owner owner;
 	char peer[128];                        /* "192.0.2.1:40000" */
-	char host[100];                        /* "192.0.2.1" */
+	char host[LADE_ADDRESS_HOST_SIZE];     /* "192.0.2.1" */
 	char identity[LADE_TLS_NAME_SIZE + 64]; /* who it is, as far as it is known */
 	int fd;                                /* the connection; -1: the worker has it alone */
 	int channel;                           /* to the greeter or the worker; -1: none */
@@ -77,6 +78,7 @@ struct visit {
 	struct lade_channel_join join;         /* what it said who comes for the session of another visit; session 0: nothing */
 	unsigned joining;                      /* connections that its worker was given and has not looked at yet */
 	bool checking;                         /* CHECK: the checker has been started */
+	bool hopeless;                         /* CHECK: it is refused, whatever the checker finds */
 	bool refused;                          /* the worker only says why not */
 	bool overdue;                          /* was killed because it took too long */
 	enum lade_refusal refusal;             /* why it did not become a session; LADE_REFUSAL_COUNT: not refused */
@@ -116,6 +118,7 @@ struct monitor {
 	int64_t started_ms;
 	struct visit *visits;                  /* visit_max */
 	unsigned visit_max;
+	unsigned visit_used;                   /* those behind so many are free, and not looked at: most, usually */
 	uint64_t next_number;
 	unsigned checkers;                     /* that run */
 	int signal_fd;
@@ -200,13 +203,13 @@ void lade_visit_kill(struct visit *visit);
 int lade_visit_fork(struct visit *visit, struct lade_fault *fault);
 
 /*
- * In a forked process: keep nothing of the monitor's open but what the visit has (so its log is out of reach, too), and handle no signal. Does
- * not return if that fails.
+ * In a forked process: keep nothing of the monitor's open but count descriptors, see lade_privileges_keep() (so its log is out of reach, too), and
+ * handle no signal. Does not return if that fails.
  */
-void lade_visit_become_child(struct visit *visit);
-
-/* The same for another process, which keeps count descriptors, see lade_privileges_keep(). */
 void lade_monitor_become_child(int *keep[], int count);
+
+/* In a forked process that speaks to strangers: become the user of the greeters, without what his groups may do, and reach no file. As lade_privileges_drop(). */
+int lade_monitor_give_up_rights(const struct monitor *monitor, struct lade_fault *fault);
 
 /* One user of a configuration fewer. NULL does nothing. */
 void lade_config_release(struct shared_config *shared);

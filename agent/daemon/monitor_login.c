@@ -4,12 +4,8 @@
  */
 #include "agent/daemon/monitor_internal.h"
 
-#include <assert.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <sodium.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,9 +29,10 @@ static bool is_login(const struct visit *visit)
 	return !visit->killed && (visit->stage == VISIT_LOGIN || visit->stage == VISIT_CHECK);
 }
 
+/* Who has been let in has his place from then on, not when he has handed over: others who ask meanwhile would get the same one. */
 static bool is_open(const struct visit *visit)
 {
-	return visit->stage == VISIT_BEFORE || visit->stage == VISIT_SESSION;
+	return visit->stage == VISIT_BEFORE || visit->stage == VISIT_SESSION || (visit->admitted && is_login(visit));
 }
 
 /* How many visits are in those stages: all, those of owner, those of module. NULL: of any. */
@@ -44,7 +41,7 @@ static unsigned count(const struct monitor *monitor, bool (*counts)(const struct
 {
 	unsigned found = 0;
 
-	for (unsigned i = 0; i < monitor->visit_max; i++) {
+	for (unsigned i = 0; i < monitor->visit_used; i++) {
 		const struct visit *visit = &monitor->visits[i];
 
 		found += counts(visit) && (!owner || lade_slot_owner_same(&visit->owner, owner)) &&
@@ -59,7 +56,7 @@ static void make_place(struct monitor *monitor)
 	struct visit *victim = NULL;
 	unsigned most = 0;
 
-	for (unsigned i = 0; i < monitor->visit_max; i++) {
+	for (unsigned i = 0; i < monitor->visit_used; i++) {
 		struct visit *visit = &monitor->visits[i];
 		unsigned held;
 
@@ -78,31 +75,12 @@ static void make_place(struct monitor *monitor)
 	}
 }
 
-/* What listens on IPv6 gets IPv4, too: such an address is shown, and judged, as what it is. */
-static void unmap(struct sockaddr_storage *address)
-{
-	struct sockaddr_in6 v6;
-	struct sockaddr_in v4 = { .sin_family = AF_INET };
-
-	memcpy(&v6, address, sizeof(v6));
-	if (v6.sin6_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr))
-		return;
-	v4.sin_port = v6.sin6_port;
-	memcpy(&v4.sin_addr, v6.sin6_addr.s6_addr + 12, sizeof(v4.sin_addr));
-	memset(address, 0, sizeof(*address));
-	memcpy(address, &v4, sizeof(v4));
-}
-
 static void name_peer(struct visit *visit)
 {
-	char port[NI_MAXSERV];
+	char port[LADE_ADDRESS_PORT_SIZE];
 
-	if (getnameinfo((const struct sockaddr *)&visit->address, sizeof(visit->address), visit->host, sizeof(visit->host), port, sizeof(port),
-			NI_NUMERICHOST | NI_NUMERICSERV)) {
-		snprintf(visit->host, sizeof(visit->host), "unknown");
-		snprintf(port, sizeof(port), "0");
-	}
-	snprintf(visit->peer, sizeof(visit->peer), strchr(visit->host, ':') ? "[%s]:%s" : "%s:%s", visit->host, port);
+	if (lade_address_numbers(&visit->address, visit->host, port))
+		lade_address_join(visit->host, port, visit->peer, sizeof(visit->peer));
 }
 
 /* True if owner may have one more login. */
@@ -133,7 +111,8 @@ void lade_monitor_welcome(struct monitor *monitor, int fd, const struct sockaddr
 	visit->stage = VISIT_LOGIN;
 	visit->fd = fd;
 	visit->address = *address;
-	unmap(&visit->address);
+	/* What listens on IPv6 gets IPv4, too: such an address is shown, and judged, as what it is. */
+	lade_address_unmap(&visit->address);
 	visit->owner = owner;
 	visit->deadline_ms = visit->started_ms + (int64_t)visit->shared->config->login_timeout * 1000;
 	name_peer(visit);
@@ -252,6 +231,25 @@ static void want_checker(struct monitor *monitor, struct visit *visit)
 	lade_monitor_start_checkers(monitor);
 }
 
+/*
+ * True if somebody who is denied gave a secret, and secrets are of use here: he is told the same as one whose secret is wrong, and as late. Otherwise
+ * users and modules could be found out by guessing.
+ */
+static bool may_be_guessing(const struct lade_daemon_config *config, const struct lade_channel_ask *request)
+{
+	if (!request->user[0])
+		return false;
+	for (unsigned i = 0; i < config->module_count; i++) {
+		const struct lade_module *module = &config->modules[i];
+
+		for (unsigned j = 0; j < module->auth_count; j++) {
+			if (module->auth[j].kind == LADE_AUTH_TOKEN)
+				return true;
+		}
+	}
+	return false;
+}
+
 static void ask(struct monitor *monitor, struct visit *visit)
 {
 	const struct lade_channel_ask *request = &monitor->message->ask;
@@ -279,7 +277,11 @@ static void ask(struct monitor *monitor, struct visit *visit)
 	switch (visit->module ? lade_admit(visit->module, (const struct sockaddr *)&visit->address, request, authorized ? name : NULL,
 					   visit->identity, sizeof(visit->identity)) : LADE_DENIED) {
 	case LADE_DENIED:
-		deny_module(monitor, visit, request);
+		visit->hopeless = may_be_guessing(config, request);
+		if (visit->hopeless)
+			want_checker(monitor, visit);
+		else
+			deny_module(monitor, visit, request);
 		break;
 	case LADE_ADMITTED:
 		let_in(monitor, visit);
@@ -313,11 +315,10 @@ static void start_checker(struct monitor *monitor, struct visit *visit)
 	if (lade_channel_pair(ends, &fault) == 0) {
 		pid = fork();
 		if (pid == 0) {
-			struct visit checker = *visit;
+			int *keep[] = { &ends[1] };
 
-			checker.channel = ends[1];
-			lade_visit_become_child(&checker);
-			_exit(check_secret(visit, checker.channel));
+			lade_monitor_become_child(keep, 1);
+			_exit(check_secret(visit, ends[1]));
 		}
 		if (pid > 0) {
 			visit->helper = pid;
@@ -344,7 +345,7 @@ void lade_monitor_start_checkers(struct monitor *monitor)
 	while (monitor->checkers < LADE_CHECKERS_MAX) {
 		struct visit *next = NULL;
 
-		for (unsigned i = 0; i < monitor->visit_max; i++) {
+		for (unsigned i = 0; i < monitor->visit_used; i++) {
 			struct visit *visit = &monitor->visits[i];
 
 			if (visit->stage == VISIT_CHECK && visit->secret && visit->pid && (!next || visit->number < next->number))
@@ -363,10 +364,11 @@ void lade_monitor_checked(struct monitor *monitor, struct visit *visit, int how)
 	if (!visit->pid || visit->channel < 0)
 		return;
 	visit->stage = VISIT_LOGIN;
-	if (WIFEXITED(how) && WEXITSTATUS(how) == 0)
+	if (!visit->hopeless && WIFEXITED(how) && WEXITSTATUS(how) == 0)
 		let_in(monitor, visit);
 	else
-		deny(monitor, visit, LADE_REFUSAL_SECRET, LADE_EXIT_AUTH, "the user or the password (or token) is wrong");
+		deny(monitor, visit, LADE_REFUSAL_SECRET, LADE_EXIT_AUTH,
+		     "the user or the password (or token) is wrong, or the module is not for this user");
 }
 
 /* ---- another connection of a session ---- */
@@ -374,7 +376,7 @@ void lade_monitor_checked(struct monitor *monitor, struct visit *visit, int how)
 /* The session that somebody comes for, if he shows the same key as its client, and not too many wait there already. */
 static struct visit *find_session(struct monitor *monitor, const struct lade_channel_join *join)
 {
-	for (unsigned i = 0; i < monitor->visit_max; i++) {
+	for (unsigned i = 0; i < monitor->visit_used; i++) {
 		struct visit *visit = &monitor->visits[i];
 
 		if (visit->stage == VISIT_SESSION && visit->number == join->session && visit->pid && visit->channel >= 0 && !visit->refused &&
@@ -409,15 +411,11 @@ static void pass_on(struct monitor *monitor, struct visit *visit)
 {
 	struct visit *session = find_session(monitor, &visit->join);
 	struct lade_channel_message *message = monitor->message;
-	uint8_t rekeys = message->handover.rekeys;
-	struct lade_fault fault;
 
-	/* The state stands where it stood. */
-	static_assert(offsetof(struct lade_channel_handover, state) == offsetof(struct lade_channel_joining, state), "as in both");
+	/* The handover is in it already. */
 	message->type = LADE_CHANNEL_JOINING;
 	message->joining.join = visit->join;
-	message->joining.rekeys = rekeys;
-	if (session && lade_channel_send_with(session->channel, message, visit->fd, &fault) == 0)
+	if (session && lade_channel_send_with(session->channel, message, visit->fd, NULL) == 0)
 		session->joining++;
 	sodium_memzero(message, sizeof(*message));
 	visit->join.session = 0;
@@ -445,6 +443,9 @@ static void take_over(struct monitor *monitor, struct visit *visit)
 
 void lade_monitor_hear_greeter(struct monitor *monitor, struct visit *visit)
 {
+	/* What it had said behind the words, or the time, that were its end gets it no session. */
+	if (visit->killed)
+		return;
 	switch (monitor->message->type) {
 	case LADE_CHANNEL_SIGN:
 		sign(monitor, visit);

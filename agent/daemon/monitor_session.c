@@ -44,6 +44,8 @@ static void start_worker(struct monitor *monitor, struct visit *visit)
 	if (forked < 0) {
 		lade_daemon_log_fault(monitor->log, LOG_ERR, &fault);
 		lade_visit_kill(visit);
+		/* As wait(2) has it; if there is no worker, nothing else will say how it ended. */
+		visit->how = LADE_EXIT_IPC << 8;
 	}
 }
 
@@ -172,7 +174,12 @@ void lade_monitor_hear_worker(struct monitor *monitor, struct visit *visit)
 		visit->has_result = true;
 		break;
 	case LADE_CHANNEL_TAKEN:
-		visit->joining -= visit->joining > 0;
+		/* Each that it was given, once: more would fill the log. */
+		if (!visit->joining) {
+			lade_visit_kill(visit);
+			break;
+		}
+		visit->joining--;
 		if (!monitor->message->taken.good)
 			lade_daemon_log_line(monitor->log, LOG_NOTICE, "session %llu of %s: somebody else wanted to join it",
 					     (unsigned long long)visit->number, visit->peer);

@@ -10,6 +10,7 @@
 
 #include "agent/locked_memory.h"
 #include "agent/sync/sync.h"
+#include "agent/tree/landlock.h"
 #include "transport/clock.h"
 
 void lade_config_release(struct shared_config *shared)
@@ -29,6 +30,8 @@ struct visit *lade_visit_new(struct monitor *monitor)
 
 		if (visit->stage != VISIT_FREE)
 			continue;
+		if (i >= monitor->visit_used)
+			monitor->visit_used = i + 1;
 		memset(visit, 0, sizeof(*visit));
 		visit->fd = visit->channel = -1;
 		visit->refusal = LADE_REFUSAL_COUNT;
@@ -101,15 +104,8 @@ int lade_visit_fork(struct visit *visit, struct lade_fault *fault)
 	visit->pid = pid;
 	visit->has_complained = false;
 	if (pid == 0)
-		lade_visit_become_child(visit);
+		lade_monitor_become_child((int *[]){ &visit->channel, &visit->fd }, 2);
 	return pid != 0;
-}
-
-void lade_visit_become_child(struct visit *visit)
-{
-	int *keep[] = { &visit->channel, &visit->fd };
-
-	lade_monitor_become_child(keep, 2);
 }
 
 void lade_monitor_become_child(int *keep[], int count)
@@ -122,4 +118,16 @@ void lade_monitor_become_child(int *keep[], int count)
 	lade_privileges_reset_signals();
 	(void)signal(SIGPIPE, SIG_IGN);
 	lade_privileges_harden();
+}
+
+int lade_monitor_give_up_rights(const struct monitor *monitor, struct lade_fault *fault)
+{
+	struct lade_privileges stranger = monitor->stranger;
+	int error;
+
+	stranger.group_count = 0;
+	error = lade_privileges_drop(&stranger, fault);
+	if (!error && lade_landlock_confine(NULL, 0, fault) < 0)
+		error = fault->code;
+	return error;
 }

@@ -1,5 +1,6 @@
 /*
  * Privileges. The order matters: groups while we are still root, the group before the user, and then a look whether it is true.
+ * Names are looked up beforehand: name services load libraries, which behind a chroot(2) would be those of whoever may write there.
  */
 #include "agent/daemon/privileges.h"
 
@@ -53,29 +54,34 @@ int lade_privileges_find(const char *user, const char *group, struct lade_privil
 		return lade_fault_set(fault, LADE_E_ABSENT, "find the user", user);
 	privileges_out->change = true;
 	privileges_out->uid = entry ? entry->pw_uid : (uid_t)value;
-	privileges_out->own_groups = entry && !group;
 	if (entry) {
 		privileges_out->gid = entry->pw_gid;
 		snprintf(privileges_out->name, sizeof(privileges_out->name), "%s", entry->pw_name);
 	}
-	return group ? find_group(group, &privileges_out->gid, fault) : 0;
+	if (group)
+		return find_group(group, &privileges_out->gid, fault);
+	privileges_out->group_count = LADE_GROUPS_MAX;
+	if (getgrouplist(entry->pw_name, entry->pw_gid, privileges_out->groups, &privileges_out->group_count) < 0)
+		return lade_fault_set(fault, LADE_E_LIMIT, "find all groups of the user", user);
+	return 0;
 }
 
 int lade_privileges_drop(const struct lade_privileges *privileges, struct lade_fault *fault)
 {
 	uid_t uid = privileges->uid, now[3];
 	gid_t gid = privileges->gid;
-	int error;
 
 	if (!privileges->change || (geteuid() && geteuid() == uid))
 		return 0;
-	error = privileges->own_groups ? initgroups(privileges->name, gid) : setgroups(1, &gid);
-	if (error || setresgid(gid, gid, gid) || setresuid(uid, uid, uid) || getresuid(&now[0], &now[1], &now[2]))
+	if (setgroups((size_t)privileges->group_count, privileges->groups) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid) ||
+	    getresuid(&now[0], &now[1], &now[2]))
 		return lade_fault_set(fault, LADE_E_SYSTEM, "become the user", privileges->name);
 	if (now[0] != uid || now[1] != uid || now[2] != uid || (uid && setuid(0) == 0)) {
 		errno = EPERM;
 		return lade_fault_set(fault, LADE_E_SYSTEM, "become the user", privileges->name);
 	}
+	/* Another user's process is what fs.suid_dumpable says, whatever it was before: prctl(2). */
+	lade_privileges_harden();
 	return 0;
 }
 

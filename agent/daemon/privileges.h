@@ -9,22 +9,26 @@
 
 #include "protocol/error.h"
 
+/* Groups that a user may be in. */
+#define LADE_GROUPS_MAX 1024
+
 /* A user to become. */
 struct lade_privileges {
 	bool change;      /* else: stay who we are */
 	uid_t uid;
 	gid_t gid;
-	bool own_groups;  /* with all groups of the user, else with gid alone */
-	char name[64];    /* of the user, for initgroups(3); empty: he has none */
+	gid_t groups[LADE_GROUPS_MAX]; /* group_count: what else he is in */
+	int group_count;
+	char name[64];    /* of the user, as far as it fits; empty: he has none */
 };
 
 /*
  * Look up a user and a group, each by name or number. group NULL: the user's own, and all that he is in. Returns 0, LADE_E_ABSENT (no such
- * name; a number without a user needs a group), LADE_E_USAGE.
+ * name; a number without a user needs a group), LADE_E_LIMIT (he is in more groups).
  */
 int lade_privileges_find(const char *user, const char *group, struct lade_privileges *privileges_out, struct lade_fault *fault);
 
-/* Become that user, with no way back. Returns 0 or LADE_E_SYSTEM: then the process has to end. */
+/* Become that user, with no way back; nothing is looked up any more. Returns 0 or LADE_E_SYSTEM: then the process has to end. */
 int lade_privileges_drop(const struct lade_privileges *privileges, struct lade_fault *fault);
 
 /* No program that is executed can give rights back, no core is dumped, nobody of the same user may look into the process. prctl(2). */

@@ -4,12 +4,14 @@
 #include "agent/daemon/status_socket.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "agent/user_directory.h"
 
 #define BACKLOG 8
 
@@ -23,36 +25,28 @@ static int set_address(struct sockaddr_un *address, const char *path, struct lad
 	return 0;
 }
 
-/* Make the directory that path is in; for others, nothing in it is to be seen. What is wrong shows when it is used. */
-static void make_directory(const char *path)
+int lade_status_socket_connect(const char *path, unsigned patience_s, int *fd_out, struct lade_fault *fault)
 {
-	char directory[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	const char *slash = strrchr(path, '/');
-
-	if (!slash || slash == path)
-		return;
-	snprintf(directory, sizeof(directory), "%.*s", (int)(slash - path), path);
-	(void)mkdir(directory, 0700);
-}
-
-int lade_status_socket_connect(const char *path, int *fd_out, struct lade_fault *fault)
-{
+	const struct timeval patience = { .tv_sec = (time_t)patience_s };
 	struct sockaddr_un address;
 	int fd, error = set_address(&address, path, fault);
 
 	if (error)
 		return error;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | (patience_s ? 0 : SOCK_NONBLOCK), 0);
 	if (fd < 0)
 		return lade_fault_set(fault, LADE_E_SYSTEM, "connect to", path);
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address))) {
-		error = errno == ENOENT || errno == ECONNREFUSED ? LADE_E_ABSENT : LADE_E_SYSTEM;
-		lade_fault_set(fault, error, "connect to", path);
-		close(fd);
-		return error;
+	/* Of connect(2), too, which waits while as many wait already as may: unix(7). */
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0) {
+		*fd_out = fd;
+		return 0;
 	}
-	*fd_out = fd;
-	return 0;
+	error = errno == EAGAIN ? LADE_E_TIMEOUT : errno == ENOENT || errno == ECONNREFUSED ? LADE_E_ABSENT : LADE_E_SYSTEM;
+	lade_fault_set(fault, error, "connect to", path);
+	close(fd);
+	return error;
 }
 
 /* Take away what a daemon that died has left: a socket where nobody listens. */
@@ -65,11 +59,12 @@ static int make_room(const char *path, struct lade_fault *fault)
 		return 0;
 	if (!S_ISSOCK(status.st_mode))
 		return lade_fault_set(fault, LADE_E_REFUSED, "replace by the status socket what is no socket:", path);
-	error = lade_status_socket_connect(path, &fd, fault);
-	if (error == 0) {
+	/* The daemon waits for nobody: somebody who is too busy is somebody. */
+	error = lade_status_socket_connect(path, 0, &fd, fault);
+	if (error == 0)
 		close(fd);
+	if (error == 0 || error == LADE_E_TIMEOUT)
 		return lade_fault_set(fault, LADE_E_REFUSED, "take from another daemon its status socket", path);
-	}
 	if (error == LADE_E_ABSENT && unlink(path) && errno != ENOENT)
 		return lade_fault_set(fault, LADE_E_SYSTEM, "replace the status socket", path);
 	return error == LADE_E_ABSENT ? 0 : error;
@@ -81,10 +76,10 @@ int lade_status_socket_open(const char *path, struct lade_listener *listener, st
 	mode_t mask;
 	int fd, failed, error = set_address(&address, path, fault);
 
-	if (!error) {
-		make_directory(path);
+	if (!error)
+		error = lade_user_directory_make_for(path, fault);
+	if (!error)
 		error = make_room(path, fault);
-	}
 	if (error)
 		return error;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

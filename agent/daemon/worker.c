@@ -4,6 +4,11 @@
 #include "agent/daemon/worker.h"
 
 #include <fcntl.h>
+#include <grp.h>
+#ifdef __GLIBC__
+#include <nss.h>
+#endif
+#include <pwd.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -86,8 +91,8 @@ static int secure_joining(const struct work *work, int descriptor, struct lade_s
 	int error;
 
 	(void)lade_connection_accept(&successor->connection, descriptor, fault);
-	error = lade_connection_secure(&successor->connection, &joining->state, false, config->ktls ? LADE_SECURE_KERNEL : LADE_SECURE_USER, fault);
-	successor->connection.peer_rekeys = joining->rekeys;
+	error = lade_connection_secure(&successor->connection, &joining->handover.state, false, config->ktls ? LADE_SECURE_KERNEL : LADE_SECURE_USER, fault);
+	successor->connection.peer_rekeys = joining->handover.rekeys;
 	memcpy(successor->exporter, joining->join.exporter, sizeof(successor->exporter));
 	memcpy(successor->proof, joining->join.proof, sizeof(successor->proof));
 	if (error)
@@ -124,6 +129,21 @@ static void judge_successor(void *context, bool good)
 	(void)lade_channel_send(work->visit->channel, work->message, NULL);
 }
 
+/*
+ * Have the path be our root directory. Whoever may write there would else choose, by its nsswitch.conf(5), which of his libraries is loaded
+ * with the first name that is looked up. What is read of files alone is no code; one name of each kind has loaded what it takes.
+ */
+static int enter(const char *path, struct lade_fault *fault)
+{
+#ifdef __GLIBC__
+	(void)__nss_configure_lookup("passwd", "files");
+	(void)__nss_configure_lookup("group", "files");
+	(void)getpwuid(0);
+	(void)getgrgid(0);
+#endif
+	return chroot(path) || chdir("/") ? lade_fault_set(fault, LADE_E_SYSTEM, "chroot to", path) : 0;
+}
+
 /* Open what is served, with the daemon's rights: the way to it may be closed to the module's user. */
 static int open_root(struct work *work, struct lade_fault *fault)
 {
@@ -131,8 +151,8 @@ static int open_root(struct work *work, struct lade_fault *fault)
 	const char *path = module->path;
 
 	if (module->use_chroot) {
-		if (chroot(path) || chdir("/"))
-			return lade_fault_set(fault, LADE_E_SYSTEM, "chroot to", path);
+		if (enter(path, fault))
+			return fault->code;
 		path = "/";
 	}
 	work->grant.root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -152,6 +172,7 @@ static void fill_grant(struct work *work)
 		.may_read = !module->write_only,
 		.may_write = !module->read_only,
 		.append_only = module->append_only,
+		.own_root = module->use_chroot,
 		.filter = module->filter,
 		.incoming_chmod = module->incoming_chmod,
 		.outgoing_chmod = module->outgoing_chmod,
@@ -265,21 +286,24 @@ int lade_worker_run(struct monitor *monitor, struct visit *visit)
 {
 	struct work work = { .visit = visit };
 	struct lade_fault fault;
-	int error, status = LADE_EXIT_IPC;
+	int error, status;
 
 	work.message = lade_locked_memory_new(sizeof(*work.message), false);
 	fill_grant(&work);
 	error = work.message ? take_connection(&work, &fault) : lade_fault_set(&fault, LADE_E_MEMORY, "serve", visit->peer);
-	if (!error && settle_down(&work, monitor, &fault)) {
+	if (error) {
+		lade_channel_complain(visit->channel, &fault);
+		return LADE_EXIT_IPC;
+	}
+	if (settle_down(&work, monitor, &fault)) {
 		lade_channel_complain(visit->channel, &fault);
 		visit->refused = true;
 		snprintf(visit->reason, sizeof(visit->reason), "the server cannot serve it now; its log says why");
+		/* Whatever rights are left are none to speak to a peer with. */
+		if (lade_monitor_give_up_rights(monitor, &fault))
+			return LADE_EXIT_IPC;
 	}
-	if (error)
-		lade_channel_complain(visit->channel, &fault);
-	else
-		status = serve(&work);
-	if (!error)
-		lade_connection_close(&work.connection);
+	status = serve(&work);
+	lade_connection_close(&work.connection);
 	return status;
 }

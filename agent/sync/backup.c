@@ -158,12 +158,27 @@ static void make_alike(struct lade_receiver *receiver, int fd, const char *name,
 	close(original);
 }
 
+/* True if the server withholds name in fd from its client, as what is to be or as what it is. Backups have other paths than what was judged. */
+static bool is_withheld(const struct lade_receiver *receiver, int fd, const char *name, bool is_directory)
+{
+	const struct lade_base *base = receiver->session.settings->base;
+	struct stat st;
+
+	return lade_place_hides_in(base, fd, name, is_directory) ||
+		(base && fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && lade_place_hides_in(base, fd, name, S_ISDIR(st.st_mode)));
+}
+
 /* Open the directory name in fd, or make it, in the place of an older backup that is none. -1 with errno. */
 static int enter(struct lade_receiver *receiver, int fd, const char *name, const char *path, size_t path_len)
 {
 	const int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-	int next = openat(fd, name, flags);
+	int next;
 
+	if (is_withheld(receiver, fd, name, true)) {
+		errno = EACCES;
+		return -1;
+	}
+	next = openat(fd, name, flags);
 	if (next >= 0 || (errno != ENOENT && errno != ENOTDIR))
 		return next;
 	if (errno == ENOTDIR && unlinkat(fd, name, 0) && errno != ENOENT)
@@ -403,7 +418,9 @@ int lade_backup(struct lade_receiver *receiver, int fd, const char *path, enum b
 	}
 	if (receiver->backups)
 		ends.to_fd = open_place(receiver, path);
-	if (ends.to_fd >= 0)
+	if (ends.to_fd >= 0 && is_withheld(receiver, ends.to_fd, ends.to, S_ISDIR(ends.st.st_mode)))
+		errno = EACCES;
+	else if (ends.to_fd >= 0)
 		result = make(receiver, &ends, how);
 	if (result)
 		lade_fault_set(fault, LADE_E_SYSTEM, "back up", path);

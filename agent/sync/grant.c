@@ -85,7 +85,8 @@ static const struct row rows[] = {
 	NUMBER("modify-window", modify_window, 0),
 	BIT("keep-dirlinks", KEEP_DIRLINKS, 0),
 	BIT("mkpath", MKPATH, 0),
-	TEXT("files-from", files_from, 0),
+	/* A receiver that reads the list says its lines. */
+	TEXT("files-from", files_from, REFUSED_BLIND),
 	NUMBER("files-from", source_names, 0),
 	NUMBER("from0", from0, 0),
 	BIT("one-file-system", ONE_FILE_SYSTEM, 0),
@@ -181,15 +182,26 @@ static int judge(const struct lade_grant *grant, const char *name, unsigned refu
 	return is_configured(grant, name) ? refuse(fault, "allow, which is this server's configuration, the option", name) : 0;
 }
 
+/* True if files of rules in the tree decide what is deleted: who sees what is not knows their lines. */
+static bool deletes_by_tree(const struct lade_settings *settings)
+{
+	return (settings->options & (LADE_OPTION_DELETE | LADE_OPTION_DELETE_MISSING_ARGS | LADE_OPTION_FORCE)) &&
+		lade_filter_reads_tree(settings->filter);
+}
+
 /* Options whose meaning depends on more than themselves. */
 static int judge_others(const struct lade_grant *grant, bool receives, const struct lade_settings *settings, struct lade_fault *fault)
 {
 	const bool removes = settings->options & LADE_OPTION_REMOVE_SOURCE_FILES;
+	int error = settings->alternative_count ? judge(grant, alternatives[settings->alternative], 0, fault) : 0;
 
-	if (settings->alternative_count && is_configured(grant, alternatives[settings->alternative]))
-		return judge(grant, alternatives[settings->alternative], 0, fault);
-	if (settings->fuzzy_alternatives)
-		return judge(grant, "fuzzy", REFUSED_BLIND, fault);
+	if (!error && settings->fuzzy_alternatives)
+		error = judge(grant, "fuzzy", REFUSED_BLIND, fault);
+	if (error)
+		return error;
+	if (!grant->may_read && deletes_by_tree(settings))
+		return refuse(fault, "allow where files may be written and not read, of which deletions would tell, files of rules in the tree "
+			      "by the option", "filter");
 	if (!receives && removes && (!grant->may_write || grant->append_only))
 		return refuse(fault, "allow where nothing may be removed the option", "remove-source-files");
 	if (receives && (settings->options & LADE_OPTION_INDEX) && grant->state_fd < 0)

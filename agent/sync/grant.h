@@ -28,6 +28,7 @@ struct lade_grant {
 	int state_fd;               /* a directory of this grant alone, for the index and recipes; -1: there is none, and nothing is kept */
 	bool may_read;              /* else: a client may not receive, nor learn what files hold: no recipes, signatures, index or digests of what is there */
 	bool may_write;             /* else: it may not send */
+	bool own_root;              /* the process has no other root directory: nothing may be loaded that would come out of it */
 	bool append_only;           /* with may_write: nothing that is there is changed: no overwriting, truncation, deletion, rename over it */
 	const struct lade_filter *filter; /* what no client sees, makes or deletes; NULL: nothing */
 	const struct lade_mode_changes *incoming_chmod, *outgoing_chmod; /* after the client's own, and before it; or NULL */

@@ -106,7 +106,7 @@ static int open_below(const struct lade_receiver *receiver, int fd, size_t len, 
 
 		snprintf(name, sizeof(name), "%.*s", (int)part, at);
 		at += part + strspn(at + part, "/");
-		if (base && lade_place_hides_in(base, fd, name, true)) {
+		if (lade_place_hides_in(base, fd, name, true)) {
 			close(fd);
 			return -1;
 		}
@@ -119,19 +119,32 @@ static int open_below(const struct lade_receiver *receiver, int fd, size_t len, 
 	return fd;
 }
 
-/* The directory for partial files of those in directory_fd; create: its last component is made. -1 with errno. */
-static int open_partial_dir(const struct lade_receiver *receiver, int directory_fd, bool create)
+/* The one place for all. -1 with errno. */
+static int open_common_dir(const struct lade_receiver *receiver)
 {
 	int fd, root;
 
-	if (receiver->partials) {
-		if (lade_directory_pin(lade_directories_root(receiver->partials), &root, NULL))
-			return -1;
-		fd = openat(root, ".", PARTIAL_FLAGS);
-		lade_directory_unpin(lade_directories_root(receiver->partials));
+	if (lade_directory_pin(lade_directories_root(receiver->partials), &root, NULL))
+		return -1;
+	fd = openat(root, ".", PARTIAL_FLAGS);
+	lade_directory_unpin(lade_directories_root(receiver->partials));
+	return fd;
+}
+
+/*
+ * The directory for what is left of name in directory_fd; create: its last component is made. -1; for a name that is hidden there, too: what has
+ * it is nothing that a session left.
+ */
+static int open_partial_dir(const struct lade_receiver *receiver, int directory_fd, const char *name, bool create)
+{
+	const struct lade_settings *settings = receiver->session.settings;
+	int fd = receiver->partials ? open_common_dir(receiver) :
+		open_below(receiver, openat(directory_fd, ".", PARTIAL_FLAGS), strlen(settings->partial_dir), create);
+
+	if (fd < 0 || !lade_place_hides_in(settings->base, fd, name, false))
 		return fd;
-	}
-	return open_below(receiver, openat(directory_fd, ".", PARTIAL_FLAGS), strlen(receiver->session.settings->partial_dir), create);
+	close(fd);
+	return -1;
 }
 
 /* Where it is empty the directory goes; one for all stays. A symlink on the way leads to something else. */
@@ -162,7 +175,7 @@ void lade_holding_leave(const struct lade_receiver *receiver, int from_fd, const
 
 	if (!receiver->session.settings->partial_dir)
 		return;
-	fd = open_partial_dir(receiver, directory_fd, true);
+	fd = open_partial_dir(receiver, directory_fd, name, true);
 	/* On another file system it stays where it is, and is found there as well. */
 	if (fd >= 0 && renameat(from_fd, temporary, fd, name))
 		remove_partial_dir(receiver, directory_fd);
@@ -177,7 +190,7 @@ void lade_holding_take(const struct lade_receiver *receiver, int directory_fd, c
 
 	if (!receiver->session.settings->partial_dir)
 		return;
-	fd = open_partial_dir(receiver, directory_fd, false);
+	fd = open_partial_dir(receiver, directory_fd, name, false);
 	if (fd < 0)
 		return;
 	lade_temporary_name(key ? key : name, 0, temporary);
@@ -193,7 +206,7 @@ void lade_holding_clear(const struct lade_receiver *receiver, struct lade_direct
 
 	if (!receiver->session.settings->partial_dir || receiver->partials || lade_directory_pin(directory, &directory_fd, NULL))
 		return;
-	fd = open_partial_dir(receiver, directory_fd, false);
+	fd = open_partial_dir(receiver, directory_fd, name, false);
 	if (fd >= 0 && fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) && unlinkat(fd, name, 0) == 0)
 		remove_partial_dir(receiver, directory_fd);
 	if (fd >= 0)

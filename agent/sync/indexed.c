@@ -163,8 +163,8 @@ static int refresh(struct lade_receiver *receiver, struct lade_fault *fault)
 
 /* ---- beginning and end ---- */
 
-/* The name of a destination's index: by where it is, so that another disk in its place has another one. */
-static int name_of(struct indexed *indexed, int root_fd, char name[2 * NAME_LEN + 1])
+/* The name of a destination's index: by where it is, or its inode without /proc (a chroot), so that another disk in its place has another one. */
+static void name_of(const struct indexed *indexed, int root_fd, const struct stat *st, char name[2 * NAME_LEN + 1])
 {
 	char link[32], path[PATH_MAX];
 	uint8_t digest[NAME_LEN];
@@ -173,11 +173,10 @@ static int name_of(struct indexed *indexed, int root_fd, char name[2 * NAME_LEN 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", root_fd);
 	len = readlink(link, path, sizeof(path));
 	if (len < 0)
-		return LADE_E_SYSTEM;
+		len = snprintf(path, sizeof(path), "inode %llu", (unsigned long long)st->st_ino);
 	(void)crypto_generichash(digest, sizeof(digest), (const uint8_t *)path, (unsigned long long)len,
 				 (const uint8_t *)&indexed->file_system, sizeof(indexed->file_system));
 	(void)sodium_bin2hex(name, 2 * NAME_LEN + 1, digest, sizeof(digest));
-	return 0;
 }
 
 static int open_index(struct lade_receiver *receiver, struct lade_fault *fault)
@@ -191,11 +190,15 @@ static int open_index(struct lade_receiver *receiver, struct lade_fault *fault)
 	if (error)
 		return error;
 	indexed->file_system = lade_stamp_file_system(fd);
-	error = fstat(fd, &st) || name_of(indexed, fd, name) ?
-		lade_fault_set(fault, LADE_E_SYSTEM, "index", receiver->job->destination) : 0;
+	if (fstat(fd, &st))
+		error = lade_fault_set(fault, LADE_E_SYSTEM, "index", receiver->job->destination);
+	else
+		name_of(indexed, fd, &st, name);
 	lade_directory_unpin(root);
+	if (error)
+		return error;
 	indexed->device = st.st_dev;
-	return error ? error : lade_index_open(indexed->state_fd, name, &indexed->index, fault);
+	return lade_index_open(indexed->state_fd, name, &indexed->index, fault);
 }
 
 /* [recipe-key] */

@@ -344,16 +344,19 @@ static bool munge(struct planner *planner, struct place *place, struct munged *m
 }
 
 /*
- * True if a server lets no client make, or touch, what has this name: its rules say so, or it is the name of a file that is being made.
- * A client of the server's own user may do as it likes.
+ * True if a server lets no client make, or touch, what has this name: its rules say so, of what is to be or of what is there, or it is the name of
+ * a file that is being made. A client of the server's own user may do as it likes.
  */
 static bool is_withheld(const struct planner *planner, const struct place *place)
 {
+	struct lade_directory *directory = place->level->directory;
+
 	if (!planner->session->settings->grant)
 		return false;
 	if (lade_temporary_is(place->name))
 		return true;
-	return place->level->directory && lade_directory_hides(place->level->directory, place->name, S_ISDIR(place->wanted.mode));
+	return directory && (lade_directory_hides(directory, place->name, S_ISDIR(place->wanted.mode)) ||
+			     (place->exists && lade_directory_hides(directory, place->name, S_ISDIR(place->st.st_mode))));
 }
 
 /* Something is not done, for a reason of the server's: report it. What is in a directory is passed over too. */
@@ -383,9 +386,9 @@ int lade_plan_implied(struct planner *planner, struct lade_slice said, const str
 	if (!(planner->receiver->keep.options & LADE_OPTION_NO_IMPLIED_DIRS) || !lade_plan_is_asked(planner, said, true, &implied) ||
 	    !implied)
 		return lade_fault_set(fault, LADE_E_PROTOCOL, "take what was not asked for:", planner->path);
+	(void)look(planner, &place);
 	if (is_withheld(planner, &place))
 		return withhold(planner, &place, "make what this server withholds from its clients:", EACCES, fault);
-	(void)look(planner, &place);
 	return lade_plan_way(planner, &place, fault);
 }
 
@@ -477,6 +480,7 @@ int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry,
 		.fd = planner->levels[planner->depth].fd, .linked_fd = -1,
 	};
 	struct munged munged;
+	bool looked;
 	int result;
 
 	count(planner, entry);
@@ -513,9 +517,10 @@ int lade_plan_entry(struct planner *planner, const struct lade_msg_entry *entry,
 			lade_metadata_unfake(&receiver->keep, &at, &place.st);
 		return lade_plan_top(planner, &place, fault);
 	}
+	looked = look(planner, &place);
 	if (is_withheld(planner, &place))
 		return withhold(planner, &place, "make what this server withholds from its clients:", EACCES, fault);
-	if (!look(planner, &place))
+	if (!looked)
 		return S_ISDIR(place.wanted.mode) ? lade_plan_directory(planner, &place, fault) : 0;
 	result = act(planner, &place, fault);
 	if (place.linked_fd >= 0)

@@ -417,9 +417,6 @@ bool lade_incoming_is_allocated(const struct lade_receiver *receiver);
 int lade_incoming_put(const struct lade_receiver *receiver, const struct incoming *file, const uint8_t *data, size_t len,
 		      uint64_t off);
 
-/* Give the file its length, metadata and name. False: it could not be, and why has been reported. */
-bool lade_incoming_commit(struct lade_receiver *receiver, struct incoming *file, uint32_t attempt);
-
 /*
  * Remove one of file's temporaries, or let go of the file itself, which is left half-written. Where its directory cannot be had any
  * more it is only closed. Nothing, if it is not open.
@@ -431,6 +428,18 @@ void lade_incoming_free(struct incoming *file);
 
 /* The session is over before the file is whole: free it, but leave what came of a large one to the next session. */
 void lade_incoming_leave(const struct lade_receiver *receiver, struct incoming *file);
+
+/* The file that it replaces, whose mode stays without -p; NULL if there is none. */
+const struct stat *lade_incoming_replaces(const struct incoming *file);
+
+/* What the file is about to take the place of becomes a backup, if that is asked for. 0 or the fault. */
+int lade_incoming_back_up(struct lade_receiver *receiver, const struct incoming *file, int directory_fd, enum backup_how how,
+			  struct lade_fault *fault);
+
+/* ---- incoming_commit.c ---- */
+
+/* Give the file its length, metadata and name. False: it could not be, and why has been reported. */
+bool lade_incoming_commit(struct lade_receiver *receiver, struct incoming *file, uint32_t attempt);
 
 /* Give the file, whose temporary file is open and whole, its length, metadata and name. 0 or the fault. */
 int lade_incoming_commit_now(struct lade_receiver *receiver, struct incoming *file, struct lade_fault *fault);

@@ -13,6 +13,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "agent/sync/sync.h"
 #include "protocol/bytes.h"
 #include "protocol/limits.h"
 #include "protocol/message.h"
@@ -208,40 +209,49 @@ int lade_source_list_say(struct lade_connection *connection, struct lade_charset
 	return error;
 }
 
-/* The peer's last words instead of a list: what it failed at, and why, if that is a number. */
-static int refused(const struct lade_msg_report *report, struct lade_fault *fault)
+/* [report] The peer's last words instead of a list: why there is none, for the user. */
+static int refused(const struct lade_msg_report *report, struct lade_charset *charset, const struct lade_events *events,
+		   struct lade_source_list *list)
 {
-	errno = (int)report->error;
-	return lade_fault_set_bytes(fault, report->error ? LADE_E_SYSTEM : LADE_E_REMOTE, "have the list of sources read on the other side",
-				    report->subject.data, report->subject.len);
+	struct lade_msg_report shown = *report;
+	char converted[LADE_TARGET_MAX];
+
+	if (report->severity != LADE_REPORT_FATAL || !events)
+		return LADE_E_PROTOCOL;
+	shown.subject = lade_charset_show(charset, LADE_CHARSET_IN, report->subject, converted, sizeof(converted)); /* [charset] */
+	events->report(events->context, &shown);
+	list->refused = report->exit ? (int)report->exit : LADE_EXIT_STREAM;
+	return LADE_E_REMOTE;
 }
 
 /* One piece; *last_out if it was the last one. */
-static int hear_piece(struct lade_slice control, struct lade_source_list *list, bool *last_out, struct lade_fault *fault)
+static int take_piece(const struct lade_message *message, struct lade_source_list *list, bool *last_out)
 {
-	struct lade_message message;
+	if (message->type != LADE_MSG_SOURCE_NAMES)
+		return LADE_E_PROTOCOL;
+	*last_out = message->source_names.last;
+	/* Nothing may be cut off; what is empty says that there is nothing more. */
+	if (!message->source_names.names.len && !*last_out)
+		return LADE_E_PROTOCOL;
+	return add(list, (const char *)message->source_names.names.data, message->source_names.names.len);
+}
+
+/* The one message of a frame. */
+static int understand(const struct lade_writer *control, uint32_t payload_len, struct lade_message *message_out)
+{
 	struct lade_reader reader;
 	int error;
 
-	lade_reader_init(&reader, control.data, control.len);
-	error = lade_message_get(&reader, &message);
-	if (error)
-		return error;
-	if (message.type == LADE_MSG_REPORT)
-		return refused(&message.report, fault);
-	if (message.type != LADE_MSG_SOURCE_NAMES || lade_reader_left(&reader))
-		return LADE_E_PROTOCOL;
-	*last_out = message.source_names.last;
-	/* Nothing may be cut off; what is empty says that there is nothing more. */
-	if (!message.source_names.names.len && !*last_out)
-		return LADE_E_PROTOCOL;
-	return add(list, (const char *)message.source_names.names.data, message.source_names.names.len);
+	lade_reader_init(&reader, control->data, control->len);
+	error = payload_len ? LADE_E_PROTOCOL : lade_message_get(&reader, message_out);
+	return !error && lade_reader_left(&reader) ? LADE_E_PROTOCOL : error;
 }
 
-int lade_source_list_hear(struct lade_connection *connection, struct lade_charset *charset, struct lade_source_list *list_out,
-			  struct lade_fault *fault)
+int lade_source_list_hear(struct lade_connection *connection, struct lade_charset *charset, const struct lade_events *events,
+			  struct lade_source_list *list_out, struct lade_fault *fault)
 {
 	struct lade_source_list heard;
+	struct lade_message message;
 	struct lade_writer control;
 	uint32_t payload_len;
 	bool last = false;
@@ -253,10 +263,11 @@ int lade_source_list_hear(struct lade_connection *connection, struct lade_charse
 		error = lade_frame_read(connection, &control, &payload_len, fault);
 		if (error)
 			break;
-		fault->code = 0;
-		error = payload_len ? LADE_E_PROTOCOL :
-			hear_piece(lade_slice(control.data, control.len), list_out, &last, fault);
-		if (error && !fault->code)
+		error = understand(&control, payload_len, &message);
+		if (!error)
+			error = message.type == LADE_MSG_REPORT ? refused(&message.report, charset, events, list_out) :
+				take_piece(&message, list_out, &last);
+		if (error)
 			lade_fault_set(fault, error, "understand the list of sources of", connection->peer);
 	}
 	if (!error && list_out->len && list_out->names[list_out->len - 1])

@@ -13,10 +13,13 @@
 #include "protocol/error.h"
 #include "transport/connection.h"
 
+struct lade_events; /* agent/sync/events.h */
+
 /* The names, each with a NUL behind it. All zeros: there is no list. */
 struct lade_source_list {
 	char *names; /* owned; not NULL where there is a list */
 	size_t len, size;
+	int refused; /* the exit status with which the peer said why there is none; 0: it did not */
 };
 
 /* Free the names; then there is no list. */
@@ -40,11 +43,12 @@ int lade_source_list_say(struct lade_connection *connection, struct lade_charset
 			 struct lade_fault *fault);
 
 /*
- * [source-names] Hear one; charset: what its names are converted to. Returns 0; LADE_E_REMOTE if the peer says why there is none, with its words in the fault; LADE_E_PROTOCOL,
- * LADE_E_LIMIT, LADE_E_MEMORY or the connection's fault. lade_source_list_fini() is to be called either way.
+ * [source-names] Hear one; charset: what its names are converted to; events: those of our user, who is told why there is none, or NULL: a server hears no such words. Returns 0;
+ * LADE_E_REMOTE if the peer said why, with list_out->refused; LADE_E_PROTOCOL, LADE_E_LIMIT, LADE_E_MEMORY or the connection's fault.
+ * lade_source_list_fini() is to be called either way.
  */
-int lade_source_list_hear(struct lade_connection *connection, struct lade_charset *charset, struct lade_source_list *list_out,
-			  struct lade_fault *fault);
+int lade_source_list_hear(struct lade_connection *connection, struct lade_charset *charset, const struct lade_events *events,
+			  struct lade_source_list *list_out, struct lade_fault *fault);
 
 /* The name behind one (NULL: the first); NULL at the end. Borrowed. */
 const char *lade_source_list_next(const struct lade_source_list *list, const char *name);

@@ -185,7 +185,6 @@ static int move(struct lade_session *session, struct lade_fault *fault)
 	succession->out = message.connection;
 	succession->asked = succession->leaving = false;
 	succession->begun = session->connection->sent_len;
-	pthread_cond_broadcast(&session->room);
 	lade_session_unlock(session);
 	lade_session_wake(session);
 	return error ? lade_fault_set(fault, error, "go on by another connection to", session->connection->peer) : 0;
@@ -318,9 +317,6 @@ static bool accept_successor(struct lade_session *session, struct lade_successor
 	memcpy(join.exporter, successor->exporter, sizeof(join.exporter));
 	good = lade_handshake_join_proves(&join, true, successor->proof);
 	lade_session_lock(session);
-	/* The client may have heard our MOVE before the writer comes to write that down. */
-	while (good && succession->leaving && succession->in == succession->have && !is_over(session))
-		pthread_cond_wait(&session->room, &session->lock);
 	if (good && succession->in == succession->out && !session->failed && !session->finished &&
 	    lade_handshake_say_joined(&successor->connection, &join, NULL) == 0)
 		install(session, &successor->connection);
@@ -446,11 +442,25 @@ static void look_at(struct lade_session *session, bool *dial_out, bool *dialled_
 	lade_session_unlock(session);
 }
 
-int lade_succession_fd(const struct lade_session *session)
+/*
+ * True if what comes in may be judged. Not while our writer leaves: the client may have heard our MOVE, and come by the next connection, before the
+ * writer has written that down, who wakes us then; and one who reads no MOVE keeps nobody waiting but the writer.
+ */
+static bool may_take(struct lade_session *session)
+{
+	bool may;
+
+	lade_session_lock(session);
+	may = !session->succession.leaving;
+	lade_session_unlock(session);
+	return may;
+}
+
+int lade_succession_fd(struct lade_session *session)
 {
 	const struct lade_succession *succession = &session->succession;
 
-	return succession->ways && is_server(succession) && !succession->deaf ? succession->ways->fd : -1;
+	return succession->ways && is_server(succession) && !succession->deaf && may_take(session) ? succession->ways->fd : -1;
 }
 
 void lade_succession_look(struct lade_session *session, bool readable)
@@ -460,7 +470,7 @@ void lade_succession_look(struct lade_session *session, bool readable)
 
 	if (!session->succession.ways)
 		return;
-	if (readable)
+	if (readable && may_take(session))
 		take_successor(session);
 	look_at(session, &dials, &dialled, &late);
 	if (dialled)

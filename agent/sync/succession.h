@@ -74,7 +74,7 @@ int lade_succession_follow(struct lade_session *session, const struct lade_msg_m
 bool lade_succession_drain(struct lade_session *session);
 
 /* A descriptor whose readability lade_succession_look() is to be told of; -1: none. The session's thread, as the next. */
-int lade_succession_fd(const struct lade_session *session);
+int lade_succession_fd(struct lade_session *session);
 
 /* Take what has come in (readable), start the dialling or see what became of it, end a wait that takes too long. Several times a second. */
 void lade_succession_look(struct lade_session *session, bool readable);

@@ -9,9 +9,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "agent/sync/descriptor_limit.h"
 #include "agent/sync/handshake.h"
 #include "agent/sync/memory_limit.h"
 #include "agent/sync/own_rules.h"
@@ -25,26 +25,15 @@
 #include "transport/frame.h"
 #include "transport/mapping.h"
 
-/* More than the most that lade_session_limits_of() has use for. */
+/* Files under way keep theirs: more than the most that lade_session_limits_of() has use for. */
 #define DESCRIPTORS_WANTED 32768u
 
 /* Roles in OPEN: what the server does. */
 enum { ROLE_RECEIVE, ROLE_SEND };
 
-/* Files under way keep their descriptors, thousands of them; the usual soft limit is for programs that use select(2). */
-static void raise_descriptors(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= DESCRIPTORS_WANTED)
-		return;
-	limit.rlim_cur = limit.rlim_max < DESCRIPTORS_WANTED ? limit.rlim_max : DESCRIPTORS_WANTED;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 int lade_sync_setup(struct lade_fault *fault)
 {
-	raise_descriptors();
+	lade_descriptor_limit_raise(DESCRIPTORS_WANTED);
 	/* A peer that is gone shows as EPIPE, which sendfile and splice cannot be told to prefer. */
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		return lade_fault_set(fault, LADE_E_SYSTEM, "ignore SIGPIPE", NULL);
@@ -89,8 +78,8 @@ static void put_path(struct lade_writer *writer, struct lade_charset *charset, c
 							sizeof(converted)));
 }
 
-/* So many seconds of silence are too many; 0: what is usual. Whoever reads wakes for every byte then, as the watch counts them. */
-static void watch_silence(struct lade_connection *connection, uint64_t timeout)
+/* Whoever reads wakes for every byte then, as the watch counts them. */
+void lade_sync_watch_silence(struct lade_connection *connection, uint64_t timeout)
 {
 	connection->timeout_ms = timeout < INT_MAX / 1000 ? (int)timeout * 1000 : INT_MAX;
 }
@@ -157,7 +146,7 @@ static int exchange_list(const struct lade_sync_job *job, struct lade_source_lis
 	struct lade_charset *charset = job->settings->charset;
 
 	if (job->push && job->settings->files_from)
-		return lade_source_list_hear(job->connection, charset, list_out, fault);
+		return lade_source_list_hear(job->connection, charset, job->events, list_out, fault);
 	return !job->push && job->settings->source_names ? lade_source_list_say(job->connection, charset, job->list, fault) : 0;
 }
 
@@ -205,10 +194,11 @@ int lade_sync_client(const struct lade_sync_job *job, struct lade_msg_end *total
 	int status;
 
 	memset(totals_out, 0, sizeof(*totals_out));
-	watch_silence(job->connection, job->settings->timeout);
+	lade_sync_watch_silence(job->connection, job->settings->timeout);
 	if (open_client(job, &key, &fault) || exchange_list(job, &list, &fault)) {
-		report_fault(job->events, &fault);
-		status = lade_exit_of(&fault);
+		if (!list.refused)
+			report_fault(job->events, &fault);
+		status = list.refused ? list.refused : lade_exit_of(&fault);
 	} else {
 		status = play_client(job, &key, &list, totals_out);
 	}
@@ -297,6 +287,15 @@ static int check_map(const char *text)
 	return error == LADE_E_USAGE ? LADE_E_PROTOCOL : error;
 }
 
+/* [charset] Open that of the client. */
+static int open_charset(struct lade_settings *settings, struct lade_fault *fault)
+{
+	/* Most are libraries, which there would be the client's own. */
+	if (settings->grant && settings->grant->own_root)
+		return lade_fault_set(fault, LADE_E_UNSUPPORTED, "allow, where a module is the root directory (use chroot), the option", "--iconv");
+	return lade_charset_new(settings->far_names, &settings->charset, fault);
+}
+
 static int check_open(const struct lade_msg_open *open, struct path_list *list, struct path_list *alternatives,
 		      struct lade_settings *settings, struct lade_fault *fault)
 {
@@ -308,7 +307,7 @@ static int check_open(const struct lade_msg_open *open, struct path_list *list, 
 	}
 	error = lade_parameters_decode(open->parameters, open->role == ROLE_RECEIVE, settings, fault);
 	if (!error && settings->far_names)
-		error = lade_charset_new(settings->far_names, &settings->charset, fault);
+		error = open_charset(settings, fault);
 	if (error)
 		return error;
 	error = lade_parameters_convert(settings);
@@ -349,7 +348,7 @@ static int serve_list(struct lade_connection *connection, const struct lade_msg_
 	int error = 0;
 
 	if (settings->source_names)
-		error = lade_source_list_hear(connection, settings->charset, list_out, fault);
+		error = lade_source_list_hear(connection, settings->charset, NULL, list_out, fault);
 	else if (settings->files_from)
 		error = lade_source_list_read(settings->base, settings->files_from, settings->from0, false, list_out, fault);
 	if (!error && settings->files_from && open->role == ROLE_RECEIVE)
@@ -367,7 +366,7 @@ static int prepare(struct lade_connection *connection, const struct lade_msg_ope
 		error = lade_grant_apply(settings->grant, open->role == ROLE_RECEIVE, settings, fault);
 	if (!error)
 		error = lade_sync_limit_memory(settings, fault);
-	watch_silence(connection, settings->timeout);
+	lade_sync_watch_silence(connection, settings->timeout);
 	return error ? error : lade_sync_limit(connection, settings, fault);
 }
 
@@ -423,7 +422,7 @@ int lade_sync_serve_greeted(struct lade_connection *connection, const struct lad
 
 	memset(served, 0, sizeof(*served));
 	lade_writer_init(&control, LADE_CONTROL_MAX);
-	watch_silence(connection, grant ? grant->timeout : 0);
+	lade_sync_watch_silence(connection, grant ? grant->timeout : 0);
 	if (lade_handshake_accept(connection, &control, &open, &fault))
 		status = lade_exit_of(&fault);
 	else

@@ -67,6 +67,9 @@ int lade_sync_client(const struct lade_sync_job *job, struct lade_msg_end *total
  */
 int lade_sync_limit_memory(const struct lade_settings *settings, struct lade_fault *fault);
 
+/* So many seconds of silence on the connection are too many, in its opening and in a session; 0: as many as are usual for its kind. */
+void lade_sync_watch_silence(struct lade_connection *connection, uint64_t timeout);
+
 /*
  * Have what is written to the connection wait for settings->bwlimit, if there is one and nothing waits yet. Both ends of a local
  * session share one limit: it is set before the fork. Whoever made connection frees its throttle. Returns 0, or LADE_E_MEMORY with the fault.

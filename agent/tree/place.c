@@ -179,7 +179,7 @@ bool lade_place_hides_in(const struct lade_base *base, int fd, const char *name,
 	char *above, *path = NULL;
 	bool hidden;
 
-	if (!base->hides)
+	if (!base || !base->hides)
 		return false;
 	above = lade_place_of(base, fd);
 	if (above && asprintf(&path, "%s%s%s", above, *above && *name ? "/" : "", name) < 0)

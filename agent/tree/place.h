@@ -48,7 +48,7 @@ bool lade_place_hidden(const struct lade_base *base, const char *path, bool is_d
 /* The same of an open file or directory, wherever it is now. base is not NULL; what is not below it, or cannot be told, is hidden. */
 bool lade_place_hidden_fd(const struct lade_base *base, int fd);
 
-/* The same of name in the directory fd, whether it is there or not. */
+/* The same of name in the directory fd, whether it is there or not. base may be NULL. */
 bool lade_place_hides_in(const struct lade_base *base, int fd, const char *name, bool is_directory);
 
 /*

@@ -48,7 +48,7 @@ static void run_one(void **state)
 			  attack->options ? attack->options : ATTACK_OPTIONS, current.inside);
 	}
 	attack->script(&peer, attack);
-	assert_int_equal(attack_end(&peer), attack_status(attack));
+	assert_int_equal(attack_end(&peer, attack), attack_status(attack));
 	if (!(attack->flags & ATTACK_CHANGES_OLD))
 		scene_check_old(&current);
 	if (attack->after)

@@ -23,6 +23,15 @@
 #define ATTACK_NO_OPEN 2u     /* the script says HELLO and OPEN itself */
 #define ATTACK_DESCRIPTORS 4u /* it says descriptors, or something else that only one host has */
 #define ATTACK_IN_GRANT_OK 8u /* where a grant ends the world, what leads out leads nowhere: no error then */
+#define ATTACK_ONCE 16u       /* it takes seconds, and a daemon adds nothing to what it shows */
+#define ATTACK_BESIDE 32u      /* where sessions have neighbours there is one all the while, which ends well */
+
+/* What a session may take beside what a process has at its start; sanitizers take some times more. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define ATTACK_MEMORY_KIB (96L << 10)
+#else
+#define ATTACK_MEMORY_KIB (12L << 10)
+#endif
 
 struct attack {
 	const char *name;

@@ -16,7 +16,16 @@ int attack_status(const struct attack *attack);
 /* Connect peer to a server that reaches the scene. */
 void attack_begin(struct peer *peer, const struct attack *attack, const struct scene *scene);
 
+/* True if Landlock keeps the server in the scene's inside. */
+bool attack_is_walled(void);
+
+/* Know the process that serves peer, which has said something: from now on peer->child is it, for those who look at what it takes. */
+void attack_find_server(struct peer *peer);
+
+/* Wait until the server has hung up, without reading what it says. Not over TCP where the connection is the test's own. */
+void attack_wait_end(struct peer *peer);
+
 /* Hear to the end and close. Returns the server's exit status. */
-int attack_end(struct peer *peer);
+int attack_end(struct peer *peer, const struct attack *attack);
 
 #endif

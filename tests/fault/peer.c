@@ -170,7 +170,8 @@ int peer_stop(struct peer *peer)
 	return peer_cut(peer);
 }
 
-long peer_memory_kib(const struct peer *peer)
+/* A line of the child's proc_pid_status(5) that has a number of KiB; -1: there is none. */
+static long status_kib(const struct peer *peer, const char *name)
 {
 	char path[64], line[256];
 	long kib = -1;
@@ -179,11 +180,21 @@ long peer_memory_kib(const struct peer *peer)
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)peer->child);
 	file = fopen(path, "r");
 	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "VmRSS: %ld kB", &kib) == 1)
+		if (strncmp(line, name, strlen(name)) == 0 && sscanf(line + strlen(name), ": %ld kB", &kib) == 1)
 			break;
 	if (file)
 		fclose(file);
 	return kib;
+}
+
+long peer_memory_kib(const struct peer *peer)
+{
+	return status_kib(peer, "VmRSS");
+}
+
+long peer_memory_peak_kib(const struct peer *peer)
+{
+	return status_kib(peer, "VmHWM");
 }
 
 /* ---- saying ---- */

@@ -119,4 +119,7 @@ int peer_stop(struct peer *peer);
 /* Resident memory of the child in KiB. */
 long peer_memory_kib(const struct peer *peer);
 
+/* The most that it ever had; -1: it has gone. */
+long peer_memory_peak_kib(const struct peer *peer);
+
 #endif

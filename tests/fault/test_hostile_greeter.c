@@ -52,7 +52,7 @@ static void read_configuration(void)
 	FILE *file = fopen(in_top("conf"), "w");
 
 	assert_non_null(file);
-	fprintf(file, "state = %s\nmax logins = 4\nmax logins per peer = 3\n[open]\npath = /nonexistent\nauth = any\nbefore = /bin/false\n"
+	fprintf(file, "state = %s\nmax logins = 4\nmax logins per peer = 3\n[open]\npath = /nonexistent\nauth = any\nbefore = /bin/false\nmax connections = 1\n"
 		"[locked]\npath = /nonexistent\nauth = token:somebody\n", top);
 	assert_int_equal(fclose(file), 0);
 	assert_int_equal(chmod(in_top("conf"), 0600), 0);
@@ -416,7 +416,69 @@ static void test_a9_a_greeter_that_stays(void **state)
 	assert_int_not_equal(lade_channel_send(theirs, &message, NULL), 0);
 }
 
+/* The visit asks for the module "open": the exit status of the verdict. */
+static int ask_for_open(void)
+{
+	struct lade_channel_message message = content(32), answer;
+
+	say(&message);
+	(void)answered(&answer);
+	message = question("open", "");
+	say(&message);
+	assert_true(answered(&answer));
+	assert_int_equal(answer.type, LADE_CHANNEL_VERDICT);
+	return answer.verdict.exit;
+}
+
+/* What waits in the channel of one that was killed is no session. */
+static void test_a11_a_handover_of_the_killed(void **state)
+{
+	struct lade_channel_message message = question("open", "");
+
+	(void)state;
+	assert_int_equal(ask_for_open(), 0);
+	say(&message);
+	message = (struct lade_channel_message){ .type = LADE_CHANNEL_HANDOVER };
+	say(&message);
+	assert_int_equal(visit->stage, VISIT_LOGIN);
+	assert_null(visit->secret);
+	assert_true(is_killed(visit->pid));
+}
+
+/* Both have asked before one of them has handed over; and who was let in and is gone has no place. */
+static void test_a9_one_place_for_two(void **state)
+{
+	struct visit *first = visit;
+
+	(void)state;
+	assert_int_equal(ask_for_open(), 0);
+	close(theirs);
+	begin_visit();
+	assert_int_not_equal(ask_for_open(), 0);
+	lade_visit_kill(first);
+	close(theirs);
+	begin_visit();
+	assert_int_equal(ask_for_open(), 0);
+}
+
 /* ---- noise ---- */
+
+/* A worker that was taken over: what it was not given it cannot have looked at. */
+static void test_a9_a_flood_of_takings(void **state)
+{
+	struct lade_channel_message message = { .type = LADE_CHANNEL_TAKEN };
+
+	(void)state;
+	visit->stage = VISIT_SESSION;
+	visit->joining = 1;
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(lade_channel_send(theirs, &message, NULL), 0);
+		assert_int_equal(lade_channel_receive(visit->channel, monitor.message, NULL), 0);
+		lade_monitor_hear_worker(&monitor, visit);
+	}
+	assert_int_equal(log_lines(), 1);
+	assert_true(is_killed(visit->pid));
+}
 
 static void test_a9_a_flood_of_complaints(void **state)
 {
@@ -464,6 +526,9 @@ int main(void)
 		PLACE(test_a11_a_handover_while_a_secret_is_looked_at),
 		PLACE(test_a11_a_handover_that_nobody_has_allowed),
 		PLACE(test_a9_a_greeter_that_stays),
+		PLACE(test_a11_a_handover_of_the_killed),
+		PLACE(test_a9_one_place_for_two),
+		PLACE(test_a9_a_flood_of_takings),
 		PLACE(test_a9_a_flood_of_complaints),
 		PLACE(test_a11_words_of_others),
 	};

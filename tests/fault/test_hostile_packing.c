@@ -1,6 +1,6 @@
 /*
- * A sender whose packed payloads lie: of no codec that there is, of what went before them, of their length; and an
- * honest one behind a file that the receiver cannot write (attack classes A7, A9).
+ * A sender whose packed payloads lie: of no codec that there is, of what went before them, of their length, of how much
+ * comes out of them; and an honest one behind a file that the receiver cannot write (attack classes A7, A8, A9).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +16,7 @@
 #include "chunker/codec.h"
 #include "chunker/digest.h"
 #include "tests/fault/attack.h"
+#include "tests/fault/attack_place.h"
 
 #define STREAM LADE_EXIT_STREAM
 #define SIZE 200000u
@@ -67,6 +68,65 @@ static void lie(struct peer *peer, const struct attack *attack)
 		memset(packed, 0xa5, len);
 	say_run(peer, slot, said->codec, content, len - said->cut);
 	(void)peer_finish_session(peer);
+}
+
+/* ---- bombs ---- */
+
+/* A frame of RFC 8878 that is nothing but repeated bytes: each four of its bytes are BOMB_BLOCK when they are unpacked. */
+#define BOMB_BLOCK (128u << 10)
+#define BOMB_BLOCKS 2000u
+#define BOMB_HEADER_MAX 14u
+
+struct bomb {
+	uint32_t codec;
+	uint8_t header[BOMB_HEADER_MAX]; /* behind the magic number */
+	size_t header_len;
+	unsigned blocks;
+	uint32_t said_len;               /* what comes out of it, as it is said; the run's length, too */
+};
+
+/* Put it to packed. Returns its length. */
+static size_t make_bomb(const struct bomb *bomb)
+{
+	size_t len = 4 + bomb->header_len;
+
+	memcpy(packed, "\x28\xb5\x2f\xfd", 4);
+	memcpy(packed + 4, bomb->header, bomb->header_len);
+	for (unsigned i = 0; i < bomb->blocks; i++, len += 4) {
+		/* A stretch is never the end of its frame. */
+		bool last = i + 1 == bomb->blocks && bomb->codec == LADE_CODEC_ZSTD;
+		uint32_t header = BOMB_BLOCK << 3 | 1u << 1 | last;
+
+		packed[len] = (uint8_t)header;
+		packed[len + 1] = (uint8_t)(header >> 8);
+		packed[len + 2] = (uint8_t)(header >> 16);
+		packed[len + 3] = 'x';
+	}
+	return len;
+}
+
+/* The session ends of it, and has not taken the memory for what is in there. */
+static void explode(struct peer *peer, const struct attack *attack)
+{
+	const struct bomb *bomb = attack->data;
+	const struct lade_msg_packed said = { .codec = bomb->codec, .len = bomb->said_len };
+	const struct lade_msg_run run = { .slot = attack_one_file(peer, LADE_FILE_SIZE_MAX), .len = bomb->said_len };
+	size_t len = make_bomb(bomb);
+	struct lade_message message;
+	long before, peak;
+
+	attack_find_server(peer);
+	before = peer_memory_peak_kib(peer);
+	lade_put_packed(&peer->out, &said);
+	lade_put_run(&peer->out, &run);
+	peer_say_payload(peer, packed, len, (uint32_t)len);
+	/* Whoever believes it asks for the run again. */
+	while (!peer->fatal && peer_hear(peer, &message) == PEER_MESSAGE && message.type != LADE_MSG_WANT_RUN)
+		;
+	assert_int_equal(peer->fatal, 1);
+	/* It waits for us to hang up, but not for ever. */
+	peak = peer_memory_peak_kib(peer);
+	assert_true(before > 0 && peak < before + ATTACK_MEMORY_KIB);
 }
 
 /* A bundle does not go on with anything. */
@@ -124,6 +184,10 @@ static void second_is_whole(const struct scene *scene)
 }
 
 #define LIE(title, ...) { title, lie, .status = STREAM, .data = &(const struct lie){ __VA_ARGS__ } }
+/* Headers: no length and a window of so many bytes; a length of eight bytes, and all of it in view. */
+#define WINDOW(log) .header = { 0, (uint8_t)(((log) - 10) << 3) }, .header_len = 2
+#define LENGTH(...) .header = { 0xe0, __VA_ARGS__ }, .header_len = 9
+#define BOMB(title, ...) { title, explode, .status = STREAM, .flags = ATTACK_BESIDE, .data = &(const struct bomb){ __VA_ARGS__ } }
 
 static const struct attack attacks[] = {
 	LIE("a codec that there is not", .codec = 0),
@@ -133,6 +197,16 @@ static const struct attack attacks[] = {
 	LIE("a stretch that is cut short", .codec = LADE_CODEC_ZSTD_BEGIN, .cut = 10),
 	LIE("a stretch that is none", .codec = LADE_CODEC_ZSTD_BEGIN, .noise = true),
 	LIE("a frame that is none", .codec = LADE_CODEC_ZSTD, .noise = true),
+	BOMB("a frame of which 250 MiB come out", .codec = LADE_CODEC_ZSTD, WINDOW(20), .blocks = BOMB_BLOCKS, .said_len = SIZE),
+	BOMB("a stretch of which 250 MiB come out", .codec = LADE_CODEC_ZSTD_BEGIN, WINDOW(20), .blocks = BOMB_BLOCKS, .said_len = SIZE),
+	BOMB("a frame that says it is 1 EiB", .codec = LADE_CODEC_ZSTD, LENGTH(0, 0, 0, 0, 0, 0, 0, 16), .blocks = 2,
+	     .said_len = 2 * BOMB_BLOCK),
+	BOMB("a stretch that says it is 1 TiB", .codec = LADE_CODEC_ZSTD_BEGIN, LENGTH(0, 0, 0, 0, 0, 1, 0, 0), .blocks = 2,
+	     .said_len = 2 * BOMB_BLOCK),
+	BOMB("a stretch with a window of 512 MiB", .codec = LADE_CODEC_ZSTD_BEGIN, WINDOW(29), .blocks = 2, .said_len = 2 * BOMB_BLOCK),
+	BOMB("a run that is said to be unpacked longer than any may be", .codec = LADE_CODEC_ZSTD, WINDOW(20), .blocks = BOMB_BLOCKS,
+	     .said_len = LADE_PAYLOAD_MAX + 1),
+	BOMB("a run of which 4 GiB are to come", .codec = LADE_CODEC_ZSTD, WINDOW(20), .blocks = BOMB_BLOCKS, .said_len = UINT32_MAX),
 	{ "a bundle that begins a frame", bundle, .status = STREAM },
 	{ "a stretch behind one that was let pass", behind, .status = LADE_EXIT_PARTIAL, .after = second_is_whole },
 };

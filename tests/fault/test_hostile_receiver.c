@@ -19,17 +19,11 @@
 
 #include "protocol/session_send.h"
 #include "tests/fault/attack.h"
+#include "tests/fault/attack_place.h"
 #include "transport/frame.h"
 
 #define STREAM LADE_EXIT_STREAM
 #define LARGE (2500u << 10)
-
-/* What a session may take beside what a process has at its start; sanitizers take some times more. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define MEMORY_KIB (96L << 10)
-#else
-#define MEMORY_KIB (12L << 10)
-#endif
 
 /* Numbers of the entries: the root is 0, then files by name, then directories. */
 enum { ENTRY_ROOT, ENTRY_LARGE, ENTRY_OLD, ENTRY_SMALL, ENTRY_DIRECTORY, ENTRIES };
@@ -290,14 +284,35 @@ static void make_many(void)
 	}
 }
 
-static void open_many(struct peer *peer)
-{
-	char path[PATH_MAX + 2];
+/* Where a scene that several attacks have is while one of them is made: in that one's own. */
+#define LENT "lent"
 
-	make_many();
-	snprintf(path, sizeof(path), "%s/", many.inside);
+/* Open a session whose source is the inside of lent, which is the attack's until take_back_many() or take_back_described(). */
+static void open_lent(struct peer *peer, const struct scene *lent)
+{
+	char path[PATH_MAX + 16];
+
+	if (rename(lent->inside, scene_path(attack_scene(), LENT)))
+		abort();
+	snprintf(path, sizeof(path), "%s/" LENT "/", attack_scene()->inside);
 	peer_hello(peer);
 	peer_open(peer, PEER_SENDS, LADE_OPTION_RECURSIVE, path);
+}
+
+static void take_back(const struct scene *scene, const struct scene *lent)
+{
+	assert_int_equal(rename(scene_path(scene, LENT), lent->inside), 0);
+}
+
+static void take_back_many(const struct scene *scene)
+{
+	take_back(scene, &many);
+}
+
+static void open_many(struct peer *peer)
+{
+	make_many();
+	open_lent(peer, &many);
 }
 
 /* END while entries are still to come. */
@@ -316,16 +331,19 @@ static void pause_ms(long ms)
 	nanosleep(&pause, NULL);
 }
 
-/* A receiver that never reads: the sender waits, and takes no more memory than its limits. */
+/* A receiver that never reads more than the beginning: the sender waits, and takes no more memory than its limits. */
 static void never_reads(struct peer *peer, const struct attack *attack)
 {
+	struct lade_message message;
 	long before;
 
 	(void)attack;
-	before = peer_memory_kib(peer);
 	open_many(peer);
+	assert_true(peer_hear_type(peer, LADE_MSG_ROOT, &message));
+	attack_find_server(peer);
+	before = peer_memory_kib(peer);
 	pause_ms(1500);
-	assert_true(peer_memory_kib(peer) < before + MEMORY_KIB);
+	assert_true(peer_memory_kib(peer) < before + ATTACK_MEMORY_KIB);
 	lade_connection_cancel(&peer->connection);
 }
 
@@ -341,7 +359,7 @@ static void lies_and_never_reads(struct peer *peer, const struct attack *attack)
 	assert_true(peer_hear_type(peer, LADE_MSG_RUN, &message));
 	ack_of_free_slot(peer);
 	peer_say(peer);
-	peer_wait_end(peer);
+	attack_wait_end(peer);
 }
 
 /* Credit without ever deciding about an entry: the sender would have to remember them all. */
@@ -417,7 +435,7 @@ static void let_go(struct peer *peer, const struct attack *attack)
 		want_run(peer, 0, LARGE - (1u << 20), 1u << 20);
 	row->put(peer);
 	peer_say(peer);
-	peer_wait_end(peer);
+	attack_wait_end(peer);
 }
 
 /* attack->len: the phase in which the receiver hangs up. */
@@ -718,14 +736,14 @@ static void signature_flood(struct peer *peer)
 		want_gap(peer, 0, LADE_GAP_MAX, LADE_GAP_OLD_MAX, LADE_BLOCK_MIN, (uint8_t)i);
 		peer_say(peer);
 	}
-	assert_true(peer->lost || peer_memory_kib(peer) < before + MEMORY_KIB);
+	assert_true(peer->lost || peer_memory_kib(peer) < before + ATTACK_MEMORY_KIB);
 }
 
 /* Over pipes nobody hears, so that what is asked for stays; and they tell of their end without being read. */
 static void deaf_lie(struct peer *peer, const struct attack *attack)
 {
 	lie(peer, attack);
-	peer_wait_end(peer);
+	attack_wait_end(peer);
 }
 
 /* ---- what is honest, but strange ---- */
@@ -790,6 +808,7 @@ static void crafted_signature(struct peer *peer, const struct attack *attack)
 
 	begin(peer);
 	describe_large(peer);
+	attack_find_server(peer);
 	before = cpu_seconds(peer);
 	for (unsigned i = 0; i < 20; i++) {
 		want_gap(peer, (uint64_t)i * LADE_GAP_MAX / 2, LADE_GAP_MAX, LADE_GAP_OLD_MAX, LADE_BLOCK_MIN,
@@ -820,6 +839,7 @@ static void crowded_signature(struct peer *peer, const struct attack *attack)
 	}
 	begin(peer);
 	describe_large(peer);
+	attack_find_server(peer);
 	before = cpu_seconds(peer);
 	for (unsigned i = 0; i < 20; i++) {
 		lade_put_want_gap(&peer->out, &wanted);
@@ -893,14 +913,11 @@ static void no_recipe_credit(struct peer *peer, const struct attack *attack)
 {
 	uint32_t said = 0, ended = 0, before_credit;
 	struct lade_message message;
-	char path[PATH_MAX + 2];
 	double before;
 
 	(void)attack;
 	make_described();
-	snprintf(path, sizeof(path), "%s/", described.inside);
-	peer_hello(peer);
-	peer_open(peer, PEER_SENDS, LADE_OPTION_RECURSIVE, path);
+	open_lent(peer, &described);
 	assert_true(peer_hear_type(peer, LADE_MSG_ENTRIES_END, &message));
 	for (uint32_t i = 0; i < DESCRIBED_FILES; i++)
 		want_recipe(peer, i, i + 1, LADE_CUT_CLASS_MIN);
@@ -948,6 +965,11 @@ static void no_recipe_credit(struct peer *peer, const struct attack *attack)
 	assert_true(peer_hear_type(peer, LADE_MSG_END, &message));
 }
 
+static void take_back_described(const struct scene *scene)
+{
+	take_back(scene, &described);
+}
+
 /* attack->len: the phase in which the receiver hangs up. */
 static void hang_up_described(struct peer *peer, const struct attack *attack)
 {
@@ -969,10 +991,14 @@ static void hang_up_described(struct peer *peer, const struct attack *attack)
 	{ title, function, .status = exit_status, .flags = ATTACK_NO_OPEN, \
 	  .kind = LADE_CONNECTION_TCP, __VA_ARGS__ }
 #define LIE(title, function) ROW(title, lie, STREAM, .data = &(const struct lie){ function })
-/* Over pipes, whose end is seen without reading. */
+/* Over pipes, whose end is seen without reading; the session says its last words for three seconds. */
 #define PIPES(title, function, ...) \
 	{ title, function, .status = STREAM, .flags = ATTACK_NO_OPEN, \
 	  .kind = LADE_CONNECTION_PIPES, __VA_ARGS__ }
+/* Those that take all of these seconds. */
+#define LONG(title, script, function) \
+	{ title, script, .status = STREAM, .flags = ATTACK_NO_OPEN | ATTACK_ONCE, .kind = LADE_CONNECTION_PIPES, \
+	  .data = &(const struct lie){ function } }
 #define LET_GO(title, function) PIPES(title, let_go, .data = &(const struct lie){ function })
 
 static const struct attack attacks[] = {
@@ -989,7 +1015,7 @@ static const struct attack attacks[] = {
 	LIE("a run that was not sent", run_not_sent),
 	LIE("a run of nothing", run_of_nothing),
 	LIE("a run far away", run_far),
-	PIPES("a flood of runs", lie, .data = &(const struct lie){ run_flood }),
+	LONG("a flood of runs", lie, run_flood),
 	LIE("an acknowledgement of a free slot", ack_of_free_slot),
 	LIE("an acknowledgement twice", ack_twice),
 	LIE("another attempt at a free slot", again_of_free_slot),
@@ -1002,12 +1028,12 @@ static const struct attack attacks[] = {
 	LIE("an item for a server", item),
 	LIE("what was stored without being asked", stored),
 	LIE("a payload from a receiver", payload),
-	ROW("an end before the entries'", early_end, STREAM, .len = 0),
+	ROW("an end before the entries'", early_end, STREAM, .after = take_back_many),
 	LET_GO("a run after its slot was given away", give_slot_away),
 	LET_GO("a run after another attempt was begun", begin_again),
-	ROW("a receiver that never reads", never_reads, STREAM, .len = 0),
-	PIPES("a receiver that lies and never reads", lies_and_never_reads, .len = 0),
-	ROW("a receiver that never decides", never_decides, STREAM, .len = 0),
+	ROW("a receiver that never reads", never_reads, STREAM, .after = take_back_many),
+	LONG("a receiver that lies and never reads", lies_and_never_reads, NULL),
+	ROW("a receiver that never decides", never_decides, STREAM, .after = take_back_many),
 	ROW("a slow receiver", slow, LADE_EXIT_OK, .len = 0),
 	LIE("a recipe of too low a class", class_too_low),
 	LIE("a recipe of class 0", class_0),
@@ -1039,15 +1065,16 @@ static const struct attack attacks[] = {
 	LIE("credit for recipes that were not said", recipe_credit_for_nothing),
 	LIE("credit for recipes beyond all bounds", recipe_credit_too_much),
 	LIE("credit for recipes twice", recipe_credit_twice),
-	PIPES("a flood of gaps", deaf_lie, .data = &(const struct lie){ gap_flood }),
-	PIPES("a flood of signatures", deaf_lie, .data = &(const struct lie){ signature_flood }),
+	LONG("a flood of gaps", deaf_lie, gap_flood),
+	LONG("a flood of signatures", deaf_lie, signature_flood),
 	ROW("a recipe of a tiny file", recipe_of_tiny, LADE_EXIT_OK, .len = 0),
 	ROW("a signature of equal digests", crafted_signature, LADE_EXIT_OK, .len = 0),
 	ROW("a signature of other equal digests", crafted_signature, LADE_EXIT_OK, .len = 0xff),
 	ROW("a signature of crowded digests", crowded_signature, LADE_EXIT_OK, .len = 0),
 	ROW("thousands of gaps of a byte", gap_again, LADE_EXIT_OK, .len = 0),
 	ROW("a long run of a described file", long_run, LADE_EXIT_OK, .len = 0),
-	ROW("a receiver without credit for recipes", no_recipe_credit, LADE_EXIT_OK, .len = 0),
+	{ "a receiver without credit for recipes", no_recipe_credit, .status = LADE_EXIT_OK, .flags = ATTACK_NO_OPEN | ATTACK_ONCE,
+	  .kind = LADE_CONNECTION_TCP, .after = take_back_described },
 	ROW("an end in a description", hang_up_described, STREAM, .len = 0),
 	ROW("an end with gaps open", hang_up_described, STREAM, .len = 1),
 	ROW("an end before any want", hang_up, STREAM, .len = 0),

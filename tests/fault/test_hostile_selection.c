@@ -79,7 +79,7 @@ static int client(struct lade_connection *connection, void *context)
 	const struct run *run = context;
 	const struct row *row = run->row;
 	struct lade_settings settings = { .options = row->options, .source_names = row->list != NULL };
-	const struct lade_source_list list = { (char *)(uintptr_t)row->list, row->list_len, row->list_len };
+	const struct lade_source_list list = { .names = (char *)(uintptr_t)row->list, .len = row->list_len, .size = row->list_len };
 	char *sources[3] = { NULL };
 	struct lade_sync_job job = {
 		.settings = &settings, .connection = connection, .sources = sources,

@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "agent/sync/session.h"
 #include "agent/sync/sync.h"
 #include "protocol/entry.h"
 #include "tests/fault/client.h"
@@ -432,6 +433,47 @@ static void test_what_a_server_may_not_say(void **unused)
 		to_client(scripts[i]);
 }
 
+/* ---- one who does not read that we move ---- */
+
+static int take_nothing(void *context, struct lade_successor *successor_out, struct lade_fault *fault)
+{
+	(void)successor_out;
+	++*(unsigned *)context;
+	return lade_fault_set(fault, LADE_E_PROTOCOL, "take", NULL);
+}
+
+/* The session's thread, which looks at the time and at signals, does not wait for the writer who waits for him. */
+static void test_leaving_holds_nobody(void **unused)
+{
+	unsigned count = 0;
+	const struct lade_successors ways = {
+		.session = SESSION_NUMBER, .fd = 42, .take = take_nothing, .judged = judged, .context = &count,
+	};
+	const struct lade_settings settings = { .successors = &ways };
+	const struct lade_run_key key = { .kind = LADE_DIGEST_XXH3 };
+	struct lade_connection ends[2];
+	struct lade_session session;
+	struct lade_fault fault;
+
+	(void)unused;
+	peer_connect(LADE_CONNECTION_TCP, 0, ends);
+	assert_int_equal(lade_session_init(&session, &ends[1], &settings, NULL, &key, &fault), 0);
+	assert_int_equal(lade_succession_fd(&session), ways.fd);
+	session.succession.in = session.succession.have = 1;
+	session.succession.leaving = true;
+	assert_int_equal(lade_succession_fd(&session), -1);
+	lade_succession_look(&session, true);
+	assert_int_equal(count, 0);
+	session.succession.out = 1;
+	session.succession.leaving = false;
+	assert_int_equal(lade_succession_fd(&session), ways.fd);
+	lade_succession_look(&session, true);
+	assert_int_equal(count, 1);
+	lade_session_fini(&session);
+	lade_connection_close(&ends[0]);
+	lade_connection_close(&ends[1]);
+}
+
 /* ---- tests ---- */
 
 #define TRIAL(name, ...) \
@@ -473,6 +515,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_another_host_answers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_what_a_client_may_not_say, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_what_a_server_may_not_say, set_up, tear_down),
+		cmocka_unit_test(test_leaving_holds_nobody),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

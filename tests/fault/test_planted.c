@@ -2,7 +2,8 @@
  * Another process of the receiving host changes the destination while a session is
  * under way: symlinks take the place of directories, files and temporary names
  * (attack class A4). The script plants them at a known point: after the receiver has
- * asked for a file in the directory and before it gets it.
+ * asked for a file in the directory and before it gets it. Or the directory itself leaves the tree, which is where the walls of a
+ * daemon's worker can be seen from outside (agent/sync/grant.h).
  */
 #include <fcntl.h>
 #include <setjmp.h>
@@ -18,6 +19,7 @@
 
 #include "agent/tree/temporary.h"
 #include "tests/fault/attack.h"
+#include "tests/fault/attack_place.h"
 
 static const char content[] = "from the peer\n";
 #define LEN ((uint32_t)sizeof(content) - 1)
@@ -188,6 +190,13 @@ static void temporary_fifo(struct peer *peer, const struct attack *attack)
 		abort();
 }
 
+/* What is above the scene's inside is as it should be: only we have touched it. */
+static void take_note_of_top(const struct scene *scene)
+{
+	if (stat(scene->top, (struct stat *)&scene->top_stat))
+		abort();
+}
+
 /* The destination itself is moved away: what was opened stays what is written to. */
 static void root_moved(struct peer *peer, const struct attack *attack)
 {
@@ -203,9 +212,38 @@ static void root_moved(struct peer *peer, const struct attack *attack)
 	assert_true(peer_finish_session(peer));
 	if (unlink(scene->inside) || rename(away, scene->inside))
 		abort();
-	/* Only we have touched what is above. */
-	if (stat(scene->top, (struct stat *)&scene->top_stat))
+	take_note_of_top(scene);
+}
+
+/*
+ * The directory d is moved out while a file in it is on its way. What the receiver has open is a directory outside now, which nothing but
+ * Landlock keeps it from. attack->len: the file comes in runs.
+ */
+static void parent_moved_out(struct peer *peer, const struct attack *attack)
+{
+	const struct scene *scene = attack_scene();
+	uint32_t slot = directory_with_file(peer);
+	char away[PATH_MAX + 8], file[PATH_MAX + 16];
+	bool written;
+
+	snprintf(away, sizeof(away), "%s/away", scene->top);
+	snprintf(file, sizeof(file), "%s/canary", away);
+	if (rename(scene_path(scene, "d"), away))
 		abort();
+	if (attack->len) {
+		peer_say_run(peer, slot, 0, content, LEN, false);
+		peer_put_file_end(peer, slot, false, LEN, 1);
+		peer_say(peer);
+	} else {
+		peer_say_record(peer, slot, content, LEN, false);
+	}
+	leave_all(peer);
+	assert_true(peer_finish_session(peer));
+	written = access(file, F_OK) == 0;
+	if (rename(away, scene_path(scene, "d")))
+		abort();
+	take_note_of_top(scene);
+	assert_int_equal(written, !attack_is_walled());
 }
 
 #define ROW(title, function, exit_status, ...) \
@@ -227,6 +265,8 @@ static const struct attack attacks[] = {
 	ROW("a symlink under the temporary name, a record", temporary, LADE_EXIT_PARTIAL, .len = 0),
 	ROW("a symlink under the temporary name, a run", temporary, LADE_EXIT_PARTIAL, .len = 1),
 	ROW("a FIFO under the temporary name", temporary_fifo, LADE_EXIT_PARTIAL, .len = 0),
+	ROW("a directory is moved out under a record", parent_moved_out, LADE_EXIT_PARTIAL, .len = 0),
+	ROW("a directory is moved out under a run", parent_moved_out, LADE_EXIT_PARTIAL, .len = 1),
 	ROW("the destination is moved away", root_moved, LADE_EXIT_OK, .after = leaf_is_file),
 };
 

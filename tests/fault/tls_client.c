@@ -182,6 +182,23 @@ int daemon_stop(struct test_daemon *daemon)
 	return status;
 }
 
+pid_t daemon_worker(const struct test_daemon *daemon)
+{
+	char path[64];
+	int worker = 0;
+	FILE *file;
+
+	/* Its greeter is gone, or it is the one before: children stand there in the order of their birth. */
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)daemon->pid, (int)daemon->pid);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	while (fscanf(file, "%d", &worker) == 1)
+		;
+	fclose(file);
+	assert_true(worker > 0);
+	return worker;
+}
+
 /* ---- connections ---- */
 
 int tls_dial(const struct test_daemon *daemon, const char *from, char name_out[64])

@@ -37,6 +37,9 @@ bool daemon_says(const struct test_daemon *daemon, const char *text);
 /* True if its log has text now. */
 bool daemon_has_said(const struct test_daemon *daemon, const char *text);
 
+/* The process of the daemon's only session, which has begun; fails the test if there is none. */
+pid_t daemon_worker(const struct test_daemon *daemon);
+
 /* How a connection is made. Zeros: from 127.0.0.1, without a key. */
 struct tls_call {
 	const char *from;                     /* our own address, or NULL */

@@ -162,7 +162,7 @@ static void hear(struct monitor *monitor, struct visit *visit)
 static void be_monitor(const uint8_t *data, size_t size)
 {
 	struct visit visits[1] = { { .stage = VISIT_LOGIN, .fd = -1, .shared = &shared, .peer = "peer" } };
-	struct monitor monitor = { .shared = &shared, .visits = visits, .visit_max = 1, .checkers = LADE_CHECKERS_MAX };
+	struct monitor monitor = { .shared = &shared, .visits = visits, .visit_max = 1, .visit_used = 1, .checkers = LADE_CHECKERS_MAX };
 	uint8_t scratch[65536];
 	size_t used;
 	int ends[2];

@@ -87,6 +87,14 @@ need_daemon "[later]" "path = $T/later" "auth = any" "[tree]" "path = $T/tree" "
 daemon_says 'path: ".*/later": No such file' && ok "a directory that is not there keeps no daemon from serving others" ||
 	not_ok "a directory that is not there keeps no daemon from serving others" "$(cat "$T/.server.err")"
 
+# Without a home there is no state, unless it is named.
+printf '%s\n' "[tree]" "path = $T/tree" "auth = any" >"$T/d/homeless"
+chmod 644 "$T/d/homeless"
+run env -u HOME -u XDG_STATE_HOME -u XDG_RUNTIME_DIR "${as_nobody[@]}" "$LADE" daemon --config "$T/d/homeless" --check
+check "a user without a home gets no state" [ "$status" = 1 ]
+prints "he is told to name one" "homeless: state: there is no HOME"
+prints "and a status socket" "homeless: status: there is no HOME"
+
 # Where it is if nothing is said.
 if ! is_root; then
 	mkdir -p "$XDG_CONFIG_HOME/lade"

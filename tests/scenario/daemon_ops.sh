@@ -63,6 +63,16 @@ modules=("[open]" "path = $T/open" "auth = any"
 
 exits "without a daemon there is no status" 10 lade status --socket "$T/daemon/status"
 says "it says so" 'no daemon answers'
+perl -MIO::Socket::UNIX -e '
+	my $s = IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 1) or die;
+	open(my $ready, ">", "$ARGV[0].ready") or die;
+	my $peer = $s->accept;
+	sysread($peer, my $words, 5);
+	print $peer "lade \033[2J\n";' "$T/liar" >/dev/null 2>&1 &
+own_pids+=("$!")
+wait_for test -e "$T/liar.ready"
+exits "what a terminal would obey is no status" 10 lade status --socket "$T/liar"
+check "none of it is printed" test ! -s "$out"
 need_daemon "${settings[@]}" "${modules[@]}"
 metrics_port=$(sed -nE 's,.*metrics on http://127\.0\.0\.1:([0-9]+)/.*,\1,p' "$T/.server.err")
 check "the metrics have a port of their own" test -n "$metrics_port"
@@ -286,6 +296,39 @@ told "and that it stops" '^STOPPING=1$'
 kill -TERM "$server_pid"
 ends "and it does" 0 "$server_pid"
 wait "$slow_pid" 2>/dev/null
+
+# The journal's socket has one place, which is ours in the daemon's own namespace of mounts.
+mkdir "$T/journal"
+printf '%s\n' "listen = 127.0.0.1:0" "state = $T/daemon/state" "status = $T/daemon/status" "log = journal" "${modules[@]}" >"$T/journal.conf"
+if ! is_root; then
+	for n in {1..6}; do skip "the journal, $n" "needs root"; done
+elif ! unshare -m mount -t tmpfs none /run 2>/dev/null; then
+	for n in {1..6}; do skip "the journal, $n" "cannot mount a file system here"; done
+elif "$LADE" daemon --check --config "$T/journal.conf" 2>&1 | grep -q 'log to the journal'; then
+	for n in {1..6}; do skip "the journal, $n" "built without the journal"; done
+else
+	start perl "$T/listener" "$T/journal/socket" >"$T/journal.said"
+	wait_for grep -q ready "$T/journal.said"
+	start unshare -m sh -c 'mount -t tmpfs none /run && mkdir -p /run/systemd/journal && mount --bind "$1" /run/systemd/journal && exec "$2" daemon --config "$3"' \
+		sh "$T/journal" "$LADE" "$T/journal.conf" 2>"$T/.server.err"
+	server_pid=$started
+	logged "the journal gets the log" "$T/journal.said" '^MESSAGE=.*listening on 127\.0\.0\.1:'
+	daemon=lade://127.0.0.1:$(sed -nE 's/.*listening on 127\.0\.0\.1:([0-9]+).*/\1/p' "$T/journal.said" | head -n 1)
+	syncs "a session" -a --accept-new-host "$daemon/open/file" "$T/journal1/"
+	syncs "and another" -a "$T/open/file" "$daemon/drop/journal2/"
+	two_sessions() { [ "$(grep -c '^LADE_SESSION=[0-9]*$' "$T/journal.said")" = 2 ]; }
+	check "each has one line" wait_for two_sessions
+	for field in "MESSAGE=session [0-9]+ of 127\.0\.0\.1:[0-9]+ as '[a-z]+': open send files=1 .* status=0" PRIORITY=6 SYSLOG_IDENTIFIER=lade \
+		'LADE_PEER=127\.0\.0\.1:[0-9]+' LADE_ADDRESS=127\.0\.0\.1 'LADE_IDENTITY=[a-z]+' LADE_MODULE=open LADE_MODULE=drop LADE_ACTION=send \
+		LADE_ACTION=receive 'LADE_PATH=.+,in=[a-z]+,out=[a-z]+' LADE_FILES=1 'LADE_BYTES_IN=[1-9][0-9]*' 'LADE_BYTES_OUT=[1-9][0-9]*' 'LADE_SECONDS=[0-9]+\.[0-9]{3}' \
+		LADE_STATUS=0; do
+		grep -qxE "$field" "$T/journal.said" || echo "$field"
+	done >"$T/journal.lacks"
+	report "with all of its fields" "$(cat "$T/journal.lacks")"
+	kill -TERM "$server_pid"
+	ends "nothing is said elsewhere" 0 "$server_pid"
+	[ ! -s "$T/.server.err" ] || not_ok "standard error is empty" "$(show_server)"
+fi
 
 if have systemd-socket-activate; then
 	socket_port=$((20000 + RANDOM % 30000))

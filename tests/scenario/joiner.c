@@ -2,6 +2,7 @@
  * A client of a daemon whose keys wear out after 100 KiB, and one who would like to be somebody else's: joining.sh calls it.
  *
  *   joiner move PORT SOURCE DESTINATION         push; prints how often the session was moved
+ *   joiner asked PORT SOURCE DESTINATION        pull, from SOURCE that begins with the module; the session is moved when the server asks for it alone
  *   joiner wrong PORT SOURCE DESTINATION        the same, but the first proof is wrong
  *   joiner join PORT KEY NUMBER                 with the key of this file: join that session, without knowing its run key; prints what comes of it
  *
@@ -24,6 +25,7 @@ struct joiner {
 	struct lade_contact_peer peer;
 	unsigned dials;
 	bool wrong; /* the next proof is */
+	bool asked; /* pull, and move when the server asks for it */
 };
 
 static int dial(void *context, const int *cancel_fd, struct lade_connection *fresh_out, struct lade_fault *fault)
@@ -68,26 +70,30 @@ static void connect_or_exit(struct joiner *joiner, struct lade_connection *conne
 	exit(complaint.exit_status);
 }
 
-static int push(struct joiner *joiner, char *source, char *destination)
+/* far: what begins with the module; near: what is here. */
+static int copy(struct joiner *joiner, char *far, char *near)
 {
-	const struct lade_successors ways = { .fd = -1, .dial = dial, .shake = shake, .context = joiner, .move_bytes = MOVE_BYTES };
+	const struct lade_successors ways = {
+		.fd = -1, .dial = dial, .shake = shake, .context = joiner,
+		.move_bytes = joiner->asked ? 0 : MOVE_BYTES,
+	};
 	const struct lade_events events = { .report = report, .item = item };
 	struct lade_settings settings = {
 		.options = LADE_OPTION_RECURSIVE | LADE_OPTION_PERMS | LADE_OPTION_TIMES | LADE_OPTION_NUMERIC_IDS, .successors = &ways,
 	};
-	char *path = strchr(destination + 1, '/'), *sources[] = { source }, module[64] = "";
+	char *path = strchr(far + 1, '/'), *sources[] = { joiner->asked ? path : near }, module[64] = "";
 	struct lade_connection connection;
 	const struct lade_selection selection = { .module = module, .user = "", .exporter = joiner->peer.exporter };
 	const struct lade_sync_job job = {
-		.settings = &settings, .events = &events, .connection = &connection, .selection = &selection, .push = true, .sources = sources,
-		.source_count = 1, .destination = path,
+		.settings = &settings, .events = &events, .connection = &connection, .selection = &selection, .push = !joiner->asked, .sources = sources,
+		.source_count = 1, .destination = joiner->asked ? near : path,
 	};
 	struct lade_msg_end totals;
 	int status;
 
-	if (!path || (size_t)(path - destination) > sizeof(module) || lade_filter_new(&settings.filter))
+	if (!path || (size_t)(path - far) > sizeof(module) || lade_filter_new(&settings.filter))
 		return LADE_EXIT_USAGE;
-	memcpy(module, destination + 1, (size_t)(path - destination) - 1);
+	memcpy(module, far + 1, (size_t)(path - far) - 1);
 	connect_or_exit(joiner, &connection);
 	status = lade_sync_client(&job, &totals);
 	lade_connection_close(&connection);
@@ -113,13 +119,13 @@ static int join(struct joiner *joiner, const char *number)
 
 int main(int argc, char **argv)
 {
-	struct joiner joiner = { .wrong = argc > 1 && strcmp(argv[1], "wrong") == 0 };
+	struct joiner joiner = { .wrong = argc > 1 && strcmp(argv[1], "wrong") == 0, .asked = argc > 1 && strcmp(argv[1], "asked") == 0 };
 
 	if (argc != 5 || lade_sync_setup(NULL))
 		return LADE_EXIT_USAGE;
 	joiner.contact = (struct lade_contact){ .dial = { .host = "127.0.0.1", .port = argv[2] }, .accept_new = true };
 	if (strcmp(argv[1], "join") != 0)
-		return push(&joiner, argv[3], argv[4]);
+		return copy(&joiner, argv[joiner.asked ? 3 : 4], argv[joiner.asked ? 4 : 3]);
 	joiner.contact.key_file = argv[3];
 	return join(&joiner, argv[4]);
 }

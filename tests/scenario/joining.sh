@@ -2,7 +2,8 @@
 . "${srcdir:-.}/tests/scenario/lib.sh"
 
 joiner=${abs_top_builddir:-$PWD/build}/tests/scenario/joiner
-[ -x "$joiner" ] || skip_all "tests/scenario/joiner is not built"
+worn=${joiner%joiner}worn
+[ -x "$joiner" ] && [ -x "$worn" ] || skip_all "tests/scenario/joiner and worn are not built"
 config=$XDG_CONFIG_HOME/lade
 
 mkdir -p "$T/src/dir" "$T/drop"
@@ -47,5 +48,18 @@ exits "nobody has the session 0" 1 run "$joiner" join "$port" "$config/key" 0
 wait "$slow_pid"
 check "the session did not mind" test $? = 0
 check "nor its file" cmp "$T/src/large" "$T/drop/slow/large"
+kill "$server_pid"
+wait "$server_pid" 2>/dev/null
+
+# A daemon that asks for it: its keys wear out while its clients' do not.
+lade=$LADE
+LADE=$worn
+need_daemon "ktls = off" "[src]" "path = $T/src" "auth = any" "$(as_we_are)"
+LADE=$lade
+exits "a session moves when the daemon asks for it" 0 run "$joiner" asked "$port" /src/ "$T/asked"
+prints "several times" '^([3-9]|[1-9][0-9]) connections more$'
+same "and the tree arrives" "$T/src" "$T/asked"
+syncs "so does one of a client as people have it" -a "lade://127.0.0.1:$port/src/" "$T/pulled/"
+same "and its tree" "$T/src" "$T/pulled"
 
 finish

@@ -1,7 +1,7 @@
 # tests/scenario/modules.sh: what the settings of a daemon's module mean for the trees behind it.
 . "${srcdir:-.}/tests/scenario/lib.sh"
 
-mkdir -p "$T/tree/pub" "$T/tree/private" "$T/in" "$T/munged" "$T/added" "$T/jail/sub" "$T/outside" "$T/src/private"
+mkdir -p "$T/large" "$T/tree/pub" "$T/tree/private" "$T/in" "$T/munged" "$T/added" "$T/jail/sub" "$T/outside" "$T/src/private"
 echo public >"$T/tree/pub/file"
 echo private >"$T/tree/private/file"
 echo key >"$T/tree/pub/host.key"
@@ -15,10 +15,13 @@ echo two >"$T/src/two.key"
 echo three >"$T/src/private/three"
 ln -s /etc/passwd "$T/src/link"
 chmod 755 "$T/src/one"
+head -c 1000000 /dev/urandom >"$T/large/file"
 
 # Modules that root alone may have.
 root_modules=()
-! is_root || root_modules=("[chroot]" "path = $T/jail" "auth = any" "uid = root" "read only = no" "use chroot = yes")
+! is_root || root_modules=("[chroot]" "path = $T/jail" "auth = any" "uid = root" "read only = no" "use chroot = yes"
+	"[cell]" "path = $T/cell" "auth = any" "use chroot = yes"
+	"[names]" "path = $T/cell" "auth = any" "uid = root" "read only = no" "use chroot = yes")
 need_daemon \
 	"[hides]" "path = $T/tree" "auth = any" "$(as_we_are)" "read only = no" "exclude = /private *.key" \
 	"outgoing chmod = F=r" "incoming chmod = Fgo=" \
@@ -83,7 +86,43 @@ for module in jail chroot; do
 	syncs "$module: a tree goes in" -a "$T/src/" "$daemon/$module/in/"
 	same "$module: and is there" "$T/src" "$T/jail/in"
 	remove_trees "$T/jail/in"
+	syncs "$module: the index of a client" -a --index "$T/large/" "$daemon/$module/indexed/"
+	mv "$T/large/file" "$T/large/moved"
+	lade sync -a --index --stats "$T/large/" "$daemon/$module/indexed/"
+	prints "$module: is remembered" 'Literal data: 0 bytes'
+	mv "$T/large/moved" "$T/large/file"
+	remove_trees "$T/jail/indexed"
 done
+
+# What is in there tells nothing about who the session is: a client may have written it.
+if is_root; then
+	mkdir -p "$T/cell/etc"
+	echo cell:x:4242:lade,nobody >"$T/cell/etc/group"
+	echo kept >"$T/cell/kept"
+	chown 0:4242 "$T/cell/kept"
+	chmod 640 "$T/cell/kept"
+	exits "a module gives no groups to its sessions" 23 lade sync -a "$daemon/cell/" "$T/cell-got/"
+	check "the rest comes" exist "$T/cell-got/etc/group"
+	check "what a group of its own may read does not" absent "$T/cell-got/kept"
+	# With its services no name would be known, and who opens one of its libraries waits for ever.
+	printf '%s: none\n' passwd group >"$T/cell/etc/nsswitch.conf"
+	libraries=$T/cell$(dirname "$(ldd "$LADE" | awk '/libc\.so/ { print $3 }')")
+	mkdir -p "$libraries"
+	mkfifo "$libraries/libnss_none.so.2" "$libraries/libnss_systemd.so.2" "$libraries/libnss_sss.so.2"
+	echo nobody:x:4243:4243::/:/bin/false >"$T/cell/etc/passwd"
+	mkdir "$T/named"
+	touch "$T/named/known" "$T/named/unknown"
+	chown nobody "$T/named/known"
+	chown daemon "$T/named/unknown"
+	exits "nor name services" 23 lade sync -a "$daemon/cell/" "$T/cell-again/"
+	syncs "nor to those that write" -a "$T/named/" "$daemon/names/named/"
+	report "names of its own files are known" "$(u=$(stat -c %u "$T/cell/named/known"); [ "$u" = 4243 ] || echo "$u")"
+	exits "nor character sets" 4 lade sync -a --iconv=.,ISO-8859-15 "$T/named/" "$daemon/names/again"
+	says "which is told" 'use chroot.*--iconv'
+	check "nothing came" absent "$T/cell/again"
+else
+	skip "a module gives no groups to its sessions" "needs root"
+fi
 report "nothing outside was touched" "$(find "$T/outside" -mindepth 1 ! -name secret)"
 report "nor stolen" "$(grep -rl secret "$T/stolen" 2>/dev/null)"
 

@@ -153,10 +153,23 @@ says "and told" 'read from what is served write-only'
 exits "write-only: so is listing" 1 far far:/
 far_syncs "write-only: writing" -a "$T/src/modes" far:/
 same "it arrived" "$T/src/modes" "$T/jail/modes"
-for option in -c -y --append --append-verify --index --out-format=%C; do
+printf 'secret\nlines\n' >"$T/jail/secret"
+for option in -c -y --append --append-verify --index --out-format=%C --files-from=:/secret; do
 	exits "write-only: $option is refused" 4 far -a "$option" "$T/src/modes" far:/
 	says "as it would tell: $option" 'written and not read'
 done
+report "write-only: no line of a file came as the name of a source" "$(grep -aE 'lines' "$out" "$err")"
+mkdir -p "$T/jail/ruled" "$T/none"
+cp "$T/jail/secret" "$T/jail/ruled/secret"
+touch "$T/jail/ruled/lines" "$T/jail/ruled/guess"
+for option in --delete --delete-excluded --force; do
+	exits "write-only: $option by rules in the tree is refused" 4 far -ani "$option" "--filter=:- secret" "$T/none/" far:/ruled/
+	says "as it would tell: $option" 'files of rules in the tree by the option "--filter"'
+done
+far_syncs "write-only: such rules are the sender's alone where nothing is deleted" -a "--filter=:- secret" "$T/src/modes/" far:/ruled/
+far_syncs "write-only: deleting by the client's rules" -a --delete --exclude=lines "$T/none/" far:/ruled/
+check "goes by them" exist "$T/jail/ruled/lines"
+check "and deletes the rest" absent "$T/jail/ruled/guess" "$T/jail/ruled/secret"
 cp "$T/src/sizes/3145728" "$T/jail/guess"
 cp "$T/src/sizes/3145728" "$T/guess"
 lade sync -e "$T/shell" -a --no-whole-file --stats "$T/guess" far:/guess

@@ -92,6 +92,7 @@ syncs "a list there of what is here" -a "${far[@]}" --files-from="h:$T/list" one
 holds "arrives as well" ../pushed "a a/b c c/h "
 exits "a list that is not there" 1 lade sync -a --files-from=../nope one ../never/
 exits "a list that is not there on the other side" 11 lade sync -a "${far[@]}" --files-from=:/nope/nope one "h:$T/never/"
+says "which is told in its words" 'open the list of sources "/nope/nope": does not exist'
 for file in /dev/zero /dev/full; do
 	exits "a device is no list: $file" 1 lade sync -a --files-from=$file one ../never/
 	exits "a device is none on the other side either: $file" 11 lade sync -a "${far[@]}" --files-from=:$file h:one ../never/

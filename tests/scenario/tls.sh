@@ -4,7 +4,7 @@
 
 known=$XDG_CONFIG_HOME/lade/known_hosts
 state=$T/daemon/state
-mkdir -p "$T/open" "$T/up"
+mkdir -p "$T/open" "$T/up" "$T/locked/lade"
 echo content >"$T/open/file"
 
 # at_terminal INPUT COMMAND...: run with a terminal of its own, at which INPUT is typed as soon as a line ends in "? " or ": ", one line each time. What
@@ -42,6 +42,11 @@ at_terminal() {
 		exit($? & 127 ? 128 + ($? & 127) : $? >> 8)' "$input" "$@" >"$out" 2>"$err" </dev/null
 	status=$?
 }
+
+# While all the rest is looked at, somebody does not let go of known hosts.
+flock "$T/locked/lade/known_hosts" env XDG_CONFIG_HOME="$T/locked" "$LADE" key forget host 2>"$T/locked/err" &
+forgetter=$!
+own_pids+=("$forgetter")
 
 daemon_lines=("[open]" "path = $T/open" "auth = any" "comment = for everybody"
 	"[keys]" "path = $T/open" "auth = authorized:me" "list = no"
@@ -113,6 +118,14 @@ exits "nor does one that is authorized with another name" 5 lade sync -a --key="
 chmod 640 "$T/other-key"
 exits "a key that others can read is exit 5" 5 lade sync -a --key="$T/other-key" "$daemon/open/" "$T/never/"
 exits "a key that is not there is exit 11" 11 lade sync -a --key="$T/no-key" "$daemon/open/" "$T/never/"
+exits "who has no place for a key and known hosts is nobody in particular" 5 run env XDG_CONFIG_HOME=/dev/null/none "$LADE" list "$daemon/open/"
+says "who knows no host" 'not known, and there is no terminal'
+lade key new --key="$T/sealed/lade/key"
+chmod 755 "$T/sealed" "$T/sealed/lade"
+chmod 000 "$T/sealed/lade/key"
+run ${as_nobody[@]+"${as_nobody[@]}"} env XDG_CONFIG_HOME="$T/sealed" "$LADE" list "$daemon/open/"
+check "who has a key that he cannot read is told so" test "$status" = 11
+says "and which it is" 'open key .*sealed/lade/key.*Permission denied'
 
 (umask 077 && "$LADE" key token new alice --tokens="$state/tokens" >"$T/alice")
 check "a token is a line" grep -qxE 'lade-token-[A-Za-z0-9_-]{43}' "$T/alice"
@@ -136,15 +149,25 @@ printf 'correct horse\n' >"$T/bob"
 chmod 600 "$T/bob"
 exits "a password is set" 0 lade key password bob --password-file="$T/bob" --tokens="$state/tokens"
 syncs "and gets in" -a --password-file="$T/bob" "$bob/word/" "$T/by-password/"
+(umask 077 && head -c 17M /dev/zero >"$T/longer")
+exits "in a file that is too long none is set" 11 lade key password bob --password-file="$T/bob" --tokens="$T/longer"
+says "it says so" 'longer.*limit'
 printf 'wrong horse!\n' >"$T/bob"
 exits "another one does not" 5 lade sync -a --password-file="$T/bob" "$bob/word/" "$T/never/"
+says "it says so" 'the user or the password .or token. is wrong'
 exits "nor does a user who is not there" 5 lade sync -a --password-file="$T/bob" "$carol/word/" "$T/never/"
+says "in the same words" 'the user or the password .or token. is wrong'
+exits "nor one who has a token, where there is no module" 5 lade sync -a --password-file="$T/alice" "$alice/nothing/" "$T/never/"
+says "in the same words, again" 'the user or the password .or token. is wrong'
 chmod 644 "$T/bob"
 exits "a password that others can read is exit 5" 5 lade sync -a --password-file="$T/bob" "$bob/word/" "$T/never/"
 at_terminal $'long enough\nlong enough!\n' "$LADE" key password bob --tokens="$state/tokens"
 check "two different passwords are exit 5" test "$status" = 5
 at_terminal $'long enough\nlong enough\n' "$LADE" key password bob --tokens="$state/tokens"
 check "the same twice is taken" test "$status" = 0
+# With job control a shell shows what is typed when a command that was stopped goes on.
+at_terminal $'\x1along enough\nlong enough\n' bash -mc '"$1" key password bob --tokens="$2"; exit $?' - "$LADE" "$state/tokens"
+check "the key that stops programs does not stop a hidden question" test "$status" = 0
 run env LADE_PASSWORD='long enough' "$LADE" sync -a "$bob/word/" "$T/by-password/"
 check "and gets in" test "$status" = 0
 lade key token list --tokens="$state/tokens"
@@ -226,6 +249,17 @@ if have openssl && authority ca && authority elsewhere && vouch ca "IP:127.0.0.1
 	exits "nor is one whose authority has expired" 5 lade sync -a --ca="$T/old.pem" "$daemon/open/" "$T/never/"
 	says "it says so" 'not trusted: .*expired'
 	check "nothing was made" test ! -e "$T/never"
+
+	# Somebody who shakes hands and says no more.
+	mkfifo "$T/fifo"
+	exec {fifo}<>"$T/fifo"
+	openssl s_server -accept 127.0.0.1:0 -tls1_3 -num_tickets 0 -key "$T/ca.key" -cert "$T/ca.pem" <"$T/fifo" >"$T/silent.out" 2>&1 &
+	own_pids+=($!)
+	wait_for grep -q '^ACCEPT .*:' "$T/silent.out"
+	silent=lade://127.0.0.1:$(sed -n 's/^ACCEPT .*://p' "$T/silent.out")
+	exits "a list is not waited for longer than --timeout" 30 lade list --timeout=1 --accept-new-host "$silent/"
+	says "it says so" 'the time of --timeout'
+	exec {fifo}>&-
 else
 	skip "certificates of an authority" "openssl is not installed"
 fi
@@ -236,5 +270,9 @@ start_server
 exits "a server without TLS is exit 2" "2|12" lade sync -a "lade://127.0.0.1:$port/open/" "$T/never/"
 kill -TERM "$server_pid"
 wait "$server_pid"
+
+wait "$forgetter"
+check "known hosts that stay locked are exit 11" test $? = 11
+check "it says so" grep -q 'lock .*known_hosts.*busy' "$T/locked/err"
 
 finish

@@ -51,7 +51,8 @@ static void test_no_rules(void **state)
 		"", "Any", "any:", "any:x", "anyone", "key", "key:", "key:SHA256:", "key:SHA256:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh",
 		"key:SHA256:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9", "key:SHA256:" BASE64 "A", "key:" BASE64, "key:" HEX "0", "key:MD5:" HEX,
 		"key:SHA256:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdH h", "authorized:", "authorized:*", "certificate", "certificate:", "certificate:*",
-		"token", "token:", "token:a\tb", ":", ":x", "users:ann",
+		"token", "token:", "token:a\tb", "token:a token:b", "token:a:b", "token:#a", "token:\xc3\xa9",
+		"authorized:a b", "authorized:a authorized:b", "authorized:#a", "authorized:SHA256:x", ":", ":x", "users:ann",
 	};
 
 	(void)state;

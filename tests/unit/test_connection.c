@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -250,6 +251,7 @@ static void test_descriptors_keep_their_order(void **state)
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(pipe(fds[i]), 0);
 		send_descriptor(&ends->near, "frame", fds[i][1]);
+		assert_int_equal(atomic_load(&ends->near.sent), 5 * (i + 1));
 		close(fds[i][1]);
 	}
 	assert_int_equal(lade_connection_take_descriptor(&ends->far),
@@ -487,6 +489,41 @@ static void test_dialling_with_everything(void **state)
 	close(listener);
 }
 
+static int option_of(const struct lade_connection *connection, int level, int option)
+{
+	socklen_t len = sizeof(int);
+	int value = -1;
+
+	assert_int_equal(getsockopt(connection->in_fd, level, option, &value, &len), 0);
+	return value;
+}
+
+/* Nothing is delayed and a host that is gone is found out, unless the user wants it otherwise. */
+static void test_what_sockets_are_set_to(void **state)
+{
+	const struct lade_socket_option off[] = { { "SO_KEEPALIVE=0", SOL_SOCKET, SO_KEEPALIVE, 0 },
+						  { "TCP_NODELAY=0", IPPROTO_TCP, TCP_NODELAY, 0 } };
+	char port[8];
+	int listener = listen_anywhere(port);
+	struct lade_dial dial = { .host = "127.0.0.1", .port = port };
+	struct lade_connection dialler, answerer;
+
+	(void)state;
+	for (int wanted = 1; wanted >= 0; wanted--) {
+		assert_int_equal(lade_connection_dial(&dialler, &dial, NULL), 0);
+		assert_int_equal(lade_connection_accept(&answerer, accept(listener, NULL, NULL), NULL), 0);
+		assert_int_equal(option_of(&dialler, SOL_SOCKET, SO_KEEPALIVE), wanted);
+		assert_int_equal(option_of(&dialler, IPPROTO_TCP, TCP_NODELAY), wanted);
+		assert_int_equal(option_of(&answerer, SOL_SOCKET, SO_KEEPALIVE), 1);
+		assert_int_equal(option_of(&answerer, IPPROTO_TCP, TCP_NODELAY), 1);
+		lade_connection_close(&dialler);
+		lade_connection_close(&answerer);
+		dial.options = off;
+		dial.option_count = 2;
+	}
+	close(listener);
+}
+
 /* ---- children ---- */
 
 static void spawn(struct lade_connection *connection, const char *script)
@@ -598,6 +635,7 @@ int main(void)
 		cmocka_unit_test(test_nobody_listens),
 		cmocka_unit_test(test_nobody_answers),
 		cmocka_unit_test(test_dialling_with_everything),
+		cmocka_unit_test(test_what_sockets_are_set_to),
 		cmocka_unit_test(test_a_child),
 		cmocka_unit_test(test_statuses_of_children),
 		cmocka_unit_test(test_no_such_program),

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -341,6 +342,44 @@ static void test_end(void **unused)
 	}
 }
 
+static void *write_until_it_fails(void *argument)
+{
+	struct writing *writing = argument;
+
+	while (!writing->error)
+		writing->error = write_bytes(writing->connection, writing->bytes, MUCH, false);
+	return NULL;
+}
+
+/* Whoever ends a connection does not wait for a writer who waits for a peer who reads nothing. */
+static void test_end_while_the_writer_waits(void **unused)
+{
+	const struct timespec pause = { 0, 1000000 };
+	struct lade_connection ends[2];
+	struct lade_tls_state state;
+	uint8_t *bytes = pattern();
+	pthread_t thread;
+
+	(void)unused;
+	for (size_t i = 0; i < 2; i++) {
+		struct writing writing = { &ends[0], bytes, 0 };
+		struct pollfd room;
+
+		tls_made_up_state(&state, suites[0]);
+		tls_connect_with(ends, &state, i ? LADE_SECURE_KERNEL : LADE_SECURE_USER);
+		room = (struct pollfd){ .fd = ends[0].out_fd, .events = POLLOUT };
+		assert_int_equal(pthread_create(&thread, NULL, write_until_it_fails, &writing), 0);
+		while (poll(&room, 1, 0))
+			nanosleep(&pause, NULL);
+		lade_connection_end_writing(&ends[0]);
+		lade_connection_cancel(&ends[0]);
+		pthread_join(thread, NULL);
+		assert_int_equal(writing.error, LADE_E_CLOSED);
+		close_both(ends);
+	}
+	free(bytes);
+}
+
 /* ---- what a peer may do ---- */
 
 /* How it is read what a peer may do. */
@@ -478,12 +517,14 @@ static void test_records_that_are_none(void **unused)
 		{ 23, 3, 3, 0x40, 0x12 },   /* one byte too long */
 		{ 23, 3, 3, 0xff, 0xff },
 	};
+	uint8_t bytes[5 + 256] = { 0 }; /* what the kernel waits for: it does not look at the type before the tag */
 	struct rude rude;
 
 	(void)unused;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		rude_start(&rude, LADE_TLS_AES_128_GCM);
-		assert_int_equal(send(rude.ends[0].out_fd, wrong[i], 5, 0), 5);
+		memcpy(bytes, wrong[i], 5);
+		assert_int_equal(send(rude.ends[0].out_fd, bytes, sizeof(bytes), 0), sizeof(bytes));
 		assert_fails(&rude, LADE_E_PROTOCOL);
 		rude_end(&rude);
 	}
@@ -632,6 +673,12 @@ static void test_flood_of_key_updates(void **unused)
 	assert_int_equal(lade_tls_protection_update(rude.protection), 0);
 	rude_say(&rude, LADE_TLS_DATA, "a", 1, 0);
 	assert_reads(&rude.ends[1], "a");
+	/* Much has come: there may be another. */
+	rude.ends[1].received_len = 1u << 20;
+	rude_say(&rude, LADE_TLS_HANDSHAKE, update, 5, 0);
+	assert_int_equal(lade_tls_protection_update(rude.protection), 0);
+	rude_say(&rude, LADE_TLS_DATA, "b", 1, 0);
+	assert_reads(&rude.ends[1], "b");
 	rude_say(&rude, LADE_TLS_HANDSHAKE, update, 5, 0);
 	assert_non_null(strstr(assert_fails(&rude, LADE_E_PROTOCOL), "KeyUpdates"));
 	rude_end(&rude);
@@ -665,6 +712,7 @@ static void test_hand_over(void **unused)
 	assert_true(lade_connection_waiting(&worker));
 	assert_int_equal(lade_connection_wait(&worker, 0, NULL), 0);
 	assert_reads(&worker, "ectopen");
+	assert_false(lade_connection_waiting(&worker));
 	assert_int_equal(write_bytes(&worker, "welcome", 7, false), 0);
 	assert_reads(&ends[0], "hellowelcome");
 	/* What is not exact cannot be handed on. */
@@ -831,6 +879,7 @@ int main(void)
 		cmocka_unit_test(test_wait_and_waiting),
 		cmocka_unit_test(test_end_of_a_run_wakes_the_reader),
 		cmocka_unit_test(test_end),
+		cmocka_unit_test(test_end_while_the_writer_waits),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_records_out_of_order),
 		cmocka_unit_test(test_records_that_are_none),
@@ -839,6 +888,8 @@ int main(void)
 		cmocka_unit_test(test_padding),
 		cmocka_unit_test(test_empty_records),
 		cmocka_unit_test_setup_teardown(test_damage_of_content, read_by_kernel, read_by_user),
+		cmocka_unit_test_setup_teardown(test_records_out_of_order, read_by_kernel, read_by_user),
+		cmocka_unit_test_setup_teardown(test_records_that_are_none, read_by_kernel, read_by_user),
 		cmocka_unit_test_setup_teardown(test_content_of_other_types, read_by_kernel, read_by_user),
 		cmocka_unit_test_setup_teardown(test_alerts, read_by_kernel, read_by_user),
 		cmocka_unit_test_setup_teardown(test_padding, read_by_kernel, read_by_user),

@@ -1,9 +1,11 @@
 /*
- * Tokens and passwords: who is let in, by what, and from which files.
+ * Tokens and passwords: who is let in, by what, from which files, and what it costs to find that out: the functions that hash passwords are
+ * counted on their way (ld --wrap).
  */
 #include "agent/credentials.h"
 
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -23,6 +25,45 @@
 static char base[PATH_MAX];
 static char file[PATH_MAX + 16];
 static struct lade_fault fault;
+
+/* ---- what is spent ---- */
+
+/* Hashes of passwords that were computed, and the last one's costs as libsodium's text has them. */
+static unsigned hash_count;
+static char hash_cost[64];
+
+static void note_cost(unsigned long long operations, size_t kib)
+{
+	hash_count++;
+	snprintf(hash_cost, sizeof(hash_cost), "$m=%zu,t=%llu,p=1$", kib, operations);
+}
+
+int __real_crypto_pwhash(unsigned char *out, unsigned long long out_len, const char *secret, unsigned long long secret_len,
+			 const unsigned char *salt, unsigned long long operations, size_t memory, int algorithm);
+int __wrap_crypto_pwhash(unsigned char *out, unsigned long long out_len, const char *secret, unsigned long long secret_len,
+			 const unsigned char *salt, unsigned long long operations, size_t memory, int algorithm);
+int __real_crypto_pwhash_str_verify(const char *hash, const char *secret, unsigned long long secret_len);
+int __wrap_crypto_pwhash_str_verify(const char *hash, const char *secret, unsigned long long secret_len);
+
+int __wrap_crypto_pwhash(unsigned char *out, unsigned long long out_len, const char *secret, unsigned long long secret_len,
+			 const unsigned char *salt, unsigned long long operations, size_t memory, int algorithm)
+{
+	assert_int_equal(algorithm, crypto_pwhash_ALG_ARGON2ID13);
+	note_cost(operations, memory >> 10);
+	return __real_crypto_pwhash(out, out_len, secret, secret_len, salt, operations, memory, algorithm);
+}
+
+int __wrap_crypto_pwhash_str_verify(const char *hash, const char *secret, unsigned long long secret_len)
+{
+	unsigned long long operations;
+	size_t kib;
+
+	assert_int_equal(sscanf(hash, "$argon2id$v=19$m=%zu,t=%llu,p=1$", &kib, &operations), 2);
+	note_cost(operations, kib);
+	return __real_crypto_pwhash_str_verify(hash, secret, secret_len);
+}
+
+/* ---- the place ---- */
 
 static int set_up(void **state)
 {
@@ -107,6 +148,40 @@ static void test_passwords(void **state)
 	assert_int_equal(verify("alice", "battery staple"), LADE_E_AUTH);
 }
 
+/* Refused, with the words for everybody who is, after so many hashes. */
+static void is_refused_after(const char *user, const char *secret, unsigned hashes)
+{
+	hash_count = 0;
+	assert_int_equal(verify(user, secret), LADE_E_AUTH);
+	assert_string_equal(fault.operation, "let in user");
+	assert_string_equal(fault.subject, user);
+	assert_int_equal(hash_count, hashes);
+}
+
+/* Nobody learns from what an answer costs, nor from its words, which users there are. */
+static void test_users_are_not_told_apart(void **state)
+{
+	char token[LADE_CREDENTIALS_TOKEN_SIZE], expected[sizeof(hash_cost)];
+
+	(void)state;
+	assert_int_equal(set_password("alice", "correct horse"), 0);
+	assert_int_equal(lade_credentials_new_token(file, "token-only", false, token, &fault), 0);
+	is_refused_after("alice", "wrong horse", 1);
+	memcpy(expected, hash_cost, sizeof(expected));
+	is_refused_after("nobody", "wrong horse", 1);
+	assert_string_equal(hash_cost, expected);
+	is_refused_after("token-only", "wrong horse", 1);
+	assert_string_equal(hash_cost, expected);
+	is_refused_after("nobody", "correct horse", 1);
+	is_refused_after("nobody", "", 1);
+	/* 256 random bits are not guessed: no hash that takes its time. */
+	is_refused_after("alice", ZERO_TOKEN, 0);
+	is_refused_after("nobody", ZERO_TOKEN, 0);
+	assert_int_equal(unlink(file), 0);
+	is_refused_after("nobody", "wrong horse", 1);
+	assert_string_equal(hash_cost, expected);
+}
+
 static void test_names(void **state)
 {
 	static const char *const good[] = { "a", "alice", "backup.host-1", "~", "A_b" };
@@ -168,6 +243,8 @@ static void test_files(void **state)
 		snprintf(text, sizeof(text), "bob:token:" HASH "\n%s", bad[i]);
 		put(text, 0600);
 		assert_int_equal(verify("bob", ZERO_TOKEN), LADE_E_REFUSED);
+		/* Nor is anybody told that he has got a password, with which he would not be let in. */
+		assert_int_equal(set_password("alice", "long enough"), LADE_E_REFUSED);
 	}
 	put("# remark\n bob:token:" HASH "\ncarol:password:$argon2id$v=19$m=65536,t=2,p=1$x$y\n", 0600);
 	assert_int_equal(lade_credentials_each(file, list, &users, &fault), 0);
@@ -183,6 +260,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_tokens, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_passwords, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_users_are_not_told_apart, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_files, set_up, tear_down),
 	};

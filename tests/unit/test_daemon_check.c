@@ -127,10 +127,17 @@ static void test_paths(void **state)
 	expect_fault("[m]\nauth = any\npath = @/plain\n", 5, "no directory");
 	expect_fault("log file = @/none/log\n[m]\nauth = any\npath = @/tree\n", 3, "No such file");
 	expect_fault("log file = @/tree\n[m]\nauth = any\npath = @/tree\n", 3, "no regular file");
-	expect_fault("host key = @/none\n[m]\nauth = any\npath = @/tree\n", 3, "No such file");
+	assert_int_equal(check("host key = @/none\n[m]\nauth = any\npath = @/tree\n"), LADE_EXIT_OK);
+	expect_fault("host key = @/plain/none\n[m]\nauth = any\npath = @/tree\n", 3, "is none");
+	expect_fault("host key = @/tree/none\n[m]\nauth = any\npath = @/tree\n", 6, "host key");
 	expect_fault("host key = @/plain\n[m]\nauth = any\npath = @/tree\n", 3, "chmod 600");
 	expect_fault("tokens = @/plain\n[m]\nauth = any\npath = @/tree\n", 3, "chmod 600");
 	expect_fault("authorized keys = @/open\n[m]\nauth = any\npath = @/tree\n", 3, "chmod o-w");
+	put("users", "# nobody yet\n", 0664);
+	expect_fault("authorized keys = @/users\n[m]\nauth = any\npath = @/tree\n", 3, "chmod go-w");
+	put("users", "# nobody yet\nann\n", 0600);
+	expect_fault("authorized keys = @/users\n[m]\nauth = any\npath = @/tree\n", 3, "users:2");
+	expect_fault("tokens = @/users\n[m]\nauth = any\npath = @/tree\n", 3, "users:2");
 	expect_fault("listen = 127.0.0.1.5:1\n[m]\nauth = any\npath = @/tree\n", 3, "127.0.0.1.5");
 }
 
@@ -183,7 +190,44 @@ static void test_treasures(void **state)
 	assert_int_equal(check("[m]\nauth = any\npath = @\nexclude = /state\n"), LADE_EXIT_OK);
 	expect_fault("authorized keys = @/tree/keys\n[m]\nauth = any\npath = @/tree\n", 6, "authorized keys");
 	assert_int_equal(check("authorized keys = @/tree/sub/keys\n[m]\nauth = any\npath = @/tree\nexclude = /sub/\n"), LADE_EXIT_OK);
+	/* A rule for directories hides no file. */
+	put("tree/tokens", "", 0600);
+	expect_fault("tokens = @/tree/tokens\n[m]\nauth = any\npath = @/tree\nexclude = /tokens/\n", 6, "file of tokens");
+	assert_int_equal(check("tokens = @/tree/tokens\n[m]\nauth = any\npath = @/tree\nexclude = /tokens\n"), LADE_EXIT_OK);
+	assert_int_equal(unlink("tree/tokens"), 0);
 	assert_int_equal(rmdir("state"), 0);
+}
+
+/* What the daemon makes when it starts is in a tree before it is there. */
+static void test_future_treasures(void **state)
+{
+	(void)state;
+	state_name = "tree/not/yet";
+	expect_fault("[m]\nauth = any\npath = @/tree\n", 5, "the daemon's state");
+	expect_fault("[m]\nauth = any\npath = /\n", 5, "the daemon's state");
+	expect_fault("[m]\nauth = any\npath = @/tree-link\n", 5, "the daemon's state");
+	assert_int_equal(check("[m]\nauth = any\npath = @/tree\nexclude = /not/\n"), LADE_EXIT_OK);
+	assert_int_equal(check("[m]\nauth = any\npath = @/tree/sub\n"), LADE_EXIT_OK);
+	state_name = "tree-link/yet";
+	expect_fault("[m]\nauth = any\npath = @/tree\n", 5, "the daemon's state");
+	state_name = "state";
+}
+
+/* What the daemon runs and believes may be read, but a client that could write to it would be the daemon, or its clients' master. */
+static void test_writable_treasures(void **state)
+{
+	(void)state;
+	put("tree/hook", "#!/bin/sh\n", 0755);
+	assert_int_equal(check("[m]\nauth = any\npath = @/tree\nbefore = @/tree/hook x\n"), LADE_EXIT_OK);
+	expect_fault("[m]\nauth = any\npath = @/tree\nread only = no\nbefore = @/tree/hook x\n", 5, "the daemon's hook is in it, ");
+	expect_fault("[m]\nauth = any\npath = @/tree\nwrite only = yes\nafter = @/tree/hook\n", 5, "the daemon's hook");
+	expect_fault("[m]\nauth = any\npath = @/tree\nappend only = yes\n[n]\nauth = any\npath = @/tree/sub\nafter = @/tree/hook\n", 5, "the daemon's hook");
+	assert_int_equal(check("[m]\nauth = any\npath = @/tree\nread only = no\nbefore = @/tree/hook\nexclude = /hook\n"), LADE_EXIT_OK);
+	assert_int_equal(unlink("tree/hook"), 0);
+	expect_fault("[m]\nauth = any\npath = @\nread only = no\nexclude = /state/\n", 5, "the daemon's configuration");
+	assert_int_equal(check("[m]\nauth = any\npath = @\nread only = no\nexclude = /state/ /conf\n"), LADE_EXIT_OK);
+	expect_fault("include = @/tree/sub/*.conf\n[m]\nauth = any\npath = @/tree\nread only = no\n", 6, "directory of more modules");
+	assert_int_equal(check("include = @/tree/sub/*.conf\n[m]\nauth = any\npath = @/tree\n"), LADE_EXIT_OK);
 }
 
 /* Make file a certificate of key, which is freed, that is valid from and to so many seconds from now. */
@@ -234,6 +278,9 @@ static void test_certificates(void **state)
 	expect_fault(good, 4, "not Ed25519");
 	put_certificate("good", host_key(), -86400, 86400);
 	assert_int_equal(check(good), LADE_EXIT_OK);
+	/* Who can write to it decides who is let in. */
+	assert_int_equal(check("ca = @/good\n[m]\nauth = any\npath = @\nexclude = /state/\n"), LADE_EXIT_OK);
+	expect_fault("ca = @/good\n[m]\nauth = any\npath = @\nexclude = /state/\nread only = no\n", 6, "list of authorities");
 	assert_int_equal(unlink("state/host_key"), 0);
 	assert_int_equal(rmdir("state"), 0);
 }
@@ -287,6 +334,8 @@ int main(void)
 		cmocka_unit_test(test_state),
 		cmocka_unit_test(test_hooks),
 		cmocka_unit_test(test_treasures),
+		cmocka_unit_test(test_future_treasures),
+		cmocka_unit_test(test_writable_treasures),
 		cmocka_unit_test(test_certificates),
 		cmocka_unit_test(test_users),
 		cmocka_unit_test(test_without_root),
@@ -295,7 +344,7 @@ int main(void)
 
 	temp_tree_make(directory);
 	/* For another user, too. */
-	if (chmod(directory, 0755) || chdir(directory) || mkdir("tree", 0755) || mkdir("tree/sub", 0755) || symlink("state", "link"))
+	if (chmod(directory, 0755) || chdir(directory) || mkdir("tree", 0755) || mkdir("tree/sub", 0755) || symlink("state", "link") || symlink("tree", "tree-link"))
 		abort();
 	put("plain", "x\n", 0644);
 	put("open", "", 0666);

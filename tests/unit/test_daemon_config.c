@@ -297,31 +297,6 @@ static void test_filter(void **state)
 	lade_daemon_config_free(config);
 }
 
-/* Which changes need new sockets. */
-static void test_listeners(void **state)
-{
-	static const struct {
-		const char *one, *other;
-		bool same;
-	} cases[] = {
-		{ GOOD, GOOD, true }, { "listen = [::]:8730\n" GOOD, "max logins = 99\n" GOOD, true },
-		{ "listen = 192.0.2.1, [::1]:99\n" GOOD, "listen = [::1]:99 192.0.2.1:8730\n" GOOD, true },
-		{ "listen = 192.0.2.1\n" GOOD, "listen = 192.0.2.2\n" GOOD, false }, { "listen = [::]:1\n" GOOD, GOOD, false },
-		{ "listen = 192.0.2.1\n" GOOD, "listen = 192.0.2.1, 192.0.2.2\n" GOOD, false },
-		{ "listen = 192.0.2.1, 192.0.2.3\n" GOOD, "listen = 192.0.2.1, 192.0.2.2\n" GOOD, false },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct lade_daemon_config *one = read_good(cases[i].one), *other = read_good(cases[i].other);
-
-		if (lade_daemon_config_same_listeners(one, other) != cases[i].same || lade_daemon_config_same_listeners(other, one) != cases[i].same)
-			fail_msg("%s\n%s", cases[i].one, cases[i].other);
-		lade_daemon_config_free(one);
-		lade_daemon_config_free(other);
-	}
-}
-
 /* ---- what is not ---- */
 
 static const struct bad {
@@ -332,6 +307,7 @@ static const struct bad {
 	/* lines */
 	{ "", 0, "no module" }, { "listen = [::]\n", 0, "no module" },
 	{ "nonsense\n" GOOD, 1, "neither" }, { GOOD "nonsense\n", 4, "neither" }, { GOOD "  indented nonsense\n", 4, "neither" },
+	{ GOOD "[n]\n\\\nany\npath = /n\n", 4, "no auth" }, { GOOD "\\\n", 4, "neither" }, { GOOD "nonsense \\\n/srv\n", 4, "neither" },
 	{ GOOD "= value\n", 4, "no such setting" }, { GOOD "list =\n", 4, "missing" }, { GOOD "list = ; no\n", 4, "missing" },
 	{ GOOD "comment = a\001b\n", 4, "control" }, { GOOD "comment = a\033[2J\n", 4, "control" }, { GOOD "com\rment = a\n", 4, "control" },
 	{ GOOD "list = yes # remark\n", 4, "yes or no" },
@@ -358,6 +334,8 @@ static const struct bad {
 	{ "state = s\n" GOOD, 1, "absolute" }, { GOOD "before = true\n", 4, "absolute path of a program" },
 	{ GOOD "incoming chmod = x=y\nread only = no\n", 4, "--chmod" }, { GOOD "outgoing chmod = \\\n", 4, "missing" },
 	{ "listen = 0.0.0.0:x\n" GOOD, 1, "port" }, { "listen = ::1\n" GOOD, 1, "port" }, { "listen = *\n" GOOD, 1, "[::]:8730" }, { "listen = ,\n" GOOD, 1, "nothing" },
+	{ "listen = :8730\n" GOOD, 1, "[::]:8730" }, { "listen = 8730\n" GOOD, 1, "[::]:8730" }, { "metrics = :9730\n" GOOD, 1, "[::1]:9730" },
+	{ "metrics = *:9730\n" GOOD, 1, "[::1]:9730" }, { "metrics = 97:30\n" GOOD, 1, "[::1]:9730" }, { "listen = []:8730\n" GOOD, 1, "[::]:8730" },
 	{ "listen = 0.0.0.0, 0.0.0.0:8730\n" GOOD, 1, "twice" }, { "listen = 0.0.0.0:65536\n" GOOD, 1, "port" }, { "metrics = 9730\n" GOOD, 1, "port" },
 	{ "log = syslog\n" GOOD, 1, "journal" }, { "log format = $peer $pear x\n" GOOD, 1, "$pear x" }, { "log format = a$\n" GOOD, 1, "no such variable" },
 	{ GOOD "hosts allow = example.org\n", 4, "names of hosts" }, { GOOD "hosts deny = 192.0.2.1/24\n", 4, "more bits" },
@@ -373,6 +351,7 @@ static const struct bad {
 	{ GOOD "filter = -s a\n", 4, "one side" }, { GOOD "filter = -p a\n", 4, "perishable" }, { GOOD "filter = -/ /srv/a\n", 4, "absolute" },
 	/* what does not go together */
 	{ "[m]\npath = /srv\n", 1, "there is no auth" }, { "[m]\npath = /srv\nauth = ,\n", 3, "nothing in this list" },
+	{ "[m]\npath = /srv\nauth = , ,\n", 3, "nothing in this list" }, { "[m]\npath = /srv\nauth = token:a token:b\n", 3, "parted by commas" },
 	{ "[m]\npath = /srv\nauth = anyone\n", 3, "\"anyone\"" }, { "[m]\npath = /srv\nauth = any, authorized\n", 3, "alone" },
 	{ "[m]\npath = /srv\nauth = certificate:ann\n", 3, "ca = FILE" },
 	{ GOOD "read only = yes\nwrite only = yes\n", 5, "nobody" }, { GOOD "append only = yes\nread only = yes\n", 5, "nothing could" },
@@ -489,6 +468,39 @@ static void test_long_values(void **state)
 	assert_int_equal(read_bytes(text, at, &config, &told), LADE_E_USAGE);
 	assert_int_equal(told.errors[0].line, 3);
 	assert_non_null(strstr(told.errors[0].text, "1024"));
+}
+
+/* A comment that fits into no message would end the list of modules there. */
+static void test_long_comments(void **state)
+{
+	static char text[6000];
+	struct lade_daemon_config *config;
+	struct told told;
+	size_t at = (size_t)snprintf(text, sizeof(text), GOOD "comment = ");
+
+	(void)state;
+	/* 32 lines of 128 bytes, each but the first with a blank before it. */
+	for (int i = 0; i < 32; i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%0*d\\\n", i ? 127 : 128, 0);
+	assert_int_equal(read_bytes(text, at, &config, &told), 0);
+	assert_int_equal(strlen(config->modules[0].comment), 4096);
+	lade_daemon_config_free(config);
+	at += (size_t)snprintf(text + at, sizeof(text) - at, "x\n");
+	assert_int_equal(read_bytes(text, at, &config, &told), LADE_E_USAGE);
+	assert_int_equal(told.errors[0].line, 4);
+	assert_non_null(strstr(told.errors[0].text, "4096"));
+}
+
+/* A value may begin in the next line, and be parted by lines that are empty but for their backslash. */
+static void test_continued(void **state)
+{
+	struct lade_daemon_config *config = read_good("[m]\npath = \\\n  /srv\nauth = \\\n\t\\\n; a remark\n any\ncomment = a  \\\n\\\n  b\n");
+
+	(void)state;
+	assert_string_equal(config->modules[0].path, "/srv");
+	assert_int_equal(config->modules[0].auth_count, 1);
+	assert_string_equal(config->modules[0].comment, "a b");
+	lade_daemon_config_free(config);
 }
 
 /* Long names of modules are not cut. */
@@ -782,13 +794,14 @@ int main(void)
 		cmocka_unit_test(test_rights),
 		cmocka_unit_test(test_pattern_files),
 		cmocka_unit_test(test_filter),
-		cmocka_unit_test(test_listeners),
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_nul),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_many_faults),
 		cmocka_unit_test(test_long_lines),
 		cmocka_unit_test(test_long_values),
+		cmocka_unit_test(test_continued),
+		cmocka_unit_test(test_long_comments),
 		cmocka_unit_test(test_long_names),
 		cmocka_unit_test(test_trust),
 		cmocka_unit_test(test_include),

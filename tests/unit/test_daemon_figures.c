@@ -97,8 +97,8 @@ static struct lade_daemon_config with_modules(struct lade_module *modules, unsig
 
 static void test_metrics_text(void **state)
 {
-	struct lade_module modules[] = { { .name = (char *)"open" }, { .name = (char *)"odd\"\\\nname" } };
-	const struct lade_daemon_config config = with_modules(modules, 2);
+	struct lade_module modules[] = { { .name = (char *)"open" }, { .name = (char *)"odd\"\\\nname" }, { .name = (char *)"\xc3\xa9" }, { .name = (char *)"\xe9" "1\xff" } };
+	const struct lade_daemon_config config = with_modules(modules, 4);
 	const struct lade_metrics_now now = { .sessions = 2, .logins = 1 };
 	struct lade_metrics metrics = { .start_time = 12.5, .logins = 9 };
 	struct lade_writer writer;
@@ -124,6 +124,9 @@ static void test_metrics_text(void **state)
 	expect_sample(text, "lade_received_bytes_total{module=\"open\"} 18446744073709551615");
 	expect_sample(text, "lade_session_seconds_total{module=\"open\"} 0.250");
 	expect_sample(text, "lade_files_total{module=\"odd\\\"\\\\\\nname\"} 0");
+	/* UTF-8, and what is none. */
+	expect_sample(text, "lade_files_total{module=\"\xc3\xa9\"} 0");
+	expect_sample(text, "lade_files_total{module=\"\\\\#3511\\\\#377\"} 0");
 	expect_sample(text, "# TYPE lade_sessions gauge");
 	assert_int_equal(text[strlen(text) - 1], '\n');
 	free(text);

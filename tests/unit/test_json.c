@@ -47,7 +47,7 @@ static void take_character(struct parser *parser, struct lade_writer *out)
 	unsigned code = 0;
 	uint8_t byte = (uint8_t)*parser->at++;
 
-	if (byte < 0x20) {
+	if (byte < 0x20 || byte == 0x7f || (byte == 0xc2 && (uint8_t)*parser->at < 0xa0)) {
 		parser->failed = true;
 	} else if (byte != '\\') {
 		lade_writer_put_u8(out, byte);
@@ -56,7 +56,9 @@ static void take_character(struct parser *parser, struct lade_writer *out)
 	} else if (expect(parser, 'u')) {
 		for (int i = 0; i < 4; i++)
 			code = 16 * code + hex_digit(parser);
-		parser->failed = parser->failed || code > 0x7f;
+		parser->failed = parser->failed || code > 0x9f;
+		if (code > 0x7f)
+			lade_writer_put_u8(out, 0xc2);
 		lade_writer_put_u8(out, (uint8_t)code);
 	}
 }
@@ -210,7 +212,7 @@ static void test_utf8(void **state)
 		{ "\xc0\xaf", false }, { "\xc1\xbf", false }, { "\xe0\x9f\xbf", false }, { "\xed\xa0\x80", false },
 		{ "\xed\x9f\xbf", true }, { "\xf0\x8f\xbf\xbf", false }, { "\xf4\x90\x80\x80", false }, { "\xf5\x80\x80\x80", false },
 		{ "\xe2\x82", false }, { "\xf0\x9f\x98", false }, { "\x80", false }, { "a\xff", false }, { "\"\\\"", true },
-		{ "\xef\xbf\xbf", true }, { "\xe2\x80\xa8", true },
+		{ "\xef\xbf\xbf", true }, { "\xe2\x80\xa8", true }, { "\xc2\x80z\xc2\x9f", true }, { "\xc2\xa0", true },
 	};
 
 	(void)state;

@@ -3,6 +3,7 @@
  */
 #include "agent/known_hosts.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -218,6 +219,13 @@ static void test_changes(void **state)
 	assert_int_equal(chmod(target, 0622), 0);
 	assert_int_equal(lade_known_hosts_add(file, "a", key_1, &fault), LADE_E_REFUSED);
 	assert_content(target, "# mine\nb " KEY_1 "\na:1 " KEY_1 "\n");
+	/* What a symlink leads to is not made, and the symlink not replaced. */
+	assert_int_equal(unlink(target), 0);
+	assert_int_equal(lade_known_hosts_add(file, "a", key_1, &fault), LADE_E_SYSTEM);
+	assert_int_equal(fault.sys_errno, ELOOP);
+	assert_int_equal(access(target, F_OK), -1);
+	assert_int_equal(lstat(file, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
 }
 
 static void write_lines(unsigned writer)
@@ -258,17 +266,14 @@ static void test_several_writers_lose_nothing(void **state)
 static void test_authorized_keys(void **state)
 {
 	char name[LADE_AUTHORIZED_NAME_SIZE], longer[300];
-	bool there;
 
 	(void)state;
 	assert_int_equal(lade_authorized_keys_find(file, key_0, name, &fault), LADE_E_ABSENT);
-	assert_int_equal(lade_authorized_keys_add(file, key_0, "alice", &there, name, &fault), 0);
-	assert_false(there);
-	assert_int_equal(lade_authorized_keys_add(file, key_0, "alice", &there, name, &fault), 0);
-	assert_true(there);
-	assert_int_equal(lade_authorized_keys_add(file, key_0, "bob", &there, name, &fault), LADE_E_CHANGED);
+	assert_int_equal(lade_authorized_keys_add(file, key_0, "alice", name, &fault), 0);
+	assert_int_equal(lade_authorized_keys_add(file, key_0, "alice", name, &fault), 0);
+	assert_int_equal(lade_authorized_keys_add(file, key_0, "bob", name, &fault), LADE_E_CHANGED);
 	assert_string_equal(name, "alice");
-	assert_int_equal(lade_authorized_keys_add(file, key_1, "alice", &there, name, &fault), 0);
+	assert_int_equal(lade_authorized_keys_add(file, key_1, "alice", name, &fault), 0);
 	assert_content(file, KEY_0 " alice\n" KEY_1 " alice\n");
 	assert_int_equal(lade_authorized_keys_find(file, key_1, name, &fault), 0);
 	assert_string_equal(name, "alice");
@@ -278,9 +283,9 @@ static void test_authorized_keys(void **state)
 	assert_false(lade_authorized_keys_name(longer));
 	longer[255] = '\0';
 	assert_true(lade_authorized_keys_name(longer));
-	assert_int_equal(lade_authorized_keys_add(file, key_2, "a b", &there, name, &fault), LADE_E_USAGE);
-	assert_int_equal(lade_authorized_keys_add(file, key_2, "", &there, name, &fault), LADE_E_USAGE);
-	assert_int_equal(lade_authorized_keys_add(file, key_2, "a\nb", &there, name, &fault), LADE_E_USAGE);
+	assert_int_equal(lade_authorized_keys_add(file, key_2, "a b", name, &fault), LADE_E_USAGE);
+	assert_int_equal(lade_authorized_keys_add(file, key_2, "", name, &fault), LADE_E_USAGE);
+	assert_int_equal(lade_authorized_keys_add(file, key_2, "a\nb", name, &fault), LADE_E_USAGE);
 }
 
 static void test_authorized_keys_that_are_not_trusted(void **state)

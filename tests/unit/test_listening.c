@@ -94,18 +94,18 @@ static void test_status_socket(void **state)
 
 	(void)state;
 	snprintf(path, sizeof(path), "%s/run/status", tree);
-	assert_int_equal(lade_status_socket_connect(path, &fd, &fault), LADE_E_ABSENT);
+	assert_int_equal(lade_status_socket_connect(path, 10, &fd, &fault), LADE_E_ABSENT);
 	assert_int_equal(lade_status_socket_open(path, &listener, &fault), 0);
 	assert_int_equal(stat(path, &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0600);
-	assert_int_equal(lade_status_socket_connect(path, &fd, &fault), 0);
+	assert_int_equal(lade_status_socket_connect(path, 10, &fd, &fault), 0);
 	assert_true(lade_status_socket_may(fd));
 	close(fd);
 	/* A living daemon's is left alone. */
 	assert_int_equal(lade_status_socket_open(path, &second, &fault), LADE_E_REFUSED);
 	/* A dead one's is not. */
 	lade_listener_close(&listener);
-	assert_int_equal(lade_status_socket_connect(path, &fd, &fault), LADE_E_ABSENT);
+	assert_int_equal(lade_status_socket_connect(path, 10, &fd, &fault), LADE_E_ABSENT);
 	assert_int_equal(lade_status_socket_open(path, &listener, &fault), 0);
 	lade_status_socket_close(&listener);
 	assert_int_equal(lstat(path, &status), -1);
@@ -121,6 +121,30 @@ static void test_status_socket(void **state)
 	path[0] = '/';
 	path[200] = '\0';
 	assert_int_equal(lade_status_socket_open(path, &listener, &fault), LADE_E_LIMIT);
+}
+
+/* Somebody has the socket who takes no connection, and as many wait as may. */
+static void test_busy_status_socket(void **state)
+{
+	char path[PATH_MAX + 32];
+	struct lade_listener listener, second;
+	struct lade_fault fault;
+	int waiting[100], fd;
+	size_t count = 0;
+
+	(void)state;
+	/* Directories that are not there are made. */
+	snprintf(path, sizeof(path), "%s/run/not/yet/status", tree);
+	assert_int_equal(lade_status_socket_open(path, &listener, &fault), 0);
+	while (count < 100 && lade_status_socket_connect(path, 0, &waiting[count], &fault) == 0)
+		count++;
+	assert_in_range(count, 1, 99);
+	assert_int_equal(fault.code, LADE_E_TIMEOUT);
+	assert_int_equal(lade_status_socket_connect(path, 1, &fd, &fault), LADE_E_TIMEOUT);
+	assert_int_equal(lade_status_socket_open(path, &second, &fault), LADE_E_REFUSED);
+	while (count)
+		close(waiting[--count]);
+	lade_status_socket_close(&listener);
 }
 
 /* Without systemd nothing is told, nothing is asked for, and nobody waits. */
@@ -161,6 +185,7 @@ int main(void)
 		cmocka_unit_test(test_changes),
 		cmocka_unit_test(test_all_or_nothing),
 		cmocka_unit_test(test_status_socket),
+		cmocka_unit_test(test_busy_status_socket),
 		cmocka_unit_test(test_nobody_to_notify),
 	};
 

@@ -89,7 +89,7 @@ static void test_whole_paths(void **state)
 
 static const char *listed(bool relative, const char *names, size_t len)
 {
-	const struct lade_source_list list = { (char *)names, len, len };
+	const struct lade_source_list list = { .names = (char *)names, .len = len, .size = len };
 
 	sources.relative = relative;
 	assert_int_equal(lade_sources_add_list(&sources, "dir", &list, NULL), 0);

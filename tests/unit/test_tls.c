@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -257,6 +258,13 @@ static void test_trusted(void **state)
 	assert_trusted(*state, "backup.example");
 }
 
+/* So is the same name as the DNS has it. */
+static void test_trusted_with_a_dot(void **state)
+{
+	judge(*state, "backup", "DNS:backup.example", -DAY, DAY, "backup.example.");
+	assert_trusted(*state, "backup.example");
+}
+
 static void test_trusted_address(void **state)
 {
 	judge(*state, "backup.example", "IP:::1,IP:127.0.0.1", -DAY, DAY, "::1");
@@ -279,6 +287,18 @@ static void test_no_name(void **state)
 {
 	judge(*state, "backup.example", "DNS:backup.example", -DAY, DAY, NULL);
 	assert_distrusted(*state, "no host");
+}
+
+static void test_empty_name(void **state)
+{
+	judge(*state, "backup.example", "DNS:backup.example", -DAY, DAY, "");
+	assert_distrusted(*state, "no host");
+}
+
+static void test_only_a_dot(void **state)
+{
+	judge(*state, "backup.example", "DNS:backup.example", -DAY, DAY, ".");
+	assert_distrusted(*state, "hostname mismatch");
 }
 
 static void test_expired(void **state)
@@ -345,6 +365,13 @@ static void test_bad_files(void **state)
 	assert_int_equal(truncate(foreign, 300), 0); /* damaged */
 	server->setup.certificate_file = foreign;
 	assert_int_equal(lade_tls_context_new(&server->setup, &context, &server->fault), LADE_E_REFUSED);
+	/* What is waited for by who reads it: nobody writes. */
+	forget(foreign);
+	foreign = tls_pem(NULL, 0);
+	assert_int_equal(unlink(foreign), 0);
+	assert_int_equal(mkfifo(foreign, 0600), 0);
+	server->setup.certificate_file = foreign;
+	assert_int_equal(lade_tls_context_new(&server->setup, &context, &server->fault), LADE_E_REFUSED);
 	server->setup.certificate_file = "/tmp";
 	assert_int_equal(lade_tls_context_new(&server->setup, &context, &server->fault), LADE_E_REFUSED);
 	server->setup.certificate_file = NULL;
@@ -355,6 +382,140 @@ static void test_bad_files(void **state)
 	assert_string_equal(server->fault.subject, "/nonexistent/ca");
 	forget(foreign);
 	forget(empty);
+}
+
+static void assert_damaged(struct tls_side *server)
+{
+	struct lade_tls_context *context;
+
+	assert_int_equal(lade_tls_context_new(&server->setup, &context, &server->fault), LADE_E_REFUSED);
+	assert_string_equal(server->fault.subject, server->setup.ca_file);
+}
+
+/* A file of two certificates of which the second is damaged is not taken for one of the first. */
+static void test_damage_behind_a_certificate(void **state)
+{
+	struct scene *scene = *state;
+	X509 *const both[] = { scene->ca, scene->ca };
+	char *file = tls_pem(both, 2);
+	struct tls_side *server = &scene->server;
+	struct lade_tls_context *context;
+	int fd = open(file, O_WRONLY | O_CLOEXEC);
+	off_t len = lseek(fd, 0, SEEK_END);
+
+	server->setup.server = true;
+	server->setup.ca_file = file;
+	assert_int_equal(lade_tls_context_new(&server->setup, &context, &server->fault), 0);
+	lade_tls_context_free(context);
+	assert_int_equal(ftruncate(fd, len - 60), 0);
+	assert_damaged(server);
+	/* All of the second one's lines, but it begins as nothing does. */
+	forget(file);
+	close(fd);
+	server->setup.ca_file = file = tls_pem(both, 2);
+	fd = open(file, O_WRONLY | O_CLOEXEC);
+	assert_int_equal(pwrite(fd, "AAAAAAAA", 8, len / 2 + (off_t)strlen("-----BEGIN CERTIFICATE-----\n")), 8);
+	assert_damaged(server);
+	forget(file);
+	close(fd);
+}
+
+/* A peer of OpenSSL's that does what its context allows. */
+struct foreigner {
+	int fd;
+	SSL_CTX *context;
+	int result;
+};
+
+/* ---- judges of servers ---- */
+
+struct jury {
+	struct tls_side *client;
+	int verdict;
+	unsigned asked;
+	struct lade_tls_peer server;
+};
+
+static int pass_verdict(void *context, const struct lade_tls_peer *server, struct lade_fault *fault)
+{
+	struct jury *jury = context;
+
+	jury->asked++;
+	jury->server = *server;
+	if (!jury->verdict)
+		return 0;
+	/* As a caller would that hangs up. */
+	shutdown(jury->client->fd, SHUT_WR);
+	return lade_fault_set(fault, jury->verdict, "judge", NULL);
+}
+
+static void shake_before(struct scene *scene, struct jury *jury)
+{
+	jury->client = &scene->client;
+	scene->client.setup.signer = &scene->client_key.signer;
+	scene->client.setup.judge = pass_verdict;
+	scene->client.setup.judge_context = jury;
+	tls_shake(&scene->client, &scene->server);
+	assert_int_equal(jury->asked, 1);
+	assert_is(&jury->server, &scene->server_key);
+}
+
+static void test_judge_that_agrees(void **state)
+{
+	struct scene *scene = *state;
+	struct jury jury = { .verdict = 0 };
+
+	shake_before(scene, &jury);
+	assert_int_equal(scene->client.result, 0);
+	assert_int_equal(scene->server.result, 0);
+	assert_is(&scene->server.peer, &scene->client_key);
+}
+
+/* Whoever answered does not learn who has asked: nothing was signed but our certificate, which was made before. */
+static void test_judge_that_does_not(void **state)
+{
+	struct scene *scene = *state;
+	struct jury jury = { .verdict = LADE_E_AGAIN };
+
+	shake_before(scene, &jury);
+	assert_int_equal(scene->client.result, LADE_E_AGAIN);
+	assert_string_equal(scene->client.fault.operation, "judge");
+	assert_int_equal(scene->server.result, LADE_E_CLOSED);
+	assert_int_equal(scene->client_key.signed_count, 1);
+}
+
+static void *serve_foreigner(void *argument)
+{
+	struct foreigner *foreigner = argument;
+	SSL *ssl = SSL_new(foreigner->context);
+
+	SSL_set_fd(ssl, foreigner->fd);
+	foreigner->result = SSL_accept(ssl);
+	SSL_free(ssl);
+	ERR_clear_error();
+	return NULL;
+}
+
+/* A server that would like to see no certificate is judged all the same. */
+static void test_judge_of_who_does_not_ask(void **state)
+{
+	struct scene *scene = *state;
+	struct tls_certificate wanted = { .key = scene->server_key.secret, .name = "foreign", .to = DAY };
+	X509 *certificate = tls_certificate_make(&wanted);
+	struct foreigner foreigner = { .fd = scene->server.fd, .context = tls_foreign(true, scene->server_key.secret, certificate) };
+	struct jury jury = { .client = &scene->client, .verdict = LADE_E_AUTH };
+	struct lade_tls_setup *setup = &scene->client.setup;
+	pthread_t thread;
+
+	setup->judge = pass_verdict;
+	setup->judge_context = &jury;
+	assert_int_equal(pthread_create(&thread, NULL, serve_foreigner, &foreigner), 0);
+	assert_int_equal(lade_tls_handshake(scene->client.fd, setup, "peer", &scene->client.state, &scene->client.peer, NULL), LADE_E_AUTH);
+	pthread_join(thread, NULL);
+	assert_int_equal(jury.asked, 1);
+	assert_is(&jury.server, &scene->server_key);
+	SSL_CTX_free(foreigner.context);
+	X509_free(certificate);
 }
 
 /* ---- strangers ---- */
@@ -388,13 +549,6 @@ static void test_plain_bytes(void **state)
 		close(fds[1]);
 	}
 }
-
-/* A peer of OpenSSL's that connects with what its context allows. */
-struct foreigner {
-	int fd;
-	SSL_CTX *context;
-	int result;
-};
 
 static void *foreign_connect(void *argument)
 {
@@ -578,16 +732,23 @@ int main(void)
 		SCENE(test_signer_that_fails),
 		SCENE(test_context_is_used_again),
 		SCENE(test_trusted),
+		SCENE(test_trusted_with_a_dot),
 		SCENE(test_trusted_address),
 		SCENE(test_wrong_address),
 		SCENE(test_wrong_name),
 		SCENE(test_no_name),
+		SCENE(test_empty_name),
+		SCENE(test_only_a_dot),
 		SCENE(test_expired),
 		SCENE(test_not_yet_valid),
 		SCENE(test_strange_name),
 		SCENE(test_self_signed_and_ca),
 		SCENE(test_trusted_client),
 		SCENE(test_bad_files),
+		SCENE(test_damage_behind_a_certificate),
+		SCENE(test_judge_that_agrees),
+		SCENE(test_judge_that_does_not),
+		SCENE(test_judge_of_who_does_not_ask),
 		SCENE(test_plain_bytes),
 		SCENE(test_older_versions),
 		SCENE(test_other_groups),
