@@ -186,11 +186,16 @@ static const struct lade_strict_cut_engine *choice(void)
 	return chosen;
 }
 
+bool lade_strict_cut_lengths_ok(const struct lade_strict_cut_lengths *lengths)
+{
+	return lengths->least >= LADE_STRICT_CUT_LEAST_MIN && lengths->normal > lengths->least &&
+	       lengths->greatest > lengths->normal && lengths->greatest <= LADE_STRICT_CUT_GREATEST_MAX;
+}
+
 int lade_strict_cut_init(struct lade_strict_cut *cut, const uint8_t secret[LADE_STRICT_CUT_SECRET_LEN],
 			 const struct lade_strict_cut_lengths *lengths)
 {
-	if (lengths->least < LADE_STRICT_CUT_LEAST_MIN || lengths->normal <= lengths->least ||
-	    lengths->greatest <= lengths->normal || lengths->greatest > LADE_STRICT_CUT_GREATEST_MAX)
+	if (!lade_strict_cut_lengths_ok(lengths))
 		return LADE_E_LIMIT;
 	prepare(cut, secret, lengths);
 	cut->engine = choice();

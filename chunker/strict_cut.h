@@ -10,6 +10,7 @@
 #ifndef LADE_CHUNKER_STRICT_CUT_H
 #define LADE_CHUNKER_STRICT_CUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +41,9 @@ struct lade_strict_cut {
 	struct lade_strict_cut_lengths lengths;
 	const struct lade_strict_cut_engine *engine; /* the code in use; static */
 };
+
+/* True if these lengths are allowed. */
+bool lade_strict_cut_lengths_ok(const struct lade_strict_cut_lengths *lengths);
 
 /*
  * Prepare cut for a secret and lengths. Returns 0 or LADE_E_LIMIT for lengths that are not allowed. Nothing is to be freed.

@@ -148,7 +148,7 @@ static int xchacha_open(struct lade_seal *seal, const struct lade_seal_context *
 
 	xchacha_nonce(context, nonce);
 	return crypto_aead_xchacha20poly1305_ietf_decrypt_detached(out, NULL, sealed, len, sealed + len, context->data,
-								   context->data_len, seal->key, nonce) ?
+								   context->data_len, nonce, seal->key) ?
 		       LADE_E_CHANGED :
 		       0;
 }

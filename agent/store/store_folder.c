@@ -1,8 +1,9 @@
 /*
  * Objects are files. One that is not finished is a file in tmp/, locked by who writes it, so that what a killed process left there is known and removed; it gets
- * its name by renameat2(RENAME_NOREPLACE). See rename(2), fsync(2), flock(2).
+ * its name by renameat2(RENAME_NOREPLACE). See rename(2), syncfs(2), flock(2).
  *
- * Invariant: `open` and `touched` hold what a barrier has to wait for; objects are written out as they come, so that there is little left to wait for.
+ * A barrier is about what everybody did, names that came and went among it, so it is syncfs(2); which tells of errors since Linux 5.8 only, and so our own objects are
+ * open until fsync(2) has said that they are on disk. They are written out as they come: there is little left to wait for.
  */
 #include "agent/store/store_folder.h"
 
@@ -20,7 +21,6 @@
 #include <unistd.h>
 
 #include "agent/tree/whole.h"
-#include "protocol/grow.h"
 
 /* Objects that are finished and not yet known to be on disk; more than these are waited for at once. */
 #define OPEN_MAX_COUNT 32u
@@ -31,11 +31,9 @@
 struct folder {
 	struct lade_store store;
 	int root;
-	pthread_mutex_t lock; /* of what follows: puts may be finished by several threads */
+	pthread_mutex_t lock; /* of these two: puts may be finished by several threads */
 	int open[OPEN_MAX_COUNT];
 	unsigned open_count;
-	char **touched; /* directories in which names came or went */
-	size_t touched_count, touched_room;
 };
 
 struct folder_put {
@@ -62,41 +60,6 @@ static int failed(struct lade_fault *fault, const char *operation, const char *n
 
 /* ---- what a barrier waits for ---- */
 
-/* The length of the directory in a name; 0: the folder itself. */
-static size_t directory_len(const char *name)
-{
-	const char *slash = strrchr(name, '/');
-
-	return slash ? (size_t)(slash - name) : 0;
-}
-
-/* Remember that a name came or went. Returns 0 or LADE_E_MEMORY. */
-static int touch(struct folder *folder, const char *name)
-{
-	const size_t len = directory_len(name);
-	char **touched;
-
-	for (size_t i = 0; i < folder->touched_count; i++) {
-		if (strlen(folder->touched[i]) == len && memcmp(folder->touched[i], name, len) == 0)
-			return 0;
-	}
-	touched = lade_grown(folder->touched, folder->touched_count, &folder->touched_room, sizeof(*touched));
-	if (!touched)
-		return LADE_E_MEMORY;
-	folder->touched = touched;
-	touched[folder->touched_count] = strndup(name, len);
-	if (!touched[folder->touched_count])
-		return LADE_E_MEMORY;
-	folder->touched_count++;
-	return 0;
-}
-
-static void forget_touched(struct folder *folder)
-{
-	while (folder->touched_count)
-		free(folder->touched[--folder->touched_count]);
-}
-
 /* Wait for the objects; all are forgotten, so that after a failure nothing may be taken for stored. */
 static int sync_objects(struct folder *folder, struct lade_fault *fault)
 {
@@ -112,19 +75,6 @@ static int sync_objects(struct folder *folder, struct lade_fault *fault)
 	return error;
 }
 
-static int sync_directory(struct folder *folder, const char *name, struct lade_fault *fault)
-{
-	const int fd = openat(folder->root, *name ? name : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	int error = 0;
-
-	if (fd < 0)
-		return lade_fault_set(fault, LADE_E_SYSTEM, "open", name);
-	if (fsync(fd))
-		error = lade_fault_set(fault, LADE_E_SYSTEM, "write to disk", name);
-	close(fd);
-	return error;
-}
-
 static int barrier(struct lade_store *store, struct lade_fault *fault)
 {
 	struct folder *folder = folder_of(store);
@@ -132,10 +82,8 @@ static int barrier(struct lade_store *store, struct lade_fault *fault)
 
 	pthread_mutex_lock(&folder->lock);
 	error = sync_objects(folder, fault);
-	for (size_t i = 0; i < folder->touched_count && !error; i++)
-		error = sync_directory(folder, folder->touched[i], fault);
-	if (!error)
-		forget_touched(folder);
+	if (!error && syncfs(folder->root))
+		error = lade_fault_set(fault, LADE_E_SYSTEM, "write to disk", NULL);
 	pthread_mutex_unlock(&folder->lock);
 	return error;
 }
@@ -143,31 +91,27 @@ static int barrier(struct lade_store *store, struct lade_fault *fault)
 /* ---- directories ---- */
 
 /* Make the directories that name is in. */
-static int make_directories(struct folder *folder, const char *name, struct lade_fault *fault)
+static int make_directories(const struct folder *folder, const char *name, struct lade_fault *fault)
 {
 	char path[LADE_OBJECT_NAME_MAX + 1];
 
 	for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
 		memcpy(path, name, (size_t)(slash - name));
 		path[slash - name] = '\0';
-		if (mkdirat(folder->root, path, 0700) == 0) {
-			if (touch(folder, path))
-				return lade_fault_set(fault, LADE_E_MEMORY, "create", path);
-		} else if (errno != EEXIST) {
+		if (mkdirat(folder->root, path, 0700) && errno != EEXIST)
 			return lade_fault_set(fault, LADE_E_SYSTEM, "create", path);
-		}
 	}
 	return 0;
 }
 
-/* renameat2(2) to a name that must be free, whose directories are made where they are missing. The lock is held. */
-static int give_name(struct folder *folder, const char *from, const char *to, const char *operation, struct lade_fault *fault)
+/* renameat2(2) to a name that must be free, whose directories are made where they are missing. */
+static int give_name(const struct folder *folder, const char *from, const char *to, const char *operation, struct lade_fault *fault)
 {
 	int error;
 
 	if (renameat2(folder->root, from, folder->root, to, RENAME_NOREPLACE) == 0)
 		return 0;
-	if (errno == ENOENT && directory_len(to)) {
+	if (errno == ENOENT && strchr(to, '/')) {
 		error = make_directories(folder, to, fault);
 		if (error)
 			return error;
@@ -179,24 +123,39 @@ static int give_name(struct folder *folder, const char *from, const char *to, co
 
 /* ---- putting ---- */
 
+/*
+ * A file of tmp/ that is locked, so that remove_left_over() leaves it alone. Returns a descriptor, or -1 with errno. One that was removed before the lock was ours
+ * is of no use, and another one is made.
+ */
+static int new_file(const struct folder *folder, char name[TEMPORARY_NAME_SIZE])
+{
+	uint8_t random[16];
+	struct stat st;
+	int fd;
+
+	memcpy(name, TEMPORARY "/", sizeof(TEMPORARY));
+	do {
+		randombytes_buf(random, sizeof(random));
+		sodium_bin2hex(name + sizeof(TEMPORARY), TEMPORARY_NAME_SIZE - sizeof(TEMPORARY), random, sizeof(random));
+		fd = openat(folder->root, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (fd < 0 || (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 && st.st_nlink == 1))
+			return fd;
+		close(fd);
+	} while (true);
+}
+
 static int begin(struct lade_store *store, struct lade_store_put **put_out, struct lade_fault *fault)
 {
 	struct folder_put *put = calloc(1, sizeof(*put));
-	uint8_t random[16];
 
 	if (!put)
 		return lade_fault_set(fault, LADE_E_MEMORY, "store", NULL);
 	put->put.store = store;
-	randombytes_buf(random, sizeof(random));
-	memcpy(put->name, TEMPORARY "/", sizeof(TEMPORARY));
-	sodium_bin2hex(put->name + sizeof(TEMPORARY), sizeof(put->name) - sizeof(TEMPORARY), random, sizeof(random));
-	put->fd = openat(folder_of(store)->root, put->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	put->fd = new_file(folder_of(store), put->name);
 	if (put->fd < 0) {
 		free(put);
 		return lade_fault_set(fault, LADE_E_SYSTEM, "create", TEMPORARY);
 	}
-	/* It stays as long as this lock is held: see remove_left_overs(). */
-	(void)flock(put->fd, LOCK_EX | LOCK_NB);
 	*put_out = &put->put;
 	return 0;
 }
@@ -234,17 +193,16 @@ static void abandon(struct lade_store_put *opaque)
 	free(put);
 }
 
-/* The object has its name; what is left is to see that it stays. */
-static int keep(struct folder *folder, struct folder_put *put, const char *name, struct lade_fault *fault)
+/* Keep an object until it is known to be on disk. */
+static int keep(struct folder *folder, int fd, struct lade_fault *fault)
 {
-	int error = touch(folder, name);
+	int error = 0;
 
-	if (error)
-		return lade_fault_set(fault, error, "store", name);
+	pthread_mutex_lock(&folder->lock);
 	if (folder->open_count == OPEN_MAX_COUNT)
 		error = sync_objects(folder, fault);
-	folder->open[folder->open_count++] = put->fd;
-	put->fd = -1;
+	folder->open[folder->open_count++] = fd;
+	pthread_mutex_unlock(&folder->lock);
 	return error;
 }
 
@@ -254,17 +212,13 @@ static int finish(struct lade_store_put *opaque, const char *name, struct lade_f
 	struct folder *folder = folder_of(put->put.store);
 	int error;
 
-	pthread_mutex_lock(&folder->lock);
 	error = give_name(folder, put->name, name, "store", fault);
-	if (!error) {
-		error = keep(folder, put, name, fault);
-		if (put->fd >= 0)
-			close(put->fd);
-		free(put);
-	} else {
+	if (error) {
 		abandon(opaque);
+		return error;
 	}
-	pthread_mutex_unlock(&folder->lock);
+	error = keep(folder, put->fd, fault);
+	free(put);
 	return error;
 }
 
@@ -289,29 +243,14 @@ static int get(struct lade_store *store, const char *name, uint64_t off, size_t 
 
 static int rename_once(struct lade_store *store, const char *from, const char *to, struct lade_fault *fault)
 {
-	struct folder *folder = folder_of(store);
-	int error;
-
-	pthread_mutex_lock(&folder->lock);
-	error = give_name(folder, from, to, "rename", fault);
-	if (!error && (touch(folder, from) || touch(folder, to)))
-		error = lade_fault_set(fault, LADE_E_MEMORY, "rename", from);
-	pthread_mutex_unlock(&folder->lock);
-	return error;
+	return give_name(folder_of(store), from, to, "rename", fault);
 }
 
 static int remove_object(struct lade_store *store, const char *name, struct lade_fault *fault)
 {
-	struct folder *folder = folder_of(store);
-	int error = 0;
-
-	pthread_mutex_lock(&folder->lock);
-	if (unlinkat(folder->root, name, 0) == 0)
-		error = touch(folder, name) ? lade_fault_set(fault, LADE_E_MEMORY, "delete", name) : 0;
-	else if (errno != ENOENT)
-		error = lade_fault_set(fault, LADE_E_SYSTEM, "delete", name);
-	pthread_mutex_unlock(&folder->lock);
-	return error;
+	if (unlinkat(folder_of(store)->root, name, 0) && errno != ENOENT)
+		return lade_fault_set(fault, LADE_E_SYSTEM, "delete", name);
+	return 0;
 }
 
 /* ---- lists ---- */
@@ -415,8 +354,6 @@ static void close_folder(struct lade_store *store)
 
 	while (folder->open_count)
 		close(folder->open[--folder->open_count]);
-	forget_touched(folder);
-	free(folder->touched);
 	pthread_mutex_destroy(&folder->lock);
 	close(folder->root);
 	free(folder);

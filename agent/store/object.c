@@ -1,0 +1,159 @@
+/*
+ * Headers, fixed-width fields and signatures.
+ */
+#include "agent/store/object.h"
+
+#include <openssl/evp.h>
+#include <sodium.h>
+#include <string.h>
+
+#include "protocol/byteorder.h"
+#include "protocol/error.h"
+
+static const char magic[4] = { 'L', 'A', 'D', 'E' };
+
+#define REPOSITORY_OFF 8u
+#define WORDS_LEN_MAX 64u
+
+void lade_object_put_header(struct lade_writer *writer, const struct lade_object_header *header)
+{
+	lade_writer_put_bytes(writer, magic, sizeof(magic));
+	lade_writer_put_u8(writer, (uint8_t)header->kind);
+	lade_writer_put_u8(writer, LADE_OBJECT_VERSION);
+	lade_writer_put_u8(writer, (uint8_t)header->suite);
+	lade_writer_put_u8(writer, 0);
+	lade_writer_put_bytes(writer, header->repository, sizeof(header->repository));
+}
+
+/* Which of both kinds of repositories has such objects is another matter. */
+static bool suite_ok(enum lade_object_kind kind, uint8_t suite)
+{
+	switch (kind) {
+	case LADE_OBJECT_PACK:
+	case LADE_OBJECT_TABLE:
+	case LADE_OBJECT_SNAPSHOT:
+	case LADE_OBJECT_NOTE:
+		return suite <= LADE_SUITE_XCHACHA20;
+	case LADE_OBJECT_KEY:
+		return suite == LADE_SUITE_XCHACHA20;
+	default:
+		return suite == LADE_SUITE_PLAIN;
+	}
+}
+
+int lade_object_get_header(struct lade_reader *reader, enum lade_object_kind kind, struct lade_object_header *header_out)
+{
+	const struct lade_slice bytes = lade_reader_get_exact(reader, LADE_OBJECT_HEADER_LEN);
+
+	if (reader->error || memcmp(bytes.data, magic, sizeof(magic)) != 0 || bytes.data[4] != kind)
+		return LADE_E_CHANGED;
+	if (bytes.data[5] != LADE_OBJECT_VERSION)
+		return LADE_E_VERSION;
+	if (!suite_ok(kind, bytes.data[6]) || bytes.data[7])
+		return LADE_E_CHANGED;
+	header_out->kind = kind;
+	header_out->suite = (enum lade_suite)bytes.data[6];
+	memcpy(header_out->repository, bytes.data + REPOSITORY_OFF, sizeof(header_out->repository));
+	return 0;
+}
+
+void lade_object_put_u32(struct lade_writer *writer, uint32_t value)
+{
+	uint8_t bytes[4];
+
+	lade_put_le32(bytes, value);
+	lade_writer_put_bytes(writer, bytes, sizeof(bytes));
+}
+
+void lade_object_put_u64(struct lade_writer *writer, uint64_t value)
+{
+	uint8_t bytes[8];
+
+	lade_put_le64(bytes, value);
+	lade_writer_put_bytes(writer, bytes, sizeof(bytes));
+}
+
+void lade_object_put_zeros(struct lade_writer *writer, size_t len)
+{
+	uint8_t *bytes = lade_writer_reserve(writer, len);
+
+	if (!bytes)
+		return;
+	memset(bytes, 0, len);
+	lade_writer_commit(writer, len);
+}
+
+uint32_t lade_object_get_u32(struct lade_reader *reader)
+{
+	const struct lade_slice bytes = lade_reader_get_exact(reader, 4);
+
+	return bytes.len ? lade_get_le32(bytes.data) : 0;
+}
+
+uint64_t lade_object_get_u64(struct lade_reader *reader)
+{
+	const struct lade_slice bytes = lade_reader_get_exact(reader, 8);
+
+	return bytes.len ? lade_get_le64(bytes.data) : 0;
+}
+
+void lade_object_get_zeros(struct lade_reader *reader, size_t len)
+{
+	const struct lade_slice bytes = lade_reader_get_exact(reader, len);
+
+	for (size_t i = 0; i < bytes.len; i++) {
+		if (bytes.data[i] && !reader->error)
+			reader->error = LADE_E_PROTOCOL;
+	}
+}
+
+int lade_object_hash(const void *data, size_t len, uint8_t hash_out[LADE_HASH_LEN])
+{
+	return EVP_Digest(data, len, hash_out, NULL, EVP_sha256(), NULL) == 1 ? 0 : LADE_E_MEMORY;
+}
+
+/* What is signed for len bytes of an object: the words, a zero, the repository and the hash. Returns its length, or LADE_E_MEMORY. */
+static int describe(const uint8_t *object, size_t len, const char *words,
+		    uint8_t out[WORDS_LEN_MAX + LADE_REPOSITORY_ID_LEN + LADE_HASH_LEN])
+{
+	const size_t words_len = strlen(words) + 1;
+
+	memcpy(out, words, words_len);
+	memcpy(out + words_len, object + REPOSITORY_OFF, LADE_REPOSITORY_ID_LEN);
+	if (lade_object_hash(object, len, out + words_len + LADE_REPOSITORY_ID_LEN))
+		return LADE_E_MEMORY;
+	return (int)(words_len + LADE_REPOSITORY_ID_LEN + LADE_HASH_LEN);
+}
+
+int lade_object_sign(struct lade_writer *writer, const uint8_t seed[LADE_SIGN_SEED_LEN], const char *words)
+{
+	uint8_t text[WORDS_LEN_MAX + LADE_REPOSITORY_ID_LEN + LADE_HASH_LEN], public_key[crypto_sign_PUBLICKEYBYTES],
+		secret[crypto_sign_SECRETKEYBYTES];
+	uint8_t *signature = lade_writer_reserve(writer, LADE_SIGNATURE_LEN);
+	int len;
+
+	if (!signature)
+		return writer->error;
+	len = describe(writer->data, writer->len, words, text);
+	if (len < 0)
+		return len;
+	(void)crypto_sign_seed_keypair(public_key, secret, seed);
+	(void)crypto_sign_detached(signature, NULL, text, (unsigned long long)len, secret);
+	sodium_memzero(secret, sizeof(secret));
+	lade_writer_commit(writer, LADE_SIGNATURE_LEN);
+	return 0;
+}
+
+int lade_object_verify(const uint8_t *object, size_t len, const uint8_t public_key[LADE_SIGN_PUBLIC_LEN], const char *words)
+{
+	uint8_t text[WORDS_LEN_MAX + LADE_REPOSITORY_ID_LEN + LADE_HASH_LEN];
+	int text_len;
+
+	if (len < LADE_OBJECT_HEADER_LEN + LADE_SIGNATURE_LEN)
+		return LADE_E_CHANGED;
+	len -= LADE_SIGNATURE_LEN;
+	text_len = describe(object, len, words, text);
+	if (text_len < 0)
+		return text_len;
+	return crypto_sign_verify_detached(object + len, text, (unsigned long long)text_len, public_key) ? LADE_E_CHANGED : 0;
+}

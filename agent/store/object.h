@@ -1,0 +1,79 @@
+/*
+ * What all objects of a repository begin with, and how they are signed: agent/store/FORMAT.md [object].
+ */
+#ifndef LADE_AGENT_STORE_OBJECT_H
+#define LADE_AGENT_STORE_OBJECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/store/seal.h"
+#include "protocol/bytes.h"
+
+#define LADE_OBJECT_HEADER_LEN 24u
+#define LADE_OBJECT_VERSION 1u
+#define LADE_SIGN_SEED_LEN 32u   /* Ed25519, RFC 8032: a secret key */
+#define LADE_SIGN_PUBLIC_LEN 32u
+#define LADE_SIGNATURE_LEN 64u
+#define LADE_HASH_LEN 32u        /* SHA-256 */
+
+/* Kinds; the values are those of the header. */
+enum lade_object_kind {
+	LADE_OBJECT_FORMAT = 'F',
+	LADE_OBJECT_TRUST = 'T',
+	LADE_OBJECT_KEY = 'K',
+	LADE_OBJECT_PACK = 'P',
+	LADE_OBJECT_TABLE = 'I',
+	LADE_OBJECT_SNAPSHOT = 'S',
+	LADE_OBJECT_NOTE = 'N',
+	LADE_OBJECT_REFS = 'R',
+	LADE_OBJECT_FORGOTTEN = 'X',
+	LADE_OBJECT_LEASE = 'L',
+	LADE_OBJECT_PACKS = 'G', /* a tombstone, or a list of packs that are gone */
+};
+
+/* What the header of an object says. */
+struct lade_object_header {
+	enum lade_object_kind kind;
+	enum lade_suite suite;
+	uint8_t repository[LADE_REPOSITORY_ID_LEN];
+};
+
+/* Append a header. */
+void lade_object_put_header(struct lade_writer *writer, const struct lade_object_header *header);
+
+/*
+ * Get a header of that kind. Returns 0; LADE_E_VERSION for an object of another version; LADE_E_CHANGED for anything else that is not one, or has a suite that
+ * no object of the kind has.
+ */
+int lade_object_get_header(struct lade_reader *reader, enum lade_object_kind kind, struct lade_object_header *header_out);
+
+/* Append fixed-width integers, and len zeros. */
+void lade_object_put_u32(struct lade_writer *writer, uint32_t value);
+void lade_object_put_u64(struct lade_writer *writer, uint64_t value);
+void lade_object_put_zeros(struct lade_writer *writer, size_t len);
+
+/* Get fixed-width integers: 0 after a failure, as lade_reader_get_u8(). */
+uint32_t lade_object_get_u32(struct lade_reader *reader);
+uint64_t lade_object_get_u64(struct lade_reader *reader);
+
+/* Get len bytes that have to be zeros, else the reader fails (LADE_E_PROTOCOL). */
+void lade_object_get_zeros(struct lade_reader *reader, size_t len);
+
+/* The SHA-256 of len bytes. Returns 0 or LADE_E_MEMORY. */
+int lade_object_hash(const void *data, size_t len, uint8_t hash_out[LADE_HASH_LEN]);
+
+/*
+ * Append the signature of all that the writer holds: SIGN(seed, words, ...). The repository is that of the header, with which the writer's bytes begin. Returns 0 or
+ * LADE_E_MEMORY.
+ */
+int lade_object_sign(struct lade_writer *writer, const uint8_t seed[LADE_SIGN_SEED_LEN], const char *words);
+
+/*
+ * Verify the signature that an object of len bytes, at least a header and a signature, ends with. Returns 0; LADE_E_CHANGED: it is not by that key, or not of these
+ * words; LADE_E_MEMORY.
+ */
+int lade_object_verify(const uint8_t *object, size_t len, const uint8_t public_key[LADE_SIGN_PUBLIC_LEN], const char *words);
+
+#endif
