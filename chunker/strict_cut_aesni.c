@@ -11,7 +11,7 @@
 
 #define TARGET __attribute__((target("pclmul,aes,avx,sse4.1")))
 #define INLINE static inline __attribute__((always_inline))
-#define LANES 8u
+#define LANES LADE_STRICT_CUT_EIGHT
 #define ROUNDS 10u
 
 TARGET INLINE __m128i load(const uint8_t *p)
@@ -50,17 +50,7 @@ TARGET INLINE void evaluate(const struct lade_strict_cut *cut, const uint8_t *en
 
 TARGET static size_t find(const struct lade_strict_cut *cut, const uint8_t *data, size_t from, size_t to, uint64_t threshold)
 {
-	uint8_t copy[LADE_STRICT_CUT_WINDOW_LEN + LADE_STRICT_CUT_LANES_MAX];
-	uint64_t values[LANES];
-
-	for (; from <= to; from += LANES) {
-		evaluate(cut, lade_strict_cut_windows(data, from, to, LANES, copy), values);
-		for (size_t i = 0; i < LANES && from + i <= to; i++) {
-			if (values[i] < threshold)
-				return from + i;
-		}
-	}
-	return LADE_STRICT_CUT_NONE;
+	return lade_strict_cut_find(cut, data, from, to, threshold, evaluate);
 }
 
 static bool usable(void)

@@ -55,6 +55,30 @@ static inline const uint8_t *lade_strict_cut_windows(const uint8_t *data, size_t
 	return copy + LADE_STRICT_CUT_WINDOW_LEN;
 }
 
+/* Positions that an engine with registers of one window's hash evaluates at a time, so that the rounds of one do not wait for each other. */
+#define LADE_STRICT_CUT_EIGHT 8u
+
+/* The values of the windows that end at end, one byte later, and so on. */
+typedef void lade_strict_cut_evaluate(const struct lade_strict_cut *cut, const uint8_t *end, uint64_t values[LADE_STRICT_CUT_EIGHT]);
+
+/* find() of such an engine. */
+static inline __attribute__((always_inline)) size_t lade_strict_cut_find(const struct lade_strict_cut *cut, const uint8_t *data, size_t from,
+									  size_t to, uint64_t threshold,
+									  lade_strict_cut_evaluate *evaluate)
+{
+	uint8_t copy[LADE_STRICT_CUT_WINDOW_LEN + LADE_STRICT_CUT_LANES_MAX];
+	uint64_t values[LADE_STRICT_CUT_EIGHT];
+
+	for (; from <= to; from += LADE_STRICT_CUT_EIGHT) {
+		evaluate(cut, lade_strict_cut_windows(data, from, to, LADE_STRICT_CUT_EIGHT, copy), values);
+		for (size_t i = 0; i < LADE_STRICT_CUT_EIGHT && from + i <= to; i++) {
+			if (values[i] < threshold)
+				return from + i;
+		}
+	}
+	return LADE_STRICT_CUT_NONE;
+}
+
 /* The engines of this architecture, usable or not, the best first; the last one is lade_strict_cut_portable. Static. */
 const struct lade_strict_cut_engine *const *lade_strict_cut_engines(size_t *count_out);
 
