@@ -1,0 +1,168 @@
+/*
+ * [pack] A pack that is read. Nothing of it is believed that does not open; rows of a trailer, which whoever has the index key can forge, are looked at besides.
+ */
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/store/pack.h"
+#include "protocol/byteorder.h"
+#include "protocol/error.h"
+
+int lade_pack_epoch(const uint8_t header[LADE_PACK_HEADER_LEN], const struct lade_pack_keys *keys, uint32_t *epoch_out)
+{
+	struct lade_object_header object;
+	struct lade_reader reader;
+	int error;
+
+	lade_reader_init(&reader, header, LADE_PACK_HEADER_LEN);
+	error = lade_object_get_header(&reader, LADE_OBJECT_PACK, &object);
+	if (error)
+		return error;
+	*epoch_out = lade_object_get_u32(&reader);
+	lade_object_get_zeros(&reader, 4);
+	if (reader.error || memcmp(object.repository, keys->repository, sizeof(object.repository)) != 0 ||
+	    (object.suite != LADE_SUITE_PLAIN) != keys->encrypted)
+		return LADE_E_CHANGED;
+	return 0;
+}
+
+static enum lade_suite suite_of(const uint8_t header[LADE_PACK_HEADER_LEN])
+{
+	return (enum lade_suite)header[6];
+}
+
+/* The key of chunks, if the secret is the one that was committed to. */
+static int derive_chunk_key(const uint8_t header[LADE_PACK_HEADER_LEN], const struct lade_pack_keys *keys, const uint8_t secret[LADE_SEAL_KEY_LEN],
+			    uint8_t key_out[LADE_SEAL_KEY_LEN])
+{
+	uint8_t commitment[LADE_SEAL_KEY_LEN];
+	int error = lade_seal_derive(commitment, secret, header, LADE_PACK_COMMITMENT_OFF, "lade pack commitment", keys->repository);
+
+	if (!error && sodium_memcmp(commitment, header + LADE_PACK_COMMITMENT_OFF, sizeof(commitment)))
+		error = LADE_E_CHANGED;
+	return error ? error : lade_seal_derive(key_out, secret, header, LADE_PACK_COMMITMENT_OFF, "lade pack chunks", keys->repository);
+}
+
+int lade_pack_open(const uint8_t header[LADE_PACK_HEADER_LEN], const struct lade_pack_keys *keys, struct lade_seal **chunks_out)
+{
+	uint8_t secret[LADE_SEAL_KEY_LEN], key[LADE_SEAL_KEY_LEN];
+	uint32_t epoch;
+	int error = lade_pack_epoch(header, keys, &epoch);
+
+	if (error)
+		return error;
+	if (!keys->encrypted)
+		return lade_seal_new(LADE_SUITE_PLAIN, keys->index_secret, false, chunks_out);
+	if (crypto_box_seal_open(secret, header + LADE_PACK_SECRET_OFF, LADE_PACK_COMMITMENT_OFF - LADE_PACK_SECRET_OFF, keys->read_public,
+				 keys->read_secret))
+		return LADE_E_CHANGED;
+	error = derive_chunk_key(header, keys, secret, key);
+	if (!error)
+		error = lade_seal_new(suite_of(header), key, false, chunks_out);
+	sodium_memzero(secret, sizeof(secret));
+	sodium_memzero(key, sizeof(key));
+	return error;
+}
+
+int lade_pack_open_chunk(struct lade_seal *chunks, const uint8_t repository[LADE_REPOSITORY_ID_LEN], const struct lade_pack_row *row, const uint8_t *sealed,
+			 uint8_t *stored_out)
+{
+	uint8_t data[LADE_PACK_CHUNK_DATA_LEN];
+	const struct lade_seal_context context = { .number = row->off, .data = data, .data_len = sizeof(data) };
+
+	lade_pack_describe_chunk(repository, row, data);
+	return lade_seal_open(chunks, &context, sealed, row->sealed_len, stored_out);
+}
+
+/* ---- end and trailer ---- */
+
+/* Open what is under the index key. */
+static int open_with_index(const uint8_t header[LADE_PACK_HEADER_LEN], const struct lade_pack_keys *keys, const char *words, const uint8_t *sealed,
+			   size_t sealed_len, uint8_t *out)
+{
+	uint8_t key[LADE_SEAL_KEY_LEN], data[LADE_REPOSITORY_ID_LEN + 32];
+	const struct lade_seal_context context = { .data = data, .data_len = LADE_REPOSITORY_ID_LEN + strlen(words) };
+	struct lade_seal *seal = NULL;
+	uint32_t epoch;
+	int error = lade_pack_epoch(header, keys, &epoch);
+
+	memcpy(data, keys->repository, LADE_REPOSITORY_ID_LEN);
+	memcpy(data + LADE_REPOSITORY_ID_LEN, words, strlen(words));
+	if (!error)
+		error = lade_seal_derive(key, keys->index_secret, header, LADE_PACK_HEADER_LEN, words, keys->repository);
+	if (!error)
+		error = lade_seal_new(suite_of(header), key, false, &seal);
+	if (!error)
+		error = lade_seal_open(seal, &context, sealed, sealed_len, out);
+	lade_seal_free(seal);
+	sodium_memzero(key, sizeof(key));
+	return error;
+}
+
+/* Header, chunks, padding, trailer and end follow each other, and rows fill the trailer. */
+static bool fits(const struct lade_pack_end *end, uint64_t pack_len)
+{
+	return pack_len <= LADE_PACK_LEN && end->count <= LADE_PACK_CHUNKS_MAX && end->chunks_end >= LADE_PACK_HEADER_LEN &&
+	       end->trailer_off >= end->chunks_end && end->trailer_len == end->count * LADE_PACK_ROW_LEN + LADE_SEAL_TAG_LEN &&
+	       (uint64_t)end->trailer_off + end->trailer_len + LADE_PACK_END_LEN == pack_len;
+}
+
+int lade_pack_open_end(const uint8_t header[LADE_PACK_HEADER_LEN], const struct lade_pack_keys *keys, const uint8_t sealed[LADE_PACK_END_LEN], uint64_t pack_len,
+		       struct lade_pack_end *end_out)
+{
+	uint8_t bytes[LADE_PACK_END_LEN - LADE_SEAL_TAG_LEN];
+	int error = open_with_index(header, keys, "lade pack end", sealed, LADE_PACK_END_LEN, bytes);
+
+	if (error)
+		return error;
+	end_out->trailer_off = lade_get_le32(bytes);
+	end_out->trailer_len = lade_get_le32(bytes + 4);
+	end_out->count = lade_get_le32(bytes + 8);
+	end_out->chunks_end = lade_get_le32(bytes + 12);
+	return fits(end_out, pack_len) && sodium_is_zero(bytes + 16, sizeof(bytes) - 16) ? 0 : LADE_E_CHANGED;
+}
+
+/* Get a row; *off is where its chunk begins, and becomes where the next one does. False: there is no such chunk. */
+static bool get_row(struct lade_reader *reader, uint32_t chunks_end, uint32_t *off, struct lade_pack_row *row)
+{
+	const struct lade_slice id = lade_reader_get_exact(reader, LADE_CHUNK_ID_LEN);
+
+	if (id.len)
+		memcpy(row->id, id.data, sizeof(row->id));
+	row->kind = (enum lade_chunk_kind)lade_reader_get_u8(reader);
+	row->off = *off;
+	row->sealed_len = lade_object_get_u32(reader);
+	row->len = lade_object_get_u32(reader);
+	if (reader->error || row->kind < LADE_CHUNK_CONTENT || row->kind > LADE_CHUNK_RECIPE || row->sealed_len <= LADE_SEAL_TAG_LEN ||
+	    row->sealed_len > chunks_end - *off || !row->len || row->len < row->sealed_len - LADE_SEAL_TAG_LEN)
+		return false;
+	*off += row->sealed_len;
+	return true;
+}
+
+int lade_pack_open_trailer(const uint8_t header[LADE_PACK_HEADER_LEN], const struct lade_pack_keys *keys, const struct lade_pack_end *end, const uint8_t *sealed,
+			   struct lade_pack_row **rows_out)
+{
+	struct lade_pack_row *rows = calloc(end->count ? end->count : 1, sizeof(*rows));
+	uint8_t *bytes = malloc(end->trailer_len);
+	uint32_t off = LADE_PACK_HEADER_LEN;
+	struct lade_reader reader;
+	int error = rows && bytes ? open_with_index(header, keys, "lade pack trailer", sealed, end->trailer_len, bytes) : LADE_E_MEMORY;
+
+	if (!error)
+		lade_reader_init(&reader, bytes, end->trailer_len - LADE_SEAL_TAG_LEN);
+	for (uint32_t i = 0; i < end->count && !error; i++) {
+		if (!get_row(&reader, end->chunks_end, &off, &rows[i]))
+			error = LADE_E_CHANGED;
+	}
+	if (!error && (lade_reader_finish(&reader) || off != end->chunks_end))
+		error = LADE_E_CHANGED;
+	free(bytes);
+	if (error) {
+		free(rows);
+		return error;
+	}
+	*rows_out = rows;
+	return 0;
+}
