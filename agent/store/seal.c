@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "protocol/byteorder.h"
+#include "protocol/bytes.h"
 #include "protocol/error.h"
 
 /* OpenSSL counts in int. */
@@ -32,29 +33,43 @@ enum lade_suite lade_suite_choose(void)
 	return crypto_aead_aes256gcm_is_available() ? LADE_SUITE_AES_256_GCM : LADE_SUITE_XCHACHA20;
 }
 
-int lade_seal_derive(uint8_t key_out[LADE_SEAL_KEY_LEN], const uint8_t secret[LADE_SEAL_KEY_LEN], const void *salt, size_t salt_len,
-		     const char *words, const uint8_t repository[LADE_REPOSITORY_ID_LEN])
+/* HKDF in a mode of OpenSSL's. */
+static int derive(const char *mode, uint8_t *out, size_t len, const uint8_t secret[LADE_SEAL_KEY_LEN], struct lade_slice salt,
+		  const char *words, const uint8_t repository[LADE_REPOSITORY_ID_LEN])
 {
 	const size_t words_len = strlen(words);
 	uint8_t info[INFO_LEN_MAX];
-	OSSL_PARAM params[5], *param = params;
+	OSSL_PARAM params[6], *param = params;
 	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
 	EVP_KDF_CTX *context = EVP_KDF_CTX_new(kdf);
 	int error = LADE_E_MEMORY;
 
 	memcpy(info, words, words_len);
 	memcpy(info + words_len, repository, LADE_REPOSITORY_ID_LEN);
+	*param++ = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_MODE, (char *)mode, 0);
 	*param++ = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)"SHA256", 0);
 	*param++ = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)secret, LADE_SEAL_KEY_LEN);
-	if (salt_len)
-		*param++ = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, (void *)salt, salt_len);
+	if (salt.len)
+		*param++ = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, (void *)salt.data, salt.len);
 	*param++ = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info, words_len + LADE_REPOSITORY_ID_LEN);
 	*param = OSSL_PARAM_construct_end();
-	if (context && EVP_KDF_derive(context, key_out, LADE_SEAL_KEY_LEN, params) == 1)
+	if (context && EVP_KDF_derive(context, out, len, params) == 1)
 		error = 0;
 	EVP_KDF_CTX_free(context);
 	EVP_KDF_free(kdf);
 	return error;
+}
+
+int lade_seal_derive(uint8_t key_out[LADE_SEAL_KEY_LEN], const uint8_t secret[LADE_SEAL_KEY_LEN], const void *salt, size_t salt_len,
+		     const char *words, const uint8_t repository[LADE_REPOSITORY_ID_LEN])
+{
+	return derive("EXTRACT_AND_EXPAND", key_out, LADE_SEAL_KEY_LEN, secret, lade_slice(salt, salt_len), words, repository);
+}
+
+int lade_seal_expand(uint8_t *out, size_t len, const uint8_t secret[LADE_SEAL_KEY_LEN], const char *words,
+		     const uint8_t repository[LADE_REPOSITORY_ID_LEN])
+{
+	return derive("EXPAND_ONLY", out, len, secret, lade_slice(NULL, 0), words, repository);
 }
 
 int lade_seal_new(enum lade_suite suite, const uint8_t key[LADE_SEAL_KEY_LEN], bool seals, struct lade_seal **seal_out)

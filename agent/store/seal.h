@@ -31,6 +31,10 @@ enum lade_suite lade_suite_choose(void);
 int lade_seal_derive(uint8_t key_out[LADE_SEAL_KEY_LEN], const uint8_t secret[LADE_SEAL_KEY_LEN], const void *salt, size_t salt_len,
 		     const char *words, const uint8_t repository[LADE_REPOSITORY_ID_LEN]);
 
+/* The second half of that alone, HKDF-Expand, for len bytes at out: secret is random as it is. Returns 0 or LADE_E_MEMORY. */
+int lade_seal_expand(uint8_t *out, size_t len, const uint8_t secret[LADE_SEAL_KEY_LEN], const char *words,
+		     const uint8_t repository[LADE_REPOSITORY_ID_LEN]);
+
 /* A key at work, in one direction; for one thread at a time. */
 struct lade_seal;
 

@@ -56,6 +56,25 @@ static void test_derived_keys(void **state)
 	}
 }
 
+/* HKDF-Expand: three blocks, each of which begins with the one before. */
+static void test_expanded_keys(void **state)
+{
+	uint8_t got[80], wanted[96], text[32 + 9 + 16 + 1];
+
+	(void)state;
+	for (unsigned block = 0; block < 3; block++) {
+		const size_t before = block ? 32 : 0;
+
+		memcpy(text, block ? wanted + 32 * (block - 1) : wanted, before);
+		memcpy(text + before, "lade cuts", 9);
+		memcpy(text + before + 9, repository, sizeof(repository));
+		text[before + 25] = (uint8_t)(block + 1);
+		hmac(key, sizeof(key), text, before + 26, wanted + 32 * block);
+	}
+	assert_int_equal(lade_seal_expand(got, sizeof(got), key, "lade cuts", repository), 0);
+	assert_memory_equal(got, wanted, sizeof(got));
+}
+
 /* One object of a suite, sealed; a caller that opens it. */
 struct scene {
 	enum lade_suite suite;
@@ -184,6 +203,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_derived_keys),
+		cmocka_unit_test(test_expanded_keys),
 		cmocka_unit_test(test_what_is_sealed_opens),
 		cmocka_unit_test(test_changes_are_seen),
 		cmocka_unit_test(test_it_opens_in_its_place_only),
