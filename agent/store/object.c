@@ -107,6 +107,40 @@ void lade_object_get_zeros(struct lade_reader *reader, size_t len)
 	}
 }
 
+bool lade_object_label_ok(const char *label)
+{
+	const size_t len = strlen(label);
+
+	/* Of ASCII's control characters at least: who shows a label escapes what is left. */
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)label[i] < 0x20 || label[i] == 0x7f)
+			return false;
+	}
+	return len <= LADE_LABEL_LEN;
+}
+
+void lade_object_put_label(struct lade_writer *writer, const char *label)
+{
+	const size_t len = strlen(label);
+
+	lade_writer_put_bytes(writer, label, len);
+	lade_object_put_zeros(writer, LADE_LABEL_LEN - len);
+}
+
+void lade_object_get_label(struct lade_reader *reader, char label_out[LADE_LABEL_LEN + 1])
+{
+	const struct lade_slice bytes = lade_reader_get_exact(reader, LADE_LABEL_LEN);
+	size_t len;
+
+	memset(label_out, 0, LADE_LABEL_LEN + 1);
+	if (!bytes.len)
+		return;
+	memcpy(label_out, bytes.data, LADE_LABEL_LEN);
+	len = strlen(label_out);
+	if (!lade_object_label_ok(label_out) || !sodium_is_zero(bytes.data + len, LADE_LABEL_LEN - len))
+		reader->error = LADE_E_PROTOCOL;
+}
+
 int lade_object_hash(const void *data, size_t len, uint8_t hash_out[LADE_HASH_LEN])
 {
 	return EVP_Digest(data, len, hash_out, NULL, EVP_sha256(), NULL) == 1 ? 0 : LADE_E_MEMORY;

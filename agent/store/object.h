@@ -17,6 +17,7 @@
 #define LADE_SIGN_PUBLIC_LEN 32u
 #define LADE_SIGNATURE_LEN 64u
 #define LADE_HASH_LEN 32u        /* SHA-256 */
+#define LADE_LABEL_LEN 64u
 
 /* Kinds; the values are those of the header. */
 enum lade_object_kind {
@@ -60,6 +61,11 @@ uint64_t lade_object_get_u64(struct lade_reader *reader);
 
 /* Get len bytes that have to be zeros, else the reader fails (LADE_E_PROTOCOL). */
 void lade_object_get_zeros(struct lade_reader *reader, size_t len);
+
+/* Labels: at most LADE_LABEL_LEN bytes of text without control characters; in an object with zeros behind it. A label that is none makes the reader fail. */
+bool lade_object_label_ok(const char *label);
+void lade_object_put_label(struct lade_writer *writer, const char *label);
+void lade_object_get_label(struct lade_reader *reader, char label_out[LADE_LABEL_LEN + 1]);
 
 /* The SHA-256 of len bytes. Returns 0 or LADE_E_MEMORY. */
 int lade_object_hash(const void *data, size_t len, uint8_t hash_out[LADE_HASH_LEN]);

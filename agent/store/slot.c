@@ -19,7 +19,6 @@
 /* Where things are: see FORMAT.md. */
 #define SALT_OFF 40u
 #define COMMITMENT_OFF 56u
-#define LABEL_LEN 64u
 #define LEN_OFF 160u
 #define BODY_OFF 164u
 #define NONCE_LEN crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
@@ -33,18 +32,6 @@ void lade_slot_cost(bool memory_is_short, uint32_t *passes_out, uint64_t *memory
 static bool cost_ok(const struct lade_slot *slot)
 {
 	return slot->passes >= PASSES_MIN && slot->passes <= PASSES_MAX && slot->memory >= MEMORY_MIN && slot->memory <= MEMORY_MAX;
-}
-
-/* No control characters, of ASCII's at least, and not too long. */
-static bool label_ok(const char *label)
-{
-	const size_t len = strlen(label);
-
-	for (size_t i = 0; i < len; i++) {
-		if ((unsigned char)label[i] < 0x20 || label[i] == 0x7f)
-			return false;
-	}
-	return len <= LABEL_LEN;
 }
 
 /* Stretch a passphrase: the key of the bundle, and the commitment. */
@@ -70,7 +57,6 @@ static void put_front(struct lade_writer *writer, const struct lade_slot *slot, 
 {
 	const bool by_passphrase = slot->kind == LADE_SLOT_PASSPHRASE;
 	struct lade_object_header header = { .kind = LADE_OBJECT_KEY, .suite = LADE_SUITE_XCHACHA20 };
-	const size_t label_len = strlen(slot->label);
 
 	memcpy(header.repository, keyring->pins.repository, sizeof(header.repository));
 	lade_object_put_header(writer, &header);
@@ -85,8 +71,7 @@ static void put_front(struct lade_writer *writer, const struct lade_slot *slot, 
 	else
 		lade_writer_put_bytes(writer, slot->recipient, sizeof(slot->recipient));
 	lade_object_put_u64(writer, slot->time);
-	lade_writer_put_bytes(writer, slot->label, label_len);
-	lade_object_put_zeros(writer, LABEL_LEN - label_len);
+	lade_object_put_label(writer, slot->label);
 }
 
 /* The body for a passphrase, of a bundle. The writer has the front and room for it. */
@@ -132,7 +117,7 @@ int lade_slot_put(struct lade_writer *writer, const struct lade_slot *slot, cons
 	uint8_t *bundle;
 	int error;
 
-	if (!label_ok(slot->label))
+	if (!lade_object_label_ok(slot->label))
 		return LADE_E_USAGE;
 	if (slot->kind == LADE_SLOT_PASSPHRASE && !cost_ok(slot))
 		return LADE_E_LIMIT;
@@ -151,20 +136,6 @@ int lade_slot_put(struct lade_writer *writer, const struct lade_slot *slot, cons
 }
 
 /* ---- reading ---- */
-
-/* The label of a slot; false: it is none. */
-static bool get_label(struct lade_reader *reader, char label_out[LADE_SLOT_LABEL_SIZE])
-{
-	const struct lade_slice bytes = lade_reader_get_exact(reader, LABEL_LEN);
-	size_t len;
-
-	if (reader->error)
-		return false;
-	memcpy(label_out, bytes.data, LABEL_LEN);
-	label_out[LABEL_LEN] = '\0';
-	len = strlen(label_out);
-	return label_ok(label_out) && sodium_is_zero(bytes.data + len, LABEL_LEN - len);
-}
 
 int lade_slot_get(const uint8_t *object, size_t len, struct lade_slot *slot_out)
 {
@@ -187,8 +158,7 @@ int lade_slot_get(const uint8_t *object, size_t len, struct lade_slot *slot_out)
 	salt = lade_reader_get_exact(&reader, crypto_pwhash_SALTBYTES);
 	middle = lade_reader_get_exact(&reader, LADE_SEAL_KEY_LEN);
 	slot_out->time = lade_object_get_u64(&reader);
-	if (!get_label(&reader, slot_out->label))
-		return LADE_E_CHANGED;
+	lade_object_get_label(&reader, slot_out->label);
 	body_len = lade_object_get_u32(&reader);
 	if (reader.error || len > LADE_SLOT_MAX || body_len != len - reader.off - LADE_SIGNATURE_LEN || len - reader.off < LADE_SIGNATURE_LEN)
 		return LADE_E_CHANGED;

@@ -11,7 +11,6 @@
 #include "agent/store/keyring.h"
 #include "protocol/bytes.h"
 
-#define LADE_SLOT_LABEL_SIZE 65u
 #define LADE_SLOT_MAX (256u << 10)
 
 enum lade_slot_kind {
@@ -30,7 +29,7 @@ struct lade_slot {
 	enum lade_slot_kind kind;
 	uint8_t capabilities;
 	uint64_t time;                    /* when it was made, seconds since 1970 */
-	char label[LADE_SLOT_LABEL_SIZE]; /* UTF-8 without control characters */
+	char label[LADE_LABEL_LEN + 1]; /* UTF-8 without control characters */
 	uint8_t recipient[32];            /* X25519 public key */
 	uint32_t passes;                  /* of Argon2id */
 	uint64_t memory;                  /* ... in bytes */
