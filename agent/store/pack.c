@@ -161,10 +161,13 @@ static int make_room(struct lade_pack *pack, size_t len)
 
 void lade_pack_describe_chunk(const uint8_t repository[LADE_REPOSITORY_ID_LEN], const struct lade_pack_row *row, uint8_t out[LADE_PACK_CHUNK_DATA_LEN])
 {
+	static const uint8_t word[] = { 'c', 'h', 'u', 'n', 'k' };
+
 	memcpy(out, repository, LADE_REPOSITORY_ID_LEN);
-	memcpy(out + LADE_REPOSITORY_ID_LEN, "chunk", 5);
-	out[LADE_REPOSITORY_ID_LEN + 5] = (uint8_t)row->kind;
-	memcpy(out + LADE_REPOSITORY_ID_LEN + 6, row->id, LADE_CHUNK_ID_LEN);
+	out += LADE_REPOSITORY_ID_LEN;
+	memcpy(out, word, sizeof(word));
+	out[sizeof(word)] = (uint8_t)row->kind;
+	memcpy(out + sizeof(word) + 1, row->id, LADE_CHUNK_ID_LEN);
 }
 
 static void put_row(struct lade_writer *trailer, const struct lade_pack_row *row)
@@ -224,19 +227,12 @@ static int pad(struct lade_pack *pack, uint64_t len, struct lade_fault *fault)
 /* Seal what is under the index key, in place, and append it; bytes has room for the tag. */
 static int append_sealed(struct lade_pack *pack, const char *words, uint8_t *bytes, size_t len, struct lade_fault *fault)
 {
-	uint8_t key[LADE_SEAL_KEY_LEN], data[LADE_REPOSITORY_ID_LEN + 32];
-	struct lade_seal_context context = { .data = data, .data_len = LADE_REPOSITORY_ID_LEN + strlen(words) };
-	struct lade_seal *seal = NULL;
-	int error = lade_seal_derive(key, pack->setup.index_secret, pack->header, sizeof(pack->header), words, pack->setup.repository);
+	struct lade_pack_index_seal index;
+	int error = lade_pack_index_start(&index, pack->header, pack->setup.index_secret, words, true);
 
-	memcpy(data, pack->setup.repository, LADE_REPOSITORY_ID_LEN);
-	memcpy(data + LADE_REPOSITORY_ID_LEN, words, strlen(words));
 	if (!error)
-		error = lade_seal_new(pack->setup.suite, key, true, &seal);
-	if (!error)
-		error = lade_seal_close(seal, &context, bytes, len, bytes);
-	lade_seal_free(seal);
-	sodium_memzero(key, sizeof(key));
+		error = lade_seal_close(index.seal, &index.context, bytes, len, bytes);
+	lade_seal_free(index.seal);
 	return error ? lade_fault_set(fault, error, "make a pack", NULL) : append(pack, bytes, len + LADE_SEAL_TAG_LEN, fault);
 }
 

@@ -125,6 +125,17 @@ int lade_pack_open_end(const uint8_t header[LADE_PACK_HEADER_LEN], const struct 
 int lade_pack_open_trailer(const uint8_t header[LADE_PACK_HEADER_LEN], const struct lade_pack_keys *keys, const struct lade_pack_end *end, const uint8_t *sealed,
 			   struct lade_pack_row **rows_out);
 
+/* What is under the index key of a pack, being sealed or opened; for pack*.c. */
+struct lade_pack_index_seal {
+	struct lade_seal *seal;
+	struct lade_seal_context context; /* its data is that below */
+	uint8_t data[LADE_REPOSITORY_ID_LEN + 32];
+};
+
+/* Prepare it for the words of one thing; seals: to seal it, else to open it. Returns 0 or LADE_E_MEMORY; the caller frees index->seal in any case. */
+int lade_pack_index_start(struct lade_pack_index_seal *index, const uint8_t header[LADE_PACK_HEADER_LEN], const uint8_t index_secret[LADE_SEAL_KEY_LEN],
+			  const char *words, bool seals);
+
 /* What a chunk is sealed with beside its place: LADE_PACK_CHUNK_DATA_LEN bytes; for pack*.c. */
 void lade_pack_describe_chunk(const uint8_t repository[LADE_REPOSITORY_ID_LEN], const struct lade_pack_row *row, uint8_t out[LADE_PACK_CHUNK_DATA_LEN]);
 

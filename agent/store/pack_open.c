@@ -77,26 +77,37 @@ int lade_pack_open_chunk(struct lade_seal *chunks, const uint8_t repository[LADE
 
 /* ---- end and trailer ---- */
 
+int lade_pack_index_start(struct lade_pack_index_seal *index, const uint8_t header[LADE_PACK_HEADER_LEN], const uint8_t index_secret[LADE_SEAL_KEY_LEN],
+			  const char *words, bool seals)
+{
+	const uint8_t *repository = header + 8;
+	const size_t words_len = strlen(words);
+	uint8_t key[LADE_SEAL_KEY_LEN];
+	int error = lade_seal_derive(key, index_secret, header, LADE_PACK_HEADER_LEN, words, repository);
+
+	index->seal = NULL;
+	memcpy(index->data, repository, LADE_REPOSITORY_ID_LEN);
+	memcpy(index->data + LADE_REPOSITORY_ID_LEN, words, words_len);
+	index->context = (struct lade_seal_context){ .data = index->data, .data_len = LADE_REPOSITORY_ID_LEN + words_len };
+	if (!error)
+		error = lade_seal_new(suite_of(header), key, seals, &index->seal);
+	sodium_memzero(key, sizeof(key));
+	return error;
+}
+
 /* Open what is under the index key. */
 static int open_with_index(const uint8_t header[LADE_PACK_HEADER_LEN], const struct lade_pack_keys *keys, const char *words, const uint8_t *sealed,
 			   size_t sealed_len, uint8_t *out)
 {
-	uint8_t key[LADE_SEAL_KEY_LEN], data[LADE_REPOSITORY_ID_LEN + 32];
-	const struct lade_seal_context context = { .data = data, .data_len = LADE_REPOSITORY_ID_LEN + strlen(words) };
-	struct lade_seal *seal = NULL;
+	struct lade_pack_index_seal index = { .seal = NULL };
 	uint32_t epoch;
 	int error = lade_pack_epoch(header, keys, &epoch);
 
-	memcpy(data, keys->repository, LADE_REPOSITORY_ID_LEN);
-	memcpy(data + LADE_REPOSITORY_ID_LEN, words, strlen(words));
 	if (!error)
-		error = lade_seal_derive(key, keys->index_secret, header, LADE_PACK_HEADER_LEN, words, keys->repository);
+		error = lade_pack_index_start(&index, header, keys->index_secret, words, false);
 	if (!error)
-		error = lade_seal_new(suite_of(header), key, false, &seal);
-	if (!error)
-		error = lade_seal_open(seal, &context, sealed, sealed_len, out);
-	lade_seal_free(seal);
-	sodium_memzero(key, sizeof(key));
+		error = lade_seal_open(index.seal, &index.context, sealed, sealed_len, out);
+	lade_seal_free(index.seal);
 	return error;
 }
 
