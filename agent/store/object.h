@@ -50,21 +50,31 @@ void lade_object_put_header(struct lade_writer *writer, const struct lade_object
  */
 int lade_object_get_header(struct lade_reader *reader, enum lade_object_kind kind, struct lade_object_header *header_out);
 
-/* Append fixed-width integers, and len zeros. */
+/* Append four bytes, little-endian. */
 void lade_object_put_u32(struct lade_writer *writer, uint32_t value);
+
+/* Append eight. */
 void lade_object_put_u64(struct lade_writer *writer, uint64_t value);
+
+/* Append len zeros. */
 void lade_object_put_zeros(struct lade_writer *writer, size_t len);
 
-/* Get fixed-width integers: 0 after a failure, as lade_reader_get_u8(). */
+/* Get four bytes, little-endian; 0 after a failure, as lade_reader_get_u8(). */
 uint32_t lade_object_get_u32(struct lade_reader *reader);
+
+/* Get eight. */
 uint64_t lade_object_get_u64(struct lade_reader *reader);
 
 /* Get len bytes that have to be zeros, else the reader fails (LADE_E_PROTOCOL). */
 void lade_object_get_zeros(struct lade_reader *reader, size_t len);
 
-/* Labels: at most LADE_LABEL_LEN bytes of text without control characters; in an object with zeros behind it. A label that is none makes the reader fail. */
+/* True if text is a label: at most LADE_LABEL_LEN bytes without control characters. */
 bool lade_object_label_ok(const char *label);
+
+/* Append a label, and zeros behind it. */
 void lade_object_put_label(struct lade_writer *writer, const char *label);
+
+/* Get one; the reader fails (LADE_E_PROTOCOL) if it is none. */
 void lade_object_get_label(struct lade_reader *reader, char label_out[LADE_LABEL_LEN + 1]);
 
 /* The SHA-256 of len bytes. Returns 0 or LADE_E_MEMORY. */

@@ -49,10 +49,12 @@ int lade_slot_put(struct lade_writer *writer, const struct lade_slot *slot, cons
 int lade_slot_get(const uint8_t *object, size_t len, struct lade_slot *slot_out);
 
 /*
- * Open a slot by a passphrase, or by the secret key of its recipient. Returns 0 with the keyring, which lade_keyring_fini() frees; LADE_E_AUTH: it is another one's; LADE_E_CHANGED, LADE_E_VERSION, LADE_E_LIMIT (a
+ * Open a slot by a passphrase. Returns 0 with the keyring, which lade_keyring_fini() frees; LADE_E_AUTH: it is another one's; LADE_E_CHANGED, LADE_E_VERSION, LADE_E_LIMIT (a
  * cost beyond what is accepted), LADE_E_MEMORY. Whether the root that the keyring pins has signed the slot is verified by lade_slot_verify().
  */
 int lade_slot_open_passphrase(const uint8_t *object, size_t len, struct lade_slice passphrase, struct lade_keyring *keyring_out);
+
+/* The same by the secret key of its recipient. */
 int lade_slot_open_recipient(const uint8_t *object, size_t len, const uint8_t secret_key[32], struct lade_keyring *keyring_out);
 
 /* Verify the root's signature. Returns 0, LADE_E_CHANGED, LADE_E_MEMORY. */

@@ -53,12 +53,18 @@ struct lade_store_put {
 bool lade_object_name_ok(const char *name, bool prefix);
 
 /*
- * Put an object whose bytes come one after the other: begin, append as often as wanted, and finish under a name that may be known only then. Until then there is
- * nothing under it. finish returns LADE_E_EXISTS if something is; the object is gone then. Both finish and abandon (NULL does nothing) free the put.
+ * Begin to put an object whose bytes come one after the other, and whose name may be known at the end only; until then it is nowhere. It ends by
+ * lade_store_finish() or lade_store_abandon(). Returns 0 or what went wrong.
  */
 int lade_store_begin(struct lade_store *store, struct lade_store_put **put_out, struct lade_fault *fault);
+
+/* Append len bytes. Returns 0 or what went wrong; it can only be abandoned then. */
 int lade_store_append(struct lade_store_put *put, const void *data, size_t len, struct lade_fault *fault);
+
+/* Give it its name, and free put, failure or not. Returns as lade_store_put(). */
 int lade_store_finish(struct lade_store_put *put, const char *name, struct lade_fault *fault);
+
+/* Throw it away. NULL does nothing. */
 void lade_store_abandon(struct lade_store_put *put);
 
 /* Put an object of len bytes. Returns 0, LADE_E_EXISTS, or what else went wrong, after which it may be there or not. */

@@ -15,8 +15,10 @@ int lade_store_folder_open(const char *path, bool create, struct lade_store **st
 /* Use the directory fd, which then belongs to the store, failure or not. Otherwise as above. */
 int lade_store_folder_adopt(int fd, struct lade_store **store_out, struct lade_fault *fault);
 
-/* The descriptor of a put in a folder, for who moves bytes there without seeing them; len of them were appended. */
+/* The descriptor of a put in a folder, for who moves bytes there without seeing them. */
 int lade_store_folder_put_fd(struct lade_store_put *put);
+
+/* So many bytes were moved there, behind what it had. */
 void lade_store_folder_put_grew(struct lade_store_put *put, uint64_t len);
 
 #endif
