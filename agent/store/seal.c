@@ -44,7 +44,7 @@ static int derive(const char *mode, uint8_t *out, size_t len, const uint8_t secr
 	EVP_KDF_CTX *context = EVP_KDF_CTX_new(kdf);
 	int error = LADE_E_MEMORY;
 
-	memcpy(info, words, words_len);
+	memcpy(info, words, words_len + 1);
 	memcpy(info + words_len, repository, LADE_REPOSITORY_ID_LEN);
 	*param++ = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_MODE, (char *)mode, 0);
 	*param++ = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)"SHA256", 0);
