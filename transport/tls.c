@@ -430,7 +430,7 @@ static int wait_socket(const struct shake *shake, int wanted, int64_t end_ms)
 }
 
 /* What a failure that OpenSSL has put into its queue means. *alert_out: the peer's, or -1. */
-static int judge(int *alert_out)
+static int failure_code(int *alert_out)
 {
 	unsigned long error = ERR_peek_last_error();
 	int reason = ERR_GET_REASON(error);
@@ -464,7 +464,7 @@ static int judge(int *alert_out)
 /* Describe a handshake that failed for no want of bytes. */
 static int failed(const struct shake *shake, const char *peer, struct lade_fault *fault)
 {
-	int alert, code = judge(&alert);
+	int alert, code = failure_code(&alert);
 
 	if (shake->context->sign_failed)
 		return lade_fault_set(fault, shake->context->sign_failed, "sign the TLS handshake with", peer);

@@ -62,8 +62,7 @@ X509 *lade_tls_certificate_make(OSSL_LIB_CTX *libctx, const struct lade_tls_sign
 
 /* ---- files ---- */
 
-/* Nobody is asked for a password. */
-static int no_password(char *buf, int size, int writing, void *argument)
+int lade_tls_no_password(char *buf, int size, int writing, void *argument)
 {
 	(void)buf;
 	(void)size;
@@ -115,7 +114,7 @@ static X509 *next_certificate(BIO *bio, OSSL_LIB_CTX *libctx, const char *file, 
 
 	if (!certificate)
 		*error_out = cannot(LADE_E_MEMORY, "read certificates", file, fault);
-	if (!certificate || PEM_read_bio_X509(bio, &certificate, no_password, NULL))
+	if (!certificate || PEM_read_bio_X509(bio, &certificate, lade_tls_no_password, NULL))
 		return certificate;
 	why = ERR_peek_last_error();
 	if (ERR_GET_LIB(why) != ERR_LIB_PEM || ERR_GET_REASON(why) != PEM_R_NO_START_LINE)

@@ -1,5 +1,5 @@
 /*
- * Certificates: making our own, reading them from files, what one says of its owner. For tls.c.
+ * Certificates: making our own, reading them from files, what one says of its owner.
  */
 #ifndef LADE_TRANSPORT_TLS_CERTIFICATE_H
 #define LADE_TRANSPORT_TLS_CERTIFICATE_H
@@ -26,5 +26,8 @@ bool lade_tls_certificate_fingerprint(X509 *certificate, uint8_t fingerprint_out
 
 /* The first DNS name, else mail address, else common name; "" if it has none, or one that is not printable ASCII without blanks. */
 void lade_tls_certificate_name(X509 *certificate, char name_out[LADE_TLS_NAME_SIZE]);
+
+/* For OpenSSL's readers of PEM: nobody is asked for a password, at a terminal or elsewhere. */
+int lade_tls_no_password(char *buf, int size, int writing, void *argument);
 
 #endif

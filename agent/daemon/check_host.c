@@ -21,6 +21,7 @@
 #include "agent/daemon/trusted_file.h"
 #include "agent/key.h"
 #include "transport/listener.h"
+#include "transport/tls_certificate.h"
 
 /* One look; module is NULL for the globals. */
 struct look {
@@ -180,16 +181,6 @@ static const char *refuse_foreign(X509 *certificate, const struct lade_key *key)
 	return memcmp(public_key, lade_key_public(key), len) == 0 ? NULL : "the certificate is not of the host key";
 }
 
-/* OpenSSL's own asks at the terminal for what an encrypted certificate is encrypted with. */
-static int no_password(char *out, int size, int writing, void *context)
-{
-	(void)out;
-	(void)size;
-	(void)writing;
-	(void)context;
-	return -1;
-}
-
 /* A file of certificates, the first of which is valid now. Returns that, for X509_free(), or NULL: something is wrong, which is told. */
 static X509 *look_at_certificates(const struct look *look, const char *setting, const char *path)
 {
@@ -200,7 +191,7 @@ static X509 *look_at_certificates(const struct look *look, const char *setting, 
 	if (!path || !look_at_file(look, setting, path, false))
 		return NULL;
 	file = fopen(path, "re");
-	certificate = file ? PEM_read_X509(file, NULL, no_password, NULL) : NULL;
+	certificate = file ? PEM_read_X509(file, NULL, lade_tls_no_password, NULL) : NULL;
 	if (file)
 		fclose(file);
 	if (!certificate)
