@@ -12,7 +12,6 @@
 
 static const char magic[4] = { 'L', 'A', 'D', 'E' };
 
-#define REPOSITORY_OFF 8u
 #define WORDS_LEN_MAX 64u
 
 void lade_object_put_header(struct lade_writer *writer, const struct lade_object_header *header)
@@ -49,11 +48,11 @@ int lade_object_get_header(struct lade_reader *reader, enum lade_object_kind kin
 		return LADE_E_CHANGED;
 	if (bytes.data[5] != LADE_OBJECT_VERSION)
 		return LADE_E_VERSION;
-	if (!suite_ok(kind, bytes.data[6]) || bytes.data[7])
+	if (!suite_ok(kind, bytes.data[LADE_OBJECT_SUITE_OFF]) || bytes.data[7])
 		return LADE_E_CHANGED;
 	header_out->kind = kind;
-	header_out->suite = (enum lade_suite)bytes.data[6];
-	memcpy(header_out->repository, bytes.data + REPOSITORY_OFF, sizeof(header_out->repository));
+	header_out->suite = (enum lade_suite)bytes.data[LADE_OBJECT_SUITE_OFF];
+	memcpy(header_out->repository, bytes.data + LADE_OBJECT_REPOSITORY_OFF, sizeof(header_out->repository));
 	return 0;
 }
 
@@ -153,7 +152,7 @@ static int describe(const uint8_t *object, size_t len, const char *words,
 	const size_t words_len = strlen(words) + 1;
 
 	memcpy(out, words, words_len);
-	memcpy(out + words_len, object + REPOSITORY_OFF, LADE_REPOSITORY_ID_LEN);
+	memcpy(out + words_len, object + LADE_OBJECT_REPOSITORY_OFF, LADE_REPOSITORY_ID_LEN);
 	if (lade_object_hash(object, len, out + words_len + LADE_REPOSITORY_ID_LEN))
 		return LADE_E_MEMORY;
 	return (int)(words_len + LADE_REPOSITORY_ID_LEN + LADE_HASH_LEN);

@@ -18,6 +18,11 @@
 #define LADE_SIGNATURE_LEN 64u
 #define LADE_HASH_LEN 32u        /* SHA-256 */
 #define LADE_LABEL_LEN 64u
+#define LADE_PARTY_ID_LEN 16u    /* of a writer or a manager: FORMAT.md [trust] */
+
+/* Parts of a header: its suite, and its repository. */
+#define LADE_OBJECT_SUITE_OFF 6u
+#define LADE_OBJECT_REPOSITORY_OFF 8u
 
 /* Kinds; the values are those of the header. */
 enum lade_object_kind {

@@ -10,7 +10,6 @@
 
 #include "agent/store/object.h"
 #include "agent/store/store.h"
-#include "protocol/limits.h"
 
 #define LADE_PACK_LEN 67108864u
 #define LADE_PACK_CHUNKS_MAX 1048576u
@@ -19,7 +18,6 @@
 #define LADE_PACK_ROW_LEN 41u
 #define LADE_PACK_NAME_SIZE (sizeof("packs/xx/") + 2 * LADE_HASH_LEN)
 #define LADE_CHUNK_ID_LEN 32u
-#define LADE_WRITER_ID_LEN 16u
 #define LADE_PACK_CHUNK_DATA_LEN (LADE_REPOSITORY_ID_LEN + 5u + 1u + LADE_CHUNK_ID_LEN)
 
 /* Parts of a header: where the secret is, and the commitment to it. */
@@ -47,7 +45,7 @@ struct lade_pack_setup {
 	enum lade_suite suite;
 	uint32_t epoch;
 	uint8_t repository[LADE_REPOSITORY_ID_LEN];
-	uint8_t writer[LADE_WRITER_ID_LEN];
+	uint8_t writer[LADE_PARTY_ID_LEN];
 	uint8_t epoch_public[32];                 /* X25519; of no matter in a plain repository */
 	uint8_t index_secret[LADE_SEAL_KEY_LEN];
 };

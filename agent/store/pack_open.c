@@ -29,7 +29,7 @@ int lade_pack_epoch(const uint8_t header[LADE_PACK_HEADER_LEN], const struct lad
 
 static enum lade_suite suite_of(const uint8_t header[LADE_PACK_HEADER_LEN])
 {
-	return (enum lade_suite)header[6];
+	return (enum lade_suite)header[LADE_OBJECT_SUITE_OFF];
 }
 
 /* The key of chunks, if the secret is the one that was committed to. */
@@ -80,7 +80,7 @@ int lade_pack_open_chunk(struct lade_seal *chunks, const uint8_t repository[LADE
 int lade_pack_index_start(struct lade_pack_index_seal *index, const uint8_t header[LADE_PACK_HEADER_LEN], const uint8_t index_secret[LADE_SEAL_KEY_LEN],
 			  const char *words, bool seals)
 {
-	const uint8_t *repository = header + 8;
+	const uint8_t *repository = header + LADE_OBJECT_REPOSITORY_OFF;
 	const size_t words_len = strlen(words);
 	uint8_t key[LADE_SEAL_KEY_LEN];
 	int error = lade_seal_derive(key, index_secret, header, LADE_PACK_HEADER_LEN, words, repository);

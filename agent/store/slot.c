@@ -176,7 +176,7 @@ static int take_bundle(const uint8_t *object, const uint8_t *bundle, size_t len,
 {
 	int error = lade_keyring_get(bundle, len, keyring_out);
 
-	if (!error && memcmp(keyring_out->pins.repository, object + 8, LADE_REPOSITORY_ID_LEN) != 0) {
+	if (!error && memcmp(keyring_out->pins.repository, object + LADE_OBJECT_REPOSITORY_OFF, LADE_REPOSITORY_ID_LEN) != 0) {
 		lade_keyring_fini(keyring_out);
 		error = LADE_E_CHANGED;
 	}
@@ -211,7 +211,7 @@ int lade_slot_open_passphrase(const uint8_t *object, size_t len, struct lade_sli
 		return LADE_E_AUTH;
 	if (!cost_ok(&slot))
 		return LADE_E_LIMIT;
-	error = stretch(&slot, passphrase, object + SALT_OFF, object + 8, key, commitment);
+	error = stretch(&slot, passphrase, object + SALT_OFF, object + LADE_OBJECT_REPOSITORY_OFF, key, commitment);
 	if (!error)
 		error = sodium_memcmp(commitment, object + COMMITMENT_OFF, sizeof(commitment)) ?
 				LADE_E_AUTH :

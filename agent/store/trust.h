@@ -11,7 +11,6 @@
 #include "agent/store/format.h"
 
 #define LADE_STATEMENT_LEN 280u
-#define LADE_PARTY_ID_LEN 16u
 
 /* What a statement is about; the values are those of the object. */
 enum lade_statement_kind {
