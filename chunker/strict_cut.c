@@ -88,7 +88,7 @@ static void expand_key(uint8_t round_keys[AES_ROUNDS + 1][AES_KEY_LEN], const ui
 static void prepare(struct lade_strict_cut *cut, const uint8_t secret[LADE_STRICT_CUT_SECRET_LEN],
 		    const struct lade_strict_cut_lengths *lengths)
 {
-	/* 2^64 / normal, which is not a power of two at any rate worth a word: rounded down. */
+	/* What v is below once in so many positions. */
 	const uint64_t once_in_normal = UINT64_MAX / lengths->normal;
 
 	memset(cut, 0, sizeof(*cut));
@@ -103,15 +103,14 @@ static void prepare(struct lade_strict_cut *cut, const uint8_t secret[LADE_STRIC
 /* The last position that passes the last threshold, or the end. */
 static size_t fallback(const struct lade_strict_cut *cut, const uint8_t *data)
 {
-	size_t found = cut->lengths.greatest;
+	const size_t greatest = cut->lengths.greatest;
+	size_t found = greatest;
 
-	for (size_t at = cut->lengths.normal; at != LADE_STRICT_CUT_NONE;) {
-		at = cut->engine->find(cut, data, at, cut->lengths.greatest, cut->last);
+	for (size_t at = cut->lengths.normal; at <= greatest; at++) {
+		at = cut->engine->find(cut, data, at, greatest, cut->last);
 		if (at == LADE_STRICT_CUT_NONE)
 			break;
-		found = at++;
-		if (at > cut->lengths.greatest)
-			break;
+		found = at;
 	}
 	return found;
 }
