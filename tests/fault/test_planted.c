@@ -55,12 +55,9 @@ static void leave_all(struct peer *peer)
 	attack_entries_end(peer);
 }
 
-/* d becomes a symlink while a file in it is on its way; attack->len: the file comes in runs. */
-static void parent(struct peer *peer, const struct attack *attack)
+/* Send the file, in runs if attack->len, and have the session end. */
+static void send_and_finish(struct peer *peer, const struct attack *attack, uint32_t slot)
 {
-	uint32_t slot = directory_with_file(peer);
-
-	plant("d", "");
 	if (attack->len) {
 		peer_say_run(peer, slot, 0, content, LEN, false);
 		peer_put_file_end(peer, slot, false, LEN, 1);
@@ -70,6 +67,15 @@ static void parent(struct peer *peer, const struct attack *attack)
 	}
 	leave_all(peer);
 	assert_true(peer_finish_session(peer));
+}
+
+/* d becomes a symlink while a file in it is on its way; attack->len: the file comes in runs. */
+static void parent(struct peer *peer, const struct attack *attack)
+{
+	uint32_t slot = directory_with_file(peer);
+
+	plant("d", "");
+	send_and_finish(peer, attack, slot);
 }
 
 /* The same with further entries below d: made after the symlink was planted. */
@@ -230,15 +236,7 @@ static void parent_moved_out(struct peer *peer, const struct attack *attack)
 	snprintf(file, sizeof(file), "%s/canary", away);
 	if (rename(scene_path(scene, "d"), away))
 		abort();
-	if (attack->len) {
-		peer_say_run(peer, slot, 0, content, LEN, false);
-		peer_put_file_end(peer, slot, false, LEN, 1);
-		peer_say(peer);
-	} else {
-		peer_say_record(peer, slot, content, LEN, false);
-	}
-	leave_all(peer);
-	assert_true(peer_finish_session(peer));
+	send_and_finish(peer, attack, slot);
 	written = access(file, F_OK) == 0;
 	if (rename(away, scene_path(scene, "d")))
 		abort();
