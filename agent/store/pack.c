@@ -5,10 +5,10 @@
 
 #include <openssl/evp.h>
 #include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/store/object_name.h"
 #include "protocol/byteorder.h"
 
 #define PADDING_PART 65536u
@@ -35,10 +35,12 @@ uint64_t lade_pack_padme(uint64_t len)
 
 void lade_pack_object_name(const uint8_t name[LADE_HASH_LEN], char out[LADE_PACK_NAME_SIZE])
 {
-	char hex[2 * LADE_HASH_LEN + 1];
+	struct lade_object_name parts = { .kind = LADE_NAME_PACK };
+	char text[LADE_OBJECT_NAME_MAX + 1];
 
-	sodium_bin2hex(hex, sizeof(hex), name, LADE_HASH_LEN);
-	snprintf(out, LADE_PACK_NAME_SIZE, "packs/%.2s/%s", hex, hex);
+	memcpy(parts.hash, name, sizeof(parts.hash));
+	lade_object_name_format(&parts, text);
+	memcpy(out, text, LADE_PACK_NAME_SIZE);
 }
 
 void lade_pack_abandon(struct lade_pack *pack)
