@@ -14,6 +14,7 @@
 
 #define LADE_PACK_LEN 67108864u
 #define LADE_PACK_CHUNKS_MAX 1048576u
+#define LADE_PACKS_MAX (1u << 24) /* how many of them an object may name */
 #define LADE_PACK_HEADER_LEN 160u
 #define LADE_PACK_END_LEN (48u + LADE_SEAL_TAG_LEN)
 #define LADE_PACK_ROW_LEN 41u
