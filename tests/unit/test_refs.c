@@ -9,6 +9,7 @@
 #define PACKS 3u
 
 static const uint8_t repository[LADE_REPOSITORY_ID_LEN] = "rrrrrrrrrrrrrrr";
+static const uint8_t another[LADE_REPOSITORY_ID_LEN] = "rrrrrrrrrrrrrr";
 static const uint8_t packs[] = "aaaaaaaaccccccccdddddddd";
 
 struct scene {
@@ -134,6 +135,7 @@ static void test_damage(void **state)
 	make_later(scene);
 	assert_int_equal(put(scene, true), 0);
 	assert_damage_is_seen(&scene->object, 1, check, scene);
+	assert_int_equal(lade_refs_get(scene->object.data, scene->object.len, another, &refs), LADE_E_CHANGED);
 	scene->object.data[4] = 'G';
 	assert_int_equal(get(scene, &refs), LADE_E_CHANGED);
 }
