@@ -49,16 +49,16 @@ struct lade_object_header {
 /* Append a header. */
 void lade_object_put_header(struct lade_writer *writer, const struct lade_object_header *header);
 
+/* The same of its parts. */
+void lade_object_begin(struct lade_writer *writer, enum lade_object_kind kind, enum lade_suite suite, const uint8_t repository[LADE_REPOSITORY_ID_LEN]);
+
 /*
  * Get a header of that kind. Returns 0; LADE_E_VERSION for an object of another version; LADE_E_CHANGED for anything else that is not one, or has a suite that
  * no object of the kind has.
  */
 int lade_object_get_header(struct lade_reader *reader, enum lade_object_kind kind, struct lade_object_header *header_out);
 
-/* Append a header of those parts. */
-void lade_object_begin(struct lade_writer *writer, enum lade_object_kind kind, enum lade_suite suite, const uint8_t repository[LADE_REPOSITORY_ID_LEN]);
-
-/* Get a header as lade_object_get_header() does, and its suite; one of another repository is LADE_E_CHANGED as well. */
+/* The same of an object of that repository, one of another being LADE_E_CHANGED as well; of the header only the suite is left to say. */
 int lade_object_enter(struct lade_reader *reader, enum lade_object_kind kind, const uint8_t repository[LADE_REPOSITORY_ID_LEN],
 		      enum lade_suite *suite_out);
 
