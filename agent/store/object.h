@@ -117,8 +117,8 @@ int lade_object_sign(struct lade_writer *writer, const uint8_t seed[LADE_SIGN_SE
 int lade_object_verify(const uint8_t *object, size_t len, const uint8_t public_key[LADE_SIGN_PUBLIC_LEN], const char *words);
 
 /*
- * End an object that may be a daemon's, who has no key: append the signature of party, as lade_object_sign(), or, if seed is NULL, zeros. Returns 0, LADE_E_MEMORY, LADE_E_LIMIT, or
- * LADE_E_USAGE: the id of party has to be zeros if there is no seed, and then only.
+ * End an object that may be a daemon's, who has no key: append the signature of party, as lade_object_sign(), or, if seed is NULL, zeros. Returns 0,
+ * LADE_E_MEMORY, LADE_E_LIMIT, or LADE_E_USAGE: the id of party has to be zeros if there is no seed, and then only.
  */
 int lade_object_end(struct lade_writer *writer, const uint8_t party[LADE_PARTY_ID_LEN], const uint8_t *seed, const char *words);
 
