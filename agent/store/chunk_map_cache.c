@@ -131,6 +131,7 @@ int map_cache_load(struct lade_chunk_map *map)
 	for (unsigned i = 0; i < tries && !error; i++) {
 		drop_runs(map);
 		free(map->manifest);
+		map->manifest = NULL;
 		error = read_manifest(map, &map->manifest, &map->manifest_len);
 		if (!error)
 			error = load_runs(map);
