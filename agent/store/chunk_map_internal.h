@@ -12,6 +12,7 @@
 #define LADE_AGENT_STORE_CHUNK_MAP_INTERNAL_H
 
 #include <stdatomic.h>
+#include <xxhash.h>
 
 #include "agent/store/chunk_map.h"
 
@@ -148,6 +149,43 @@ void map_cache_publish(struct lade_chunk_map *map);
 
 /* Have it consist of nothing. */
 void map_cache_forget(struct lade_chunk_map *map);
+
+/* ---- chunk_map_write.c ---- */
+
+/* A part of a file that is written from its beginning to its end. */
+struct run_out {
+	uint64_t off;
+	size_t len;
+	uint8_t *buffer;
+};
+
+/* A run that is being made; zeros, but for the counts of rows, tables, packs and replaced tables in `run`. */
+struct run_writer {
+	struct lade_chunk_map *map;
+	struct lade_fault *fault;
+	struct run run;           /* what its header says, and its file */
+	struct run_out row_out, filter_out, record_out;
+	uint8_t row_page[RUN_PAGE_LEN], filter_page[RUN_PAGE_LEN];
+	unsigned row_count;       /* in row_page */
+	uint64_t filter_number;   /* of filter_page */
+	uint64_t row_number;      /* of row_page */
+	XXH3_state_t *hash;       /* of records */
+};
+
+/* Make its file. Returns 0, LADE_E_MEMORY or LADE_E_SYSTEM; in any case it ends by map_writer_end(). */
+int map_writer_begin(struct run_writer *writer, struct lade_chunk_map *map, struct lade_fault *fault);
+
+/* The next row, in order of ids, with its number of the pack; prefix: map_prefix() of the id. No more come than were counted. Returns 0 or LADE_E_SYSTEM. */
+int map_writer_row(struct run_writer *writer, const uint8_t row[LADE_TABLE_ROW_LEN], uint64_t prefix);
+
+/* Bytes of records: all tables, then names of packs, then names of replaced tables. Returns 0 or LADE_E_SYSTEM. */
+int map_writer_record(struct run_writer *writer, const void *bytes, size_t len);
+
+/* All has come: end the file and open it. Returns 0 with the run, which the caller frees with map_run_free(); LADE_E_SYSTEM, LADE_E_MEMORY, LADE_E_CHANGED. */
+int map_writer_finish(struct run_writer *writer, struct run **run_out);
+
+/* Free what it has, and the file if it was not finished. */
+void map_writer_end(struct run_writer *writer);
 
 /* ---- chunk_map_merge.c ---- */
 
