@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/command_backup.h"
 #include "agent/command_filter.h"
 #include "agent/command_completion.h"
 #include "agent/command_init.h"
@@ -56,6 +57,7 @@ static const struct {
 	{ "serve", lade_command_serve },
 	{ "list", lade_command_list },
 	{ "init", lade_command_init },
+	{ "backup", lade_command_backup },
 	{ "key", lade_command_key },
 	{ "daemon", lade_command_daemon },
 	{ "status", lade_command_status },

@@ -26,7 +26,7 @@ struct lade_known_setup {
 /* What is known of a file; borrowed until lade_known_free(). */
 struct lade_known_file {
 	struct lade_slice entry; /* as it is in its directory: agent/store/FORMAT.md [entry] */
-	struct lade_slice ids;   /* of all chunks, where the entry's recipe does not have them: struct lade_content_result */
+	struct lade_slice ids;   /* of all chunks, where the entry's recipe does not have them: struct lade_file_cut_result */
 };
 
 struct lade_known;

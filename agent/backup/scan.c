@@ -13,7 +13,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "agent/backup/content.h"
+#include "agent/backup/file_cut.h"
 #include "agent/backup/owner_names.h"
 #include "agent/backup/scan_walk.h"
 #include "agent/store/stream.h"
@@ -344,7 +344,7 @@ static void free_job(struct file_job *file)
 }
 
 /* The entry, with what was read. */
-static int put_file(struct file_job *file, const struct lade_content_result *content, bool settled)
+static int put_file(struct file_job *file, const struct lade_file_cut_result *content, bool settled)
 {
 	struct lade_scan *scan = file->scan;
 	struct lade_known_file known = { .ids = lade_slice(content->ids.data, content->ids.len) };
@@ -369,7 +369,7 @@ static int put_file(struct file_job *file, const struct lade_content_result *con
 }
 
 /* True if nothing has happened to the file since it was looked at; else the entry says so, and so does a problem. */
-static bool is_same(struct file_job *file, const struct lade_content_result *content)
+static bool is_same(struct file_job *file, const struct lade_file_cut_result *content)
 {
 	struct lade_stamp before = lade_stamp_of(0, &file->st), after;
 	struct lade_fault fault;
@@ -391,17 +391,17 @@ static bool is_same(struct file_job *file, const struct lade_content_result *con
 static int read_file(struct file_job *file, struct lade_backup_worker *worker, struct lade_fault *fault)
 {
 	struct lade_scan *scan = file->scan;
-	const struct lade_content_source source = {
+	const struct lade_file_cut_source source = {
 		.fd = file->fd, .seekable = true, .may_have_holes = file->st.st_blocks * INT64_C(512) < file->st.st_size, .len = (uint64_t)file->st.st_size,
 		.path = file->path, .progress = tell_read, .context = scan,
 	};
 	const struct lade_stamp stamp = lade_stamp_of(0, &file->st);
-	struct lade_content_result content;
+	struct lade_file_cut_result content;
 	bool settled;
 	int error;
 
-	lade_content_result_init(&content);
-	error = lade_content_put(worker, &source, &content, fault);
+	lade_file_cut_result_init(&content);
+	error = lade_file_cut_put(worker, &source, &content, fault);
 	if (error == LADE_E_SOURCE) {
 		tell_problem(scan, fault);
 		error = 0;
@@ -413,7 +413,7 @@ static int read_file(struct file_job *file, struct lade_backup_worker *worker, s
 		else
 			tell_entry(scan, file->path, &file->st, LADE_BACKUP_READ);
 	}
-	lade_content_result_fini(&content);
+	lade_file_cut_result_fini(&content);
 	return error;
 }
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/backup/content.h"
+#include "agent/backup/file_cut.h"
 #include "protocol/entry.h"
 
 struct stream_job {
@@ -29,7 +29,7 @@ static struct lade_stream_entry make_entry(const struct lade_stream_file *file, 
 	};
 }
 
-static int put_entry(struct stream_job *stream, const struct lade_content_result *content, const struct lade_stream_lengths *lengths)
+static int put_entry(struct stream_job *stream, const struct lade_file_cut_result *content, const struct lade_stream_lengths *lengths)
 {
 	struct lade_stream_entry entry = make_entry(stream->file, stream->name, S_IFREG | 0600);
 	struct lade_writer encoded;
@@ -50,15 +50,15 @@ static void run(struct lade_pool_job *job, void *context)
 	struct stream_job *stream = (struct stream_job *)job;
 	struct lade_backup_worker *worker = context;
 	const struct lade_backup_events *events = stream->file->events;
-	const struct lade_content_source source = { .fd = stream->file->fd, .path = stream->file->path, .progress = events->read, .context = events->context };
-	struct lade_content_result content;
+	const struct lade_file_cut_source source = { .fd = stream->file->fd, .path = stream->file->path, .progress = events->read, .context = events->context };
+	struct lade_file_cut_result content;
 
-	lade_content_result_init(&content);
-	stream->error = lade_content_put(worker, &source, &content, stream->fault);
+	lade_file_cut_result_init(&content);
+	stream->error = lade_file_cut_put(worker, &source, &content, stream->fault);
 	if (!stream->error)
 		stream->error = put_entry(stream, &content, &worker->shared->lengths);
 	stream->len = content.len;
-	lade_content_result_fini(&content);
+	lade_file_cut_result_fini(&content);
 	lade_tree_deliver(stream->directory, worker);
 }
 

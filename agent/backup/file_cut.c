@@ -3,7 +3,7 @@
  * has the file takes them out in order. It cuts, and gives chunks away only to threads that have nothing else to do; what it gives away it does not wait for until
  * the ring is full, and then it helps.
  */
-#include "agent/backup/content.h"
+#include "agent/backup/file_cut.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,8 +43,8 @@ struct place {
 
 struct content {
 	struct lade_backup_worker *worker;
-	const struct lade_content_source *source;
-	struct lade_content_result *result;
+	const struct lade_file_cut_source *source;
+	struct lade_file_cut_result *result;
 	struct lade_recipe_builder *builder;
 	struct lade_fault *fault;
 	const struct lade_strict_cut *cut;
@@ -71,15 +71,15 @@ struct content {
 	struct place ring[RING];
 };
 
-void lade_content_result_init(struct lade_content_result *result)
+void lade_file_cut_result_init(struct lade_file_cut_result *result)
 {
-	*result = (struct lade_content_result){ 0 };
+	*result = (struct lade_file_cut_result){ 0 };
 	lade_writer_init(&result->recipe, LADE_BACKUP_RECIPE_MAX);
 	lade_writer_init(&result->holes, LADE_BACKUP_RECIPE_MAX);
 	lade_writer_init(&result->ids, IDS_MAX);
 }
 
-void lade_content_result_fini(struct lade_content_result *result)
+void lade_file_cut_result_fini(struct lade_file_cut_result *result)
 {
 	lade_writer_fini(&result->recipe);
 	lade_writer_fini(&result->holes);
@@ -88,7 +88,7 @@ void lade_content_result_fini(struct lade_content_result *result)
 
 /* ---- chunks ---- */
 
-static void note_id(struct lade_content_result *result, enum lade_chunk_kind kind, const uint8_t id[LADE_CHUNK_ID_LEN])
+static void note_id(struct lade_file_cut_result *result, enum lade_chunk_kind kind, const uint8_t id[LADE_CHUNK_ID_LEN])
 {
 	lade_writer_put_u8(&result->ids, (uint8_t)kind);
 	lade_writer_put_bytes(&result->ids, id, LADE_CHUNK_ID_LEN);
@@ -404,7 +404,7 @@ static int cut_all(struct content *content)
 
 static int finish(struct content *content)
 {
-	struct lade_content_result *result = content->result;
+	struct lade_file_cut_result *result = content->result;
 	int error = 0;
 
 	while (!error && content->taken < content->issued) {
@@ -459,7 +459,7 @@ static void put_one(struct lade_writer *writer, const uint8_t id[LADE_CHUNK_ID_L
 }
 
 /* A file that is one chunk, or none. */
-static int put_small(struct lade_backup_worker *worker, const struct lade_content_source *source, struct lade_content_result *result, struct lade_fault *fault)
+static int put_small(struct lade_backup_worker *worker, const struct lade_file_cut_source *source, struct lade_file_cut_result *result, struct lade_fault *fault)
 {
 	uint8_t id[LADE_CHUNK_ID_LEN];
 	bool absent;
@@ -483,7 +483,7 @@ static int put_small(struct lade_backup_worker *worker, const struct lade_conten
 	return !error && result->recipe.error ? lade_fault_set(fault, result->recipe.error, "store", source->path) : error;
 }
 
-int lade_content_put(struct lade_backup_worker *worker, const struct lade_content_source *source, struct lade_content_result *result,
+int lade_file_cut_put(struct lade_backup_worker *worker, const struct lade_file_cut_source *source, struct lade_file_cut_result *result,
 		     struct lade_fault *fault)
 {
 	struct content *content;
