@@ -1,5 +1,6 @@
 /*
- * Where each chunk of a repository is: what its tables say, in files that are looked up through mmap(2), so that memory does not grow with the repository.
+ * Where each chunk of a repository is: what its tables say, in files that lookups read a few pages of, so that memory does
+ * not grow with the repository.
  *
  * The files are a private cache in a directory that the caller gives, or nameless ones below $TMPDIR (else /var/tmp). They are disposable: what is damaged, of another version or of another
  * repository is forgotten, and made again from tables. Processes may share a directory: one that cannot write to it at the moment uses nameless files.

@@ -47,7 +47,7 @@ struct run {
 	int fd;
 	bool named;                       /* in the cache; else it is gone when it is closed */
 	uint8_t name[RUN_NAME_LEN];
-	const uint8_t *map;
+	const uint8_t *map;               /* of all of the file; only names and records are looked at there */
 	size_t len;
 	uint64_t salt;                    /* of its pages' XXH3 */
 	uint64_t rows, row_pages, blocks, filter_pages;
@@ -55,7 +55,6 @@ struct run {
 	const uint8_t *packs, *replaced;  /* in the map */
 	uint32_t table_count, pack_count, replaced_count;
 	uint8_t *pack_flags;              /* pack_count, from settling */
-	_Atomic uint32_t *verified;       /* a bit for each page whose XXH3 was right: those of the filter, then rows */
 };
 
 /* A table in the spool: names of replaced tables, names of packs, rows, as in FORMAT.md [table], one after the other. */

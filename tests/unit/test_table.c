@@ -441,6 +441,17 @@ static void test_what_makes_no_sense(void **state)
 	}
 }
 
+/* Only a manager's tables replace others. */
+static void test_who_replaces(void **state)
+{
+	struct scene *scene = *state;
+	uint8_t clear[48] = { 1 };
+
+	assert_int_equal(read_forged(scene, 1, clear, sizeof(clear)), 0);
+	assert_int_equal(scene->taken.replaced_count, 1);
+	assert_int_equal(read_forged(scene, 0, clear, sizeof(clear)), LADE_E_CHANGED);
+}
+
 static void test_padding(void **state)
 {
 	const size_t packs = 17, len = 16 + packs * LADE_HASH_LEN;
@@ -595,6 +606,7 @@ int main(void)
 		TEST(test_who_is_good),
 		TEST(test_whose_rows),
 		TEST(test_what_makes_no_sense),
+		TEST(test_who_replaces),
 		TEST(test_padding),
 		TEST(test_merged_tables),
 		TEST(test_a_full_builder),
