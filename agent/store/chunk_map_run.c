@@ -1,11 +1,14 @@
 /*
- * Runs: files of rows in order of ids. Pages of rows and of the filter are read, by pread(2), not mapped: a mapping brings neighbours of each page that is touched into memory, up to the whole
- * file in the end, and what goes wrong with the disk is a signal there. Names and records are few, and mapped.
+ * Runs: files of rows in order of ids. Pages of rows and of the filter are read, by pread(2), not mapped: a mapping brings neighbours of each page
+ * that is touched into memory, up to the whole file in the end, and what goes wrong with the disk is a signal there. Names and records are few, and
+ * mapped.
  *
- * Ids are keyed hashes, so the place of one among n is about its value times n: blocks of the filter follow each other in the order of ids, and a search asks where the id ought to be. Who
- * makes tables may choose ids that are not like that; such a search ends all the same, by halves. A page's XXH3 is looked at each time: a cache may be damaged.
+ * Ids are keyed hashes, so the place of one among n is about its value times n: blocks of the filter follow each other in the order of ids, and a
+ * search asks where the id ought to be. Who makes tables may choose ids that are not like that; such a search ends all the same, by halves. A page's
+ * XXH3 is looked at each time: a cache may be damaged.
  *
- * The filter is the split block Bloom filter of Parquet (Putze et al., "Cache-, Hash- and Space-Efficient Bloom Filters", 2007): one block an id, one bit in each of its eight words.
+ * The filter is the split block Bloom filter of Parquet (Putze et al., "Cache-, Hash- and Space-Efficient Bloom Filters", 2007): one block an id, one
+ * bit in each of its eight words.
  */
 #include <sodium.h>
 #include <stdlib.h>
