@@ -1,6 +1,7 @@
 /*
- * Runs are made by merging: parts of the spool, which are tables as they were read, and runs, all of them in order of ids. What comes out is written as it comes (chunk_map_write.c). So
- * this takes BUFFERS_LEN bytes and what a pack's number takes, however long the runs are; files that are merged are read, not mapped.
+ * Runs are made by merging: parts of the spool, which are tables as they were read, and runs, all of them in order of ids. What comes out is written
+ * as it comes (chunk_map_write.c). So this takes BUFFERS_LEN bytes and what a pack's number takes, however long the runs are; files that are merged
+ * are read, not mapped.
  *
  * A run is taken in if it is not more than twice as long as what is merged already: there are about as many runs as the logarithm of their rows.
  */

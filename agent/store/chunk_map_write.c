@@ -1,6 +1,6 @@
 /*
- * A run on its way to its file: rows come in order of ids, and blocks of the filter are in that order too, so that both are written from their beginning to their end, and need no memory
- * but for the page that is being filled. Where each begins follows from how many rows there will be.
+ * A run on its way to its file: rows come in order of ids, and blocks of the filter are in that order too, so that both are written from their
+ * beginning to their end, and need no memory but for the page that is being filled. Where each begins follows from how many rows there will be.
  */
 #include <sodium.h>
 #include <stdlib.h>

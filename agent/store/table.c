@@ -1,8 +1,9 @@
 /*
- * [table] Tables on their way to the store. Lengths are known before the first byte is sealed, so the object goes out in one pass, a segment at a time; its name and its signature come
- * of one SHA-256 that runs along.
+ * [table] Tables on their way to the store. Lengths are known before the first byte is sealed, so the object goes out in one pass, a segment at a
+ * time; its name and its signature come of one SHA-256 that runs along.
  *
- * A builder keeps rows as they stand in a table, with the numbers of packs in the order in which these came; they get the numbers of the table when all is sorted.
+ * A builder keeps rows as they stand in a table, with the numbers of packs in the order in which these came; they get the numbers of the table when
+ * all is sorted.
  */
 #include "agent/store/table.h"
 
