@@ -21,11 +21,17 @@ struct lade_forgotten {
 	bool is_signed;                      /* else it is a daemon's word */
 };
 
-/* Append one to an empty writer. seed: the manager's; NULL for a daemon, and manager is zeros then. Returns 0, LADE_E_MEMORY, LADE_E_LIMIT or LADE_E_USAGE (they do not go together). */
+/*
+ * Append one to an empty writer. seed: the manager's; NULL for a daemon, and manager is zeros then. Returns 0, LADE_E_MEMORY, LADE_E_LIMIT or
+ * LADE_E_USAGE (they do not go together).
+ */
 int lade_forgotten_put(struct lade_writer *writer, const uint8_t repository[LADE_REPOSITORY_ID_LEN], const struct lade_forgotten *forgotten,
 		       const uint8_t *seed);
 
-/* Get one of len bytes. Returns 0; LADE_E_CHANGED: it is none of this repository; LADE_E_VERSION. No signature is verified, nor that its name says the same. */
+/*
+ * Get one of len bytes. Returns 0; LADE_E_CHANGED: it is none of this repository; LADE_E_VERSION. No signature is verified, nor that its name says
+ * the same.
+ */
 int lade_forgotten_get(const uint8_t *object, size_t len, const uint8_t repository[LADE_REPOSITORY_ID_LEN], struct lade_forgotten *forgotten_out);
 
 /* Verify the manager's signature. Returns 0; LADE_E_CHANGED: it is not by that key, or there is none; LADE_E_MEMORY. */

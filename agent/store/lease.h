@@ -19,12 +19,15 @@ struct lade_lease {
 };
 
 /*
- * Append one to an empty writer. seed: the writer's or manager's; NULL for a daemon without keys, whose part of the session's id is zeros. Returns 0, LADE_E_MEMORY, LADE_E_LIMIT or
- * LADE_E_USAGE (seed and session do not go together).
+ * Append one to an empty writer. seed: the writer's or manager's; NULL for a daemon without keys, whose part of the session's id is zeros. Returns
+ * 0, LADE_E_MEMORY, LADE_E_LIMIT or LADE_E_USAGE (seed and session do not go together).
  */
 int lade_lease_put(struct lade_writer *writer, const uint8_t repository[LADE_REPOSITORY_ID_LEN], const struct lade_lease *lease, const uint8_t *seed);
 
-/* Get one of len bytes. Returns 0; LADE_E_CHANGED: it is none of this repository; LADE_E_VERSION. No signature is verified, nor that its name says the same. */
+/*
+ * Get one of len bytes. Returns 0; LADE_E_CHANGED: it is none of this repository; LADE_E_VERSION. No signature is verified, nor that its name says
+ * the same.
+ */
 int lade_lease_get(const uint8_t *object, size_t len, const uint8_t repository[LADE_REPOSITORY_ID_LEN], struct lade_lease *lease_out);
 
 /* Verify its signature. Returns 0; LADE_E_CHANGED: it is not by that key, or there is none; LADE_E_MEMORY. */

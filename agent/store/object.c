@@ -170,7 +170,10 @@ bool lade_object_has(const uint8_t *items, size_t count, size_t item_len, const 
 /* qsort(3) tells its function nothing of lengths: there is one for each that lists have. */
 static int compare_short(const void *a, const void *b)
 {
-	return memcmp(a, b, sizeof(uint64_t));
+	/* As numbers whose first byte counts most. */
+	const uint64_t x = __builtin_bswap64(lade_get_le64(a)), y = __builtin_bswap64(lade_get_le64(b));
+
+	return (x > y) - (x < y);
 }
 
 static int compare_hashes(const void *a, const void *b)
@@ -183,8 +186,8 @@ size_t lade_object_sort(uint8_t *items, size_t count, size_t item_len)
 	size_t kept = 0;
 
 	assert(item_len == sizeof(uint64_t) || item_len == LADE_HASH_LEN);
-	if (!count)
-		return 0;
+	if (lade_object_in_order(items, count, item_len))
+		return count;
 	qsort(items, count, item_len, item_len == LADE_HASH_LEN ? compare_hashes : compare_short);
 	for (size_t i = 1; i < count; i++) {
 		const uint8_t *item = items + i * item_len;

@@ -49,16 +49,16 @@ struct lade_object_header {
 /* Append a header. */
 void lade_object_put_header(struct lade_writer *writer, const struct lade_object_header *header);
 
+/* The same of its parts. */
+void lade_object_begin(struct lade_writer *writer, enum lade_object_kind kind, enum lade_suite suite, const uint8_t repository[LADE_REPOSITORY_ID_LEN]);
+
 /*
  * Get a header of that kind. Returns 0; LADE_E_VERSION for an object of another version; LADE_E_CHANGED for anything else that is not one, or has a suite that
  * no object of the kind has.
  */
 int lade_object_get_header(struct lade_reader *reader, enum lade_object_kind kind, struct lade_object_header *header_out);
 
-/* Append a header of those parts. */
-void lade_object_begin(struct lade_writer *writer, enum lade_object_kind kind, enum lade_suite suite, const uint8_t repository[LADE_REPOSITORY_ID_LEN]);
-
-/* Get a header as lade_object_get_header() does, and its suite; one of another repository is LADE_E_CHANGED as well. */
+/* The same of an object of that repository, one of another being LADE_E_CHANGED as well; of the header only the suite is left to say. */
 int lade_object_enter(struct lade_reader *reader, enum lade_object_kind kind, const uint8_t repository[LADE_REPOSITORY_ID_LEN],
 		      enum lade_suite *suite_out);
 
@@ -128,8 +128,8 @@ int lade_object_verify_hash(const uint8_t signature[LADE_SIGNATURE_LEN], const u
 int lade_object_verify(const uint8_t *object, size_t len, const uint8_t public_key[LADE_SIGN_PUBLIC_LEN], const char *words);
 
 /*
- * End an object that may be a daemon's, who has no key: append the signature of party, as lade_object_sign(), or, if seed is NULL, zeros. Returns 0, LADE_E_MEMORY, LADE_E_LIMIT, or
- * LADE_E_USAGE: the id of party has to be zeros if there is no seed, and then only.
+ * End an object that may be a daemon's, who has no key: append the signature of party, as lade_object_sign(), or, if seed is NULL, zeros. Returns 0,
+ * LADE_E_MEMORY, LADE_E_LIMIT, or LADE_E_USAGE: the id of party has to be zeros if there is no seed, and then only.
  */
 int lade_object_end(struct lade_writer *writer, const uint8_t party[LADE_PARTY_ID_LEN], const uint8_t *seed, const char *words);
 

@@ -62,7 +62,8 @@ struct lade_object_name {
 };
 
 /*
- * Read a name. Returns 0, or LADE_E_REFUSED: it is not exactly what lade_object_name_format() makes of some parts, and so no object's; nothing is in name_out then.
+ * Read a name. Returns 0, or LADE_E_REFUSED: it is not exactly what lade_object_name_format() makes of some parts, and so no object's; nothing is
+ * in name_out then.
  */
 int lade_object_name_parse(const char *name, struct lade_object_name *name_out);
 

@@ -59,12 +59,10 @@ void lade_pack_abandon(struct lade_pack *pack)
 
 static int make_header(struct lade_pack *pack)
 {
-	struct lade_object_header header = { .kind = LADE_OBJECT_PACK, .suite = pack->setup.suite };
 	struct lade_writer writer;
 
-	memcpy(header.repository, pack->setup.repository, sizeof(header.repository));
 	lade_writer_init(&writer, LADE_PACK_HEADER_LEN);
-	lade_object_put_header(&writer, &header);
+	lade_object_begin(&writer, LADE_OBJECT_PACK, pack->setup.suite, pack->setup.repository);
 	lade_object_put_u32(&writer, pack->setup.epoch);
 	lade_object_put_u32(&writer, 0);
 	lade_writer_put_bytes(&writer, pack->setup.writer, sizeof(pack->setup.writer));

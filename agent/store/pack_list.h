@@ -23,13 +23,17 @@ struct lade_pack_list {
 };
 
 /*
- * Append a list to an empty writer: of list session, names and count count. seed: the manager's, or NULL for a daemon without keys. lade_object_sort() puts names in order.
- * Returns 0, LADE_E_MEMORY; LADE_E_LIMIT: more than LADE_PACKS_MAX, or than the writer may hold; LADE_E_USAGE: they are not in order, or seed and session do not go together.
+ * Append a list to an empty writer: of list session, names and count count. seed: the manager's, or NULL for a daemon without keys.
+ * lade_object_sort() puts names in order. Returns 0, LADE_E_MEMORY; LADE_E_LIMIT: more than LADE_PACKS_MAX, or than the writer may hold;
+ * LADE_E_USAGE: they are not in order, or seed and session do not go together.
  */
 int lade_pack_list_put(struct lade_writer *writer, const uint8_t repository[LADE_REPOSITORY_ID_LEN], const struct lade_pack_list *list,
 		       const uint8_t *seed);
 
-/* Look at a list of len bytes, which *list_out borrows. Returns 0; LADE_E_CHANGED: it is none of this repository; LADE_E_VERSION. No signature is verified. */
+/*
+ * Look at a list of len bytes, which *list_out borrows. Returns 0; LADE_E_CHANGED: it is none of this repository; LADE_E_VERSION. No signature is
+ * verified.
+ */
 int lade_pack_list_get(const uint8_t *object, size_t len, const uint8_t repository[LADE_REPOSITORY_ID_LEN], struct lade_pack_list *list_out);
 
 /* Verify the manager's signature. Returns 0; LADE_E_CHANGED: it is not by that key, or there is none; LADE_E_MEMORY. */

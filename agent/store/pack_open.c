@@ -11,20 +11,17 @@
 
 int lade_pack_epoch(const uint8_t header[LADE_PACK_HEADER_LEN], const struct lade_pack_keys *keys, uint32_t *epoch_out)
 {
-	struct lade_object_header object;
+	enum lade_suite suite;
 	struct lade_reader reader;
 	int error;
 
 	lade_reader_init(&reader, header, LADE_PACK_HEADER_LEN);
-	error = lade_object_get_header(&reader, LADE_OBJECT_PACK, &object);
+	error = lade_object_enter(&reader, LADE_OBJECT_PACK, keys->repository, &suite);
 	if (error)
 		return error;
 	*epoch_out = lade_object_get_u32(&reader);
 	lade_object_get_zeros(&reader, 4);
-	if (reader.error || memcmp(object.repository, keys->repository, sizeof(object.repository)) != 0 ||
-	    (object.suite != LADE_SUITE_PLAIN) != keys->encrypted)
-		return LADE_E_CHANGED;
-	return 0;
+	return reader.error || (suite != LADE_SUITE_PLAIN) != keys->encrypted ? LADE_E_CHANGED : 0;
 }
 
 static enum lade_suite suite_of(const uint8_t header[LADE_PACK_HEADER_LEN])

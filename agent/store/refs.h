@@ -25,18 +25,22 @@ struct lade_refs {
 };
 
 /*
- * Append refs to an empty writer; of refs all but object count. seed: of generation 0 NULL, of later ones the manager's. Returns 0, LADE_E_MEMORY; LADE_E_LIMIT: more than LADE_PACKS_MAX, or than
- * the writer may hold; LADE_E_USAGE: packs are not in order, or refs have what their generation has not.
+ * Append refs to an empty writer; of refs all but object count. seed: of generation 0 NULL, of later ones the manager's. Returns 0, LADE_E_MEMORY;
+ * LADE_E_LIMIT: more than LADE_PACKS_MAX, or than the writer may hold; LADE_E_USAGE: packs are not in order, or refs have what their generation has
+ * not.
  */
 int lade_refs_put(struct lade_writer *writer, const uint8_t repository[LADE_REPOSITORY_ID_LEN], const struct lade_refs *refs, const uint8_t *seed);
 
 /*
- * Look at refs of len bytes, which *refs_out borrows. Returns 0; LADE_E_CHANGED: they are none of this repository; LADE_E_VERSION. No signature is verified, nor that they are the ones that a
- * snapshot has the hash of.
+ * Look at refs of len bytes, which *refs_out borrows. Returns 0; LADE_E_CHANGED: they are none of this repository; LADE_E_VERSION. No signature is
+ * verified, nor that they are the ones that a snapshot has the hash of.
  */
 int lade_refs_get(const uint8_t *object, size_t len, const uint8_t repository[LADE_REPOSITORY_ID_LEN], struct lade_refs *refs_out);
 
-/* Verify the signature of a manager on a later generation. Returns 0; LADE_E_CHANGED: it is not by that key, or this is generation 0, which has none; LADE_E_MEMORY. */
+/*
+ * Verify the signature of a manager on a later generation. Returns 0; LADE_E_CHANGED: it is not by that key, or this is generation 0, which has
+ * none; LADE_E_MEMORY.
+ */
 int lade_refs_verify(const struct lade_refs *refs, const uint8_t public_key[LADE_SIGN_PUBLIC_LEN]);
 
 /* True if they name a pack, by the first LADE_SHORT_HASH_LEN bytes of its name. */

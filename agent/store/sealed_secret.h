@@ -1,6 +1,6 @@
 /*
- * The secret of an object that holds content: random, new for each object, and sealed to an epoch's public key, so that who writes cannot read. Packs, snapshots and notes
- * have one: agent/store/FORMAT.md [pack].
+ * The secret of an object that holds content: random, new for each object, and sealed to an epoch's public key, so that who writes cannot read.
+ * Packs, snapshots and notes have one: agent/store/FORMAT.md [pack].
  */
 #ifndef LADE_AGENT_STORE_SEALED_SECRET_H
 #define LADE_AGENT_STORE_SEALED_SECRET_H
@@ -23,15 +23,16 @@ struct lade_sealed_secret {
 };
 
 /*
- * Make a secret, seal it into an object whose bytes before it are written, and commit to it: LADE_SEALED_SECRET_LEN + LADE_COMMITMENT_LEN bytes at object + place->off. The suite and
- * the repository are those of the object's header. Returns 0 with what seals under its key, which the caller frees with lade_seal_free(); LADE_E_REFUSED: epoch_public is
- * no key; LADE_E_MEMORY, LADE_E_UNSUPPORTED.
+ * Make a secret, seal it into an object whose bytes before it are written, and commit to it: LADE_SEALED_SECRET_LEN + LADE_COMMITMENT_LEN bytes at
+ * object + place->off. The suite and the repository are those of the object's header. Returns 0 with what seals under its key, which the caller
+ * frees with lade_seal_free(); LADE_E_REFUSED: epoch_public is no key; LADE_E_MEMORY, LADE_E_UNSUPPORTED.
  */
 int lade_sealed_secret_put(uint8_t *object, const struct lade_sealed_secret *place, const uint8_t epoch_public[32], struct lade_seal **seal_out);
 
 /*
- * Open the secret of an object, which has all these bytes and a header that was looked at, by the epoch's keys; they are of no matter in a plain repository. Returns 0 with
- * what opens, which the caller frees with lade_seal_free(); LADE_E_CHANGED: it is not sealed for these keys, or is not what was committed to; LADE_E_MEMORY.
+ * Open the secret of an object, which has all these bytes and a header that was looked at, by the epoch's keys; they are of no matter in a plain
+ * repository. Returns 0 with what opens, which the caller frees with lade_seal_free(); LADE_E_CHANGED: it is not sealed for these keys, or is not
+ * what was committed to; LADE_E_MEMORY.
  */
 int lade_sealed_secret_open(const uint8_t *object, const struct lade_sealed_secret *place, const uint8_t read_public[32], const uint8_t read_secret[32],
 			    struct lade_seal **seal_out);

@@ -73,16 +73,17 @@ struct lade_snapshot_description {
 };
 
 /*
- * Append a snapshot to an empty writer. setup: suite, epoch with its public key, repository, and the writer's id, that of seed; of head number, before, both times, refs and tables count. Returns 0, LADE_E_MEMORY,
- * LADE_E_REFUSED (the epoch's key is none), LADE_E_UNSUPPORTED (no such suite); LADE_E_LIMIT: it would be above LADE_SNAPSHOT_MAX, or what the writer may hold; LADE_E_USAGE: number and before do not go together, tables are not in order, there
- * is no root, or a second has too many nanoseconds.
+ * Append a snapshot to an empty writer. setup: suite, epoch with its public key, repository, and the writer's id, that of seed; of head number,
+ * before, both times, refs and tables count. Returns 0, LADE_E_MEMORY, LADE_E_REFUSED (the epoch's key is none), LADE_E_UNSUPPORTED (no such
+ * suite); LADE_E_LIMIT: it would be above LADE_SNAPSHOT_MAX, or what the writer may hold; LADE_E_USAGE: number and before do not go together,
+ * tables are not in order, there is no root, or a second has too many nanoseconds.
  */
 int lade_snapshot_put(struct lade_writer *writer, const struct lade_pack_setup *setup, const struct lade_snapshot_head *head,
 		      const struct lade_snapshot_description *description, const uint8_t seed[LADE_SIGN_SEED_LEN]);
 
 /*
- * Look at a snapshot of len bytes of the repository that format is of; *head_out borrows it. Returns 0; LADE_E_CHANGED: it is none; LADE_E_VERSION. Nothing is verified, nor that its name says
- * the same.
+ * Look at a snapshot of len bytes of the repository that format is of; *head_out borrows it. Returns 0; LADE_E_CHANGED: it is none; LADE_E_VERSION.
+ * Nothing is verified, nor that its name says the same.
  */
 int lade_snapshot_get_head(const uint8_t *object, size_t len, const struct lade_format *format, struct lade_snapshot_head *head_out);
 
@@ -90,8 +91,8 @@ int lade_snapshot_get_head(const uint8_t *object, size_t len, const struct lade_
 int lade_snapshot_verify(const struct lade_snapshot_head *head, const uint8_t public_key[LADE_SIGN_PUBLIC_LEN]);
 
 /*
- * Open the description of a snapshot that lade_snapshot_get_head() has got, by the keys of its epoch to read. Returns 0 with what lade_snapshot_description_fini() frees; LADE_E_CHANGED: it is not sealed for them, or is
- * none; LADE_E_MEMORY.
+ * Open the description of a snapshot that lade_snapshot_get_head() has got, by the keys of its epoch to read. Returns 0 with what
+ * lade_snapshot_description_fini() frees; LADE_E_CHANGED: it is not sealed for them, or is none; LADE_E_MEMORY.
  */
 int lade_snapshot_open(const struct lade_snapshot_head *head, const struct lade_pack_keys *keys, struct lade_snapshot_description *description_out);
 

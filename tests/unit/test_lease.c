@@ -7,6 +7,7 @@
 #include "agent/store/lease.h"
 
 static const uint8_t repository[LADE_REPOSITORY_ID_LEN] = "rrrrrrrrrrrrrrr";
+static const uint8_t another[LADE_REPOSITORY_ID_LEN] = "rrrrrrrrrrrrrr";
 
 struct scene {
 	uint8_t seed[LADE_SIGN_SEED_LEN], public_key[LADE_SIGN_PUBLIC_LEN];
@@ -75,6 +76,7 @@ static void test_a_lease(void **state)
 	assert_int_equal(lease.time, scene->lease.time);
 	assert_true(lease.is_signed);
 	assert_damage_is_seen(&scene->object, 1, check_lease, scene);
+	assert_int_equal(lade_lease_get(scene->object.data, scene->object.len, another, &lease), LADE_E_CHANGED);
 	assert_int_equal(lade_lease_verify(scene->object.data, scene->object.len - 1, scene->public_key), LADE_E_CHANGED);
 }
 
@@ -133,6 +135,7 @@ static void test_a_snapshot_that_was_removed(void **state)
 	assert_int_equal(got.time, scene->forgotten.time);
 	assert_true(got.is_signed);
 	assert_damage_is_seen(&scene->object, 1, check_forgotten, scene);
+	assert_int_equal(lade_forgotten_get(scene->object.data, scene->object.len, another, &got), LADE_E_CHANGED);
 	assert_int_equal(lade_forgotten_verify(scene->object.data, scene->object.len - 1, scene->public_key), LADE_E_CHANGED);
 }
 

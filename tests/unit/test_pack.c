@@ -190,6 +190,9 @@ static void test_headers(void **state)
 	assert_int_equal(scene->rows[0].off, LADE_PACK_HEADER_LEN);
 	make(scene, LADE_SUITE_PLAIN, false);
 	assert_memory_equal(scene->bytes, "LADEP\1\0\0", 8);
+	/* Nobody else has a pack of that name; there is nothing to commit to. */
+	assert_false(sodium_is_zero(scene->bytes + 48, 80));
+	assert_true(sodium_is_zero(scene->bytes + 128, 32));
 	assert_int_equal(lade_pack_epoch(scene->bytes, &scene->keys, &epoch), 0);
 	/* A store cannot have what is encrypted be plain, nor the other way round. */
 	scene->keys.encrypted = true;

@@ -9,6 +9,7 @@
 #define PACKS 3u
 
 static const uint8_t repository[LADE_REPOSITORY_ID_LEN] = "rrrrrrrrrrrrrrr";
+static const uint8_t another[LADE_REPOSITORY_ID_LEN] = "rrrrrrrrrrrrrr";
 
 struct scene {
 	uint8_t seed[LADE_SIGN_SEED_LEN], public_key[LADE_SIGN_PUBLIC_LEN];
@@ -132,6 +133,7 @@ static void test_damage(void **state)
 
 	assert_int_equal(put(scene, true), 0);
 	assert_damage_is_seen(&scene->object, 1, check, scene);
+	assert_int_equal(lade_pack_list_get(scene->object.data, scene->object.len, another, &list), LADE_E_CHANGED);
 	scene->object.data[4] = 'R';
 	assert_int_equal(get(scene, &list), LADE_E_CHANGED);
 }
