@@ -556,7 +556,9 @@ static void test_slots(void **state)
 	const struct lade_slice none = { NULL, 0 };
 	uint8_t id[LADE_SLOT_ID_LEN], first[LADE_SLOT_ID_LEN], secret[32];
 	struct lade_keyring reader;
-	size_t count, good = 0;
+	size_t count, good = 0, len;
+	char name[LADE_SLOT_NAME_SIZE];
+	uint8_t forged[4096];
 
 	(void)state;
 	memcpy(first, repository->slot, sizeof(first));
@@ -570,8 +572,13 @@ static void test_slots(void **state)
 	assert_int_equal(lade_repository_add_slot(repository, &repository->keyring, &slot, none, id, &fault), 0);
 	/* Nor does what is no slot, or one of somebody else's. */
 	write_object("slots", "keys/00000000000000000000000000000000", passphrase.data, passphrase.len);
+	lade_slot_name(id, name);
+	len = read_object("slots", name, forged, sizeof(forged));
+	forged[len - 1] ^= 1;
+	write_object("slots", "keys/00000000000000000000000000000001", forged, len);
 	assert_int_equal(lade_repository_list_slots(repository, &slots, &count, &fault), 0);
-	assert_int_equal(count, 4);
+	assert_int_equal(count, 5);
+	assert_int_equal(slots[1].state, LADE_SLOT_UNSIGNED);
 	assert_int_equal(slots[0].state, LADE_SLOT_DAMAGED);
 	for (size_t i = 0; i < count; i++) {
 		good += slots[i].state == LADE_SLOT_GOOD;
