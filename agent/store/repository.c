@@ -305,18 +305,18 @@ static int try_slots(struct attempt *attempt, const struct lade_repository_slot 
 	return error;
 }
 
-/* A slot that is damaged, as none that is good was for the user. */
+/* A slot that is damaged, whose it may have been, as none that is good was for the user. Returns LADE_E_AGAIN if there is none. */
 static int tell_damaged(const struct lade_repository_slot *slots, size_t count, struct lade_fault *fault)
 {
 	char name[LADE_SLOT_NAME_SIZE];
 
 	for (size_t i = 0; i < count; i++) {
-		if (slots[i].state != LADE_SLOT_DAMAGED)
+		if (slots[i].state == LADE_SLOT_GOOD)
 			continue;
 		lade_slot_name(slots[i].id, name);
 		return lade_fault_set(fault, LADE_E_CHANGED, "verify", name);
 	}
-	return 0;
+	return LADE_E_AGAIN;
 }
 
 /* [keys] Find the slot of a passphrase or identity: those with a good signature first. */
@@ -335,7 +335,7 @@ static int find_slot(struct lade_repository *repository, const struct lade_repos
 		error = try_slots(&attempt, slots, count, LADE_SLOT_UNSIGNED, fault);
 	if (error == LADE_E_AGAIN && !attempt.honest)
 		error = attempt.bad ? attempt.bad : tell_damaged(slots, count, fault);
-	if (error == LADE_E_AGAIN || (!error && !repository->by_slot))
+	if (error == LADE_E_AGAIN)
 		error = lade_fault_set(fault, LADE_E_AUTH, credentials->identity ? "find a key of this identity in" : "find a key of this passphrase in", "keys/");
 	free(slots);
 	return error;
