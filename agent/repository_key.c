@@ -40,10 +40,9 @@ static_assert(LADE_PIN_TEXT_SIZE == sizeof(PIN) - 1 + sodium_base64_ENCODED_LEN(
 /* Write prefix and len bytes as text of exactly size bytes. */
 static void show(const char *prefix, const uint8_t *bytes, size_t len, char *out, size_t size)
 {
-	const size_t prefix_len = strlen(prefix);
+	char *end = stpcpy(out, prefix);
 
-	memcpy(out, prefix, prefix_len);
-	(void)sodium_bin2base64(out + prefix_len, size - prefix_len, bytes, len, VARIANT);
+	(void)sodium_bin2base64(end, size - (size_t)(end - out), bytes, len, VARIANT);
 }
 
 /* Read what show() wrote. */
@@ -232,7 +231,7 @@ static ssize_t join_lines(struct lade_line_file *lines, char *text, size_t size)
 
 		if (line_len >= size - len)
 			return -1;
-		memcpy(text + len, line, line_len);
+		(void)stpcpy(text + len, line);
 		len += line_len;
 	}
 	return line && !lade_line_file_next(lines) ? (ssize_t)len : -1;

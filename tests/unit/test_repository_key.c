@@ -270,5 +270,6 @@ int main(void)
 		cmocka_unit_test(test_key_file),   cmocka_unit_test(test_no_key_file), cmocka_unit_test(test_too_long),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
