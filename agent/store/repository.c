@@ -101,13 +101,14 @@ struct statements {
 	char wrong[TRUST_NAME_SIZE]; /* one that has another length; or empty */
 };
 
-/* The number that a name of trust/ ends with; 0: it is no such name. */
-static uint32_t number_of(const char *name)
+uint32_t lade_repository_statement_number(const char *name)
 {
 	const char *digits = name + sizeof(TRUST_PREFIX) - 1;
 	char again[TRUST_NAME_SIZE];
 	uint64_t number = 0;
 
+	if (strncmp(name, TRUST_PREFIX, sizeof(TRUST_PREFIX) - 1) != 0)
+		return 0;
 	for (size_t i = 0; digits[i] >= '0' && digits[i] <= '9' && number <= UINT32_MAX; i++)
 		number = number * 10 + (uint64_t)(digits[i] - '0');
 	if (number > UINT32_MAX)
@@ -119,7 +120,7 @@ static uint32_t number_of(const char *name)
 static int look_at_statement(void *context, const struct lade_store_object *object)
 {
 	struct statements *statements = context;
-	const uint32_t number = number_of(object->name);
+	const uint32_t number = lade_repository_statement_number(object->name);
 
 	if (number <= statements->heard)
 		return 0;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -205,6 +206,22 @@ static void test_init_refuses(void **state)
 	write_object("other", "letter", passphrase.data, passphrase.len);
 	assert_int_equal(lade_repository_init(store_at("other", false), &plan, &repository, &fault), LADE_E_EXISTS);
 	assert_string_equal(fault.subject, "letter");
+	/* What has a name of ours and is nothing of ours is not removed either; nor is anything beside it. */
+	for (int i = 0; i < 3; i++) {
+		static const char *const names[] = { "keys/id", "trust/1", "keys/00112233445566778899aabbccddeeff" };
+		char folder[32];
+
+		snprintf(folder, sizeof(folder), "other-%d", i);
+		lade_store_close(store_at(folder, true));
+		assert_int_equal(mkdir(path_of(folder, "keys"), 0700), 0);
+		assert_int_equal(mkdir(path_of(folder, "trust"), 0700), 0);
+		write_object(folder, "trust/2", passphrase.data, 0);
+		write_object(folder, names[i], passphrase.data, passphrase.len);
+		assert_int_equal(lade_repository_init(store_at(folder, false), &plan, &repository, &fault), LADE_E_EXISTS);
+		assert_string_equal(fault.subject, names[i]);
+		assert_int_equal(access(path_of(folder, names[i]), F_OK), 0);
+		assert_int_equal(access(path_of(folder, "trust/2"), F_OK), 0);
+	}
 	plan.recipient_count = 0;
 	assert_int_equal(lade_repository_init(store_at("nobody", true), &plan, &repository, &fault), LADE_E_USAGE);
 	plan = by_recipient;
