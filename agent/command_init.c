@@ -1,5 +1,6 @@
 /*
- * `lade init`. The folder is looked at before anything is made in it: what is not a repository's, nor left over of an init that was interrupted, is somebody else's.
+ * `lade init`. The folder is looked at before anything is made in it: what is not a repository's, nor left over of an init that was interrupted, is
+ * somebody else's.
  */
 #include "agent/command_init.h"
 

@@ -1,5 +1,6 @@
 /*
- * The keys of a repository. For a client the root's statement comes first, then its file: if that cannot be written there is a writer whose key nobody has, which does no harm, and is said.
+ * The keys of a repository. For a client the root's statement comes first, then its file: if that cannot be written there is a writer whose key
+ * nobody has, which does no harm, and is said.
  */
 #include "agent/command_repository_key.h"
 
@@ -226,7 +227,8 @@ static int choose(struct request *request, struct lade_slot *slot, struct lade_s
 	if (request->values[KEY_RECIPIENT]) {
 		slot->kind = LADE_SLOT_RECIPIENT;
 		return lade_recipient_parse(request->values[KEY_RECIPIENT], slot->recipient) ?
-			lade_complain(&request->complaint, LADE_REPOSITORY_ERROR, "'%.200s' is no recipient: lade-recipient- and 43 characters", request->values[KEY_RECIPIENT]) :
+			lade_complain(&request->complaint, LADE_REPOSITORY_ERROR, "'%.200s' is no recipient: lade-recipient- and 43 characters",
+				      request->values[KEY_RECIPIENT]) :
 			0;
 	}
 	slot->kind = LADE_SLOT_PASSPHRASE;
@@ -280,7 +282,8 @@ static int find_slot(struct request *request, uint8_t id_out[LADE_SLOT_ID_LEN])
 	size_t count, found = 0;
 
 	if (len < ID_DIGITS_MIN || len > 2 * LADE_SLOT_ID_LEN || strspn(request->id, "0123456789abcdef") != len)
-		return lade_complain(&request->complaint, LADE_REPOSITORY_ERROR, "'%.100s' is no id of a key: 32 hexadecimal digits, or at least the first %u; 'lade key list' shows them",
+		return lade_complain(&request->complaint, LADE_REPOSITORY_ERROR,
+				     "'%.100s' is no id of a key: 32 hexadecimal digits, or at least the first %u; 'lade key list' shows them",
 				     request->id, ID_DIGITS_MIN);
 	if (lade_repository_list_slots(request->repository, &slots, &count, &fault))
 		return fail(request, &fault);
@@ -309,7 +312,8 @@ static int run_remove(struct request *request)
 	error = lade_repository_remove_slot(request->repository, id, request->values[KEY_FORCE], &fault);
 	if (error == LADE_E_REFUSED && request->repository->may & (LADE_MAY_MANAGE | LADE_IS_ROOT))
 		return lade_complain(&request->complaint, LADE_REPOSITORY_ERROR,
-				     "'%s' is the last key with the root key: without it nobody adds keys or clients any more. --force removes it all the same", request->id);
+				     "'%s' is the last key with the root key: without it nobody adds keys or clients any more. --force removes it all the same",
+				     request->id);
 	return error ? fail(request, &fault) : 0;
 }
 

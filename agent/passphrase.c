@@ -22,7 +22,9 @@ extern char **environ;
 
 /* ---- commands ---- */
 
-/* Read one word at *from into *to; both move on, and to is never ahead. Returns 0, or LADE_E_USAGE for a quote or a backslash that nothing follows. */
+/*
+ * Read one word at *from into *to; both move on, and to is never ahead. Returns 0, or LADE_E_USAGE for a quote or a backslash that nothing follows.
+ */
 static int take_word(const char **from, char **to)
 {
 	char quote = '\0';

@@ -1,5 +1,6 @@
 /*
- * Where the passphrase of a repository comes from, as with restic: options, then LADE_PASSWORD, LADE_PASSWORD_FILE, LADE_PASSWORD_COMMAND, then the terminal.
+ * Where the passphrase of a repository comes from, as with restic: options, then LADE_PASSWORD, LADE_PASSWORD_FILE, LADE_PASSWORD_COMMAND, then the
+ * terminal.
  */
 #ifndef LADE_AGENT_PASSPHRASE_H
 #define LADE_AGENT_PASSPHRASE_H
@@ -19,15 +20,16 @@ struct lade_passphrase_sources {
 bool lade_passphrase_given(const struct lade_passphrase_sources *sources);
 
 /*
- * Get it. of: the repository's location, for the question. twice: a new one, which is asked for twice at the terminal. Returns 0 with what lade_secret_fini() wipes, or a negative code with the
- * complaint filled.
+ * Get it. of: the repository's location, for the question. twice: a new one, which is asked for twice at the terminal. Returns 0 with what
+ * lade_secret_fini() wipes, or a negative code with the complaint filled.
  */
 int lade_passphrase_find(const struct lade_passphrase_sources *sources, const char *of, bool twice, struct lade_secret *secret_out,
 			 struct lade_complaint *complaint);
 
 /*
- * Run a command without a shell and take the one line that it prints. Its words are separated by blanks; '...' and "..." hold blanks, and a backslash, but inside '...', takes the next character as it
- * is. It has our standard input and error. Returns as lade_passphrase_find(); one that cannot be run, or fails, is an error.
+ * Run a command without a shell and take the one line that it prints. Its words are separated by blanks; '...' and "..." hold blanks, and a
+ * backslash, but inside '...', takes the next character as it is. It has our standard input and error. Returns as lade_passphrase_find(); one that
+ * cannot be run, or fails, is an error.
  */
 int lade_passphrase_run(const char *command, struct lade_secret *secret_out, struct lade_complaint *complaint);
 

@@ -5,7 +5,8 @@
  *   lade-identity-...    its secret part, a line in a file of its own
  *   lade-pin-...         what has to be true of a repository: base64url of its id, its root fingerprint and its mode
  *
- * and a client's key file, which holds a bundle: agent/store/FORMAT.md, section 4. Files with secrets are read only if nobody else can reach them (agent/line_file.h).
+ * and a client's key file, which holds a bundle: agent/store/FORMAT.md, section 4. Files with secrets are read only if nobody else can reach them
+ * (agent/line_file.h).
  */
 #ifndef LADE_AGENT_REPOSITORY_KEY_H
 #define LADE_AGENT_REPOSITORY_KEY_H
@@ -47,8 +48,8 @@ struct lade_identity {
 };
 
 /*
- * Read a file: one line with an identity, and lines with pins. Returns 0 with what lade_identity_fini() frees; LADE_E_ABSENT; LADE_E_REFUSED: others can reach it, or a line makes no sense; LADE_E_SYSTEM,
- * LADE_E_LIMIT, LADE_E_MEMORY.
+ * Read a file: one line with an identity, and lines with pins. Returns 0 with what lade_identity_fini() frees; LADE_E_ABSENT; LADE_E_REFUSED: others
+ * can reach it, or a line makes no sense; LADE_E_SYSTEM, LADE_E_LIMIT, LADE_E_MEMORY.
  */
 int lade_identity_load(const char *file, struct lade_identity *identity_out, struct lade_fault *fault);
 
@@ -56,15 +57,16 @@ int lade_identity_load(const char *file, struct lade_identity *identity_out, str
 void lade_identity_fini(struct lade_identity *identity);
 
 /*
- * Make a new identity, which is on disk with the name file and mode 0600 when this returns, or not at all. replace: in the place of what has that name. Returns 0 with its public
- * key; LADE_E_EXISTS: the name is taken; LADE_E_SYSTEM, LADE_E_MEMORY.
+ * Make a new identity, which is on disk with the name file and mode 0600 when this returns, or not at all. replace: in the place of what has that
+ * name. Returns 0 with its public key; LADE_E_EXISTS: the name is taken; LADE_E_SYSTEM, LADE_E_MEMORY.
  */
 int lade_identity_create(const char *file, bool replace, uint8_t public_key_out[LADE_X25519_LEN], struct lade_fault *fault);
 
 /* ---- key files of clients ---- */
 
 /*
- * Read a client's key file. Returns 0 with what lade_keyring_fini() frees; LADE_E_ABSENT; LADE_E_REFUSED: others can reach it, or it holds something else; LADE_E_SYSTEM, LADE_E_LIMIT, LADE_E_MEMORY.
+ * Read a client's key file. Returns 0 with what lade_keyring_fini() frees; LADE_E_ABSENT; LADE_E_REFUSED: others can reach it, or it holds something
+ * else; LADE_E_SYSTEM, LADE_E_LIMIT, LADE_E_MEMORY.
  */
 int lade_key_file_load(const char *file, struct lade_keyring *keyring_out, struct lade_fault *fault);
 

@@ -1,5 +1,6 @@
 /*
- * Options of repositories. Options come before variables; of two that say the same thing in different ways none is taken: which was meant cannot be known.
+ * Options of repositories. Options come before variables; of two that say the same thing in different ways none is taken: which was meant cannot be
+ * known.
  */
 #include "agent/repository_options.h"
 
@@ -176,7 +177,8 @@ static int read_keys(const struct lade_repository_options *options, unsigned nee
 	if ((key_file && identity) || (key_file && password) || (identity && password))
 		return lade_complain(complaint, LADE_REPOSITORY_ERROR, "a key file, an identity, a password: give one of them");
 	if (options->pin && lade_pin_parse(options->pin, &keys->pin))
-		return lade_complain(complaint, LADE_REPOSITORY_ERROR, "--pin: '%.200s' is no pin: lade-pin- and 66 characters, as 'lade init' prints it", options->pin);
+		return lade_complain(complaint, LADE_REPOSITORY_ERROR, "--pin: '%.200s' is no pin: lade-pin- and 66 characters, as 'lade init' prints it",
+				     options->pin);
 	keys->credentials.plaintext = options->plaintext;
 	keys->credentials.pins = options->pin ? &keys->pin : NULL;
 	keys->credentials.pin_count = options->pin != NULL;
@@ -220,7 +222,8 @@ static int complain_key(struct lade_complaint *complaint, const char *place, con
 	if (!keys->credentials.passphrase.data)
 		return lade_complain(complaint, LADE_REPOSITORY_KEY, "the repository \"%.600s\" is encrypted: it needs a password or another key", place);
 	return lade_complain(complaint, LADE_REPOSITORY_KEY,
-			     "wrong password: it opens no key of the repository \"%.600s\". A password that is lost cannot be found again: another key is needed then", place);
+			     "wrong password: it opens no key of the repository \"%.600s\". A password that is lost cannot be found again: another key is needed then",
+			     place);
 }
 
 /* The store at place, if there is a repository in it. */

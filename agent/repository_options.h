@@ -1,5 +1,6 @@
 /*
- * Which repository, and with which key: the options that all commands about repositories have, and the variables of the environment that stand for them.
+ * Which repository, and with which key: the options that all commands about repositories have, and the variables of the environment that stand for
+ * them.
  */
 #ifndef LADE_AGENT_REPOSITORY_OPTIONS_H
 #define LADE_AGENT_REPOSITORY_OPTIONS_H
@@ -55,15 +56,16 @@ enum lade_repository_option { LADE_REPOSITORY_OPTION_TEXT, LADE_REPOSITORY_OPTIO
 int lade_repository_options_apply(struct lade_repository_options *options, const struct lade_option_use *use, struct lade_complaint *complaint);
 
 /*
- * The folder of the repository: of --repo, --repository-file, LADE_REPOSITORY or LADE_REPOSITORY_FILE. Returns 0, or a negative code with the complaint filled: none is given, or it is on another
- * host, which this version does not reach.
+ * The folder of the repository: of --repo, --repository-file, LADE_REPOSITORY or LADE_REPOSITORY_FILE. Returns 0, or a negative code with the
+ * complaint filled: none is given, or it is on another host, which this version does not reach.
  */
 int lade_repository_options_place(const struct lade_repository_options *options, char place_out[PATH_MAX], struct lade_complaint *complaint);
 
 /*
- * Open the repository: by --key-file, --identity, --password-file or --password-command, else by LADE_KEY_FILE, LADE_IDENTITY or the password (agent/passphrase.h). needs: bits,
- * LADE_MAY_READ and so on, that the key has to be good for; 0: none. With --plaintext, and needs no more than LADE_MAY_READ, nobody is asked for a password. Returns 0 with what
- * lade_repository_close() closes, or a negative code with the complaint filled, whose exit status is one of the above.
+ * Open the repository: by --key-file, --identity, --password-file or --password-command, else by LADE_KEY_FILE, LADE_IDENTITY or the password
+ * (agent/passphrase.h). needs: bits, LADE_MAY_READ and so on, that the key has to be good for; 0: none. With --plaintext, and needs no more than
+ * LADE_MAY_READ, nobody is asked for a password. Returns 0 with what lade_repository_close() closes, or a negative code with the complaint filled,
+ * whose exit status is one of the above.
  */
 int lade_repository_options_open(const struct lade_repository_options *options, unsigned needs, struct lade_repository **repository_out,
 				 struct lade_complaint *complaint);
@@ -74,7 +76,10 @@ bool lade_repository_memory_is_short(void);
 /* Fill a complaint about the repository at place from a fault, with its exit status. Returns LADE_E_USAGE. */
 int lade_repository_complain(struct lade_complaint *complaint, const char *place, const struct lade_fault *fault);
 
-/* Let a complaint of somebody else's end a command about repositories: its exit status becomes LADE_REPOSITORY_INTERRUPTED if it was a signal, else LADE_REPOSITORY_ERROR. */
+/*
+ * Let a complaint of somebody else's end a command about repositories: its exit status becomes LADE_REPOSITORY_INTERRUPTED if it was a signal, else
+ * LADE_REPOSITORY_ERROR.
+ */
 void lade_repository_own_complaint(struct lade_complaint *complaint);
 
 #endif

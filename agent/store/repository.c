@@ -1,6 +1,7 @@
 /*
- * Opening: [format], then the pins, then a slot of [keys], then [trust], in this order, so that nothing is believed before it was compared with what stands before it. A plain repository
- * is none to who did not say so: the slot that a passphrase opens does not count for that, as somebody may use the passphrase for an encrypted one as well.
+ * Opening: [format], then the pins, then a slot of [keys], then [trust], in this order, so that nothing is believed before it was compared with what
+ * stands before it. A plain repository is none to who did not say so: the slot that a passphrase opens does not count for that, as somebody may use
+ * the passphrase for an encrypted one as well.
  *
  * Limits: a statement and `format` have one length each; slots see repository_slots.c.
  */

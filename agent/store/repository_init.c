@@ -1,10 +1,12 @@
 /*
  * Making a repository.
  *
- * `format` is put last, when all else is behind a barrier: a store with it is a repository that opens, and one without it is none. The other way round, an init that was interrupted would leave a
- * `format` whose root key nobody has. What such an init leaves here, statements and slots without a `format`, has never been of use to anybody, as long as there is nothing else; the next one removes it.
+ * `format` is put last, when all else is behind a barrier: a store with it is a repository that opens, and one without it is none. The other way
+ * round, an init that was interrupted would leave a `format` whose root key nobody has. What such an init leaves here, statements and slots without a
+ * `format`, has never been of use to anybody, as long as there is nothing else; the next one removes it.
  *
- * Two that are made at the same place at once may remove each other's; so it is looked whether all is there when `format` is, and taken back otherwise.
+ * Two that are made at the same place at once may remove each other's; so it is looked whether all is there when `format` is, and taken back
+ * otherwise.
  */
 #include <sodium.h>
 #include <stdio.h>
