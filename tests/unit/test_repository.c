@@ -371,6 +371,7 @@ static void test_gaps(void **state)
 		assert_int_equal(unlink(path_of("gaps", name)), 0);
 	}
 	assert_int_equal(open_with("gaps", &credentials, &repository), LADE_E_CHANGED);
+	assert_string_equal(fault.subject, "trust/1");
 }
 
 /* Objects of another repository, with the same recipient, in the place of this one's. */
@@ -539,6 +540,44 @@ static void test_write_only(void **state)
 	lade_keyring_fini(&keyring);
 }
 
+/* The root says that the writer of a keyring is none any more. */
+static void revoke_writer(const char *name, const struct lade_pins *pins, const struct lade_keyring *keyring)
+{
+	struct lade_statement statement = { .kind = LADE_SAYS_REVOKED };
+	struct lade_repository *repository = opened(name, pins);
+	struct lade_writer writer;
+	char object[32];
+
+	lade_repository_public(lade_keyring_find(keyring, LADE_SECRET_WRITER, 0), statement.public_key);
+	lade_writer_init(&writer, LADE_STATEMENT_LEN);
+	assert_int_equal(lade_trust_say(&writer, &repository->trust, &statement, lade_keyring_find(&repository->keyring, LADE_SECRET_ROOT, 0)), 0);
+	snprintf(object, sizeof(object), "trust/%u", (unsigned)repository->trust.count + 1);
+	assert_int_equal(lade_store_put(repository->store, object, writer.data, writer.len, &fault), 0);
+	lade_writer_fini(&writer);
+	lade_repository_close(repository);
+}
+
+static void test_revoked(void **state)
+{
+	const struct lade_pins pins = make("revoked", true);
+	struct lade_repository *repository = opened("revoked", &pins);
+	struct lade_repository_credentials credentials = { .plaintext = false };
+	struct lade_keyring keyring;
+	struct lade_pack_setup setup;
+
+	(void)state;
+	assert_int_equal(lade_repository_add_writer(repository, "laptop", 0, 1700000001, &keyring, &fault), 0);
+	lade_repository_close(repository);
+	revoke_writer("revoked", &pins, &keyring);
+	credentials.keyring = &keyring;
+	assert_int_equal(open_with("revoked", &credentials, &repository), 0);
+	assert_int_equal(repository->may, 0);
+	assert_null(repository->writer.seed);
+	assert_int_equal(lade_repository_pack_setup(repository, &setup, &fault), LADE_E_REFUSED);
+	lade_repository_close(repository);
+	lade_keyring_fini(&keyring);
+}
+
 static void test_reader(void **state)
 {
 	const struct lade_pins pins = make("shared", true);
@@ -647,6 +686,7 @@ int main(void)
 		cmocka_unit_test(test_swapped),
 		cmocka_unit_test(test_interrupted),
 		cmocka_unit_test(test_write_only),
+		cmocka_unit_test(test_revoked),
 		cmocka_unit_test(test_reader),
 		cmocka_unit_test(test_slots),
 		cmocka_unit_test(test_statements_at_once),
