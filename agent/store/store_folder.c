@@ -456,7 +456,7 @@ int lade_store_folder_vacant(int fd, struct lade_fault *fault)
 	const int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *stream = own < 0 ? NULL : fdopendir(own);
 	const struct dirent *entry;
-	int error = 0;
+	int error = faccessat(fd, "format", F_OK, AT_SYMLINK_NOFOLLOW) ? 0 : lade_fault_set(fault, LADE_E_EXISTS, "make", "format");
 
 	if (!stream) {
 		error = lade_fault_set(fault, LADE_E_SYSTEM, "list", NULL);
@@ -465,9 +465,7 @@ int lade_store_folder_vacant(int fd, struct lade_fault *fault)
 		return error;
 	}
 	while (!error && (errno = 0, entry = readdir(stream))) {
-		if (strcmp(entry->d_name, "format") == 0)
-			error = lade_fault_set(fault, LADE_E_EXISTS, "make", entry->d_name);
-		else if (!may_be_there(entry->d_name))
+		if (!may_be_there(entry->d_name))
 			error = lade_fault_set(fault, LADE_E_REFUSED, "make a repository beside", entry->d_name);
 	}
 	if (!error && errno)
