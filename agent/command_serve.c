@@ -75,6 +75,7 @@ struct session {
 
 /* The listening server. */
 struct server {
+	const struct request *request;
 	struct lade_listener listener;
 	struct lade_token token;
 	sigset_t outer_mask; /* in force before, and in the sessions */
@@ -141,8 +142,6 @@ static int check_repository(const struct request *request, struct lade_complaint
 {
 	uint8_t id[LADE_PARTY_ID_LEN];
 
-	if (request->repository && !request->stdio)
-		return lade_complain(complaint, LADE_EXIT_USAGE, "--repository belongs to --stdio; " HINT);
 	if (request->repository && request->write_only)
 		return lade_complain(complaint, LADE_EXIT_USAGE, "--write-only is for trees: who adds to a repository reads in it, too (--append-only); " HINT);
 	if (request->writer && !(request->repository && request->append_only))
@@ -215,15 +214,15 @@ static void note(void *context, const char *text)
 	lade_screen_print(stderr, text);
 }
 
-/* Serve a repository: below root_fd, or, if that is -1, wherever the client says. */
-static int serve_repository(const struct request *request, struct lade_connection *connection, int root_fd)
+/* Serve a repository: below root_fd, or, if that is -1, wherever the client says. token: NULL if none is asked for. */
+static int serve_repository(const struct request *request, struct lade_connection *connection, const struct lade_token *token, int root_fd)
 {
 	struct lade_run_key key;
 	const struct lade_store_serving serving = {
 		.connection = connection, .key = &key, .root_fd = root_fd, .rights = rights_of(request), .note = note,
 	};
 	struct lade_fault fault;
-	int error = lade_handshake_greet(connection, NULL, false, &key, &fault);
+	int error = lade_handshake_greet(connection, token, false, &key, &fault);
 
 	if (!error)
 		error = lade_store_serve(&serving, &fault);
@@ -259,7 +258,7 @@ static int serve_restricted(const struct request *request, struct lade_connectio
 		lade_complain_fault(complaint, LADE_EXIT_IPC, &fault);
 		status = complaint->exit_status;
 	} else {
-		status = request->repository ? serve_repository(request, connection, grant.root_fd) : lade_sync_serve(connection, NULL, NULL, &grant);
+		status = request->repository ? serve_repository(request, connection, NULL, grant.root_fd) : lade_sync_serve(connection, NULL, NULL, &grant);
 	}
 	close(grant.root_fd);
 	return status;
@@ -286,7 +285,7 @@ static int serve_stdio(const struct request *request, struct lade_complaint *com
 	if (request->restrict_to)
 		status = serve_restricted(request, &connection, complaint);
 	else
-		status = request->repository ? serve_repository(request, &connection, -1) : lade_sync_serve(&connection, NULL, NULL, NULL);
+		status = request->repository ? serve_repository(request, &connection, NULL, -1) : lade_sync_serve(&connection, NULL, NULL, NULL);
 	lade_connection_close(&connection);
 	return status;
 }
@@ -365,7 +364,8 @@ static int serve_session(struct server *server, struct lade_connection *connecti
 	if (lade_sync_setup(&fault))
 		return LADE_EXIT_IPC;
 	/* Its handshake has a deadline: a silent peer does not hold a session for long. */
-	status = lade_sync_serve(connection, &server->token, NULL, NULL);
+	status = server->request->repository ? serve_repository(server->request, connection, &server->token, -1) :
+		lade_sync_serve(connection, &server->token, NULL, NULL);
 	lade_connection_close(connection);
 	return status;
 }
@@ -464,7 +464,7 @@ static int open_listener(struct server *server, const char *where, struct lade_c
 
 static int serve_tcp(const struct request *request, struct lade_complaint *complaint)
 {
-	struct server server = { .listener = { .fd = -1 } };
+	struct server server = { .request = request, .listener = { .fd = -1 } };
 	struct lade_fault fault;
 	char text[LADE_LISTENER_NAME_SIZE + 32];
 	int error;

@@ -18,6 +18,8 @@
 #include "agent/store/store_limited.h"
 #include "agent/store/store_remote.h"
 #include "agent/sync/handshake.h"
+#include "agent/token.h"
+#include "transport/dial.h"
 
 /* Exit statuses of a remote shell: of its own failure, and of a far shell that did not find the command. */
 #define SHELL_FAILED 255
@@ -138,6 +140,30 @@ static int reach_shell(struct reach *reach, struct lade_store **store_out)
 	return error;
 }
 
+/* A `lade serve --listen --repository`. */
+static int reach_tcp(struct reach *reach, struct lade_store **store_out)
+{
+	const struct lade_dial dial = { .host = reach->endpoint.host, .port = reach->endpoint.port };
+	struct lade_connection connection;
+	struct lade_token token;
+	struct lade_run_key key;
+	struct lade_fault fault;
+	int error;
+
+	if (!reach->options->token_file)
+		return lade_complain(reach->complaint, LADE_REPOSITORY_ERROR, "lade+tcp:// needs --token-file=FILE");
+	if (lade_token_load(&token, reach->options->token_file, &fault))
+		return lade_complain_fault(reach->complaint, LADE_REPOSITORY_ERROR, &fault);
+	error = lade_connection_dial(&connection, &dial, &fault);
+	if (!error) {
+		error = lade_handshake_greet(&connection, &token, true, &key, &fault);
+		if (error)
+			lade_connection_close(&connection);
+	}
+	lade_token_wipe(&token);
+	return error ? lade_repository_complain(reach->complaint, reach->place, &fault) : open_remote(reach, &connection, &key, store_out);
+}
+
 /* [select] Say who we are and which repository is meant, and hear the daemon's greeting. */
 static int introduce(struct reach *reach, struct lade_connection *connection, const struct lade_contact_peer *peer, const struct lade_secret *secret,
 		     struct lade_run_key *key_out)
@@ -216,8 +242,7 @@ static int reach_it(struct reach *reach, struct lade_store **store_out)
 	case LADE_ENDPOINT_DAEMON:
 		return reach_daemon(reach, store_out);
 	default:
-		return lade_complain(reach->complaint, LADE_REPOSITORY_ERROR,
-				     "\"%.600s\": repositories are in a local folder, behind ssh (HOST:PATH), or at a daemon (lade://HOST/NAME)", reach->place);
+		return reach_tcp(reach, store_out);
 	}
 }
 

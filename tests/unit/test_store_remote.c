@@ -52,8 +52,8 @@ static void *serve(void *context)
 	struct scene *scene = context;
 
 	scene->result = lade_store_serve(&scene->serving, NULL);
-	/* As a process that ends. */
-	lade_connection_close(&scene->far);
+	/* As a process that ends; what it has is closed by who has waited for it. */
+	lade_connection_cancel(&scene->far);
 	return NULL;
 }
 
@@ -89,6 +89,7 @@ static int join(struct scene *scene)
 {
 	assert_int_equal(pthread_join(scene->thread, NULL), 0);
 	scene->running = false;
+	lade_connection_close(&scene->far);
 	return scene->result;
 }
 
