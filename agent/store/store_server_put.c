@@ -82,14 +82,26 @@ static int copy(struct store_server *server, struct served_put *put, uint64_t of
 	return error;
 }
 
-/* Splice a run. What fails on the file is the object's failure, what fails on the connection is returned. */
-static int splice_run(struct store_server *server, struct served_put *put, uint32_t len, struct lade_fault *fault)
+/* The first bytes of a run, which were read with what came before it. Returns how many; or a failure of the session. */
+static int take_ahead(struct store_server *server, struct served_put *put, uint32_t len, struct lade_fault *fault)
+{
+	uint8_t bytes[LADE_CONNECTION_AHEAD_MAX];
+	const uint32_t ahead = server->connection->ahead_len < len ? server->connection->ahead_len : len;
+	int error = ahead ? lade_connection_read(server->connection, bytes, ahead, fault) : 0;
+
+	if (!error && ahead && lade_whole_write(lade_store_folder_put_fd(put->put), bytes, ahead, put->len))
+		fail(put, lade_fault_set(&put->fault, LADE_E_SYSTEM, "write", NULL));
+	return error ? error : (int)ahead;
+}
+
+/* Splice a run from its byte at done on. What fails on the file is the object's failure, what fails on the connection is returned. */
+static int splice_run(struct store_server *server, struct served_put *put, uint32_t done, uint32_t len, struct lade_fault *fault)
 {
 	struct lade_connection *connection = server->connection;
 	struct lade_move move = {
 		.in_fd = connection->in_fd, .in_off = LADE_NO_OFFSET,
-		.out_fd = lade_store_folder_put_fd(put->put), .out_off = (off_t)put->len,
-		.len = len, .path = LADE_PATH_SPLICE,
+		.out_fd = lade_store_folder_put_fd(put->put), .out_off = (off_t)(put->len + done),
+		.len = len - done, .path = LADE_PATH_SPLICE,
 		/* The kernel's TLS may take the beginning of a record off the queue: then less than is announced is left to wait for. */
 		.eager = connection->tls,
 	};
@@ -100,11 +112,11 @@ static int splice_run(struct store_server *server, struct served_put *put, uint3
 		return 0;
 	/* The kernel's TLS moves nothing past a record that is no data; a reader takes it, and fails if it was something else. */
 	if (error == LADE_E_SOURCE && own.sys_errno == EIO)
-		return copy(server, put, put->len + move.consumed, len - (size_t)move.consumed, fault);
+		return copy(server, put, put->len + done + move.consumed, len - done - (size_t)move.consumed, fault);
 	if (error == LADE_E_TARGET) {
 		errno = own.sys_errno;
 		fail(put, lade_fault_set(&put->fault, LADE_E_SYSTEM, "write", NULL));
-		return drop(server, len - move.consumed, fault);
+		return drop(server, len - done - move.consumed, fault);
 	}
 	*fault = own;
 	return lade_fault_set(fault, error == LADE_E_SOURCE ? LADE_E_SYSTEM : error, "receive from", connection->peer);
@@ -157,6 +169,20 @@ static int judge(struct store_server *server, struct served_put *put, const stru
 	return put->len > lade_store_rights_limit(put->head, put->head_len) ? lade_fault_set(&put->fault, LADE_E_LIMIT, "store", NULL) : 0;
 }
 
+/* Have a run in the file: by the kernel, but for what is in memory already. */
+static int land(struct store_server *server, struct served_put *put, uint32_t len, struct lade_fault *fault)
+{
+	const int ahead = take_ahead(server, put, len, fault);
+
+	if (ahead < 0 || (uint32_t)ahead == len)
+		return ahead < 0 ? ahead : 0;
+	if (!put->put)
+		return drop(server, len - (uint32_t)ahead, fault);
+	if (lade_connection_movable_in(server->connection))
+		return splice_run(server, put, (uint32_t)ahead, len, fault);
+	return copy(server, put, put->len + (uint32_t)ahead, len - (uint32_t)ahead, fault);
+}
+
 int lade_store_server_run(struct store_server *server, const struct lade_msg_put_run *run, struct lade_fault *fault)
 {
 	struct served_put *put = server->puts[run->put];
@@ -166,7 +192,7 @@ int lade_store_server_run(struct store_server *server, const struct lade_msg_put
 		return broken(server, fault);
 	if (!put->put)
 		return drop(server, run->len, fault);
-	error = lade_connection_movable_in(server->connection) ? splice_run(server, put, run->len, fault) : copy(server, put, put->len, run->len, fault);
+	error = land(server, put, run->len, fault);
 	if (error || !put->put)
 		return error;
 	error = judge(server, put, run);
