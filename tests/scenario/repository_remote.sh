@@ -1,6 +1,7 @@
 # tests/scenario/repository_remote.sh: repositories on other hosts: by a remote shell, as a forced command that may only add, and over TCP.
 . "${srcdir:-.}/tests/scenario/lib.sh"
 
+no_strace=${LADE_TEST_NO_STRACE:-}
 unset "${!LADE_@}"
 export XDG_STATE_HOME=$T/state XDG_CACHE_HOME=$T/cache XDG_CONFIG_HOME=$T/config
 cd "$T" || exit 99
@@ -132,7 +133,7 @@ exits "and --write-only" 1 lade serve --stdio --repository --restrict "$T/repo" 
 token=$T/token
 (umask 077 && head -c 32 /dev/urandom | base64 >"$token")
 tracer=()
-if [ -z "${LADE_TEST_NO_STRACE:-}" ] && have strace && strace -f -o probe true 2>/dev/null; then
+if [ -z "$no_strace" ] && have strace && strace -f -o probe true 2>/dev/null; then
 	tracer=(strace -f -o "$T/trace")
 fi
 start "${tracer[@]}" "$LADE" serve --listen 127.0.0.1:0 --token-file "$token" --repository 2>"$T/.server.err"
