@@ -16,14 +16,17 @@
 #define COMMANDS "sync list init key daemon status serve paths help version"
 
 /* What may follow `lade key`. */
+/* How repositories on other hosts are reached. */
+#define REACH_WORDS \
+	" --rsh= --lade-path= --host-key= --ca= --token-file= --accept-new-host --limit-upload= --limit-download="
 #define KEY_WORDS \
 	"show new hosts forget authorize token add remove list password --key= --file= --tokens= --password-file= --force --json --repo= " \
-	"--repository-file= --password-command= --key-file= --identity= --pin= --plaintext --passphrase --new-password-file= --recipient= --read-only " \
+	"--repository-file= --password-command= --key-file= --identity= --pin= --plaintext" REACH_WORDS " --passphrase --new-password-file= --recipient= --read-only " \
 	"--write-only= --label= --help"
 
 /* What may follow `lade init`. */
 #define INIT_WORDS \
-	"--repo= --repository-file= --password-file= --password-command= --recipient= --no-passphrase --plaintext --label= --json --help"
+	"--repo= --repository-file= --password-file= --password-command= --recipient= --no-passphrase --plaintext --label= --json" REACH_WORDS " --help"
 
 /* What the value of an option is. */
 struct values {
@@ -172,7 +175,7 @@ static void print_bash(FILE *file)
 	      "\tcase ${COMP_WORDS[1]} in\n"
 	      "\tsync | list) ;;\n"
 	      "\thelp) _lade_reply -W '" COMMANDS "'; return ;;\n"
-	      "\tserve) _lade_reply -W '--stdio --restrict --read-only --write-only --append-only --listen --token-file --help' -f; return ;;\n"
+	      "\tserve) _lade_reply -W '--stdio --restrict --read-only --write-only --append-only --repository --writer --listen --token-file --help' -f; return ;;\n"
 	      "\tinit) _lade_reply -W '" INIT_WORDS "' -f; return ;;\n"
 	      "\tkey) _lade_reply -W '" KEY_WORDS "' -f; return ;;\n"
 	      "\tpaths) compopt -o filenames; _lade_reply -f; return ;;\n"
@@ -270,7 +273,7 @@ static void print_zsh(FILE *file)
 	      "\tcase $words[2] in\n"
 	      "\tsync|list) shift words; ((CURRENT--)); _lade_sync ;;\n"
 	      "\thelp) compadd " COMMANDS " ;;\n"
-	      "\tserve) compadd -- --stdio --restrict --read-only --write-only --append-only --listen --token-file --help; _files ;;\n"
+	      "\tserve) compadd -- --stdio --restrict --read-only --write-only --append-only --repository --writer --listen --token-file --help; _files ;;\n"
 	      "\tinit) compadd -- " INIT_WORDS "; _files ;;\n"
 	      "\tkey) compadd -- " KEY_WORDS "; _files ;;\n"
 	      "\tpaths) _files ;;\n"
