@@ -63,10 +63,10 @@ struct lade_chunk_fetch_events {
 
 /*
  * Get many: each want is told of exactly once, unless the run is ended. They are fetched in the order of packs, several ranges of neighbouring blocks at once, and one that is
- * wanted several times is fetched once. wants are borrowed for the time of the call, and may be put in another order. Takes some 32 bytes for each want. Returns 0, what an event returned,
- * LADE_E_MEMORY or LADE_E_SYSTEM (no thread could be started). For one thread at a time, beside lade_chunk_fetch_get().
+ * wanted several times is fetched once. wants are borrowed for the time of the call. Takes 16 bytes for each of them, and a few MiB for each thread. Returns 0, what an event returned,
+ * LADE_E_LIMIT (more than 2^32 - 1 wants) or LADE_E_MEMORY. One run at a time, beside lade_chunk_fetch_get().
  */
-int lade_chunk_fetch_run(struct lade_chunk_fetch *fetch, struct lade_chunk_want *wants, size_t count, const struct lade_chunk_fetch_events *events,
+int lade_chunk_fetch_run(struct lade_chunk_fetch *fetch, const struct lade_chunk_want *wants, size_t count, const struct lade_chunk_fetch_events *events,
 			 struct lade_fault *fault);
 
 #endif
