@@ -3,8 +3,10 @@
  */
 #include "agent/store/object.h"
 
+#include <assert.h>
 #include <openssl/evp.h>
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "protocol/byteorder.h"
@@ -56,6 +58,26 @@ int lade_object_get_header(struct lade_reader *reader, enum lade_object_kind kin
 	return 0;
 }
 
+void lade_object_begin(struct lade_writer *writer, enum lade_object_kind kind, enum lade_suite suite, const uint8_t repository[LADE_REPOSITORY_ID_LEN])
+{
+	struct lade_object_header header = { .kind = kind, .suite = suite };
+
+	memcpy(header.repository, repository, sizeof(header.repository));
+	lade_object_put_header(writer, &header);
+}
+
+int lade_object_enter(struct lade_reader *reader, enum lade_object_kind kind, const uint8_t repository[LADE_REPOSITORY_ID_LEN],
+		      enum lade_suite *suite_out)
+{
+	struct lade_object_header header;
+	int error = lade_object_get_header(reader, kind, &header);
+
+	if (error)
+		return error;
+	*suite_out = header.suite;
+	return memcmp(header.repository, repository, sizeof(header.repository)) == 0 ? 0 : LADE_E_CHANGED;
+}
+
 void lade_object_put_u32(struct lade_writer *writer, uint32_t value)
 {
 	uint8_t bytes[4];
@@ -96,6 +118,16 @@ uint64_t lade_object_get_u64(struct lade_reader *reader)
 	return bytes.len ? lade_get_le64(bytes.data) : 0;
 }
 
+void lade_object_get_bytes(struct lade_reader *reader, void *out, size_t len)
+{
+	const struct lade_slice bytes = lade_reader_get_exact(reader, len);
+
+	if (bytes.len)
+		memcpy(out, bytes.data, len);
+	else
+		memset(out, 0, len);
+}
+
 void lade_object_get_zeros(struct lade_reader *reader, size_t len)
 {
 	const struct lade_slice bytes = lade_reader_get_exact(reader, len);
@@ -105,6 +137,68 @@ void lade_object_get_zeros(struct lade_reader *reader, size_t len)
 			reader->error = LADE_E_PROTOCOL;
 	}
 }
+
+/* ---- lists ---- */
+
+bool lade_object_in_order(const uint8_t *items, size_t count, size_t item_len)
+{
+	for (size_t i = 1; i < count; i++) {
+		if (memcmp(items + (i - 1) * item_len, items + i * item_len, item_len) >= 0)
+			return false;
+	}
+	return true;
+}
+
+bool lade_object_has(const uint8_t *items, size_t count, size_t item_len, const uint8_t *item)
+{
+	size_t begin = 0, end = count;
+
+	while (begin < end) {
+		const size_t middle = begin + (end - begin) / 2;
+		const int order = memcmp(item, items + middle * item_len, item_len);
+
+		if (order == 0)
+			return true;
+		if (order < 0)
+			end = middle;
+		else
+			begin = middle + 1;
+	}
+	return false;
+}
+
+/* qsort(3) tells its function nothing of lengths: there is one for each that lists have. */
+static int compare_short(const void *a, const void *b)
+{
+	/* As numbers whose first byte counts most. */
+	const uint64_t x = __builtin_bswap64(lade_get_le64(a)), y = __builtin_bswap64(lade_get_le64(b));
+
+	return (x > y) - (x < y);
+}
+
+static int compare_hashes(const void *a, const void *b)
+{
+	return memcmp(a, b, LADE_HASH_LEN);
+}
+
+size_t lade_object_sort(uint8_t *items, size_t count, size_t item_len)
+{
+	size_t kept = 0;
+
+	assert(item_len == sizeof(uint64_t) || item_len == LADE_HASH_LEN);
+	if (lade_object_in_order(items, count, item_len))
+		return count;
+	qsort(items, count, item_len, item_len == LADE_HASH_LEN ? compare_hashes : compare_short);
+	for (size_t i = 1; i < count; i++) {
+		const uint8_t *item = items + i * item_len;
+
+		if (memcmp(items + kept * item_len, item, item_len) != 0 && ++kept != i)
+			memcpy(items + kept * item_len, item, item_len);
+	}
+	return kept + 1;
+}
+
+/* ---- labels ---- */
 
 bool lade_object_label_ok(const char *label)
 {
@@ -139,6 +233,8 @@ void lade_object_get_label(struct lade_reader *reader, char label_out[LADE_LABEL
 	if (!lade_object_label_ok(label_out) || !sodium_is_zero(bytes.data + len, LADE_LABEL_LEN - len))
 		reader->error = LADE_E_PROTOCOL;
 }
+
+/* ---- hashes and signatures ---- */
 
 int lade_object_hash(const void *data, size_t len, uint8_t hash_out[LADE_HASH_LEN])
 {
@@ -189,4 +285,29 @@ int lade_object_verify(const uint8_t *object, size_t len, const uint8_t public_k
 	if (text_len < 0)
 		return text_len;
 	return crypto_sign_verify_detached(object + len, text, (unsigned long long)text_len, public_key) ? LADE_E_CHANGED : 0;
+}
+
+int lade_object_end(struct lade_writer *writer, const uint8_t party[LADE_PARTY_ID_LEN], const uint8_t *seed, const char *words)
+{
+	if ((seed == NULL) != sodium_is_zero(party, LADE_PARTY_ID_LEN))
+		return LADE_E_USAGE;
+	if (writer->error)
+		return writer->error;
+	if (seed)
+		return lade_object_sign(writer, seed, words);
+	lade_object_put_zeros(writer, LADE_SIGNATURE_LEN);
+	return writer->error;
+}
+
+bool lade_object_get_end(struct lade_reader *reader, const uint8_t party[LADE_PARTY_ID_LEN])
+{
+	const struct lade_slice signature = lade_reader_get_exact(reader, LADE_SIGNATURE_LEN);
+	bool is_signed;
+
+	if (!signature.len)
+		return false;
+	is_signed = !sodium_is_zero(signature.data, signature.len);
+	if (is_signed == (sodium_is_zero(party, LADE_PARTY_ID_LEN) != 0))
+		reader->error = LADE_E_PROTOCOL;
+	return is_signed;
 }

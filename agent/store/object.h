@@ -49,11 +49,18 @@ struct lade_object_header {
 /* Append a header. */
 void lade_object_put_header(struct lade_writer *writer, const struct lade_object_header *header);
 
+/* The same of its parts. */
+void lade_object_begin(struct lade_writer *writer, enum lade_object_kind kind, enum lade_suite suite, const uint8_t repository[LADE_REPOSITORY_ID_LEN]);
+
 /*
  * Get a header of that kind. Returns 0; LADE_E_VERSION for an object of another version; LADE_E_CHANGED for anything else that is not one, or has a suite that
  * no object of the kind has.
  */
 int lade_object_get_header(struct lade_reader *reader, enum lade_object_kind kind, struct lade_object_header *header_out);
+
+/* The same of an object of that repository, one of another being LADE_E_CHANGED as well; of the header only the suite is left to say. */
+int lade_object_enter(struct lade_reader *reader, enum lade_object_kind kind, const uint8_t repository[LADE_REPOSITORY_ID_LEN],
+		      enum lade_suite *suite_out);
 
 /* Append four bytes, little-endian. */
 void lade_object_put_u32(struct lade_writer *writer, uint32_t value);
@@ -70,8 +77,20 @@ uint32_t lade_object_get_u32(struct lade_reader *reader);
 /* Get eight. */
 uint64_t lade_object_get_u64(struct lade_reader *reader);
 
+/* Get len bytes to out; zeros after a failure. */
+void lade_object_get_bytes(struct lade_reader *reader, void *out, size_t len);
+
 /* Get len bytes that have to be zeros, else the reader fails (LADE_E_PROTOCOL). */
 void lade_object_get_zeros(struct lade_reader *reader, size_t len);
+
+/* True if count items of item_len bytes each, one after the other, are in ascending order of bytes, without doubles. */
+bool lade_object_in_order(const uint8_t *items, size_t count, size_t item_len);
+
+/* True if one of them is item; they are in order. */
+bool lade_object_has(const uint8_t *items, size_t count, size_t item_len, const uint8_t *item);
+
+/* Put them in order and drop doubles; item_len is 8 or LADE_HASH_LEN. Returns how many are left. */
+size_t lade_object_sort(uint8_t *items, size_t count, size_t item_len);
 
 /* True if text is a label: at most LADE_LABEL_LEN bytes without control characters. */
 bool lade_object_label_ok(const char *label);
@@ -96,5 +115,14 @@ int lade_object_sign(struct lade_writer *writer, const uint8_t seed[LADE_SIGN_SE
  * words; LADE_E_MEMORY.
  */
 int lade_object_verify(const uint8_t *object, size_t len, const uint8_t public_key[LADE_SIGN_PUBLIC_LEN], const char *words);
+
+/*
+ * End an object that may be a daemon's, who has no key: append the signature of party, as lade_object_sign(), or, if seed is NULL, zeros. Returns 0,
+ * LADE_E_MEMORY, LADE_E_LIMIT, or LADE_E_USAGE: the id of party has to be zeros if there is no seed, and then only.
+ */
+int lade_object_end(struct lade_writer *writer, const uint8_t party[LADE_PARTY_ID_LEN], const uint8_t *seed, const char *words);
+
+/* Get such an end. Returns true if there is a signature, which is not verified; the reader fails (LADE_E_PROTOCOL) if it does not go with party. */
+bool lade_object_get_end(struct lade_reader *reader, const uint8_t party[LADE_PARTY_ID_LEN]);
 
 #endif

@@ -5,10 +5,10 @@
 
 #include <openssl/evp.h>
 #include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/store/object_name.h"
 #include "protocol/byteorder.h"
 
 #define PADDING_PART 65536u
@@ -25,20 +25,21 @@ struct lade_pack {
 	uint32_t len, count;
 };
 
-uint64_t lade_pack_padme(uint64_t len)
-{
-	const unsigned exponent = 63 - (unsigned)__builtin_clzll(len), size = 64 - (unsigned)__builtin_clzll(exponent);
-	const uint64_t mask = exponent > size ? (UINT64_C(1) << (exponent - size)) - 1 : 0;
-
-	return (len + mask) & ~mask;
-}
+const struct lade_sealed_secret lade_pack_secret = {
+	.off = LADE_PACK_SECRET_OFF,
+	.commitment = "lade pack commitment",
+	.key = "lade pack chunks",
+	.random_if_plain = true,
+};
 
 void lade_pack_object_name(const uint8_t name[LADE_HASH_LEN], char out[LADE_PACK_NAME_SIZE])
 {
-	char hex[2 * LADE_HASH_LEN + 1];
+	struct lade_object_name parts = { .kind = LADE_NAME_PACK };
+	char text[LADE_OBJECT_NAME_MAX + 1];
 
-	sodium_bin2hex(hex, sizeof(hex), name, LADE_HASH_LEN);
-	snprintf(out, LADE_PACK_NAME_SIZE, "packs/%.2s/%s", hex, hex);
+	memcpy(parts.hash, name, sizeof(parts.hash));
+	lade_object_name_format(&parts, text);
+	memcpy(out, text, LADE_PACK_NAME_SIZE);
 }
 
 void lade_pack_abandon(struct lade_pack *pack)
@@ -56,46 +57,21 @@ void lade_pack_abandon(struct lade_pack *pack)
 
 /* ---- the beginning ---- */
 
-/* Secret and commitment, and the key of chunks, which the secret alone gives. */
-static int seal_secret(struct lade_pack *pack)
-{
-	const struct lade_pack_setup *setup = &pack->setup;
-	uint8_t secret[LADE_SEAL_KEY_LEN], key[LADE_SEAL_KEY_LEN];
-	int error = 0;
-
-	if (setup->suite == LADE_SUITE_PLAIN) {
-		randombytes_buf(pack->header + LADE_PACK_SECRET_OFF, LADE_PACK_COMMITMENT_OFF - LADE_PACK_SECRET_OFF);
-		return lade_seal_new(LADE_SUITE_PLAIN, setup->index_secret, true, &pack->chunks);
-	}
-	randombytes_buf(secret, sizeof(secret));
-	if (crypto_box_seal(pack->header + LADE_PACK_SECRET_OFF, secret, sizeof(secret), setup->epoch_public))
-		error = LADE_E_REFUSED;
-	if (!error)
-		error = lade_seal_derive(pack->header + LADE_PACK_COMMITMENT_OFF, secret, pack->header, LADE_PACK_COMMITMENT_OFF, "lade pack commitment", setup->repository);
-	if (!error)
-		error = lade_seal_derive(key, secret, pack->header, LADE_PACK_COMMITMENT_OFF, "lade pack chunks", setup->repository);
-	if (!error)
-		error = lade_seal_new(setup->suite, key, true, &pack->chunks);
-	sodium_memzero(secret, sizeof(secret));
-	sodium_memzero(key, sizeof(key));
-	return error;
-}
-
 static int make_header(struct lade_pack *pack)
 {
-	struct lade_object_header header = { .kind = LADE_OBJECT_PACK, .suite = pack->setup.suite };
 	struct lade_writer writer;
 
-	memcpy(header.repository, pack->setup.repository, sizeof(header.repository));
 	lade_writer_init(&writer, LADE_PACK_HEADER_LEN);
-	lade_object_put_header(&writer, &header);
+	lade_object_begin(&writer, LADE_OBJECT_PACK, pack->setup.suite, pack->setup.repository);
 	lade_object_put_u32(&writer, pack->setup.epoch);
 	lade_object_put_u32(&writer, 0);
 	lade_writer_put_bytes(&writer, pack->setup.writer, sizeof(pack->setup.writer));
 	if (!writer.error)
 		memcpy(pack->header, writer.data, writer.len);
 	lade_writer_fini(&writer);
-	return writer.error ? writer.error : seal_secret(pack);
+	if (writer.error)
+		return writer.error;
+	return lade_sealed_secret_put(pack->header, &lade_pack_secret, pack->setup.epoch_public, &pack->chunks);
 }
 
 /* Have bytes stored. */
@@ -252,7 +228,7 @@ static int complete(struct lade_pack *pack, bool whole, struct lade_fault *fault
 {
 	const uint32_t chunks_end = pack->len, trailer_len = (uint32_t)pack->trailer.len + LADE_SEAL_TAG_LEN;
 	const uint64_t bare = (uint64_t)chunks_end + trailer_len + LADE_PACK_END_LEN;
-	uint64_t full = whole ? LADE_PACK_LEN : lade_pack_padme(bare);
+	uint64_t full = whole ? LADE_PACK_LEN : lade_seal_padme(bare);
 	uint32_t trailer_off;
 	int error;
 

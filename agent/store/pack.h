@@ -9,10 +9,12 @@
 #include <stdint.h>
 
 #include "agent/store/object.h"
+#include "agent/store/sealed_secret.h"
 #include "agent/store/store.h"
 
 #define LADE_PACK_LEN 67108864u
 #define LADE_PACK_CHUNKS_MAX 1048576u
+#define LADE_PACKS_MAX (1u << 24) /* how many of them an object may name */
 #define LADE_PACK_HEADER_LEN 160u
 #define LADE_PACK_END_LEN (48u + LADE_SEAL_TAG_LEN)
 #define LADE_PACK_ROW_LEN 41u
@@ -20,9 +22,8 @@
 #define LADE_CHUNK_ID_LEN 32u
 #define LADE_PACK_CHUNK_DATA_LEN (LADE_REPOSITORY_ID_LEN + 5u + 1u + LADE_CHUNK_ID_LEN)
 
-/* Parts of a header: where the secret is, and the commitment to it. */
+/* Where in a header the secret is. */
 #define LADE_PACK_SECRET_OFF 48u
-#define LADE_PACK_COMMITMENT_OFF 128u
 
 /* What a chunk is a part of. */
 enum lade_chunk_kind {
@@ -134,13 +135,13 @@ struct lade_pack_index_seal {
 int lade_pack_index_start(struct lade_pack_index_seal *index, const uint8_t header[LADE_PACK_HEADER_LEN], const uint8_t index_secret[LADE_SEAL_KEY_LEN],
 			  const char *words, bool seals);
 
+/* The secret of a pack; for pack*.c. */
+extern const struct lade_sealed_secret lade_pack_secret;
+
 /* What a chunk is sealed with beside its place: LADE_PACK_CHUNK_DATA_LEN bytes; for pack*.c. */
 void lade_pack_describe_chunk(const uint8_t repository[LADE_REPOSITORY_ID_LEN], const struct lade_pack_row *row, uint8_t out[LADE_PACK_CHUNK_DATA_LEN]);
 
 /* "packs/xx/NAME". */
 void lade_pack_object_name(const uint8_t name[LADE_HASH_LEN], char out[LADE_PACK_NAME_SIZE]);
-
-/* Bytes after padding by PADME: at least len, which is at least 2. */
-uint64_t lade_pack_padme(uint64_t len);
 
 #endif

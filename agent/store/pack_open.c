@@ -11,20 +11,17 @@
 
 int lade_pack_epoch(const uint8_t header[LADE_PACK_HEADER_LEN], const struct lade_pack_keys *keys, uint32_t *epoch_out)
 {
-	struct lade_object_header object;
+	enum lade_suite suite;
 	struct lade_reader reader;
 	int error;
 
 	lade_reader_init(&reader, header, LADE_PACK_HEADER_LEN);
-	error = lade_object_get_header(&reader, LADE_OBJECT_PACK, &object);
+	error = lade_object_enter(&reader, LADE_OBJECT_PACK, keys->repository, &suite);
 	if (error)
 		return error;
 	*epoch_out = lade_object_get_u32(&reader);
 	lade_object_get_zeros(&reader, 4);
-	if (reader.error || memcmp(object.repository, keys->repository, sizeof(object.repository)) != 0 ||
-	    (object.suite != LADE_SUITE_PLAIN) != keys->encrypted)
-		return LADE_E_CHANGED;
-	return 0;
+	return reader.error || (suite != LADE_SUITE_PLAIN) != keys->encrypted ? LADE_E_CHANGED : 0;
 }
 
 static enum lade_suite suite_of(const uint8_t header[LADE_PACK_HEADER_LEN])
@@ -32,37 +29,12 @@ static enum lade_suite suite_of(const uint8_t header[LADE_PACK_HEADER_LEN])
 	return (enum lade_suite)header[LADE_OBJECT_SUITE_OFF];
 }
 
-/* The key of chunks, if the secret is the one that was committed to. */
-static int derive_chunk_key(const uint8_t header[LADE_PACK_HEADER_LEN], const struct lade_pack_keys *keys, const uint8_t secret[LADE_SEAL_KEY_LEN],
-			    uint8_t key_out[LADE_SEAL_KEY_LEN])
-{
-	uint8_t commitment[LADE_SEAL_KEY_LEN];
-	int error = lade_seal_derive(commitment, secret, header, LADE_PACK_COMMITMENT_OFF, "lade pack commitment", keys->repository);
-
-	if (!error && sodium_memcmp(commitment, header + LADE_PACK_COMMITMENT_OFF, sizeof(commitment)))
-		error = LADE_E_CHANGED;
-	return error ? error : lade_seal_derive(key_out, secret, header, LADE_PACK_COMMITMENT_OFF, "lade pack chunks", keys->repository);
-}
-
 int lade_pack_open(const uint8_t header[LADE_PACK_HEADER_LEN], const struct lade_pack_keys *keys, struct lade_seal **chunks_out)
 {
-	uint8_t secret[LADE_SEAL_KEY_LEN], key[LADE_SEAL_KEY_LEN];
 	uint32_t epoch;
 	int error = lade_pack_epoch(header, keys, &epoch);
 
-	if (error)
-		return error;
-	if (!keys->encrypted)
-		return lade_seal_new(LADE_SUITE_PLAIN, keys->index_secret, false, chunks_out);
-	if (crypto_box_seal_open(secret, header + LADE_PACK_SECRET_OFF, LADE_PACK_COMMITMENT_OFF - LADE_PACK_SECRET_OFF, keys->read_public,
-				 keys->read_secret))
-		return LADE_E_CHANGED;
-	error = derive_chunk_key(header, keys, secret, key);
-	if (!error)
-		error = lade_seal_new(suite_of(header), key, false, chunks_out);
-	sodium_memzero(secret, sizeof(secret));
-	sodium_memzero(key, sizeof(key));
-	return error;
+	return error ? error : lade_sealed_secret_open(header, &lade_pack_secret, keys->read_public, keys->read_secret, chunks_out);
 }
 
 int lade_pack_open_chunk(struct lade_seal *chunks, const uint8_t repository[LADE_REPOSITORY_ID_LEN], const struct lade_pack_row *row, const uint8_t *sealed,

@@ -237,3 +237,11 @@ int lade_seal_open(struct lade_seal *seal, const struct lade_seal_context *conte
 		return plain_open(context, sealed, len, out);
 	}
 }
+
+uint64_t lade_seal_padme(uint64_t len)
+{
+	const unsigned exponent = 63 - (unsigned)__builtin_clzll(len), size = 64 - (unsigned)__builtin_clzll(exponent);
+	const uint64_t mask = exponent > size ? (UINT64_C(1) << (exponent - size)) - 1 : 0;
+
+	return (len + mask) & ~mask;
+}

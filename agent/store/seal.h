@@ -63,4 +63,7 @@ int lade_seal_close(struct lade_seal *seal, const struct lade_seal_context *cont
  */
 int lade_seal_open(struct lade_seal *seal, const struct lade_seal_context *context, const uint8_t *sealed, size_t sealed_len, void *out);
 
+/* Bytes after padding by PADME, which hides lengths: at least len, which is at least 2. At most 12 % more. */
+uint64_t lade_seal_padme(uint64_t len);
+
 #endif
