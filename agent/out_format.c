@@ -288,7 +288,7 @@ static void put_escape(struct lade_writer *writer, const char *end, const struct
 	lade_writer_fini(&value);
 }
 
-void lade_format_put(struct lade_writer *writer, const char *format, const struct lade_format_session *session,
+void lade_out_format_put(struct lade_writer *writer, const char *format, const struct lade_format_session *session,
 		     const struct lade_msg_item *item)
 {
 	struct lade_slice text;

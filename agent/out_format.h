@@ -31,7 +31,7 @@ uint64_t lade_format_parts(const char *format);
 bool lade_format_has(const char *format, char letter);
 
 /* Append item in this format, escaped; no newline. Failures are in writer->error. */
-void lade_format_put(struct lade_writer *writer, const char *format, const struct lade_format_session *session,
+void lade_out_format_put(struct lade_writer *writer, const char *format, const struct lade_format_session *session,
 		     const struct lade_msg_item *item);
 
 /* Append a local time as YYYY/MM/DD HH:MM:SS, with `between` for the blank; one that has no date as its number. */

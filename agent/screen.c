@@ -213,7 +213,7 @@ static void put_formatted(struct lade_screen *screen, const char *format, const 
 		return;
 	}
 	session->now = time(NULL);
-	lade_format_put(line, format, session, item);
+	lade_out_format_put(line, format, session, item);
 }
 
 /* True if columns are printed: then the log has what only they tell of, too. */

@@ -30,7 +30,7 @@ void lade_keyring_fini(struct lade_keyring *keyring)
 static int grow(struct lade_keyring *keyring)
 {
 	const size_t room = keyring->room ? 2 * keyring->room : ROOM_FIRST;
-	struct lade_secret *secrets = sodium_init() < 0 ? NULL : sodium_allocarray(room, sizeof(*secrets));
+	struct lade_keyring_secret *secrets = sodium_init() < 0 ? NULL : sodium_allocarray(room, sizeof(*secrets));
 
 	if (!secrets)
 		return LADE_E_MEMORY;
@@ -44,7 +44,7 @@ static int grow(struct lade_keyring *keyring)
 
 int lade_keyring_add(struct lade_keyring *keyring, enum lade_secret_kind kind, uint32_t epoch, const uint8_t bytes[LADE_SEAL_KEY_LEN])
 {
-	struct lade_secret *secret;
+	struct lade_keyring_secret *secret;
 	int error = 0;
 
 	if (keyring->count == LADE_KEYRING_MAX)

@@ -23,7 +23,7 @@ enum lade_secret_kind {
 	LADE_SECRET_MANAGER = 7, /* Ed25519 seed */
 };
 
-struct lade_secret {
+struct lade_keyring_secret {
 	enum lade_secret_kind kind;
 	uint32_t epoch; /* of index and read, else 0 */
 	uint8_t bytes[LADE_SEAL_KEY_LEN];
@@ -38,7 +38,7 @@ struct lade_pins {
 
 struct lade_keyring {
 	struct lade_pins pins;
-	struct lade_secret *secrets; /* locked; count of room */
+	struct lade_keyring_secret *secrets; /* locked; count of room */
 	size_t count, room;
 };
 

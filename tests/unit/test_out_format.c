@@ -31,7 +31,7 @@ static void formats_to(const char *format, const struct lade_msg_item *item, con
 	struct lade_writer writer;
 
 	lade_writer_init(&writer, SIZE_MAX);
-	lade_format_put(&writer, format, &session, item);
+	lade_out_format_put(&writer, format, &session, item);
 	lade_writer_put_u8(&writer, 0);
 	assert_int_equal(writer.error, 0);
 	assert_string_equal((const char *)writer.data, expected);
