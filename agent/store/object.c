@@ -241,50 +241,64 @@ int lade_object_hash(const void *data, size_t len, uint8_t hash_out[LADE_HASH_LE
 	return EVP_Digest(data, len, hash_out, NULL, EVP_sha256(), NULL) == 1 ? 0 : LADE_E_MEMORY;
 }
 
-/* What is signed for len bytes of an object: the words, a zero, the repository and the hash. Returns its length, or LADE_E_MEMORY. */
-static int describe(const uint8_t *object, size_t len, const char *words,
-		    uint8_t out[WORDS_LEN_MAX + LADE_REPOSITORY_ID_LEN + LADE_HASH_LEN])
+/* What is signed: the words, a zero, the repository and the hash. Returns its length. */
+static unsigned long long describe(uint8_t out[WORDS_LEN_MAX + LADE_REPOSITORY_ID_LEN + LADE_HASH_LEN], const char *words,
+				   const uint8_t repository[LADE_REPOSITORY_ID_LEN], const uint8_t hash[LADE_HASH_LEN])
 {
 	const size_t words_len = strlen(words) + 1;
 
 	memcpy(out, words, words_len);
-	memcpy(out + words_len, object + LADE_OBJECT_REPOSITORY_OFF, LADE_REPOSITORY_ID_LEN);
-	if (lade_object_hash(object, len, out + words_len + LADE_REPOSITORY_ID_LEN))
-		return LADE_E_MEMORY;
-	return (int)(words_len + LADE_REPOSITORY_ID_LEN + LADE_HASH_LEN);
+	memcpy(out + words_len, repository, LADE_REPOSITORY_ID_LEN);
+	memcpy(out + words_len + LADE_REPOSITORY_ID_LEN, hash, LADE_HASH_LEN);
+	return words_len + LADE_REPOSITORY_ID_LEN + LADE_HASH_LEN;
+}
+
+void lade_object_sign_hash(uint8_t signature_out[LADE_SIGNATURE_LEN], const uint8_t seed[LADE_SIGN_SEED_LEN], const char *words,
+			   const uint8_t repository[LADE_REPOSITORY_ID_LEN], const uint8_t hash[LADE_HASH_LEN])
+{
+	uint8_t text[WORDS_LEN_MAX + LADE_REPOSITORY_ID_LEN + LADE_HASH_LEN], public_key[crypto_sign_PUBLICKEYBYTES],
+		secret[crypto_sign_SECRETKEYBYTES];
+	const unsigned long long len = describe(text, words, repository, hash);
+
+	(void)crypto_sign_seed_keypair(public_key, secret, seed);
+	(void)crypto_sign_detached(signature_out, NULL, text, len, secret);
+	sodium_memzero(secret, sizeof(secret));
 }
 
 int lade_object_sign(struct lade_writer *writer, const uint8_t seed[LADE_SIGN_SEED_LEN], const char *words)
 {
-	uint8_t text[WORDS_LEN_MAX + LADE_REPOSITORY_ID_LEN + LADE_HASH_LEN], public_key[crypto_sign_PUBLICKEYBYTES],
-		secret[crypto_sign_SECRETKEYBYTES];
-	uint8_t *signature = lade_writer_reserve(writer, LADE_SIGNATURE_LEN);
-	int len;
+	uint8_t hash[LADE_HASH_LEN], *signature = lade_writer_reserve(writer, LADE_SIGNATURE_LEN);
+	int error;
 
 	if (!signature)
 		return writer->error;
-	len = describe(writer->data, writer->len, words, text);
-	if (len < 0)
-		return len;
-	(void)crypto_sign_seed_keypair(public_key, secret, seed);
-	(void)crypto_sign_detached(signature, NULL, text, (unsigned long long)len, secret);
-	sodium_memzero(secret, sizeof(secret));
+	error = lade_object_hash(writer->data, writer->len, hash);
+	if (error)
+		return error;
+	lade_object_sign_hash(signature, seed, words, writer->data + LADE_OBJECT_REPOSITORY_OFF, hash);
 	lade_writer_commit(writer, LADE_SIGNATURE_LEN);
 	return 0;
 }
 
-int lade_object_verify(const uint8_t *object, size_t len, const uint8_t public_key[LADE_SIGN_PUBLIC_LEN], const char *words)
+int lade_object_verify_hash(const uint8_t signature[LADE_SIGNATURE_LEN], const uint8_t public_key[LADE_SIGN_PUBLIC_LEN], const char *words,
+			    const uint8_t repository[LADE_REPOSITORY_ID_LEN], const uint8_t hash[LADE_HASH_LEN])
 {
 	uint8_t text[WORDS_LEN_MAX + LADE_REPOSITORY_ID_LEN + LADE_HASH_LEN];
-	int text_len;
+	const unsigned long long len = describe(text, words, repository, hash);
+
+	return crypto_sign_verify_detached(signature, text, len, public_key) ? LADE_E_CHANGED : 0;
+}
+
+int lade_object_verify(const uint8_t *object, size_t len, const uint8_t public_key[LADE_SIGN_PUBLIC_LEN], const char *words)
+{
+	uint8_t hash[LADE_HASH_LEN];
+	int error;
 
 	if (len < LADE_OBJECT_HEADER_LEN + LADE_SIGNATURE_LEN)
 		return LADE_E_CHANGED;
 	len -= LADE_SIGNATURE_LEN;
-	text_len = describe(object, len, words, text);
-	if (text_len < 0)
-		return text_len;
-	return crypto_sign_verify_detached(object + len, text, (unsigned long long)text_len, public_key) ? LADE_E_CHANGED : 0;
+	error = lade_object_hash(object, len, hash);
+	return error ? error : lade_object_verify_hash(object + len, public_key, words, object + LADE_OBJECT_REPOSITORY_OFF, hash);
 }
 
 int lade_object_end(struct lade_writer *writer, const uint8_t party[LADE_PARTY_ID_LEN], const uint8_t *seed, const char *words)

@@ -111,6 +111,17 @@ int lade_object_hash(const void *data, size_t len, uint8_t hash_out[LADE_HASH_LE
 int lade_object_sign(struct lade_writer *writer, const uint8_t seed[LADE_SIGN_SEED_LEN], const char *words);
 
 /*
+ * The same for an object whose bytes are elsewhere: signature_out gets SIGN(seed, words, ...) of an object of that repository all of whose bytes before the signature have
+ * that SHA-256.
+ */
+void lade_object_sign_hash(uint8_t signature_out[LADE_SIGNATURE_LEN], const uint8_t seed[LADE_SIGN_SEED_LEN], const char *words,
+			   const uint8_t repository[LADE_REPOSITORY_ID_LEN], const uint8_t hash[LADE_HASH_LEN]);
+
+/* Verify such a signature. Returns 0 or LADE_E_CHANGED. */
+int lade_object_verify_hash(const uint8_t signature[LADE_SIGNATURE_LEN], const uint8_t public_key[LADE_SIGN_PUBLIC_LEN], const char *words,
+			    const uint8_t repository[LADE_REPOSITORY_ID_LEN], const uint8_t hash[LADE_HASH_LEN]);
+
+/*
  * Verify the signature that an object of len bytes, at least a header and a signature, ends with. Returns 0; LADE_E_CHANGED: it is not by that key, or not of these
  * words; LADE_E_MEMORY.
  */
