@@ -1,0 +1,147 @@
+/*
+ * Numbers of names are nobody's word: from the highest one down each object is read until one is good. Sessions come first: things move from there.
+ *
+ * What a daemon has forgotten by its own retention nobody has signed. It is believed as far as it leaves room for numbers to come: a store could withhold the snapshots as well.
+ */
+#include "agent/store/snapshot_chain.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/store/forgotten.h"
+#include "agent/store/session_list.h"
+#include "agent/store/signed_snapshot.h"
+#include "protocol/error.h"
+
+/* Nobody gets so far by making snapshots. */
+#define UNSIGNED_MAX (UINT64_MAX / 2)
+
+/* A search for the last snapshot of a writer. */
+struct search {
+	const struct lade_repository *repository;
+	const uint8_t *writer;
+	struct lade_snapshot_chain *chain;
+};
+
+static void take(struct search *search, uint64_t number, const uint8_t hash[LADE_HASH_LEN])
+{
+	if (number <= search->chain->number)
+		return;
+	search->chain->number = number;
+	memcpy(search->chain->hash, hash, LADE_HASH_LEN);
+}
+
+/* What is not good is passed over. */
+static int pass_over(int error)
+{
+	return error == LADE_E_ABSENT || error == LADE_E_CHANGED || error == LADE_E_VERSION || error == LADE_E_AUTH || error == LADE_E_TRUNCATED ||
+			       error == LADE_E_LIMIT
+		       ? 0
+		       : error;
+}
+
+static int look_at(struct search *search, const struct lade_object_item *item, struct lade_fault *fault)
+{
+	struct lade_signed_snapshot snapshot = { .object = NULL };
+	int error = lade_signed_snapshot_read(search->repository, item, &snapshot, fault);
+
+	if (!error)
+		take(search, snapshot.id.number, snapshot.hash);
+	lade_signed_snapshot_fini(&snapshot);
+	return pass_over(error);
+}
+
+static int look_at_sessions(struct search *search, struct lade_fault *fault)
+{
+	struct lade_session_list list;
+	int error = lade_session_list_get(search->repository->store, &list, fault);
+
+	for (size_t i = 0; i < list.count && !error; i++) {
+		const struct lade_session *session = &list.sessions[i];
+
+		if (session->state == LADE_SESSION_COMMITTED && session->snapshot && memcmp(session->id.party, search->writer, LADE_PARTY_ID_LEN) == 0)
+			error = look_at(search, session->snapshot, fault);
+	}
+	lade_session_list_fini(&list);
+	return error;
+}
+
+static int compare_descending(const void *a, const void *b)
+{
+	const uint64_t x = ((const struct lade_object_item *)a)->name.snapshot.number, y = ((const struct lade_object_item *)b)->name.snapshot.number;
+
+	return x > y ? -1 : x < y;
+}
+
+static int look_at_published(struct search *search, struct lade_fault *fault)
+{
+	struct lade_object_list list = { .items = NULL };
+	char prefix[sizeof("snapshots/") + 2 * LADE_PARTY_ID_LEN + 1] = "snapshots/";
+	int error;
+
+	sodium_bin2hex(prefix + strlen(prefix), 2 * LADE_PARTY_ID_LEN + 1, search->writer, LADE_PARTY_ID_LEN);
+	strcat(prefix, "/");
+	error = lade_object_list_get(search->repository->store, prefix, &list, fault);
+	if (list.count)
+		qsort(list.items, list.count, sizeof(*list.items), compare_descending);
+	for (size_t i = 0; i < list.count && !error && list.items[i].name.snapshot.number > search->chain->number; i++)
+		error = look_at(search, &list.items[i], fault);
+	lade_object_list_fini(&list);
+	return error;
+}
+
+/* [forgotten] */
+static int look_at_forgotten(struct search *search, const struct lade_object_item *item, struct lade_fault *fault)
+{
+	uint8_t *object = NULL;
+	struct lade_forgotten forgotten;
+	const struct lade_party *party;
+	int error = lade_object_list_read(search->repository->store, item, LADE_FORGOTTEN_LEN, &object, fault);
+
+	if (error)
+		return pass_over(error);
+	error = lade_forgotten_get(object, (size_t)item->len, search->repository->format.repository, &forgotten);
+	if (!error && forgotten.is_signed) {
+		party = lade_trust_find(&search->repository->trust, forgotten.manager);
+		error = party ? lade_forgotten_verify(object, (size_t)item->len, party->public_key) : LADE_E_AUTH;
+	} else if (!error && forgotten.number > UNSIGNED_MAX) {
+		error = LADE_E_CHANGED;
+	}
+	if (!error && memcmp(forgotten.writer, search->writer, sizeof(forgotten.writer)) == 0)
+		take(search, forgotten.number, forgotten.snapshot);
+	free(object);
+	return pass_over(error);
+}
+
+static int look_at_all_forgotten(struct search *search, struct lade_fault *fault)
+{
+	struct lade_object_list list = { .items = NULL };
+	char prefix[sizeof("forgotten/") + 2 * LADE_PARTY_ID_LEN + 1] = "forgotten/";
+	int error;
+
+	sodium_bin2hex(prefix + strlen(prefix), 2 * LADE_PARTY_ID_LEN + 1, search->writer, LADE_PARTY_ID_LEN);
+	strcat(prefix, "-");
+	error = lade_object_list_get(search->repository->store, prefix, &list, fault);
+	if (list.count)
+		qsort(list.items, list.count, sizeof(*list.items), compare_descending);
+	for (size_t i = 0; i < list.count && !error && list.items[i].name.snapshot.number > search->chain->number; i++)
+		error = look_at_forgotten(search, &list.items[i], fault);
+	lade_object_list_fini(&list);
+	return error;
+}
+
+int lade_snapshot_chain_find(const struct lade_repository *repository, const uint8_t writer[LADE_PARTY_ID_LEN], struct lade_snapshot_chain *chain_out,
+			     struct lade_fault *fault)
+{
+	struct search search = { .repository = repository, .writer = writer, .chain = chain_out };
+	int error;
+
+	memset(chain_out, 0, sizeof(*chain_out));
+	error = look_at_sessions(&search, fault);
+	if (!error)
+		error = look_at_published(&search, fault);
+	if (!error)
+		error = look_at_all_forgotten(&search, fault);
+	return !error && chain_out->number == UINT64_MAX ? lade_fault_set(fault, LADE_E_LIMIT, "number another snapshot", NULL) : error;
+}
