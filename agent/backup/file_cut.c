@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "agent/backup/cache_trace.h"
+#include "agent/backup/known_files.h"
 #include "agent/backup/slab.h"
 #include "agent/store/stream.h"
 #include "agent/store/stream_recipe.h"
@@ -24,9 +25,6 @@
 
 /* Read so much at a time: it is still in the processor's cache when it is cut. */
 #define READ_LEN (1u << 20)
-
-/* Long lists of ids are of no use: the file is then read again when in doubt. 32 MiB are a file of half a TiB. */
-#define IDS_MAX (32u << 20)
 
 struct content;
 
@@ -76,7 +74,7 @@ void lade_file_cut_result_init(struct lade_file_cut_result *result)
 	*result = (struct lade_file_cut_result){ 0 };
 	lade_writer_init(&result->recipe, LADE_BACKUP_RECIPE_MAX);
 	lade_writer_init(&result->holes, LADE_BACKUP_RECIPE_MAX);
-	lade_writer_init(&result->ids, IDS_MAX);
+	lade_writer_init(&result->ids, LADE_KNOWN_IDS_MAX);
 }
 
 void lade_file_cut_result_fini(struct lade_file_cut_result *result)
