@@ -288,7 +288,7 @@ int lade_table_write(const struct lade_table_setup *setup, const struct lade_tab
 		return lade_fault_set(fault, LADE_E_MEMORY, "make a table", NULL);
 	way->fault = fault;
 	len = COUNTS_LEN + names * LADE_HASH_LEN + content->row_count * LADE_TABLE_ROW_LEN;
-	way->left = lade_pack_padme(len);
+	way->left = lade_seal_padme(len);
 	error = put_all(way, setup, content, len);
 	if (!error)
 		error = put_signature(way, setup, name_out);

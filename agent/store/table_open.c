@@ -279,7 +279,7 @@ static int get_segments(struct reading *reading)
 	if (error)
 		return error;
 	/* All lists have ended, and are padded as they have to be. */
-	return reading->part == PADDING && lade_pack_padme(reading->used) == reading->clear_len ? 0 : changed(reading);
+	return reading->part == PADDING && lade_seal_padme(reading->used) == reading->clear_len ? 0 : changed(reading);
 }
 
 /* ---- the end ---- */

@@ -389,7 +389,7 @@ static size_t text(uint8_t out[1000])
 	lade_table_row_put(out + ROWS_OFF, &row);
 	row.pack = 1;
 	lade_table_row_put(out + ROWS_OFF + LADE_TABLE_ROW_LEN, &row);
-	return lade_pack_padme(TEXT_LEN);
+	return lade_seal_padme(TEXT_LEN);
 }
 
 static void test_what_makes_no_sense(void **state)
@@ -460,7 +460,7 @@ static void test_padding(void **state)
 	uint8_t clear[1000] = { 0 };
 
 	/* 560 bytes, padded to 576. */
-	assert_int_equal(lade_pack_padme(len), len + 16);
+	assert_int_equal(lade_seal_padme(len), len + 16);
 	lade_put_le32(clear + 4, (uint32_t)packs);
 	for (size_t i = 0; i < packs; i++)
 		clear[8 + i * LADE_HASH_LEN] = (uint8_t)i;
