@@ -354,6 +354,121 @@ static void test_damaged_tombstone(void **state)
 	lade_repository_close(repository);
 }
 
+/* ---- a collector at work ---- */
+
+static void remove_all(struct lade_store *store, const char *prefix)
+{
+	struct lade_object_list list = { .items = NULL };
+	char name[LADE_OBJECT_NAME_MAX + 1];
+
+	assert_int_equal(lade_object_list_get(store, prefix, &list, NULL), 0);
+	for (size_t i = 0; i < list.count; i++) {
+		lade_object_name_format(&list.items[i].name, name);
+		assert_int_equal(lade_store_remove(store, name, NULL), 0);
+	}
+	lade_object_list_fini(&list);
+}
+
+/* All snapshots, as if they never were. */
+static void forget_snapshots(struct scene *scene)
+{
+	struct lade_store *store;
+
+	assert_int_equal(lade_store_folder_open(scene->repository, false, &store, NULL), 0);
+	remove_all(store, "snapshots/");
+	remove_all(store, "refs/");
+	lade_store_close(store);
+}
+
+/* A collector that takes the scene's pack at some moment, unless it has to wait for a session. */
+struct collector {
+	struct scene *scene;
+	uint8_t pack[LADE_HASH_LEN];
+	struct lade_session_id session; /* that was there before */
+	bool took;
+};
+
+/* [collect], as far as it concerns a pack that no refs name. */
+static void collect(void *context)
+{
+	struct collector *collector = context;
+	struct lade_object_name name = { .kind = LADE_NAME_PACK };
+	struct lade_session_list list;
+	struct lade_store *store;
+	char text[LADE_OBJECT_NAME_MAX + 1];
+	bool waits = false;
+
+	assert_int_equal(lade_store_folder_open(collector->scene->repository, false, &store, NULL), 0);
+	put_list(collector->scene, "tombstones", collector->pack);
+	assert_int_equal(lade_session_list_get(store, &list, NULL), 0);
+	for (size_t i = 0; i < list.count; i++) {
+		const struct lade_object_name fenced = lade_session_name(&list.sessions[i].id, LADE_NAME_FENCED, 0);
+
+		if (list.sessions[i].state != LADE_SESSION_ACTIVE)
+			continue;
+		if (memcmp(&list.sessions[i].id, &collector->session, sizeof(collector->session)) != 0)
+			waits = true;
+		else
+			assert_int_equal(lade_session_rename(store, &list.sessions[i].lease->name, &fenced, NULL), 0);
+	}
+	lade_session_list_fini(&list);
+	collector->took = !waits;
+	if (collector->took) {
+		memcpy(name.hash, collector->pack, sizeof(name.hash));
+		lade_object_name_format(&name, text);
+		put_list(collector->scene, "gone", collector->pack);
+		remove_all(store, "tombstones/");
+		assert_int_equal(lade_store_remove(store, text, NULL), 0);
+	}
+	lade_store_close(store);
+}
+
+/*
+ * At each moment of the begin of a session: the pack that it could build on, or resume, is taken only as long as it is not yet there, and then it does not build on it.
+ */
+static void test_collected_meanwhile(void **state)
+{
+	struct scene *scene = *state;
+
+	for (unsigned resumes = 0; resumes < 2; resumes++) {
+		struct collector collector = { .took = true };
+		unsigned taken = 0;
+
+		for (unsigned number = 1; collector.took; number++) {
+			struct lade_repository *repository;
+			struct scene_backup backup;
+			struct lade_session_list list;
+			uint8_t snapshot[LADE_HASH_LEN];
+
+			scene_fini(scene);
+			scene_init(scene);
+			abandon(scene, true, two[0]);
+			collector = (struct collector){ .scene = scene };
+			find_pack(scene, collector.pack);
+			if (!resumes) {
+				/* A table that is published, and no snapshot. */
+				assert_int_equal(back_up(scene, "a", two, 1), 1);
+				forget_snapshots(scene);
+			}
+			repository = scene_open(scene);
+			assert_int_equal(lade_session_list_get(repository->store, &list, NULL), 0);
+			if (list.count)
+				collector.session = list.sessions[0].id;
+			lade_session_list_fini(&list);
+			faulty_store_at(repository->store, number, collect, &collector);
+			assert_int_equal(scene_begin(scene, repository, true, &backup), 0);
+			faulty_store_at(repository->store, 0, NULL, NULL);
+			assert_int_equal(scene_back_up(&backup, two[0]), 0);
+			assert_int_equal(scene_commit(&backup, "b", snapshot, NULL), 0);
+			lade_repository_session_leave(backup.session);
+			lade_repository_close(repository);
+			assert_int_equal(scene_check(scene), 1);
+			taken += collector.took;
+		}
+		assert_true(taken >= 3);
+	}
+}
+
 /* ---- beats ---- */
 
 static void test_beats(void **state)
@@ -459,6 +574,12 @@ static void check_after(struct scene *scene, size_t before, int error)
 		assert_in_range(count, before, before + 1);
 	(void)back_up(scene, "y", two, 2);
 	assert_int_equal(scene_check(scene), count + 1);
+	/* What is committed is never half of what it should be. */
+	assert_null(strstr(scene->notes, "void"));
+	assert_null(strstr(scene->notes, "not its own"));
+	assert_null(strstr(scene->notes, "left out"));
+	assert_null(strstr(scene->notes, "left alone"));
+	assert_int_equal(scene->bad, 0);
 	/* Sessions that died are gone, as this host knows them, unless they died before anybody knew. */
 	assert_int_equal(scene_count(scene, "sessions/"), 0);
 }
@@ -482,6 +603,20 @@ static void test_each_operation(void **state)
 	}
 }
 
+/* What can be resumed is there, whatever was lost. */
+static void test_loss_after_leaving(void **state)
+{
+	struct scene *scene = *state;
+
+	for (uint64_t seed = 0; seed < 20; seed++) {
+		scene_fini(scene);
+		scene_init(scene);
+		abandon(scene, true, two[0]);
+		faulty_disk_lose_power(scene->disk, seed);
+		check_after(scene, 0, LADE_E_SYSTEM);
+	}
+}
+
 /* The same, and power is lost then, in several ways. */
 static void test_loss_of_power(void **state)
 {
@@ -489,7 +624,7 @@ static void test_loss_of_power(void **state)
 	bool broke = true;
 
 	for (unsigned number = 1; broke; number++) {
-		for (uint64_t seed = 0; seed < 4; seed++) {
+		for (uint64_t seed = 0; seed < 6; seed++) {
 			size_t before;
 			int error;
 
@@ -521,6 +656,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_beats, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_beat_fails, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_each_operation, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_loss_after_leaving, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_collected_meanwhile, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_loss_of_power, set_up, tear_down),
 	};
 
