@@ -189,6 +189,18 @@ static uint64_t next_random(uint64_t *state)
 	return *state;
 }
 
+/* What becomes of a change: even numbers undo it, some odd ones tear what was put. */
+static uint64_t choose(const struct faulty_disk *disk, const struct change *change, uint64_t seed, uint64_t *state)
+{
+	if (seed <= FAULTY_LOSE_ONE(0) && seed >= FAULTY_LOSE_ONE(9))
+		return change == &disk->changes[FAULTY_LOSE_ONE(0) - seed] ? 0 : 3;
+	if (seed == FAULTY_LOSE_ALL)
+		return 0;
+	if (seed == FAULTY_LOSE_PUTS || seed == FAULTY_LOSE_OTHERS)
+		return (seed == FAULTY_LOSE_PUTS) == !change->then[0] ? 0 : 3;
+	return next_random(state) >> 32;
+}
+
 static void write_file(const char *path, const uint8_t *bytes, size_t len)
 {
 	FILE *file = must(fopen(path, "wb"));
@@ -230,7 +242,7 @@ void faulty_disk_lose_power(struct faulty_disk *disk, uint64_t seed)
 	/* The latest first, as a name may have been used twice. */
 	for (size_t i = disk->count; i-- > 0;) {
 		const struct change *change = &disk->changes[i];
-		const uint64_t chance = seed ? next_random(&state) >> 32 : 0;
+		const uint64_t chance = choose(disk, change, seed, &state);
 
 		if (chance % 2 == 0) {
 			undo(disk, change);

@@ -33,8 +33,12 @@ void faulty_disk_free(struct faulty_disk *disk);
 
 /*
  * Lose power: of each object that was put, renamed or deleted since the last barrier, whoever made that, chance (seed) decides whether it is as it is now, or as it was then, or, if it was put, torn. All stores
- * of the disk are dead after that. Another seed is another chance; 0: all is as it was at the barrier.
+ * of the disk are dead after that. Another seed is another chance; the ones below are none.
  */
+#define FAULTY_LOSE_ALL UINT64_C(0)      /* all is as it was at the barrier */
+#define FAULTY_LOSE_PUTS UINT64_MAX      /* what was put is lost, what was renamed or deleted stays so */
+#define FAULTY_LOSE_OTHERS (UINT64_MAX - 1) /* the other way round */
+#define FAULTY_LOSE_ONE(k) (UINT64_MAX - 2 - (k)) /* only the k-th thing that changed is lost, k from 0 to 9 */
 void faulty_disk_lose_power(struct faulty_disk *disk, uint64_t seed);
 
 /* A store on the disk. lade_store_close() closes it. */

@@ -612,7 +612,7 @@ static void test_loss_after_leaving(void **state)
 		scene_fini(scene);
 		scene_init(scene);
 		abandon(scene, true, two[0]);
-		faulty_disk_lose_power(scene->disk, seed);
+		faulty_disk_lose_power(scene->disk, seed == 19 ? FAULTY_LOSE_PUTS : seed);
 		check_after(scene, 0, LADE_E_SYSTEM);
 	}
 }
@@ -620,11 +620,12 @@ static void test_loss_after_leaving(void **state)
 /* The same, and power is lost then, in several ways. */
 static void test_loss_of_power(void **state)
 {
+	static const uint64_t special[] = { FAULTY_LOSE_PUTS, FAULTY_LOSE_OTHERS, FAULTY_LOSE_ONE(0), FAULTY_LOSE_ONE(1), FAULTY_LOSE_ONE(2) };
 	struct scene *scene = *state;
 	bool broke = true;
 
 	for (unsigned number = 1; broke; number++) {
-		for (uint64_t seed = 0; seed < 6; seed++) {
+		for (uint64_t seed = 0; seed < 12; seed++) {
 			size_t before;
 			int error;
 
@@ -633,7 +634,7 @@ static void test_loss_of_power(void **state)
 			(void)back_up(scene, "w", two, 1);
 			before = scene_count(scene, "snapshots/");
 			error = try_backup(scene, number, seed % 2 ? FAULTY_DEAD : FAULTY_DEAD_LATE, &broke);
-			faulty_disk_lose_power(scene->disk, seed * 1000 + (seed ? number : 0));
+			faulty_disk_lose_power(scene->disk, seed < 10 ? special[seed / 2] : seed * 1000 + number);
 			check_after(scene, before, error);
 		}
 	}
