@@ -39,7 +39,7 @@ struct faulty {
 	unsigned power;                   /* disk->powers when it was made */
 	unsigned count, break_at, call_at;
 	enum faulty_kind kind;
-	bool broke, dead;
+	bool broke, dead, restricted;
 	void (*call)(void *context);
 	void *context;
 	unsigned operations[FAULTY_OPERATIONS];
@@ -348,6 +348,8 @@ static int rename_once(struct lade_store *store, const char *from, const char *t
 
 	if (course == FAIL || course == CUT)
 		return say_fault(fault);
+	if (faulty->restricted && strncmp(to, "sessions/", 9) != 0)
+		return lade_fault_set(fault, LADE_E_REFUSED, "rename", to);
 	pthread_mutex_lock(&faulty->disk->lock);
 	error = lade_store_rename(faulty->inner, from, to, fault);
 	if (!error)
@@ -364,6 +366,8 @@ static int remove_object(struct lade_store *store, const char *name, struct lade
 
 	if (course == FAIL || course == CUT)
 		return say_fault(fault);
+	if (faulty->restricted && strstr(name, ".committed-"))
+		return lade_fault_set(fault, LADE_E_REFUSED, "delete", name);
 	pthread_mutex_lock(&faulty->disk->lock);
 	note_remove(faulty->disk, name);
 	error = lade_store_remove(faulty->inner, name, fault);
@@ -435,6 +439,11 @@ void faulty_store_at(struct lade_store *store, unsigned number, void (*call)(voi
 	faulty->call_at = number;
 	faulty->call = call;
 	faulty->context = context;
+}
+
+void faulty_store_restrict(struct lade_store *store)
+{
+	faulty_of(store)->restricted = true;
 }
 
 unsigned faulty_store_count(const struct lade_store *store)

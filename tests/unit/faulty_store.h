@@ -50,6 +50,9 @@ void faulty_store_break(struct lade_store *store, unsigned number, enum faulty_k
 /* Call something before its number-th operation from now on: what others do at that moment. 0: nothing. */
 void faulty_store_at(struct lade_store *store, unsigned number, void (*call)(void *context), void *context);
 
+/* From now on refuse what a daemon refuses to a writer: to rename to anywhere but in sessions/, and to delete what says that a session is committed. */
+void faulty_store_restrict(struct lade_store *store);
+
 /* How many operations there were since the last of these: faulty_store_new(), _break(), _at(). */
 unsigned faulty_store_count(const struct lade_store *store);
 
