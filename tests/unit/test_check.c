@@ -19,7 +19,7 @@
 #include "agent/store/refs.h"
 #include "agent/store/snapshot.h"
 #include "agent/store/stream_entry.h"
-#include "tests/unit/repository_scene.h"
+#include "tests/unit/handmade_repository.h"
 
 #define OBJECTS_MAX 40u
 #define FOUND_MAX 200u
