@@ -13,11 +13,17 @@
 #include "agent/sync/sync.h"
 #include "transport/mover.h"
 
-#define COMMANDS "sync list key daemon status serve paths help version"
+#define COMMANDS "sync list init key daemon status serve paths help version"
 
 /* What may follow `lade key`. */
 #define KEY_WORDS \
-	"show new hosts forget authorize token remove list password --key= --file= --tokens= --password-file= --force --json --help"
+	"show new hosts forget authorize token add remove list password --key= --file= --tokens= --password-file= --force --json --repo= " \
+	"--repository-file= --password-command= --key-file= --identity= --pin= --plaintext --passphrase --new-password-file= --recipient= --read-only " \
+	"--write-only= --label= --help"
+
+/* What may follow `lade init`. */
+#define INIT_WORDS \
+	"--repo= --repository-file= --password-file= --password-command= --recipient= --no-passphrase --plaintext --label= --json --help"
 
 /* What the value of an option is. */
 struct values {
@@ -167,6 +173,7 @@ static void print_bash(FILE *file)
 	      "\tsync | list) ;;\n"
 	      "\thelp) _lade_reply -W '" COMMANDS "'; return ;;\n"
 	      "\tserve) _lade_reply -W '--stdio --restrict --read-only --write-only --append-only --listen --token-file --help' -f; return ;;\n"
+	      "\tinit) _lade_reply -W '" INIT_WORDS "' -f; return ;;\n"
 	      "\tkey) _lade_reply -W '" KEY_WORDS "' -f; return ;;\n"
 	      "\tpaths) compopt -o filenames; _lade_reply -f; return ;;\n"
 	      "\t*) return ;;\n"
@@ -264,6 +271,7 @@ static void print_zsh(FILE *file)
 	      "\tsync|list) shift words; ((CURRENT--)); _lade_sync ;;\n"
 	      "\thelp) compadd " COMMANDS " ;;\n"
 	      "\tserve) compadd -- --stdio --restrict --read-only --write-only --append-only --listen --token-file --help; _files ;;\n"
+	      "\tinit) compadd -- " INIT_WORDS "; _files ;;\n"
 	      "\tkey) compadd -- " KEY_WORDS "; _files ;;\n"
 	      "\tpaths) _files ;;\n"
 	      "\tesac\n}\n"
@@ -322,6 +330,7 @@ static void print_fish(FILE *file)
 	fputs("# fish completion of lade, made by `lade completion fish`\n"
 	      "complete -c lade -n __fish_use_subcommand -f -a '" COMMANDS "'\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from help' -f -a '" COMMANDS "'\n"
+	      "complete -c lade -n '__fish_seen_subcommand_from init' -a '" INIT_WORDS "'\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from key' -a '" KEY_WORDS "'\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from serve' -l stdio\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from serve' -r -F -l restrict\n"

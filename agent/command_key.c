@@ -1,6 +1,6 @@
 /*
  * `lade key SUBCOMMAND`. Those about tokens and passwords, and `authorize`, are for whoever runs a daemon, and write to its files;
- * the others are for its clients.
+ * list, add and remove are about repositories (agent/command_repository_key.c); the others are for its clients.
  */
 #include "agent/command_key.h"
 
@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "agent/authorized_keys.h"
+#include "agent/command_repository_key.h"
 #include "agent/credentials.h"
 #include "agent/daemon/place.h"
 #include "agent/escape.h"
@@ -22,6 +23,7 @@
 #include "agent/key.h"
 #include "agent/known_hosts.h"
 #include "agent/option_walk.h"
+#include "agent/repository_key.h"
 #include "agent/screen.h"
 #include "agent/secret.h"
 #include "agent/sync/sync.h"
@@ -32,7 +34,7 @@
 /* The words behind the subcommand, at most. */
 #define WORDS_MAX 2
 
-enum key_option { KEY_FILE, KEY_JSON, KEY_FORCE, KEY_KEYS, KEY_TOKENS, KEY_PASSWORD_FILE, KEY_HELP };
+enum key_option { KEY_FILE, KEY_JSON, KEY_FORCE, KEY_KEYS, KEY_TOKENS, KEY_PASSWORD_FILE, KEY_RECIPIENT, KEY_HELP };
 
 #define OPTION(id) (1u << (id))
 
@@ -43,6 +45,7 @@ static const struct lade_option_row rows[] = {
 	{ .name = "file", .id = KEY_KEYS, .value = "FILE" },
 	{ .name = "tokens", .id = KEY_TOKENS, .value = "FILE" },
 	{ .name = "password-file", .id = KEY_PASSWORD_FILE, .value = "FILE" },
+	{ .name = "recipient", .id = KEY_RECIPIENT, .value = "FILE" },
 	{ .name = "help", .letter = 'h', .id = KEY_HELP },
 };
 
@@ -127,13 +130,49 @@ static int run_show(struct request *request)
 	return 0;
 }
 
+/* A recipient of repositories, whose public part is printed. */
+static int new_recipient(struct request *request)
+{
+	const char *file = request->values[KEY_RECIPIENT];
+	uint8_t public_key[LADE_X25519_LEN];
+	char text[LADE_RECIPIENT_TEXT_SIZE];
+	struct lade_writer line;
+	struct lade_fault fault;
+	int error;
+
+	if (request->values[KEY_FILE])
+		return lade_complain(&request->complaint, LADE_EXIT_USAGE, "--key and --recipient: which of them?");
+	error = lade_identity_create(file, request->values[KEY_FORCE], public_key, &fault);
+	if (error == LADE_E_EXISTS)
+		return lade_complain(&request->complaint, LADE_EXIT_FILE, "there is a \"%s\" already, which may be the only key of a repository: --force replaces it for good",
+				     file);
+	if (error)
+		return fail(request, &fault);
+	lade_recipient_show(public_key, text);
+	if (!request->values[KEY_JSON]) {
+		puts(text);
+		return 0;
+	}
+	lade_writer_init(&line, LADE_CONTROL_MAX);
+	lade_json_begin(&line, "key");
+	lade_json_text(&line, "recipient", text);
+	lade_json_text(&line, "file", file);
+	lade_json_end(&line);
+	printf("%.*s\n", (int)line.len, (const char *)line.data);
+	lade_writer_fini(&line);
+	return 0;
+}
+
 static int run_new(struct request *request)
 {
 	struct lade_key *key;
 	struct lade_fault fault;
 	char file[PATH_MAX];
-	int error = key_file(request, file);
+	int error;
 
+	if (request->values[KEY_RECIPIENT])
+		return new_recipient(request);
+	error = key_file(request, file);
 	if (error)
 		return error;
 	error = lade_key_create(file, request->values[KEY_FORCE], &key, &fault);
@@ -388,7 +427,7 @@ static int run_password(struct request *request)
 
 static const struct subcommand subcommands[] = {
 	{ "show", NULL, 0, NULL, OPTION(KEY_FILE) | OPTION(KEY_JSON), run_show },
-	{ "new", NULL, 0, NULL, OPTION(KEY_FILE) | OPTION(KEY_JSON) | OPTION(KEY_FORCE), run_new },
+	{ "new", NULL, 0, NULL, OPTION(KEY_FILE) | OPTION(KEY_JSON) | OPTION(KEY_FORCE) | OPTION(KEY_RECIPIENT), run_new },
 	{ "hosts", NULL, 0, NULL, OPTION(KEY_JSON), run_hosts },
 	{ "forget", NULL, 1, "HOST", 0, run_forget },
 	{ "authorize", NULL, 2, "FINGERPRINT NAME", OPTION(KEY_KEYS), run_authorize },
@@ -433,7 +472,7 @@ static int find_subcommand(struct request *request, int argc, char **argv, int *
 		return 0;
 	}
 	if (argc < 2)
-		return lade_complain(&request->complaint, LADE_EXIT_USAGE, "key: show, new, hosts, forget, authorize, token or password? " HINT);
+		return lade_complain(&request->complaint, LADE_EXIT_USAGE, "key: show, new, hosts, forget, authorize, token, password, list, add or remove? " HINT);
 	if (strcmp(argv[1], "token") == 0)
 		return lade_complain(&request->complaint, LADE_EXIT_USAGE, "key token: new, remove or list? " HINT);
 	return lade_complain(&request->complaint, LADE_EXIT_USAGE, "'key %s' is no command; " HINT, argv[1]);
@@ -465,7 +504,11 @@ static int parse(struct request *request, int argc, char **argv)
 int lade_command_key(int argc, char **argv)
 {
 	struct request request = { .subcommand = NULL };
-	int error = parse(&request, argc, argv);
+	int error;
+
+	if (argc > 1 && lade_command_repository_key_has(argv[1]))
+		return lade_command_repository_key(argc - 1, argv + 1);
+	error = parse(&request, argc, argv);
 
 	if (!error && request.help)
 		return lade_help_print(stdout, "key");

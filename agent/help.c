@@ -22,7 +22,8 @@ static const char general[] =
 	"  list     show what a daemon serves, or what a tree holds\n"
 	"  daemon   serve trees with TLS to strangers, as its configuration says\n"
 	"  status   show the sessions of a daemon of this host\n"
-	"  key      keys, known hosts, tokens and passwords of daemons and their clients\n"
+	"  init     make a repository for backups\n"
+	"  key      keys, known hosts, tokens and passwords of daemons and their clients; keys of repositories\n"
 	"  serve    answer a `lade sync` of another host\n"
 	"  filter   say which rule leaves a path out of a sync\n"
 	"  paths    show the ways in which bytes can move here, and what they cost\n"
@@ -116,9 +117,30 @@ static const char status[] =
 	"\n"
 	"Exit status: 0, 1 for usage, 10 if no daemon answers.\n";
 
+static const char init[] =
+	"usage: lade init [--repo=REPO] [OPTION]...\n"
+	"\n"
+	"Makes a repository, encrypted, in a folder that is empty or not there yet, with all its keys behind\n"
+	"a password, and prints its pin: a text that is no secret, by which it is known from others.\n"
+	"\n"
+	"  -r, --repo=REPO             where: a local folder; else as --repository-file, LADE_REPOSITORY or\n"
+	"                              LADE_REPOSITORY_FILE say\n"
+	"  --repository-file=FILE      a file whose line says it\n"
+	"  --password-file=FILE        the password is the line of FILE (-: of standard input)\n"
+	"  --password-command=COMMAND  or the line that COMMAND prints; else as LADE_PASSWORD,\n"
+	"                              LADE_PASSWORD_FILE or LADE_PASSWORD_COMMAND say, or as it is typed twice\n"
+	"  --recipient=RECIPIENT       an identity opens it, too: lade-recipient-..., as `lade key new\n"
+	"                              --recipient=FILE` prints it; may be given again\n"
+	"  --no-passphrase             nothing but the recipients' identities open it\n"
+	"  --plaintext                 do not encrypt; every command on it takes this word, or its pin, then\n"
+	"  --label=TEXT                what `lade key list` calls the keys; whoever reads the folder can read it\n"
+	"  --json                      print an object\n"
+	"\n"
+	"Exit status: 0, or 1 if it is not made.\n";
+
 static const char key[] =
 	"usage: lade key show [--json] [--key=FILE]\n"
-	"       lade key new [--force] [--json] [--key=FILE]\n"
+	"       lade key new [--force] [--json] [--key=FILE|--recipient=FILE]\n"
 	"       lade key hosts [--json]\n"
 	"       lade key forget HOST[:PORT]\n"
 	"       lade key authorize FINGERPRINT|- NAME [--file=FILE]\n"
@@ -126,6 +148,10 @@ static const char key[] =
 	"       lade key token remove USER [--tokens=FILE]\n"
 	"       lade key token list [--tokens=FILE]\n"
 	"       lade key password USER [--password-file=FILE] [--tokens=FILE]\n"
+	"       lade key list [--repo=REPO] [--json]\n"
+	"       lade key add [--repo=REPO] [--passphrase|--recipient=RECIPIENT] [--read-only] [--label=TEXT]\n"
+	"       lade key add [--repo=REPO] --write-only=FILE [--label=NAME]\n"
+	"       lade key remove ID [--repo=REPO] [--force]\n"
 	"\n"
 	"For clients of a daemon\n"
 	"  show       the fingerprint of your key, by which daemons know you\n"
@@ -139,12 +165,38 @@ static const char key[] =
 	"             list users\n"
 	"  password   set a user's password, as it is typed twice or as it stands in a file\n"
 	"\n"
+	"For repositories\n"
+	"  list       the passwords and recipients that open it\n"
+	"  add        let another password open it, which is typed twice, or a recipient; or make the key\n"
+	"             file of a client that may only add. They have what the key has that you open it with\n"
+	"  remove     take one away, by its ID or the beginning of it\n"
+	"\n"
 	"  --key=FILE            a key, instead of ~/.config/lade/key\n"
 	"  --file=FILE           instead of authorized_keys in the daemon's state directory\n"
 	"  --tokens=FILE         instead of tokens there\n"
 	"  --password-file=FILE  the password is the line of FILE (-: of standard input)\n"
-	"  --force               replace what is there\n"
-	"  --json                one object a line\n";
+	"  --force               replace what is there; remove the last key that has the root key\n"
+	"  --json                one object a line\n"
+	"  --recipient=FILE      of new: make an identity, which opens repositories, and print its recipient\n"
+	"\n"
+	"Which repository, and what opens it\n"
+	"  -r, --repo=REPO             a local folder; else as --repository-file=FILE, LADE_REPOSITORY or\n"
+	"                              LADE_REPOSITORY_FILE say\n"
+	"  --password-file=FILE        the password is the line of FILE, or\n"
+	"  --password-command=COMMAND  the line that COMMAND prints; else as LADE_PASSWORD,\n"
+	"                              LADE_PASSWORD_FILE or LADE_PASSWORD_COMMAND say, or as it is typed\n"
+	"  --key-file=FILE             instead: the key file of a client (LADE_KEY_FILE)\n"
+	"  --identity=FILE             instead: an identity that is one of its recipients (LADE_IDENTITY)\n"
+	"  --pin=PIN                   what `lade init` printed: it has to be this repository\n"
+	"  --plaintext                 it may be one without encryption\n"
+	"\n"
+	"Options of add\n"
+	"  --passphrase                a password, which is typed twice: so it is without another choice\n"
+	"  --new-password-file=FILE    it is the line of FILE\n"
+	"  --recipient=RECIPIENT       a recipient, lade-recipient-...\n"
+	"  --read-only                 one that may only read\n"
+	"  --write-only=FILE           make FILE, the key of a client that may only add\n"
+	"  --label=TEXT                what list calls it, or the client's name\n";
 
 static const char paths[] =
 	"usage: lade paths [FILE|DIR]\n"
@@ -224,7 +276,7 @@ int lade_help_print(FILE *file, const char *command)
 		const char *command;
 		const char *text;
 	} texts[] = {
-		{ "list", list }, { "daemon", daemon_text }, { "status", status }, { "key", key }, { "serve", serve }, { "filter", filter }, { "paths", paths }, { "help", help }, { "version", version },
+		{ "list", list }, { "daemon", daemon_text }, { "status", status }, { "init", init }, { "key", key }, { "serve", serve }, { "filter", filter }, { "paths", paths }, { "help", help }, { "version", version },
 	};
 
 	if (!command) {

@@ -23,6 +23,14 @@ void lade_json_begin(struct lade_writer *writer, const char *event)
 	put_text(writer, text);
 }
 
+void lade_json_message(struct lade_writer *writer, const char *type)
+{
+	char text[96];
+
+	snprintf(text, sizeof(text), "{\"message_type\":\"%s\"", type);
+	put_text(writer, text);
+}
+
 static void put_key(struct lade_writer *writer, const char *key, const char *suffix)
 {
 	put_text(writer, ",\"");

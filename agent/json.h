@@ -18,6 +18,9 @@ bool lade_json_is_utf8(struct lade_slice bytes);
 /* Begin an object of ours: version and name of the event. Failures are in writer->error, as everywhere here. */
 void lade_json_begin(struct lade_writer *writer, const char *event);
 
+/* The same as restic(1) has it, for commands about repositories: the type of the message, no version. */
+void lade_json_message(struct lade_writer *writer, const char *type);
+
 /* Add a member whose value is bytes. Keys are plain ASCII, here and below. */
 void lade_json_bytes(struct lade_writer *writer, const char *key, struct lade_slice bytes);
 

@@ -8,8 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/command_backup.h"
 #include "agent/command_filter.h"
 #include "agent/command_completion.h"
+#include "agent/command_init.h"
 #include "agent/command_key.h"
 #include "agent/command_list.h"
 #include "agent/command_paths.h"
@@ -54,6 +56,8 @@ static const struct {
 	{ "sync", lade_command_sync },
 	{ "serve", lade_command_serve },
 	{ "list", lade_command_list },
+	{ "init", lade_command_init },
+	{ "backup", lade_command_backup },
 	{ "key", lade_command_key },
 	{ "daemon", lade_command_daemon },
 	{ "status", lade_command_status },

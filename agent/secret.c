@@ -103,6 +103,39 @@ int lade_secret_ask(const char *question, struct lade_secret *secret_out, struct
 	return error;
 }
 
+int lade_secret_take(const char *word, const char *where, struct lade_secret *secret_out, struct lade_complaint *complaint)
+{
+	int error = make_room(secret_out, complaint);
+
+	if (error)
+		return error;
+	secret_out->len = strnlen(word, ROOM);
+	memcpy(secret_out->bytes, word, secret_out->len);
+	error = check(secret_out, where, complaint);
+	if (error)
+		lade_secret_fini(secret_out);
+	return error;
+}
+
+int lade_secret_read_pipe(int fd, const char *where, struct lade_secret *secret_out, struct lade_complaint *complaint)
+{
+	int error = make_room(secret_out, complaint);
+	ssize_t len;
+
+	if (error)
+		return error;
+	len = lade_whole_take(fd, secret_out->bytes, ROOM);
+	if (len < 0) {
+		error = lade_complain(complaint, LADE_EXIT_FILE, "read what %s prints: %s", where, strerror(errno));
+	} else {
+		secret_out->len = (size_t)len;
+		error = check(secret_out, where, complaint);
+	}
+	if (error)
+		lade_secret_fini(secret_out);
+	return error;
+}
+
 int lade_secret_find(const char *file, const char *user, const char *host, struct lade_secret *secret_out, struct lade_complaint *complaint)
 {
 	const char *word = getenv("LADE_PASSWORD"), *named = getenv("LADE_PASSWORD_FILE");
@@ -111,17 +144,8 @@ int lade_secret_find(const char *file, const char *user, const char *host, struc
 
 	if (file)
 		return lade_secret_read(file, secret_out, complaint);
-	if (word && *word) {
-		error = make_room(secret_out, complaint);
-		if (error)
-			return error;
-		secret_out->len = strnlen(word, ROOM);
-		memcpy(secret_out->bytes, word, secret_out->len);
-		error = check(secret_out, "LADE_PASSWORD", complaint);
-		if (error)
-			lade_secret_fini(secret_out);
-		return error;
-	}
+	if (word && *word)
+		return lade_secret_take(word, "LADE_PASSWORD", secret_out, complaint);
 	if (named && *named)
 		return lade_secret_read(named, secret_out, complaint);
 	snprintf(question, sizeof(question), "Password or token of %s at %s: ", user, host);

@@ -24,6 +24,12 @@ int lade_secret_read(const char *file, struct lade_secret *secret_out, struct la
 /* Ask for one at the terminal. Returns 0, or a negative code with the complaint filled; LADE_E_ABSENT, without: there is no terminal. */
 int lade_secret_ask(const char *question, struct lade_secret *secret_out, struct lade_complaint *complaint);
 
+/* Take word, of where, which messages name; refused as by lade_secret_read(). Returns 0, or a negative code with the complaint filled. */
+int lade_secret_take(const char *word, const char *where, struct lade_secret *secret_out, struct lade_complaint *complaint);
+
+/* The same with the one line that comes from fd, a pipe, to its end. */
+int lade_secret_read_pipe(int fd, const char *where, struct lade_secret *secret_out, struct lade_complaint *complaint);
+
 /*
  * What user shows to host: from file if it is not NULL, else what LADE_PASSWORD is, else from the file that LADE_PASSWORD_FILE names, else from the
  * terminal. Returns 0, or a negative code with the complaint filled.

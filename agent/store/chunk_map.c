@@ -1,9 +1,9 @@
 /*
- * [dedup] Where chunks are: tables come in through the spool, runs are made of them (chunk_map_merge.c) and looked up (chunk_map_run.c), and a directory keeps these for the next time
- * (chunk_map_cache.c).
+ * [dedup] Where chunks are: tables come in through the spool, runs are made of them (chunk_map_merge.c) and looked up (chunk_map_run.c), and a
+ * directory keeps these for the next time (chunk_map_cache.c).
  *
- * What runs say is what tables said. Which of these count, and who is believed, is asked anew each time, and kept as a byte for each pack of a run: a row has the bits of its pack, for each
- * table has numbers of packs of its own.
+ * What runs say is what tables said. Which of these count, and who is believed, is asked anew each time, and kept as a byte for each pack of a run: a
+ * row has the bits of its pack, for each table has numbers of packs of its own.
  */
 #include <sodium.h>
 #include <stdlib.h>

@@ -1,11 +1,13 @@
 /*
- * Where each chunk of a repository is: what its tables say, in files that are looked up through mmap(2), so that memory does not grow with the repository.
+ * Where each chunk of a repository is: what its tables say, in files that lookups read a few pages of, so that memory does not grow with the
+ * repository.
  *
- * The files are a private cache in a directory that the caller gives, or nameless ones below $TMPDIR (else /var/tmp). They are disposable: what is damaged, of another version or of another
- * repository is forgotten, and made again from tables. Processes may share a directory: one that cannot write to it at the moment uses nameless files.
+ * The files are a private cache in a directory that the caller gives, or nameless ones below $TMPDIR (else /var/tmp). They are disposable: what is
+ * damaged, of another version or of another repository is forgotten, and made again from tables. Processes may share a directory: one that cannot
+ * write to it at the moment uses nameless files.
  *
- * How it is used: for each table that is there and that lade_chunk_map_has() does not know, lade_chunk_map_add(); then lade_chunk_map_settle(), and all again if that says
- * LADE_E_AGAIN; then lookups, by any number of threads. Later tables can be added in the same way, while nobody looks up.
+ * How it is used: for each table that is there and that lade_chunk_map_has() does not know, lade_chunk_map_add(); then lade_chunk_map_settle(), and
+ * all again if that says LADE_E_AGAIN; then lookups, by any number of threads. Later tables can be added in the same way, while nobody looks up.
  */
 #ifndef LADE_AGENT_STORE_CHUNK_MAP_H
 #define LADE_AGENT_STORE_CHUNK_MAP_H
@@ -44,8 +46,8 @@ struct lade_chunk_map_view {
 };
 
 /*
- * Open a map, with what is good of the cache. Returns 0, LADE_E_MEMORY or LADE_E_SYSTEM (there is no place for nameless files either). The caller closes *map_out with
- * lade_chunk_map_close().
+ * Open a map, with what is good of the cache. Returns 0, LADE_E_MEMORY or LADE_E_SYSTEM (there is no place for nameless files either). The caller
+ * closes *map_out with lade_chunk_map_close().
  */
 int lade_chunk_map_open(const struct lade_chunk_map_setup *setup, struct lade_chunk_map **map_out, struct lade_fault *fault);
 
@@ -56,20 +58,22 @@ void lade_chunk_map_close(struct lade_chunk_map *map);
 bool lade_chunk_map_has(const struct lade_chunk_map *map, const uint8_t table[LADE_HASH_LEN]);
 
 /*
- * Read a table into the map; nothing of it is in there after a failure. One that it has is not added again. info_out gets what it says of itself (its name at least, if that was known
- * before and the map has it); NULL: of no interest. Returns as lade_table_read(), or LADE_E_SYSTEM (no room for the files, say), LADE_E_LIMIT (more than 2^32 packs).
+ * Read a table into the map; nothing of it is in there after a failure. One that it has is not added again. info_out gets what it says of itself (its
+ * name at least, if that was known before and the map has it); NULL: of no interest. Returns as lade_table_read(), or LADE_E_SYSTEM (no room for the
+ * files, say), LADE_E_LIMIT (more than 2^32 packs).
  */
 int lade_chunk_map_add(struct lade_chunk_map *map, const struct lade_table_source *source, struct lade_table_info *info_out, struct lade_fault *fault);
 
 /*
- * Have lookups see all tables that were added, as far as they are there and not replaced. Returns 0; LADE_E_AGAIN: what the map had was damaged, or is not enough any more, and it is empty
- * now: tables are to be added again (its second time in a row is a fault of the disk); LADE_E_MEMORY, LADE_E_SYSTEM. After a failure there is nothing to look up.
+ * Have lookups see all tables that were added, as far as they are there and not replaced. Returns 0; LADE_E_AGAIN: what the map had was damaged, or
+ * is not enough any more, and it is empty now: tables are to be added again (its second time in a row is a fault of the disk); LADE_E_MEMORY,
+ * LADE_E_SYSTEM. After a failure there is nothing to look up.
  */
 int lade_chunk_map_settle(struct lade_chunk_map *map, const struct lade_chunk_map_view *view, struct lade_fault *fault);
 
 /*
- * Find a chunk for deduplication: the first row of a table that counts and is believed, in a pack that is not absent. False: there is none, or what the cache says of it is damaged: see
- * lade_chunk_map_damaged(). Any thread, after lade_chunk_map_settle().
+ * Find a chunk for deduplication: the first row of a table that counts and is believed, in a pack that is not absent. False: there is none, or what
+ * the cache says of it is damaged: see lade_chunk_map_damaged(). Any thread, after lade_chunk_map_settle().
  */
 bool lade_chunk_map_find(const struct lade_chunk_map *map, const uint8_t id[LADE_CHUNK_ID_LEN], enum lade_chunk_kind kind,
 			 struct lade_chunk_place *place_out);
@@ -84,8 +88,9 @@ struct lade_chunk_map_visit {
 };
 
 /*
- * Visit all places of a chunk in tables that count, for reading: nobody need be believed, and packs that are absent may still be there. Returns 0, what visit returned, or LADE_E_CHANGED if
- * the cache is damaged, so that places may be missing: the next lade_chunk_map_settle() makes it again. Any thread.
+ * Visit all places of a chunk in tables that count, for reading: nobody need be believed, and packs that are absent may still be there. Returns 0,
+ * what visit returned, or LADE_E_CHANGED if the cache is damaged, so that places may be missing: the next lade_chunk_map_settle() makes it again. Any
+ * thread.
  */
 int lade_chunk_map_visit(const struct lade_chunk_map *map, const struct lade_chunk_map_visit *visit);
 

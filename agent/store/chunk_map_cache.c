@@ -1,8 +1,9 @@
 /*
- * The directory of a cache: `manifest` names the runs that are good together, `lock` is locked by who writes. Runs never change, so who has opened those of a manifest needs nobody's
- * permission to go on with them, even when they have no names any more.
+ * The directory of a cache: `manifest` names the runs that are good together, `lock` is locked by who writes. Runs never change, so who has opened
+ * those of a manifest needs nobody's permission to go on with them, even when they have no names any more.
  *
- * A process writes only while the manifest is the one that it knows: else it would name runs that another one has removed. It goes on without the cache then.
+ * A process writes only while the manifest is the one that it knows: else it would name runs that another one has removed. It goes on without the
+ * cache then.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -131,6 +132,7 @@ int map_cache_load(struct lade_chunk_map *map)
 	for (unsigned i = 0; i < tries && !error; i++) {
 		drop_runs(map);
 		free(map->manifest);
+		map->manifest = NULL;
 		error = read_manifest(map, &map->manifest, &map->manifest_len);
 		if (!error)
 			error = load_runs(map);

@@ -12,6 +12,7 @@
 #define LADE_AGENT_STORE_CHUNK_MAP_INTERNAL_H
 
 #include <stdatomic.h>
+#include <xxhash.h>
 
 #include "agent/store/chunk_map.h"
 
@@ -46,7 +47,7 @@ struct run {
 	int fd;
 	bool named;                       /* in the cache; else it is gone when it is closed */
 	uint8_t name[RUN_NAME_LEN];
-	const uint8_t *map;
+	const uint8_t *map;               /* of all of the file; only names and records are looked at there */
 	size_t len;
 	uint64_t salt;                    /* of its pages' XXH3 */
 	uint64_t rows, row_pages, blocks, filter_pages;
@@ -54,7 +55,6 @@ struct run {
 	const uint8_t *packs, *replaced;  /* in the map */
 	uint32_t table_count, pack_count, replaced_count;
 	uint8_t *pack_flags;              /* pack_count, from settling */
-	_Atomic uint32_t *verified;       /* a bit for each page whose XXH3 was right: those of the filter, then rows */
 };
 
 /* A table in the spool: names of replaced tables, names of packs, rows, as in FORMAT.md [table], one after the other. */
@@ -114,8 +114,8 @@ void map_run_put_header(uint8_t page[RUN_PAGE_LEN], const struct run *run, const
 void map_run_put_table(uint8_t out[RUN_TABLE_LEN], const struct map_table *table);
 
 /*
- * Open the run that fd is; it belongs to the run then, failure or not. Returns 0; LADE_E_CHANGED: it is damaged, or of something else; LADE_E_MEMORY. The caller frees *run_out with
- * map_run_free().
+ * Open the run that fd is; it belongs to the run then, failure or not. Returns 0; LADE_E_CHANGED: it is damaged, or of something else; LADE_E_MEMORY.
+ * The caller frees *run_out with map_run_free().
  */
 int map_run_open(int fd, const uint8_t repository[LADE_REPOSITORY_ID_LEN], struct run **run_out);
 
@@ -134,7 +134,10 @@ int map_run_visit(const struct run *run, const uint8_t id[LADE_CHUNK_ID_LEN], in
 /* Read the manifest, and open the runs that are good. Returns 0 or LADE_E_MEMORY. */
 int map_cache_load(struct lade_chunk_map *map);
 
-/* Make the file of a run, in the cache if this process may write to it; named_out and name_out say what became of it. Returns a descriptor, or -1 with errno. */
+/*
+ * Make the file of a run, in the cache if this process may write to it; named_out and name_out say what became of it. Returns a descriptor, or -1
+ * with errno.
+ */
 int map_cache_new_run(struct lade_chunk_map *map, bool *named_out, uint8_t name_out[RUN_NAME_LEN]);
 
 /* Remove a run's file from the cache. */
@@ -143,17 +146,58 @@ void map_cache_remove(const struct lade_chunk_map *map, const uint8_t name[RUN_N
 /* A nameless file, near the cache if there is one. Returns a descriptor, or -1 with errno. */
 int map_cache_new_file(const struct lade_chunk_map *map);
 
-/* Have the cache consist of the runs that the map has now, if this process may write to it, and let others write. A failure costs the cache and nothing else. */
+/*
+ * Have the cache consist of the runs that the map has now, if this process may write to it, and let others write. A failure costs the cache and
+ * nothing else.
+ */
 void map_cache_publish(struct lade_chunk_map *map);
 
 /* Have it consist of nothing. */
 void map_cache_forget(struct lade_chunk_map *map);
 
+/* ---- chunk_map_write.c ---- */
+
+/* A part of a file that is written from its beginning to its end. */
+struct run_out {
+	uint64_t off;
+	size_t len;
+	uint8_t *buffer;
+};
+
+/* A run that is being made; zeros, but for the counts of rows, tables, packs and replaced tables in `run`. */
+struct run_writer {
+	struct lade_chunk_map *map;
+	struct lade_fault *fault;
+	struct run run;           /* what its header says, and its file */
+	struct run_out row_out, filter_out, record_out;
+	uint8_t row_page[RUN_PAGE_LEN], filter_page[RUN_PAGE_LEN];
+	unsigned row_count;       /* in row_page */
+	uint64_t filter_number;   /* of filter_page */
+	uint64_t row_number;      /* of row_page */
+	XXH3_state_t *hash;       /* of records */
+};
+
+/* Make its file. Returns 0, LADE_E_MEMORY or LADE_E_SYSTEM; in any case it ends by map_writer_end(). */
+int map_writer_begin(struct run_writer *writer, struct lade_chunk_map *map, struct lade_fault *fault);
+
+/* The next row, in order of ids, with its number of the pack; prefix: map_prefix() of the id. No more come than were counted. Returns 0 or LADE_E_SYSTEM. */
+int map_writer_row(struct run_writer *writer, const uint8_t row[LADE_TABLE_ROW_LEN], uint64_t prefix);
+
+/* Bytes of records: all tables, then names of packs, then names of replaced tables. Returns 0 or LADE_E_SYSTEM. */
+int map_writer_record(struct run_writer *writer, const void *bytes, size_t len);
+
+/* All has come: end the file and open it. Returns 0 with the run, which the caller frees with map_run_free(); LADE_E_SYSTEM, LADE_E_MEMORY, LADE_E_CHANGED. */
+int map_writer_finish(struct run_writer *writer, struct run **run_out);
+
+/* Free what it has, and the file if it was not finished. */
+void map_writer_end(struct run_writer *writer);
+
 /* ---- chunk_map_merge.c ---- */
 
 /*
- * Make one run of the parts, and of runs that are not much longer or mostly dead. settled: the tables' flags say what is left out (of tables that are not there all, of those that do not
- * count the rows); else all is kept. Returns 0, LADE_E_CHANGED (a run is damaged), LADE_E_MEMORY, LADE_E_LIMIT, LADE_E_SYSTEM; after a failure all is as it was.
+ * Make one run of the parts, and of runs that are not much longer or mostly dead. settled: the tables' flags say what is left out (of tables that are
+ * not there all, of those that do not count the rows); else all is kept. Returns 0, LADE_E_CHANGED (a run is damaged), LADE_E_MEMORY, LADE_E_LIMIT,
+ * LADE_E_SYSTEM; after a failure all is as it was.
  */
 int map_merge(struct lade_chunk_map *map, bool settled, struct lade_fault *fault);
 

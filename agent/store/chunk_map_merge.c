@@ -1,14 +1,13 @@
 /*
- * Runs are made by merging: parts of the spool, which are tables as they were read, and runs, all of them in order of ids. What comes out is written from its beginning to its end, the
- * filter too, as its blocks are in the order of ids. So this takes BUFFERS_LEN bytes and what a pack's number takes, however long the runs are; files that are merged are read, not mapped.
+ * Runs are made by merging: parts of the spool, which are tables as they were read, and runs, all of them in order of ids. What comes out is written
+ * as it comes (chunk_map_write.c). So this takes BUFFERS_LEN bytes and what a pack's number takes, however long the runs are; files that are merged
+ * are read, not mapped.
  *
  * A run is taken in if it is not more than twice as long as what is merged already: there are about as many runs as the logarithm of their rows.
  */
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include "agent/store/chunk_map_internal.h"
 #include "agent/tree/whole.h"
@@ -17,7 +16,6 @@
 
 #define BUFFERS_LEN (16u << 20)
 #define BUFFER_LEN_MAX (1u << 20)
-#define OUT_LEN (1u << 18)
 #define DROPPED UINT32_MAX
 
 /* What comes in: a part, or a run. */
@@ -38,13 +36,6 @@ struct heap_item {
 	uint32_t input;
 };
 
-/* A part of a file that is written from its beginning to its end. */
-struct out {
-	uint64_t off;
-	size_t len;
-	uint8_t *buffer; /* OUT_LEN */
-};
-
 struct merge {
 	struct lade_chunk_map *map;
 	struct lade_fault *fault;
@@ -58,13 +49,7 @@ struct merge {
 	struct map_table *tables; /* of the new run */
 	size_t table_count, table_room;
 	uint64_t rows, packs, replaced;
-	struct run run;           /* its header */
-	struct out row_out, filter_out, record_out;
-	uint8_t row_page[RUN_PAGE_LEN], filter_page[RUN_PAGE_LEN];
-	unsigned row_count;       /* in row_page */
-	uint64_t filter_number;   /* of filter_page */
-	uint64_t row_number;      /* of row_page */
-	XXH3_state_t *hash;       /* of records */
+	struct run_writer writer;
 };
 
 static int failed(const struct merge *merge, int error)
@@ -203,13 +188,8 @@ static int prepare(struct merge *merge, size_t input_count)
 
 	merge->inputs = calloc(input_count, sizeof(*merge->inputs));
 	merge->heap = calloc(input_count, sizeof(*merge->heap));
-	merge->hash = XXH3_createState();
-	merge->row_out.buffer = malloc(OUT_LEN);
-	merge->filter_out.buffer = malloc(OUT_LEN);
-	merge->record_out.buffer = malloc(OUT_LEN);
-	if (!merge->inputs || !merge->heap || !merge->hash || !merge->row_out.buffer || !merge->filter_out.buffer || !merge->record_out.buffer)
+	if (!merge->inputs || !merge->heap)
 		return failed(merge, LADE_E_MEMORY);
-	XXH3_64bits_reset(merge->hash);
 	merge->buffer_len = BUFFERS_LEN / input_count / RUN_PAGE_LEN * RUN_PAGE_LEN;
 	if (merge->buffer_len > BUFFER_LEN_MAX)
 		merge->buffer_len = BUFFER_LEN_MAX;
@@ -344,66 +324,6 @@ static int start(struct merge *merge)
 
 /* ---- what comes out ---- */
 
-static int flush(struct merge *merge, struct out *out)
-{
-	const int error = lade_whole_write(merge->run.fd, out->buffer, out->len, out->off) ? failed(merge, LADE_E_SYSTEM) : 0;
-
-	out->off += out->len;
-	out->len = 0;
-	return error;
-}
-
-static int write_out(struct merge *merge, struct out *out, const void *bytes, size_t len)
-{
-	int error = 0;
-
-	if (out->len + len > OUT_LEN)
-		error = flush(merge, out);
-	memcpy(out->buffer + out->len, bytes, len);
-	out->len += len;
-	return error;
-}
-
-/* End a page, which is the number-th of the run's pages, and begin another one. */
-static int end_page(struct merge *merge, struct out *out, uint8_t page[RUN_PAGE_LEN], uint64_t number)
-{
-	int error;
-
-	lade_put_le64(page + RUN_HASH_OFF, map_page_hash(page, merge->run.salt, number));
-	error = write_out(merge, out, page, RUN_PAGE_LEN);
-	memset(page, 0, RUN_PAGE_LEN);
-	return error;
-}
-
-/* Go on to a page of the filter. */
-static int advance_filter(struct merge *merge, uint64_t number)
-{
-	int error = 0;
-
-	while (merge->filter_number < number && !error) {
-		error = end_page(merge, &merge->filter_out, merge->filter_page, merge->filter_number);
-		merge->filter_number++;
-	}
-	return error;
-}
-
-static int put_row(struct merge *merge, const uint8_t row[LADE_TABLE_ROW_LEN], uint64_t prefix)
-{
-	const uint64_t block = map_block(prefix, merge->run.blocks);
-	uint8_t *bytes = merge->filter_page + block % RUN_BLOCKS_PER_PAGE * RUN_BLOCK_LEN;
-	uint32_t mask[8];
-	int error = advance_filter(merge, block / RUN_BLOCKS_PER_PAGE);
-
-	map_block_mask(row, mask);
-	for (unsigned i = 0; i < 8; i++)
-		lade_put_le32(bytes + 4 * i, lade_get_le32(bytes + 4 * i) | mask[i]);
-	memcpy(merge->row_page + (size_t)merge->row_count++ * LADE_TABLE_ROW_LEN, row, LADE_TABLE_ROW_LEN);
-	if (merge->row_count < RUN_ROWS_PER_PAGE || error)
-		return error;
-	merge->row_count = 0;
-	return end_page(merge, &merge->row_out, merge->row_page, merge->run.filter_pages + merge->row_number++);
-}
-
 static int put_rows(struct merge *merge)
 {
 	uint64_t rows = 0;
@@ -415,7 +335,7 @@ static int put_rows(struct merge *merge)
 		int result = 0;
 
 		/* A run whose rows are more than its records say is one that somebody wrote on. */
-		error = ++rows > merge->rows ? failed(merge, LADE_E_CHANGED) : put_row(merge, input->row, least->prefix);
+		error = ++rows > merge->rows ? failed(merge, LADE_E_CHANGED) : map_writer_row(&merge->writer, input->row, least->prefix);
 		if (!error)
 			result = next_row(merge, input);
 		if (result < 0)
@@ -428,15 +348,7 @@ static int put_rows(struct merge *merge)
 	}
 	if (!error && rows != merge->rows)
 		error = failed(merge, LADE_E_CHANGED);
-	if (!error && merge->row_count)
-		error = end_page(merge, &merge->row_out, merge->row_page, merge->run.filter_pages + merge->row_number++);
-	return error ? error : advance_filter(merge, merge->run.filter_pages);
-}
-
-static int put_record(struct merge *merge, const void *bytes, size_t len)
-{
-	XXH3_64bits_update(merge->hash, bytes, len);
-	return write_out(merge, &merge->record_out, bytes, len);
+	return error;
 }
 
 /* Names of a table: of the packs, or of the tables that it replaces. */
@@ -445,7 +357,7 @@ static int put_run_names(struct merge *merge, const uint8_t *names, uint32_t fir
 	int error = 0;
 
 	for (uint32_t i = 0; i < count && !error; i++)
-		error = put_record(merge, names + ((size_t)first + i) * LADE_HASH_LEN, LADE_HASH_LEN);
+		error = map_writer_record(&merge->writer, names + ((size_t)first + i) * LADE_HASH_LEN, LADE_HASH_LEN);
 	return error;
 }
 
@@ -459,7 +371,7 @@ static int put_part_names(struct merge *merge, uint64_t off, uint32_t count)
 
 		error = map_spool_read(merge->map, name, some * LADE_HASH_LEN, off + (uint64_t)i * LADE_HASH_LEN, merge->fault);
 		if (!error)
-			error = put_record(merge, name, some * LADE_HASH_LEN);
+			error = map_writer_record(&merge->writer, name, some * LADE_HASH_LEN);
 		i += some;
 	}
 	return error;
@@ -493,71 +405,40 @@ static int put_names(struct merge *merge, const struct input *input, bool packs)
 
 static int put_records(struct merge *merge)
 {
-	uint8_t bytes[RUN_TABLE_LEN], header[RUN_PAGE_LEN];
+	uint8_t bytes[RUN_TABLE_LEN];
 	int error = 0;
 
 	for (size_t i = 0; i < merge->table_count && !error; i++) {
 		map_run_put_table(bytes, &merge->tables[i]);
-		error = put_record(merge, bytes, sizeof(bytes));
+		error = map_writer_record(&merge->writer, bytes, sizeof(bytes));
 	}
 	for (unsigned packs = 2; packs-- > 0;) {
 		for (size_t i = 0; i < merge->input_count && !error; i++)
 			error = put_names(merge, &merge->inputs[i], packs == 1);
 	}
-	if (!error)
-		error = flush(merge, &merge->filter_out);
-	if (!error)
-		error = flush(merge, &merge->row_out);
-	if (!error)
-		error = flush(merge, &merge->record_out);
-	map_run_put_header(header, &merge->run, merge->map->repository, XXH3_64bits_digest(merge->hash));
-	if (!error && lade_whole_write(merge->run.fd, header, sizeof(header), 0))
-		error = failed(merge, LADE_E_SYSTEM);
 	return error;
 }
 
-/* ---- the new run ---- */
-
-static int open_run(struct merge *merge, struct run **run_out)
-{
-	const int error = map_run_open(merge->run.fd, merge->map->repository, run_out);
-
-	return error ? failed(merge, error) : 0;
-}
-
-/* Write it to its file, and open it. */
+/* Write the new run to its file, and open it. */
 static int make_run(struct merge *merge, struct run **run_out)
 {
-	struct run *run = &merge->run;
+	struct run *run = &merge->writer.run;
 	int error;
 
 	run->rows = merge->rows;
 	run->table_count = (uint32_t)merge->table_count;
 	run->pack_count = (uint32_t)merge->packs;
 	run->replaced_count = (uint32_t)merge->replaced;
-	run->blocks = map_block_count(run->rows);
-	run->filter_pages = (run->blocks + RUN_BLOCKS_PER_PAGE - 1) / RUN_BLOCKS_PER_PAGE;
-	run->row_pages = (run->rows + RUN_ROWS_PER_PAGE - 1) / RUN_ROWS_PER_PAGE;
-	randombytes_buf(&run->salt, sizeof(run->salt));
-	run->fd = map_cache_new_run(merge->map, &run->named, run->name);
-	if (run->fd < 0)
-		return failed(merge, LADE_E_SYSTEM);
-	merge->filter_out.off = RUN_PAGE_LEN;
-	merge->row_out.off = (1 + run->filter_pages) * RUN_PAGE_LEN;
-	merge->record_out.off = (1 + run->filter_pages + run->row_pages) * RUN_PAGE_LEN;
-	error = put_rows(merge);
+	error = map_writer_begin(&merge->writer, merge->map, merge->fault);
+	if (!error)
+		error = put_rows(merge);
 	if (!error)
 		error = put_records(merge);
-	if (error)
-		close(run->fd);
-	else
-		error = open_run(merge, run_out);
-	if (error && run->named)
-		map_cache_remove(merge->map, run->name);
+	if (!error)
+		error = map_writer_finish(&merge->writer, run_out);
+	map_writer_end(&merge->writer);
 	if (error)
 		return error;
-	(*run_out)->named = run->named;
-	memcpy((*run_out)->name, run->name, RUN_NAME_LEN);
 	/* What settling has found out. */
 	for (size_t i = 0; i < merge->table_count; i++)
 		(*run_out)->tables[i].flags = merge->tables[i].flags;
@@ -596,10 +477,6 @@ static void free_merge(struct merge *merge)
 	free(merge->heap);
 	free(merge->taken);
 	free(merge->tables);
-	free(merge->row_out.buffer);
-	free(merge->filter_out.buffer);
-	free(merge->record_out.buffer);
-	XXH3_freeState(merge->hash);
 	free(merge);
 }
 

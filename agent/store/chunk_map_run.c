@@ -1,10 +1,14 @@
 /*
- * Runs: files of rows in order of ids, looked up through mmap(2).
+ * Runs: files of rows in order of ids. Pages of rows and of the filter are read, by pread(2), not mapped: a mapping brings neighbours of each page
+ * that is touched into memory, up to the whole file in the end, and what goes wrong with the disk is a signal there. Names and records are few, and
+ * mapped.
  *
- * Ids are keyed hashes, so the place of one among n is about its value times n: blocks of the filter follow each other in the order of ids, and a search asks where the id ought to be. Who
- * makes tables may choose ids that are not like that; such a search ends all the same, by halves. A page's XXH3 is looked at when it is first used: a cache may have been damaged.
+ * Ids are keyed hashes, so the place of one among n is about its value times n: blocks of the filter follow each other in the order of ids, and a
+ * search asks where the id ought to be. Who makes tables may choose ids that are not like that; such a search ends all the same, by halves. A page's
+ * XXH3 is looked at each time: a cache may be damaged.
  *
- * The filter is the split block Bloom filter of Parquet (Putze et al., "Cache-, Hash- and Space-Efficient Bloom Filters", 2007): one block an id, one bit in each of its eight words.
+ * The filter is the split block Bloom filter of Parquet (Putze et al., "Cache-, Hash- and Space-Efficient Bloom Filters", 2007): one block an id, one
+ * bit in each of its eight words.
  */
 #include <sodium.h>
 #include <stdlib.h>
@@ -15,6 +19,7 @@
 #include <xxhash.h>
 
 #include "agent/store/chunk_map_internal.h"
+#include "agent/tree/whole.h"
 #include "protocol/byteorder.h"
 
 #define HEADER_LEN 80u
@@ -56,19 +61,11 @@ uint64_t map_block_count(uint64_t rows)
 	return (rows * RUN_BITS_PER_ROW + 8 * RUN_BLOCK_LEN - 1) / (8 * RUN_BLOCK_LEN);
 }
 
-/* The number-th page behind the header; NULL: it is damaged. */
-static const uint8_t *page_of(const struct run *run, uint64_t number)
+/* Read the number-th page behind the header. False: it is damaged. */
+static bool get_page(const struct run *run, uint64_t number, uint8_t page_out[RUN_PAGE_LEN])
 {
-	const uint8_t *page = run->map + (number + 1) * RUN_PAGE_LEN;
-	_Atomic uint32_t *word = &run->verified[number / 32];
-	const uint32_t bit = UINT32_C(1) << number % 32;
-
-	if (atomic_load_explicit(word, memory_order_relaxed) & bit)
-		return page;
-	if (map_page_hash(page, run->salt, number) != lade_get_le64(page + RUN_HASH_OFF))
-		return NULL;
-	atomic_fetch_or_explicit(word, bit, memory_order_relaxed);
-	return page;
+	return lade_whole_read(run->fd, page_out, RUN_PAGE_LEN, (number + 1) * RUN_PAGE_LEN) == (ssize_t)RUN_PAGE_LEN &&
+	       map_page_hash(page_out, run->salt, number) == lade_get_le64(page_out + RUN_HASH_OFF);
 }
 
 /* ---- lookups ---- */
@@ -77,10 +74,10 @@ static const uint8_t *page_of(const struct run *run, uint64_t number)
 static int filter_has(const struct run *run, const uint8_t id[LADE_CHUNK_ID_LEN])
 {
 	const uint64_t block = map_block(map_prefix(id), run->blocks);
-	const uint8_t *bytes = page_of(run, block / RUN_BLOCKS_PER_PAGE);
+	uint8_t page[RUN_PAGE_LEN], *bytes = page;
 	uint32_t mask[8], missing = 0;
 
-	if (!bytes)
+	if (!get_page(run, block / RUN_BLOCKS_PER_PAGE, page))
 		return LADE_E_CHANGED;
 	bytes += block % RUN_BLOCKS_PER_PAGE * RUN_BLOCK_LEN;
 	map_block_mask(id, mask);
@@ -108,14 +105,14 @@ static int search(const struct run *run, const uint8_t id[LADE_CHUNK_ID_LEN], ui
 {
 	const uint64_t prefix = map_prefix(id);
 	uint64_t low = 0, high = run->row_pages, from = 0, to = UINT64_MAX;
+	uint8_t page[RUN_PAGE_LEN];
 
 	for (unsigned step = 0; low < high; step++) {
 		const uint64_t at = step < GUESSES ? guess(low, high, from, to, prefix) : low + (high - low) / 2;
-		const uint8_t *first = page_of(run, run->filter_pages + at), *last;
+		const uint8_t *first = page, *last = page + (rows_in(run, at) - 1) * LADE_TABLE_ROW_LEN;
 
-		if (!first)
+		if (!get_page(run, run->filter_pages + at, page))
 			return LADE_E_CHANGED;
-		last = first + (rows_in(run, at) - 1) * LADE_TABLE_ROW_LEN;
 		if (memcmp(last, id, LADE_CHUNK_ID_LEN) < 0) {
 			low = at + 1;
 			from = map_prefix(last);
@@ -149,6 +146,7 @@ static unsigned search_page(const uint8_t *page, unsigned count, const uint8_t i
 int map_run_visit(const struct run *run, const uint8_t id[LADE_CHUNK_ID_LEN], int (*visit)(void *context, const struct run *run, const struct lade_table_row *row),
 		  void *context)
 {
+	uint8_t page[RUN_PAGE_LEN];
 	uint64_t at;
 	int result = run->rows ? filter_has(run, id) : 0;
 
@@ -156,10 +154,9 @@ int map_run_visit(const struct run *run, const uint8_t id[LADE_CHUNK_ID_LEN], in
 		return result;
 	result = search(run, id, &at);
 	for (unsigned row = UINT32_MAX; !result && at < run->row_pages; at++, row = 0) {
-		const uint8_t *page = page_of(run, run->filter_pages + at);
 		const unsigned count = rows_in(run, at);
 
-		if (!page)
+		if (!get_page(run, run->filter_pages + at, page))
 			return LADE_E_CHANGED;
 		if (row)
 			row = search_page(page, count, id);
@@ -296,8 +293,7 @@ static int load(struct run *run, const uint8_t repository[LADE_REPOSITORY_ID_LEN
 		return LADE_E_CHANGED;
 	run->tables = calloc(run->table_count + 1u, sizeof(*run->tables));
 	run->pack_flags = calloc(run->pack_count + (size_t)1, 1);
-	run->verified = calloc((run->filter_pages + run->row_pages) / 32 + 1, sizeof(*run->verified));
-	if (!run->tables || !run->pack_flags || !run->verified)
+	if (!run->tables || !run->pack_flags)
 		return LADE_E_MEMORY;
 	for (uint32_t i = 0; i < run->table_count; i++, off += RUN_TABLE_LEN)
 		get_table(run->map + off, &run->tables[i]);
@@ -343,6 +339,5 @@ void map_run_free(struct run *run)
 	close(run->fd);
 	free(run->tables);
 	free(run->pack_flags);
-	free((void *)run->verified);
 	free(run);
 }

@@ -1,6 +1,7 @@
 /*
- * Opening: [format], then the pins, then a slot of [keys], then [trust], in this order, so that nothing is believed before it was compared with what stands before it. A plain repository
- * is none to who did not say so: the slot that a passphrase opens does not count for that, as somebody may use the passphrase for an encrypted one as well.
+ * Opening: [format], then the pins, then a slot of [keys], then [trust], in this order, so that nothing is believed before it was compared with what
+ * stands before it. A plain repository is none to who did not say so: the slot that a passphrase opens does not count for that, as somebody may use
+ * the passphrase for an encrypted one as well.
  *
  * Limits: a statement and `format` have one length each; slots see repository_slots.c.
  */
@@ -101,13 +102,14 @@ struct statements {
 	char wrong[TRUST_NAME_SIZE]; /* one that has another length; or empty */
 };
 
-/* The number that a name of trust/ ends with; 0: it is no such name. */
-static uint32_t number_of(const char *name)
+uint32_t lade_repository_statement_number(const char *name)
 {
 	const char *digits = name + sizeof(TRUST_PREFIX) - 1;
 	char again[TRUST_NAME_SIZE];
 	uint64_t number = 0;
 
+	if (strncmp(name, TRUST_PREFIX, sizeof(TRUST_PREFIX) - 1) != 0)
+		return 0;
 	for (size_t i = 0; digits[i] >= '0' && digits[i] <= '9' && number <= UINT32_MAX; i++)
 		number = number * 10 + (uint64_t)(digits[i] - '0');
 	if (number > UINT32_MAX)
@@ -119,7 +121,7 @@ static uint32_t number_of(const char *name)
 static int look_at_statement(void *context, const struct lade_store_object *object)
 {
 	struct statements *statements = context;
-	const uint32_t number = number_of(object->name);
+	const uint32_t number = lade_repository_statement_number(object->name);
 
 	if (number <= statements->heard)
 		return 0;
@@ -305,18 +307,18 @@ static int try_slots(struct attempt *attempt, const struct lade_repository_slot 
 	return error;
 }
 
-/* A slot that is damaged, as none that is good was for the user. */
+/* A slot that is damaged, whose it may have been, as none that is good was for the user. Returns LADE_E_AGAIN if there is none. */
 static int tell_damaged(const struct lade_repository_slot *slots, size_t count, struct lade_fault *fault)
 {
 	char name[LADE_SLOT_NAME_SIZE];
 
 	for (size_t i = 0; i < count; i++) {
-		if (slots[i].state != LADE_SLOT_DAMAGED)
+		if (slots[i].state == LADE_SLOT_GOOD)
 			continue;
 		lade_slot_name(slots[i].id, name);
 		return lade_fault_set(fault, LADE_E_CHANGED, "verify", name);
 	}
-	return 0;
+	return LADE_E_AGAIN;
 }
 
 /* [keys] Find the slot of a passphrase or identity: those with a good signature first. */
@@ -335,7 +337,7 @@ static int find_slot(struct lade_repository *repository, const struct lade_repos
 		error = try_slots(&attempt, slots, count, LADE_SLOT_UNSIGNED, fault);
 	if (error == LADE_E_AGAIN && !attempt.honest)
 		error = attempt.bad ? attempt.bad : tell_damaged(slots, count, fault);
-	if (error == LADE_E_AGAIN || (!error && !repository->by_slot))
+	if (error == LADE_E_AGAIN)
 		error = lade_fault_set(fault, LADE_E_AUTH, credentials->identity ? "find a key of this identity in" : "find a key of this passphrase in", "keys/");
 	free(slots);
 	return error;

@@ -1,7 +1,9 @@
 /*
- * A repository that is open: what it is, whom its root key trusts, and what the keys at hand are good for. agent/store/FORMAT.md [format], [trust], [keys], [capabilities].
+ * A repository that is open: what it is, whom its root key trusts, and what the keys at hand are good for. agent/store/FORMAT.md [format], [trust],
+ * [keys], [capabilities].
  *
- * Nothing that the store says is believed before it was compared with what is pinned; where nothing is pinned, with what the slot says that the passphrase opened.
+ * Nothing that the store says is believed before it was compared with what is pinned; where nothing is pinned, with what the slot says that the
+ * passphrase opened.
  */
 #ifndef LADE_AGENT_STORE_REPOSITORY_H
 #define LADE_AGENT_STORE_REPOSITORY_H
@@ -56,10 +58,11 @@ struct lade_repository_credentials {
 int lade_repository_look(struct lade_store *store, struct lade_fault *fault);
 
 /*
- * Open the repository in store, which belongs to it then, failure or not. Returns 0 with what lade_repository_close() closes, or:
- * LADE_E_ABSENT: there is no repository; LADE_E_AUTH: the passphrase or key is that of no slot; LADE_E_REFUSED: it is another repository than the pins say, or a plain one, and neither a pin
- * nor the user says so, or an identity without a pin; LADE_E_CHANGED: an object is damaged or another repository's; LADE_E_VERSION: it needs a newer program; LADE_E_LIMIT: a slot that
- * asks for more than is accepted; LADE_E_MEMORY and what the store says. The fault names the object.
+ * Open the repository in store, which belongs to it then, failure or not. Returns 0 with what lade_repository_close() closes, or: LADE_E_ABSENT:
+ * there is no repository; LADE_E_AUTH: the passphrase or key is that of no slot; LADE_E_REFUSED: it is another repository than the pins say, or a
+ * plain one, and neither a pin nor the user says so, or an identity without a pin; LADE_E_CHANGED: an object is damaged or another repository's;
+ * LADE_E_VERSION: it needs a newer program; LADE_E_LIMIT: a slot that asks for more than is accepted; LADE_E_MEMORY and what the store says. The
+ * fault names the object.
  */
 int lade_repository_open(struct lade_store *store, const struct lade_repository_credentials *credentials, struct lade_repository **repository_out,
 			 struct lade_fault *fault);
@@ -67,7 +70,10 @@ int lade_repository_open(struct lade_store *store, const struct lade_repository_
 /* Wipe the keys, close the store and free it. NULL does nothing. */
 void lade_repository_close(struct lade_repository *repository);
 
-/* Read the statements of trust/ that came since; for who meets a writer that he does not know. Returns 0, LADE_E_CHANGED, LADE_E_VERSION, LADE_E_MEMORY or what the store says. */
+/*
+ * Read the statements of trust/ that came since; for who meets a writer that he does not know. Returns 0, LADE_E_CHANGED, LADE_E_VERSION,
+ * LADE_E_MEMORY or what the store says.
+ */
 int lade_repository_read_trust(struct lade_repository *repository, struct lade_fault *fault);
 
 /* ---- making ---- */
@@ -85,10 +91,11 @@ struct lade_repository_plan {
 };
 
 /*
- * Make a repository in store, which belongs to it then, failure or not: all keys, the statements of epoch 1, of a writer who may be believed and of a manager, a slot with all keys
- * for the passphrase and for each recipient. What an init that did not finish left behind is removed. Returns 0 with what lade_repository_close() closes, after which all of it survives a loss of power;
- * LADE_E_EXISTS: there is a repository, or something else, or somebody makes one at the same time; LADE_E_USAGE: no slot at all, or a label that is none; LADE_E_LIMIT: a cost that nobody would accept; LADE_E_MEMORY and
- * what the store says.
+ * Make a repository in store, which belongs to it then, failure or not: all keys, the statements of epoch 1, of a writer who may be believed and of a
+ * manager, a slot with all keys for the passphrase and for each recipient. What an init that did not finish left behind is removed. Returns 0 with
+ * what lade_repository_close() closes, after which all of it survives a loss of power; LADE_E_EXISTS: there is a repository, or something else, or
+ * somebody makes one at the same time; LADE_E_USAGE: no slot at all, or a label that is none; LADE_E_LIMIT: a cost that nobody would accept;
+ * LADE_E_MEMORY and what the store says.
  */
 int lade_repository_init(struct lade_store *store, const struct lade_repository_plan *plan, struct lade_repository **repository_out, struct lade_fault *fault);
 
@@ -110,31 +117,36 @@ struct lade_repository_slot {
 };
 
 /*
- * List the slots: *slots_out, in order of their ids, which the caller frees. Returns 0, LADE_E_MEMORY, LADE_E_LIMIT (more than anybody has) or what the store says.
+ * List the slots: *slots_out, in order of their ids, which the caller frees. Returns 0, LADE_E_MEMORY, LADE_E_LIMIT (more than anybody has) or what
+ * the store says.
  */
 int lade_repository_list_slots(struct lade_repository *repository, struct lade_repository_slot **slots_out, size_t *count_out, struct lade_fault *fault);
 
 /*
- * Add a slot with the secrets of keyring, as slot and passphrase say (lade_slot_put(); its capabilities are found here), behind a barrier; id_out: its id. Returns 0, LADE_E_REFUSED: the root
- * key is not at hand; LADE_E_USAGE, LADE_E_LIMIT, LADE_E_MEMORY or what the store says.
+ * Add a slot with the secrets of keyring, as slot and passphrase say (lade_slot_put(); its capabilities are found here), behind a barrier; id_out:
+ * its id. Returns 0, LADE_E_REFUSED: the root key is not at hand; LADE_E_USAGE, LADE_E_LIMIT, LADE_E_MEMORY or what the store says.
  */
 int lade_repository_add_slot(struct lade_repository *repository, const struct lade_keyring *keyring, const struct lade_slot *slot, struct lade_slice passphrase,
 			     uint8_t id_out[LADE_SLOT_ID_LEN], struct lade_fault *fault);
 
 /*
- * Delete a slot, behind a barrier. Returns 0; LADE_E_ABSENT: there is none; LADE_E_REFUSED: neither the root's nor a manager's key is at hand, or, unless forced, it is the last one that holds the root
- * key; LADE_E_MEMORY or what the store says.
+ * Delete a slot, behind a barrier. Returns 0; LADE_E_ABSENT: there is none; LADE_E_REFUSED: neither the root's nor a manager's key is at hand, or,
+ * unless forced, it is the last one that holds the root key; LADE_E_MEMORY or what the store says.
  */
 int lade_repository_remove_slot(struct lade_repository *repository, const uint8_t id[LADE_SLOT_ID_LEN], bool forced, struct lade_fault *fault);
 
 /*
- * Have the root say that there is a new writer, behind a barrier, and fill keyring_out with what a write-only client has: the first row of [capabilities]. flags: LADE_WRITER_BELIEVED or 0. Returns 0 with
- * what lade_keyring_fini() frees, or LADE_E_REFUSED: the root key is not at hand; LADE_E_USAGE (a label that is none), LADE_E_MEMORY or what the store says.
+ * Have the root say that there is a new writer, behind a barrier, and fill keyring_out with what a write-only client has: the first row of
+ * [capabilities]. flags: LADE_WRITER_BELIEVED or 0. Returns 0 with what lade_keyring_fini() frees, or LADE_E_REFUSED: the root key is not at hand;
+ * LADE_E_USAGE (a label that is none), LADE_E_MEMORY or what the store says.
  */
 int lade_repository_add_writer(struct lade_repository *repository, const char *label, uint32_t flags, uint64_t time, struct lade_keyring *keyring_out,
 			       struct lade_fault *fault);
 
-/* Fill keyring_out with what a reader has: the second row of [capabilities]. Returns 0 with what lade_keyring_fini() frees, LADE_E_REFUSED: it is not at hand; or LADE_E_MEMORY. */
+/*
+ * Fill keyring_out with what a reader has: the second row of [capabilities]. Returns 0 with what lade_keyring_fini() frees, LADE_E_REFUSED: it is not
+ * at hand; or LADE_E_MEMORY.
+ */
 int lade_repository_reader(const struct lade_repository *repository, struct lade_keyring *keyring_out, struct lade_fault *fault);
 
 /* What a keyring is good for, whatever the root says of its parties: bits, LADE_MAY_READ and so on. */
@@ -161,13 +173,14 @@ const uint8_t *lade_repository_cuts_key(const struct lade_repository *repository
 const uint8_t *lade_repository_index_secret(const struct lade_repository *repository, uint32_t epoch);
 
 /*
- * What new packs are sealed with, for the writer or, without one, the manager at hand. *setup_out is the caller's to wipe. Returns 0, or LADE_E_REFUSED: there is neither, or no index key of the
- * newest epoch.
+ * What new packs are sealed with, for the writer or, without one, the manager at hand. *setup_out is the caller's to wipe. Returns 0, or
+ * LADE_E_REFUSED: there is neither, or no index key of the newest epoch.
  */
 int lade_repository_pack_setup(const struct lade_repository *repository, struct lade_pack_setup *setup_out, struct lade_fault *fault);
 
 /*
- * What packs of an epoch are opened with; *keys_out is the caller's to wipe. Who may not read has zeros for that. Returns 0; LADE_E_ABSENT: there is no such epoch; LADE_E_REFUSED: its index key is not at hand.
+ * What packs of an epoch are opened with; *keys_out is the caller's to wipe. Who may not read has zeros for that. Returns 0; LADE_E_ABSENT: there is
+ * no such epoch; LADE_E_REFUSED: its index key is not at hand.
  */
 int lade_repository_pack_keys(const struct lade_repository *repository, uint32_t epoch, struct lade_pack_keys *keys_out, struct lade_fault *fault);
 

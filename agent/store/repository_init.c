@@ -1,10 +1,12 @@
 /*
  * Making a repository.
  *
- * `format` is put last, when all else is behind a barrier: a store with it is a repository that opens, and one without it is none. The other way round, an init that was interrupted would leave a
- * `format` whose root key nobody has. What such an init leaves here, statements and slots without a `format`, has never been of use to anybody, as long as there is nothing else; the next one removes it.
+ * `format` is put last, when all else is behind a barrier: a store with it is a repository that opens, and one without it is none. The other way
+ * round, an init that was interrupted would leave a `format` whose root key nobody has. What such an init leaves here, statements and slots without a
+ * `format`, has never been of use to anybody, as long as there is nothing else; the next one removes it.
  *
- * Two that are made at the same place at once may remove each other's; so it is looked whether all is there when `format` is, and taken back otherwise.
+ * Two that are made at the same place at once may remove each other's; so it is looked whether all is there when `format` is, and taken back
+ * otherwise.
  */
 #include <sodium.h>
 #include <stdio.h>
@@ -22,6 +24,8 @@
 
 struct left_over {
 	char name[LADE_OBJECT_NAME_MAX + 1];
+	enum lade_object_kind kind;
+	uint64_t len;
 };
 
 struct left_overs {
@@ -34,8 +38,10 @@ static int add_left_over(void *context, const struct lade_store_object *object)
 {
 	struct left_overs *left = context;
 	struct left_over *items;
+	uint8_t id[LADE_SLOT_ID_LEN];
+	const bool statement = lade_repository_statement_number(object->name);
 
-	if (strncmp(object->name, "trust/", 6) != 0 && strncmp(object->name, "keys/", 5) != 0)
+	if (!statement && lade_repository_slot_id(object->name, id))
 		return lade_fault_set(left->fault, LADE_E_EXISTS, "make a repository where there is", object->name);
 	if (left->count == LEFT_OVER_MAX)
 		return lade_fault_set(left->fault, LADE_E_LIMIT, "remove what is left of another init, beginning with", object->name);
@@ -43,7 +49,28 @@ static int add_left_over(void *context, const struct lade_store_object *object)
 	if (!items)
 		return lade_fault_set(left->fault, LADE_E_MEMORY, "list", object->name);
 	left->items = items;
+	items[left->count].kind = statement ? LADE_OBJECT_TRUST : LADE_OBJECT_KEY;
+	items[left->count].len = object->len;
 	snprintf(items[left->count++].name, sizeof(items->name), "%s", object->name);
+	return 0;
+}
+
+/* A name is not enough to delete what may be somebody else's: it begins as one of ours does. What a loss of power left empty has nothing to lose. */
+static int check_left_over(struct lade_store *store, const struct left_over *item, struct lade_fault *fault)
+{
+	uint8_t header[LADE_OBJECT_HEADER_LEN];
+	struct lade_object_header ignored;
+	struct lade_reader reader;
+	int error;
+
+	if (!item->len)
+		return 0;
+	error = lade_store_get(store, item->name, 0, sizeof(header), header, fault);
+	if (error && error != LADE_E_TRUNCATED)
+		return error;
+	lade_reader_init(&reader, header, sizeof(header));
+	if (error || lade_object_get_header(&reader, item->kind, &ignored))
+		return lade_fault_set(fault, LADE_E_EXISTS, "make a repository where there is", item->name);
 	return 0;
 }
 
@@ -52,6 +79,8 @@ static int remove_left_overs(struct lade_store *store, struct lade_fault *fault)
 	struct left_overs left = { .fault = fault };
 	int error = lade_store_list(store, "", add_left_over, &left, fault);
 
+	for (size_t i = 0; i < left.count && !error; i++)
+		error = check_left_over(store, &left.items[i], fault);
 	for (size_t i = 0; i < left.count && !error; i++)
 		error = lade_store_remove(store, left.items[i].name, fault);
 	free(left.items);

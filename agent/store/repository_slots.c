@@ -21,6 +21,18 @@ void lade_slot_name(const uint8_t id[LADE_SLOT_ID_LEN], char out[LADE_SLOT_NAME_
 	(void)sodium_bin2hex(out + PREFIX_LEN, LADE_SLOT_NAME_SIZE - PREFIX_LEN, id, LADE_SLOT_ID_LEN);
 }
 
+int lade_repository_slot_id(const char *name, uint8_t id_out[LADE_SLOT_ID_LEN])
+{
+	char again[LADE_SLOT_NAME_SIZE];
+	size_t len;
+
+	if (strlen(name) != LADE_SLOT_NAME_SIZE - 1 ||
+	    sodium_hex2bin(id_out, LADE_SLOT_ID_LEN, name + PREFIX_LEN, 2 * LADE_SLOT_ID_LEN, NULL, &len, NULL) || len != LADE_SLOT_ID_LEN)
+		return LADE_E_USAGE;
+	lade_slot_name(id_out, again);
+	return strcmp(again, name) == 0 ? 0 : LADE_E_USAGE;
+}
+
 /* ---- listing ---- */
 
 /* The list that is made. */
@@ -34,15 +46,9 @@ static int add_name(void *context, const struct lade_store_object *object)
 {
 	struct listing *listing = context;
 	struct lade_repository_slot *slots, slot = { .state = LADE_SLOT_DAMAGED };
-	char again[LADE_SLOT_NAME_SIZE];
-	size_t len;
 
 	/* Another name is no slot. */
-	if (strlen(object->name) != LADE_SLOT_NAME_SIZE - 1 ||
-	    sodium_hex2bin(slot.id, sizeof(slot.id), object->name + PREFIX_LEN, 2 * LADE_SLOT_ID_LEN, NULL, &len, NULL) || len != sizeof(slot.id))
-		return 0;
-	lade_slot_name(slot.id, again);
-	if (strcmp(again, object->name) != 0)
+	if (lade_repository_slot_id(object->name, slot.id))
 		return 0;
 	if (listing->count == SLOTS_MAX)
 		return lade_fault_set(listing->fault, LADE_E_LIMIT, "list the keys in", PREFIX);

@@ -1,8 +1,9 @@
 /*
- * [table] Tables on their way to the store. Lengths are known before the first byte is sealed, so the object goes out in one pass, a segment at a time; its name and its signature come
- * of one SHA-256 that runs along.
+ * [table] Tables on their way to the store. Lengths are known before the first byte is sealed, so the object goes out in one pass, a segment at a
+ * time; its name and its signature come of one SHA-256 that runs along.
  *
- * A builder keeps rows as they stand in a table, with the numbers of packs in the order in which these came; they get the numbers of the table when all is sorted.
+ * A builder keeps rows as they stand in a table, with the numbers of packs in the order in which these came; they get the numbers of the table when
+ * all is sorted.
  */
 #include "agent/store/table.h"
 
@@ -194,23 +195,31 @@ static int put_rows(struct way *way, const struct lade_table_content *content)
 	return error;
 }
 
-static void make_header(uint8_t out[LADE_TABLE_HEADER_LEN], const struct lade_table_setup *setup, uint64_t sealed_len)
+static int make_header(uint8_t out[LADE_TABLE_HEADER_LEN], const struct lade_table_setup *setup, uint64_t sealed_len)
 {
 	const struct lade_table_info *info = &setup->info;
+	struct lade_object_header header = { .kind = LADE_OBJECT_TABLE, .suite = setup->suite };
+	struct lade_writer writer;
+	uint8_t salt[32];
+	int error;
 
-	memset(out, 0, LADE_TABLE_HEADER_LEN);
-	memcpy(out, "LADE", 4);
-	out[4] = LADE_OBJECT_TABLE;
-	out[5] = LADE_OBJECT_VERSION;
-	out[LADE_OBJECT_SUITE_OFF] = (uint8_t)setup->suite;
-	memcpy(out + LADE_OBJECT_REPOSITORY_OFF, setup->repository, LADE_REPOSITORY_ID_LEN);
-	lade_put_le32(out + 24, info->epoch);
-	out[28] = info->level;
-	out[29] = info->opened;
-	memcpy(out + 32, info->signer, LADE_PARTY_ID_LEN);
-	memcpy(out + 48, info->owner, LADE_PARTY_ID_LEN);
-	randombytes_buf(out + 64, 32);
-	lade_put_le64(out + 96, sealed_len);
+	memcpy(header.repository, setup->repository, sizeof(header.repository));
+	randombytes_buf(salt, sizeof(salt));
+	lade_writer_init(&writer, LADE_TABLE_HEADER_LEN);
+	lade_object_put_header(&writer, &header);
+	lade_object_put_u32(&writer, info->epoch);
+	lade_writer_put_u8(&writer, info->level);
+	lade_writer_put_u8(&writer, info->opened);
+	lade_object_put_zeros(&writer, 2);
+	lade_writer_put_bytes(&writer, info->signer, sizeof(info->signer));
+	lade_writer_put_bytes(&writer, info->owner, sizeof(info->owner));
+	lade_writer_put_bytes(&writer, salt, sizeof(salt));
+	lade_object_put_u64(&writer, sealed_len);
+	error = writer.error;
+	if (!error)
+		memcpy(out, writer.data, LADE_TABLE_HEADER_LEN);
+	lade_writer_fini(&writer);
+	return error;
 }
 
 /* Signature and name. */
@@ -235,14 +244,16 @@ static int put_signature(struct way *way, const struct lade_table_setup *setup, 
 static int put_all(struct way *way, const struct lade_table_setup *setup, const struct lade_table_content *content, uint64_t len)
 {
 	const uint64_t padding = way->left - len, segments = (way->left + LADE_TABLE_SEGMENT_LEN - 1) / LADE_TABLE_SEGMENT_LEN;
+	const uint64_t sealed_len = way->left + segments * LADE_SEAL_TAG_LEN;
 	uint8_t header[LADE_TABLE_HEADER_LEN];
 	int error;
 
-	make_header(header, setup, way->left + segments * LADE_SEAL_TAG_LEN);
-	if (LADE_TABLE_HEADER_LEN + lade_get_le64(header + 96) + LADE_SIGNATURE_LEN > LADE_TABLE_LEN_MAX)
+	if (LADE_TABLE_HEADER_LEN + sealed_len + LADE_SIGNATURE_LEN > LADE_TABLE_LEN_MAX)
 		return failed(way, LADE_E_LIMIT);
+	error = make_header(header, setup, sealed_len);
 	way->digest = EVP_MD_CTX_new();
-	error = way->digest && EVP_DigestInit_ex(way->digest, EVP_sha256(), NULL) == 1 ? 0 : LADE_E_MEMORY;
+	if (!error && (!way->digest || EVP_DigestInit_ex(way->digest, EVP_sha256(), NULL) != 1))
+		error = LADE_E_MEMORY;
 	if (!error)
 		error = lade_table_seal_start(&way->seal, header, setup->index_secret, true);
 	if (error)

@@ -1,5 +1,6 @@
 /*
- * Tables: where chunks are. agent/store/FORMAT.md [table]. One is sealed segment by segment on its way to the store, and opened the same way: neither side holds the object.
+ * Tables: where chunks are. agent/store/FORMAT.md [table]. One is sealed segment by segment on its way to the store, and opened the same way: neither
+ * side holds the object.
  */
 #ifndef LADE_AGENT_STORE_TABLE_H
 #define LADE_AGENT_STORE_TABLE_H
@@ -79,8 +80,9 @@ struct lade_table_content {
 };
 
 /*
- * Make a table and put it. name_out gets its SHA-256. Returns 0; LADE_E_LIMIT: more rows than a table of this level may have; LADE_E_REFUSED: they, or the packs or the replaced tables,
- * are not in order, or cannot be; LADE_E_MEMORY; or what next or the store says. Nothing is stored after a failure (but see lade_store_put()).
+ * Make a table and put it. name_out gets its SHA-256. Returns 0; LADE_E_LIMIT: more rows than a table of this level may have; LADE_E_REFUSED: they,
+ * or the packs or the replaced tables, are not in order, or cannot be; LADE_E_MEMORY; or what next or the store says. Nothing is stored after a
+ * failure (but see lade_store_put()).
  */
 int lade_table_write(const struct lade_table_setup *setup, const struct lade_table_content *content, uint8_t name_out[LADE_HASH_LEN],
 		     struct lade_fault *fault);
@@ -101,8 +103,8 @@ int lade_table_builder_add(struct lade_table_builder *builder, const uint8_t pac
 uint32_t lade_table_builder_count(const struct lade_table_builder *builder);
 
 /*
- * Make the table (a chunk that was added twice for one pack stands in it once) and put it, as lade_table_write(); its level has to be 0. The builder is empty after that, and can be
- * used again; after a failure it has what it had.
+ * Make the table (a chunk that was added twice for one pack stands in it once) and put it, as lade_table_write(); its level has to be 0. The builder
+ * is empty after that, and can be used again; after a failure it has what it had.
  */
 int lade_table_builder_write(struct lade_table_builder *builder, const struct lade_table_setup *setup, uint8_t name_out[LADE_HASH_LEN],
 			     struct lade_fault *fault);
@@ -122,8 +124,8 @@ struct lade_table_source {
 };
 
 /*
- * Who takes what a table says, in the order of these. All of it is provisional: unless lade_table_read() returns 0 it is worth nothing. Each returns 0, or what lade_table_read() is to
- * return at once. What they get is borrowed for the time of the call.
+ * Who takes what a table says, in the order of these. All of it is provisional: unless lade_table_read() returns 0 it is worth nothing. Each returns
+ * 0, or what lade_table_read() is to return at once. What they get is borrowed for the time of the call.
  */
 struct lade_table_sink {
 	int (*replaces)(void *context, const uint8_t name[LADE_HASH_LEN], struct lade_fault *fault);
@@ -133,8 +135,9 @@ struct lade_table_sink {
 };
 
 /*
- * Read a table. info_out gets what it says of itself. Returns 0; LADE_E_CHANGED: it was damaged, or makes no sense; LADE_E_VERSION; LADE_E_LIMIT: it is longer than a table may be;
- * LADE_E_REFUSED: the root says nothing of who signed it; LADE_E_UNSUPPORTED: there is no key of its epoch; LADE_E_MEMORY; or what the sink or the store says. Takes some 2 MiB of memory.
+ * Read a table. info_out gets what it says of itself. Returns 0; LADE_E_CHANGED: it was damaged, or makes no sense; LADE_E_VERSION; LADE_E_LIMIT: it
+ * is longer than a table may be; LADE_E_REFUSED: the root says nothing of who signed it; LADE_E_UNSUPPORTED: there is no key of its epoch;
+ * LADE_E_MEMORY; or what the sink or the store says. Takes some 2 MiB of memory.
  */
 int lade_table_read(const struct lade_table_source *source, const struct lade_table_sink *sink, struct lade_table_info *info_out,
 		    struct lade_fault *fault);

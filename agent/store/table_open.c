@@ -1,5 +1,6 @@
 /*
- * [table] A table that is read, some segments at a time. Each segment proves itself, but who made the table is known when its last byte has been seen: until then all is provisional.
+ * [table] A table that is read, some segments at a time. Each segment proves itself, but who made the table is known when its last byte has been
+ * seen: until then all is provisional.
  *
  * A unit (a count, a name, a row) may lie across two segments: what is left of one is put before the next.
  */

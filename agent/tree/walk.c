@@ -279,3 +279,10 @@ int lade_walk_next(struct lade_walk *walk, struct lade_walk_item *item_out, stru
 	}
 	return event;
 }
+
+void lade_walk_skip(struct lade_walk *walk)
+{
+	lade_walk_frame_fini(&walk->next);
+	memset(&walk->next, 0, sizeof(walk->next));
+	walk->entering = false;
+}

@@ -99,4 +99,7 @@ void lade_walk_free(struct lade_walk *walk);
 /* The next event (enum lade_walk_event), or LADE_E_MEMORY, LADE_E_SYSTEM (the spool) that end the walk. fault is filled for PROBLEM. */
 int lade_walk_next(struct lade_walk *walk, struct lade_walk_item *item_out, struct lade_fault *fault);
 
+/* The directory of the ENTRY that lade_walk_next() has just returned is not to be entered: no LEAVE of it comes. */
+void lade_walk_skip(struct lade_walk *walk);
+
 #endif

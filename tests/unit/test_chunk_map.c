@@ -333,6 +333,27 @@ static void test_many_places(void **state)
 	assert_false(is_found(scene, 6, 0));
 }
 
+/* A pack that several tables name is one, whichever run they are in. */
+static void test_packs_are_counted_once(void **state)
+{
+	struct scene *scene = *state;
+
+	make(scene, 0, 2000, 3, -1);
+	update(scene);
+	make(scene, 5000, 10, 3, -1);
+	make(scene, 6000, 10, 3, -1);
+	make(scene, 7000, 10, 4, -1);
+	update(scene);
+	assert_int_equal(files(scene, "run-", NULL), 2);
+	assert_int_equal(lade_chunk_map_pack_count(scene->map), 2);
+	assert_true(has_pack(scene, 3) && has_pack(scene, 4));
+	table_scene_pack(3, scene->absent[scene->absent_count++]);
+	update(scene);
+	assert_int_equal(lade_chunk_map_pack_count(scene->map), 1);
+	assert_false(is_found(scene, 6000, 3));
+	assert_true(is_found(scene, 7000, 4));
+}
+
 /* FORMAT.md [dedup]: who is not believed is read all the same. */
 static void test_whom_it_believes(void **state)
 {
@@ -730,6 +751,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_chunks_are_found),
 		TEST(test_many_places),
+		TEST(test_packs_are_counted_once),
 		TEST(test_whom_it_believes),
 		TEST(test_dead_tables),
 		TEST(test_bad_tables),

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -205,6 +206,22 @@ static void test_init_refuses(void **state)
 	write_object("other", "letter", passphrase.data, passphrase.len);
 	assert_int_equal(lade_repository_init(store_at("other", false), &plan, &repository, &fault), LADE_E_EXISTS);
 	assert_string_equal(fault.subject, "letter");
+	/* What has a name of ours and is nothing of ours is not removed either; nor is anything beside it. */
+	for (int i = 0; i < 3; i++) {
+		static const char *const names[] = { "keys/id", "trust/1", "keys/00112233445566778899aabbccddeeff" };
+		char folder[32];
+
+		snprintf(folder, sizeof(folder), "other-%d", i);
+		lade_store_close(store_at(folder, true));
+		assert_int_equal(mkdir(path_of(folder, "keys"), 0700), 0);
+		assert_int_equal(mkdir(path_of(folder, "trust"), 0700), 0);
+		write_object(folder, "trust/2", passphrase.data, 0);
+		write_object(folder, names[i], passphrase.data, passphrase.len);
+		assert_int_equal(lade_repository_init(store_at(folder, false), &plan, &repository, &fault), LADE_E_EXISTS);
+		assert_string_equal(fault.subject, names[i]);
+		assert_int_equal(access(path_of(folder, names[i]), F_OK), 0);
+		assert_int_equal(access(path_of(folder, "trust/2"), F_OK), 0);
+	}
 	plan.recipient_count = 0;
 	assert_int_equal(lade_repository_init(store_at("nobody", true), &plan, &repository, &fault), LADE_E_USAGE);
 	plan = by_recipient;
@@ -354,6 +371,7 @@ static void test_gaps(void **state)
 		assert_int_equal(unlink(path_of("gaps", name)), 0);
 	}
 	assert_int_equal(open_with("gaps", &credentials, &repository), LADE_E_CHANGED);
+	assert_string_equal(fault.subject, "trust/1");
 }
 
 /* Objects of another repository, with the same recipient, in the place of this one's. */
@@ -522,6 +540,44 @@ static void test_write_only(void **state)
 	lade_keyring_fini(&keyring);
 }
 
+/* The root says that the writer of a keyring is none any more. */
+static void revoke_writer(const char *name, const struct lade_pins *pins, const struct lade_keyring *keyring)
+{
+	struct lade_statement statement = { .kind = LADE_SAYS_REVOKED };
+	struct lade_repository *repository = opened(name, pins);
+	struct lade_writer writer;
+	char object[32];
+
+	lade_repository_public(lade_keyring_find(keyring, LADE_SECRET_WRITER, 0), statement.public_key);
+	lade_writer_init(&writer, LADE_STATEMENT_LEN);
+	assert_int_equal(lade_trust_say(&writer, &repository->trust, &statement, lade_keyring_find(&repository->keyring, LADE_SECRET_ROOT, 0)), 0);
+	snprintf(object, sizeof(object), "trust/%u", (unsigned)repository->trust.count + 1);
+	assert_int_equal(lade_store_put(repository->store, object, writer.data, writer.len, &fault), 0);
+	lade_writer_fini(&writer);
+	lade_repository_close(repository);
+}
+
+static void test_revoked(void **state)
+{
+	const struct lade_pins pins = make("revoked", true);
+	struct lade_repository *repository = opened("revoked", &pins);
+	struct lade_repository_credentials credentials = { .plaintext = false };
+	struct lade_keyring keyring;
+	struct lade_pack_setup setup;
+
+	(void)state;
+	assert_int_equal(lade_repository_add_writer(repository, "laptop", 0, 1700000001, &keyring, &fault), 0);
+	lade_repository_close(repository);
+	revoke_writer("revoked", &pins, &keyring);
+	credentials.keyring = &keyring;
+	assert_int_equal(open_with("revoked", &credentials, &repository), 0);
+	assert_int_equal(repository->may, 0);
+	assert_null(repository->writer.seed);
+	assert_int_equal(lade_repository_pack_setup(repository, &setup, &fault), LADE_E_REFUSED);
+	lade_repository_close(repository);
+	lade_keyring_fini(&keyring);
+}
+
 static void test_reader(void **state)
 {
 	const struct lade_pins pins = make("shared", true);
@@ -556,7 +612,9 @@ static void test_slots(void **state)
 	const struct lade_slice none = { NULL, 0 };
 	uint8_t id[LADE_SLOT_ID_LEN], first[LADE_SLOT_ID_LEN], secret[32];
 	struct lade_keyring reader;
-	size_t count, good = 0;
+	size_t count, good = 0, len;
+	char name[LADE_SLOT_NAME_SIZE];
+	uint8_t forged[4096];
 
 	(void)state;
 	memcpy(first, repository->slot, sizeof(first));
@@ -570,8 +628,13 @@ static void test_slots(void **state)
 	assert_int_equal(lade_repository_add_slot(repository, &repository->keyring, &slot, none, id, &fault), 0);
 	/* Nor does what is no slot, or one of somebody else's. */
 	write_object("slots", "keys/00000000000000000000000000000000", passphrase.data, passphrase.len);
+	lade_slot_name(id, name);
+	len = read_object("slots", name, forged, sizeof(forged));
+	forged[len - 1] ^= 1;
+	write_object("slots", "keys/00000000000000000000000000000001", forged, len);
 	assert_int_equal(lade_repository_list_slots(repository, &slots, &count, &fault), 0);
-	assert_int_equal(count, 4);
+	assert_int_equal(count, 5);
+	assert_int_equal(slots[1].state, LADE_SLOT_UNSIGNED);
 	assert_int_equal(slots[0].state, LADE_SLOT_DAMAGED);
 	for (size_t i = 0; i < count; i++) {
 		good += slots[i].state == LADE_SLOT_GOOD;
@@ -623,10 +686,12 @@ int main(void)
 		cmocka_unit_test(test_swapped),
 		cmocka_unit_test(test_interrupted),
 		cmocka_unit_test(test_write_only),
+		cmocka_unit_test(test_revoked),
 		cmocka_unit_test(test_reader),
 		cmocka_unit_test(test_slots),
 		cmocka_unit_test(test_statements_at_once),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -150,7 +150,7 @@ static void make(struct scene *scene, enum lade_suite suite, unsigned count, uns
 static void assert_made(const struct scene *scene, unsigned count, unsigned packs)
 {
 	const struct taken *taken = &scene->taken;
-	uint8_t *seen = calloc(count, 1), pack[LADE_HASH_LEN];
+	uint8_t *seen = calloc(count + 1u, 1), pack[LADE_HASH_LEN];
 
 	assert_non_null(seen);
 	assert_int_equal(taken->count, count);
@@ -220,10 +220,11 @@ static void test_bytes(void **state)
 	assert_int_equal(lade_get_le32(clear + 48 + 44), 1 | 1u << 30);
 	/* The tag is of the number with the highest bit, what is added, and the content. */
 	{
+		static const uint8_t word[5] = { 't', 'a', 'b', 'l', 'e' };
 		uint8_t text[8 + 16 + 5 + 96] = { [7] = 0x80 }, hash[32];
 
 		memset(text + 8, 'r', 16);
-		memcpy(text + 24, "table", 5);
+		memcpy(text + 24, word, sizeof(word));
 		memcpy(text + 29, clear, 96);
 		crypto_hash_sha256(hash, text, sizeof(text));
 		assert_memory_equal(clear + 96, hash, 16);
@@ -441,6 +442,17 @@ static void test_what_makes_no_sense(void **state)
 	}
 }
 
+/* Only a manager's tables replace others. */
+static void test_who_replaces(void **state)
+{
+	struct scene *scene = *state;
+	uint8_t clear[48] = { 1 };
+
+	assert_int_equal(read_forged(scene, 1, clear, sizeof(clear)), 0);
+	assert_int_equal(scene->taken.replaced_count, 1);
+	assert_int_equal(read_forged(scene, 0, clear, sizeof(clear)), LADE_E_CHANGED);
+}
+
 static void test_padding(void **state)
 {
 	const size_t packs = 17, len = 16 + packs * LADE_HASH_LEN;
@@ -595,6 +607,7 @@ int main(void)
 		TEST(test_who_is_good),
 		TEST(test_whose_rows),
 		TEST(test_what_makes_no_sense),
+		TEST(test_who_replaces),
 		TEST(test_padding),
 		TEST(test_merged_tables),
 		TEST(test_a_full_builder),

@@ -1,0 +1,99 @@
+/*
+ * posix_spawn(3): the signal mask and the ignored SIGPIPE are ours alone.
+ */
+#include "agent/child_output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* Spawn it with the pipe's end as its standard output. 0 or an errno. */
+static int spawn(pid_t *pid, char *const *argv, int out)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t defaults;
+	int error = posix_spawn_file_actions_init(&actions);
+
+	if (error)
+		return error;
+	error = posix_spawnattr_init(&attributes);
+	if (error) {
+		posix_spawn_file_actions_destroy(&actions);
+		return error;
+	}
+	sigemptyset(&defaults);
+	sigaddset(&defaults, SIGPIPE);
+	error = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+	if (!error)
+		error = posix_spawnattr_setsigdefault(&attributes, &defaults);
+	if (!error)
+		error = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+	if (!error)
+		error = posix_spawnp(pid, argv[0], &actions, &attributes, argv, environ);
+	posix_spawnattr_destroy(&attributes);
+	posix_spawn_file_actions_destroy(&actions);
+	return error;
+}
+
+int lade_child_output_start(struct lade_child_output *child, const char *const *words, size_t count, struct lade_complaint *complaint)
+{
+	char **argv = calloc(count + 1, sizeof(char *));
+	int ends[2], error;
+
+	if (!argv)
+		return lade_complain_memory(complaint);
+	for (size_t i = 0; i < count; i++)
+		argv[i] = (char *)(uintptr_t)words[i];
+	error = pipe2(ends, O_CLOEXEC) ? errno : 0;
+	if (!error) {
+		error = spawn(&child->pid, argv, ends[1]);
+		close(ends[1]);
+		if (error)
+			close(ends[0]);
+	}
+	free(argv);
+	if (error)
+		return lade_complain(complaint, 1, "run \"%.400s\": %s", words[0], strerror(error));
+	child->fd = ends[0];
+	child->name = words[0];
+	return 0;
+}
+
+static int wait_for(struct lade_child_output *child, int *status_out)
+{
+	pid_t got;
+
+	close(child->fd);
+	child->fd = -1;
+	do {
+		got = waitpid(child->pid, status_out, 0);
+	} while (got < 0 && errno == EINTR);
+	return got < 0 ? -1 : 0;
+}
+
+int lade_child_output_ready(void *context, struct lade_fault *fault)
+{
+	struct lade_child_output *child = context;
+	int status;
+
+	if (wait_for(child, &status) == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	return lade_fault_set(fault, LADE_E_REFUSED, "store the output of a command that failed:", child->name);
+}
+
+void lade_child_output_end(struct lade_child_output *child)
+{
+	int status;
+
+	if (child->fd >= 0)
+		(void)wait_for(child, &status);
+}

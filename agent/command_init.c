@@ -1,0 +1,240 @@
+/*
+ * `lade init`. The folder is looked at before anything is made in it: what is not a repository's, nor left over of an init that was interrupted, is
+ * somebody else's.
+ */
+#include "agent/command_init.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "agent/escape.h"
+#include "agent/help.h"
+#include "agent/json.h"
+#include "agent/option_walk.h"
+#include "agent/repository_key.h"
+#include "agent/repository_options.h"
+#include "agent/screen.h"
+#include "agent/store/store_folder.h"
+#include "protocol/grow.h"
+#include "protocol/limits.h"
+
+#define HINT "try 'lade help init'"
+
+enum init_option { INIT_RECIPIENT = LADE_REPOSITORY_OWN_OPTION, INIT_NO_PASSPHRASE, INIT_LABEL, INIT_JSON, INIT_HELP };
+
+static const struct lade_option_row rows[] = {
+	LADE_REPOSITORY_ROWS,
+	{ .name = "recipient", .id = INIT_RECIPIENT, .value = "RECIPIENT" },
+	{ .name = "no-passphrase", .id = INIT_NO_PASSPHRASE },
+	{ .name = "label", .id = INIT_LABEL, .value = "TEXT" },
+	{ .name = "json", .id = INIT_JSON },
+	{ .name = "help", .letter = 'h', .id = INIT_HELP },
+};
+
+/* What was asked for; borrowed from argv. */
+struct request {
+	struct lade_repository_options options;
+	uint8_t (*recipients)[LADE_X25519_LEN]; /* recipient_count of recipient_room */
+	size_t recipient_count, recipient_room;
+	bool no_passphrase, json, help;
+	const char *label; /* NULL: none */
+	char place[PATH_MAX];
+	struct lade_complaint complaint;
+};
+
+/* ---- the command line ---- */
+
+static int add_recipient(struct request *request, const char *text, struct lade_complaint *complaint)
+{
+	uint8_t(*recipients)[LADE_X25519_LEN] =
+		lade_grown(request->recipients, request->recipient_count, &request->recipient_room, sizeof(*recipients));
+
+	if (!recipients)
+		return lade_complain_memory(complaint);
+	request->recipients = recipients;
+	if (lade_recipient_parse(text, recipients[request->recipient_count]))
+		return lade_complain(complaint, LADE_REPOSITORY_ERROR,
+				     "'%.200s' is no recipient: lade-recipient- and 43 characters, as 'lade key new --recipient=FILE' prints it", text);
+	request->recipient_count++;
+	return 0;
+}
+
+static int apply(void *context, const struct lade_option_use *use, struct lade_complaint *complaint)
+{
+	struct request *request = context;
+	int result = lade_repository_options_apply(&request->options, use, complaint);
+
+	if (result)
+		return result < 0 ? result : 0;
+	if (!use->row)
+		return lade_complain(complaint, LADE_REPOSITORY_ERROR, "'%.400s' is too much: the repository is given by --repo; " HINT, use->value);
+	switch (use->row->id) {
+	case INIT_RECIPIENT:
+		return add_recipient(request, use->value, complaint);
+	case INIT_NO_PASSPHRASE:
+		request->no_passphrase = true;
+		return 0;
+	case INIT_LABEL:
+		request->label = use->value;
+		return lade_object_label_ok(use->value) ? 0 :
+			lade_complain(complaint, LADE_REPOSITORY_ERROR, "--label: at most %u bytes of UTF-8, without control characters", LADE_LABEL_LEN);
+	case INIT_JSON:
+		request->json = true;
+		return 0;
+	default:
+		request->help = true;
+		return 1;
+	}
+}
+
+static int parse(struct request *request, int argc, char **argv)
+{
+	const struct lade_option_walk walk = {
+		.rows = rows, .row_count = sizeof(rows) / sizeof(rows[0]), .apply = apply, .context = request, .hint = HINT,
+	};
+	int result = lade_option_walk(&walk, argc - 1, argv + 1, &request->complaint);
+
+	if (result < 0 || request->help)
+		return result < 0 ? result : 0;
+	if (request->no_passphrase && !request->recipient_count)
+		return lade_complain(&request->complaint, LADE_REPOSITORY_ERROR, "--no-passphrase needs a --recipient: nobody could open the repository");
+	if (request->no_passphrase && (request->options.password_file || request->options.password_command))
+		return lade_complain(&request->complaint, LADE_REPOSITORY_ERROR, "--no-passphrase, and a password: which of them?");
+	return lade_repository_options_place(&request->options, request->place, &request->complaint);
+}
+
+/* ---- the folder ---- */
+
+/* What is a repository's before it is one, and what a file system has at its root. */
+static bool may_be_there(const char *name)
+{
+	static const char *const names[] = { ".", "..", "tmp", "trust", "keys", "lost+found" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int look_at_folder(struct request *request)
+{
+	DIR *stream = opendir(request->place);
+	const struct dirent *entry;
+	int error = 0;
+
+	if (!stream && errno == ENOENT)
+		return 0;
+	if (!stream)
+		return lade_complain(&request->complaint, LADE_REPOSITORY_ERROR, "open \"%.600s\": %s", request->place, strerror(errno));
+	while (!error && (errno = 0, entry = readdir(stream))) {
+		if (strcmp(entry->d_name, LADE_FORMAT_NAME) == 0)
+			error = lade_complain(&request->complaint, LADE_REPOSITORY_ERROR, "there is a repository in \"%.600s\" already", request->place);
+		else if (!may_be_there(entry->d_name))
+			error = lade_complain(&request->complaint, LADE_REPOSITORY_ERROR,
+					      "\"%.400s\" holds \"%.200s\": a repository is made in an empty folder, or in one that is not there yet", request->place,
+					      entry->d_name);
+	}
+	if (!error && errno)
+		error = lade_complain(&request->complaint, LADE_REPOSITORY_ERROR, "list \"%.600s\": %s", request->place, strerror(errno));
+	closedir(stream);
+	return error;
+}
+
+/* ---- making it ---- */
+
+static int make(struct request *request, const struct lade_secret *passphrase, struct lade_repository **repository_out)
+{
+	struct lade_repository_plan plan = {
+		.encrypted = !request->options.plaintext,
+		.label = request->label ? request->label : "", /* not the host's name: everybody can read it */
+		.time = (uint64_t)time(NULL),
+		.passphrase = { passphrase->bytes, passphrase->len },
+		.recipients = (const uint8_t(*)[32])request->recipients,
+		.recipient_count = request->recipient_count,
+	};
+	struct lade_store *store;
+	struct lade_fault fault;
+	int error = lade_store_folder_open(request->place, true, &store, &fault);
+
+	if (!error) {
+		lade_slot_cost(lade_repository_memory_is_short(), &plan.passes, &plan.memory);
+		error = lade_repository_init(store, &plan, repository_out, &fault);
+	}
+	return error ? lade_repository_complain(&request->complaint, request->place, &fault) : 0;
+}
+
+/* ---- what is said ---- */
+
+static void print_json(const struct request *request, const char *id, const char *pin)
+{
+	struct lade_writer line;
+
+	lade_writer_init(&line, LADE_CONTROL_MAX);
+	lade_json_begin(&line, "init");
+	lade_json_text(&line, "repository", request->place);
+	lade_json_text(&line, "id", id);
+	lade_json_bool(&line, "encrypted", !request->options.plaintext);
+	lade_json_text(&line, "pin", pin);
+	lade_json_end(&line);
+	printf("%.*s\n", (int)line.len, (const char *)line.data);
+	lade_writer_fini(&line);
+}
+
+static void print(const struct request *request, const struct lade_repository *repository)
+{
+	char id[2 * LADE_REPOSITORY_ID_LEN + 1], pin[LADE_PIN_TEXT_SIZE];
+	struct lade_writer place;
+
+	(void)sodium_bin2hex(id, sizeof(id), repository->format.repository, sizeof(repository->format.repository));
+	lade_pin_show(lade_repository_pins(repository), pin);
+	if (request->json) {
+		print_json(request, id, pin);
+		return;
+	}
+	lade_writer_init(&place, LADE_CONTROL_MAX);
+	lade_escape_put_text(&place, request->place);
+	printf("repository %s made in %.*s\n%s\n\n", id, (int)place.len, (const char *)place.data, pin);
+	lade_writer_fini(&place);
+	puts(request->options.plaintext ? "It is not encrypted: whoever can read the folder can read what is in it. The password is for those who add to it." :
+					  "Without its password, or another key, nobody can read it, and nothing brings a lost password back.");
+	puts("Whoever can write to the folder can remove what is in it, and the repository with it.\n"
+	     "The line lade-pin-... is no secret. It says which repository this is: --pin compares it, and so does a file with an identity that has it as a line.");
+}
+
+int lade_command_init(int argc, char **argv)
+{
+	struct request request = { .label = NULL };
+	struct lade_passphrase_sources sources = { .environment = true };
+	struct lade_repository *repository = NULL;
+	struct lade_secret passphrase = { 0 };
+	int error = sodium_init() < 0 ? lade_complain_memory(&request.complaint) : parse(&request, argc, argv);
+
+	if (!error && request.help)
+		return lade_help_print(stdout, "init");
+	if (!error)
+		error = look_at_folder(&request);
+	if (!error && !request.no_passphrase) {
+		sources.file = request.options.password_file;
+		sources.command = request.options.password_command;
+		error = lade_passphrase_find(&sources, request.place, true, &passphrase, &request.complaint);
+		if (error)
+			lade_repository_own_complaint(&request.complaint);
+	}
+	if (!error)
+		error = make(&request, &passphrase, &repository);
+	lade_secret_fini(&passphrase);
+	if (!error)
+		print(&request, repository);
+	else
+		lade_screen_print(stderr, request.complaint.text);
+	lade_repository_close(repository);
+	free(request.recipients);
+	return !error ? LADE_REPOSITORY_OK : request.complaint.exit_status == LADE_REPOSITORY_INTERRUPTED ? LADE_REPOSITORY_INTERRUPTED : LADE_REPOSITORY_ERROR;
+}
