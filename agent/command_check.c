@@ -328,6 +328,8 @@ static int check_names(struct command *command, struct lade_check_figures *figur
 	lade_store_close(store);
 	if (error)
 		lade_repository_complain(&command->complaint, command->place, &fault);
+	if (error == LADE_E_ABSENT)
+		command->complaint.exit_status = LADE_REPOSITORY_ABSENT;
 	return error;
 }
 
