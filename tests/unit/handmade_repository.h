@@ -99,7 +99,7 @@ static inline void scene_store(struct repository_scene *scene, const uint8_t *id
 static inline void scene_chunk(struct repository_scene *scene, enum lade_chunk_kind kind, struct lade_slice chunk, uint8_t id_out[LADE_CHUNK_ID_LEN])
 {
 	uint8_t *frame = malloc(chunk.len);
-	struct lade_codec *codec;
+	struct lade_codec *codec = NULL;
 	size_t len;
 
 	SCENE_NEED(frame && !lade_codec_new(&codec));
