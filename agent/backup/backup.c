@@ -169,6 +169,7 @@ static int put_stream(struct backup *backup, struct lade_backup_result *result, 
 {
 	const struct lade_stream_file file = {
 		.fd = backup->setup->stream_fd, .path = backup->setup->stream_path, .time = backup->scan_setup.start, .events = backup->setup->scan.events,
+		.stop = backup->setup->scan.stop,
 	};
 
 	return lade_stream_file_put(&file, backup->tree, &backup->workers[backup->setup->threads], &result->scan, fault);
