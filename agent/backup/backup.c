@@ -1,5 +1,5 @@
 /*
- * The order: begin the session, which says what the repository has; walk, read and put; finish the packs; commit; and then keep what is known of the files, which
+ * The order: begin the session (a dry run: only look), which says what the repository has; walk, read and put; finish the packs; commit; and then keep what is known of the files, which
  * says nothing before the snapshot is there.
  */
 #include "agent/backup/backup.h"
@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/backup/chunk_view.h"
 #include "agent/backup/parent.h"
 #include "agent/backup/stream_file.h"
 #include "agent/store/repository_session.h"
@@ -31,6 +32,7 @@ struct backup {
 	struct lade_backup_worker *workers; /* of the pool, and one more of the walk */
 	unsigned worker_count;              /* prepared, one may be in part */
 	struct lade_repository_session *session;
+	struct lade_chunk_view *view;       /* of a dry run, in the session's place */
 	struct lade_chunk_sink *sink;
 	struct lade_known *known;
 	struct lade_known_writer *to_know;
@@ -57,6 +59,7 @@ static void fini(struct backup *backup)
 	lade_known_abandon(backup->to_know);
 	lade_known_free(backup->known);
 	lade_repository_session_leave(backup->session);
+	lade_chunk_view_close(backup->view);
 	sodium_memzero(backup->cuts, sizeof(backup->cuts));
 	free(backup->needs);
 }
@@ -74,15 +77,30 @@ static int begin_session(struct backup *backup, struct lade_fault *fault)
 	return lade_repository_session_begin(&session, &backup->session, fault);
 }
 
+/* A dry run tells nobody that it is there: nothing at all is written into the store. */
+static int open_view(struct backup *backup, struct lade_fault *fault)
+{
+	const struct lade_backup_setup *setup = backup->setup;
+	const struct lade_chunk_view_setup view = { .repository = setup->repository, .cache_fd = setup->cache_fd, .note = setup->note, .context = setup->context };
+
+	return lade_chunk_view_open(&view, &backup->view, fault);
+}
+
 static int make_sink(struct backup *backup, struct lade_fault *fault)
 {
 	const struct lade_repository *repository = backup->setup->repository;
 	struct lade_chunk_sink_setup sink = {
-		.store = backup->setup->dry_run ? NULL : repository->store, .id_hash = repository->format.id_hash, .ids_secret = lade_repository_ids_key(repository),
+		.store = repository->store, .id_hash = repository->format.id_hash, .ids_secret = lade_repository_ids_key(repository),
 		.level = backup->setup->level, .find = lade_repository_session_find, .packed = lade_repository_session_packed, .context = backup->session,
 	};
-	int error = lade_repository_pack_setup(repository, &sink.pack, fault);
+	int error;
 
+	if (backup->setup->dry_run) {
+		sink.store = NULL;
+		sink.find = lade_chunk_view_find;
+		sink.context = backup->view;
+	}
+	error = lade_repository_pack_setup(repository, &sink.pack, fault);
 	if (error)
 		return error;
 	error = lade_chunk_sink_new(&sink, &backup->sink);
@@ -160,7 +178,7 @@ static int prepare(struct backup *backup, struct lade_fault *fault)
 	if (lade_chunk_cuts(&repository->format, cuts, backup->cuts))
 		return no_memory(fault);
 	find_known(backup);
-	error = begin_session(backup, fault);
+	error = backup->setup->dry_run ? open_view(backup, fault) : begin_session(backup, fault);
 	if (!error)
 		error = make_sink(backup, fault);
 	if (error)
@@ -180,6 +198,7 @@ static int put_stream(struct backup *backup, struct lade_backup_result *result, 
 {
 	const struct lade_stream_file file = {
 		.fd = backup->setup->stream_fd, .path = backup->setup->stream_path, .time = backup->scan_setup.start, .events = backup->setup->scan.events,
+		.stop = backup->setup->scan.stop,
 	};
 
 	return lade_stream_file_put(&file, backup->tree, &backup->workers[backup->setup->threads], &result->scan, fault);
