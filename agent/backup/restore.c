@@ -34,7 +34,11 @@ void restore_tell(struct lade_restore *restore, const char *path, uint32_t mode,
 		atomic_fetch_add(&restore->files_updated, 1);
 	else if (S_ISREG(mode) && action == LADE_RESTORE_UNCHANGED)
 		atomic_fetch_add(&restore->files_unchanged, 1);
-	if (action == LADE_RESTORE_DELETED)
+	if (action == LADE_RESTORE_MADE || action == LADE_RESTORE_UPDATED)
+		atomic_fetch_add(&restore->bytes_made, len);
+	else if (action == LADE_RESTORE_UNCHANGED)
+		atomic_fetch_add(&restore->bytes_unchanged, len);
+	else if (action == LADE_RESTORE_DELETED)
 		atomic_fetch_add(&restore->deleted, 1);
 	pthread_mutex_lock(&restore->lock);
 	events->entry(events->context, path, mode, len, action);
@@ -93,7 +97,7 @@ void restore_fail(struct lade_restore *restore, int error, const struct lade_fau
 
 bool restore_stopped(const struct lade_restore *restore)
 {
-	return atomic_load(&restore->stopped);
+	return atomic_load(&restore->stopped) || (restore->setup.stop && atomic_load(restore->setup.stop));
 }
 
 void lade_restore_stop(struct lade_restore *restore)
@@ -106,7 +110,8 @@ struct lade_restore_figures lade_restore_figures(struct lade_restore *restore)
 	return (struct lade_restore_figures){
 		.files = atomic_load(&restore->files), .directories = atomic_load(&restore->directories), .others = atomic_load(&restore->others),
 		.bytes = atomic_load(&restore->bytes), .files_made = atomic_load(&restore->files_made), .files_updated = atomic_load(&restore->files_updated),
-		.files_unchanged = atomic_load(&restore->files_unchanged), .bytes_fetched = atomic_load(&restore->bytes_fetched),
+		.files_unchanged = atomic_load(&restore->files_unchanged), .bytes_made = atomic_load(&restore->bytes_made),
+		.bytes_unchanged = atomic_load(&restore->bytes_unchanged), .bytes_fetched = atomic_load(&restore->bytes_fetched),
 		.bytes_local = atomic_load(&restore->bytes_local), .deleted = atomic_load(&restore->deleted), .verified = atomic_load(&restore->verified),
 		.errors = atomic_load(&restore->errors),
 	};

@@ -8,6 +8,7 @@
 #ifndef LADE_AGENT_BACKUP_RESTORE_H
 #define LADE_AGENT_BACKUP_RESTORE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -53,6 +54,8 @@ struct lade_restore_figures {
 	uint64_t files, directories, others;   /* that the snapshot has, as far as the filters let them through; others: neither */
 	uint64_t bytes;                        /* of the files */
 	uint64_t files_made, files_updated, files_unchanged; /* the rest stayed, or failed */
+	uint64_t bytes_made;                   /* of files that were made or updated */
+	uint64_t bytes_unchanged;
 	uint64_t bytes_fetched;                /* of chunks, in the clear */
 	uint64_t bytes_local;                  /* that were found in files that were there */
 	uint64_t deleted;
@@ -87,6 +90,7 @@ struct lade_restore_setup {
 	bool sparse;                        /* zeros become holes, wherever they were none */
 	bool numeric_ids;                   /* owners are numbers; else names, where this host knows them */
 	unsigned threads;                   /* 1 to LADE_RESTORE_THREADS_MAX */
+	const atomic_bool *stop;            /* it is to end as soon as it can when this becomes true; NULL: lade_restore_stop() alone says so */
 	const struct lade_restore_events *events;
 };
 
@@ -106,7 +110,7 @@ void lade_restore_free(struct lade_restore *restore);
  */
 int lade_restore_run(struct lade_restore *restore, struct lade_fault *fault);
 
-/* Have it end as soon as it can: from a handler of signals, or any thread. */
+/* Have it end as soon as it can. Any thread. */
 void lade_restore_stop(struct lade_restore *restore);
 
 /* What has been done so far. Any thread. */

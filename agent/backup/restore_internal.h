@@ -125,7 +125,7 @@ struct lade_restore {
 	int error;                             /* what ends all */
 	struct lade_fault fault;
 	atomic_bool stopped;
-	_Atomic uint64_t files, directories, others, bytes, files_made, files_updated, files_unchanged, bytes_fetched, bytes_local, deleted, verified, errors;
+	_Atomic uint64_t files, directories, others, bytes, files_made, files_updated, files_unchanged, bytes_made, bytes_unchanged, bytes_fetched, bytes_local, deleted, verified, errors;
 };
 
 /* ---- restore.c ---- */
