@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "agent/escape.h"
 #include "agent/help.h"
@@ -44,7 +43,7 @@ struct request {
 	uint8_t (*recipients)[LADE_X25519_LEN]; /* recipient_count of recipient_room */
 	size_t recipient_count, recipient_room;
 	bool no_passphrase, json, help;
-	const char *label; /* NULL: the host's name */
+	const char *label; /* NULL: none */
 	char place[PATH_MAX];
 	struct lade_complaint complaint;
 };
@@ -150,21 +149,11 @@ static int look_at_folder(struct request *request)
 
 /* ---- making it ---- */
 
-/* The host's name, as far as it is a label. */
-static const char *default_label(char out[LADE_LABEL_LEN + 1])
-{
-	if (gethostname(out, LADE_LABEL_LEN) || !lade_object_label_ok(out))
-		out[0] = '\0';
-	out[LADE_LABEL_LEN] = '\0';
-	return out;
-}
-
 static int make(struct request *request, const struct lade_secret *passphrase, struct lade_repository **repository_out)
 {
-	char label[LADE_LABEL_LEN + 1] = "";
 	struct lade_repository_plan plan = {
 		.encrypted = !request->options.plaintext,
-		.label = request->label ? request->label : default_label(label),
+		.label = request->label ? request->label : "", /* not the host's name: everybody can read it */
 		.time = (uint64_t)time(NULL),
 		.passphrase = { passphrase->bytes, passphrase->len },
 		.recipients = (const uint8_t(*)[32])request->recipients,

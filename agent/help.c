@@ -133,7 +133,7 @@ static const char init[] =
 	"                              --recipient=FILE` prints it; may be given again\n"
 	"  --no-passphrase             nothing but the recipients' identities open it\n"
 	"  --plaintext                 do not encrypt; every command on it takes this word, or its pin, then\n"
-	"  --label=TEXT                what `lade key list` calls the keys, instead of the host's name\n"
+	"  --label=TEXT                what `lade key list` calls the keys; whoever reads the folder can read it\n"
 	"  --json                      print an object\n"
 	"\n"
 	"Exit status: 0, or 1 if it is not made.\n";
