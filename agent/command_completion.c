@@ -13,7 +13,7 @@
 #include "agent/sync/sync.h"
 #include "transport/mover.h"
 
-#define COMMANDS "sync list init key daemon status serve paths help version"
+#define COMMANDS "sync list init backup key daemon status serve paths help version"
 
 /* What may follow `lade key`. */
 #define KEY_WORDS \
@@ -24,6 +24,13 @@
 /* What may follow `lade init`. */
 #define INIT_WORDS \
 	"--repo= --repository-file= --password-file= --password-command= --recipient= --no-passphrase --plaintext --label= --json --help"
+
+/* What may follow `lade backup`, beside paths. */
+#define BACKUP_WORDS \
+	"--files-from= --files-from0= --stdin --stdin-from-command --stdin-filename= --exclude= --iexclude= --exclude-file= --iexclude-file= --exclude-caches " \
+	"--exclude-if-present= --exclude-larger-than= --one-file-system --gitignore --tag= --host= --job= --time= --skip-if-unchanged --dry-run --force " \
+	"--compression= --threads= --verbose --quiet --json --repo= --repository-file= --password-file= --password-command= --key-file= --identity= --pin= " \
+	"--plaintext --help"
 
 /* What the value of an option is. */
 struct values {
@@ -174,6 +181,7 @@ static void print_bash(FILE *file)
 	      "\thelp) _lade_reply -W '" COMMANDS "'; return ;;\n"
 	      "\tserve) _lade_reply -W '--stdio --restrict --read-only --write-only --append-only --listen --token-file --help' -f; return ;;\n"
 	      "\tinit) _lade_reply -W '" INIT_WORDS "' -f; return ;;\n"
+	      "\tbackup) _lade_reply -W '" BACKUP_WORDS "' -f; return ;;\n"
 	      "\tkey) _lade_reply -W '" KEY_WORDS "' -f; return ;;\n"
 	      "\tpaths) compopt -o filenames; _lade_reply -f; return ;;\n"
 	      "\t*) return ;;\n"
@@ -272,6 +280,7 @@ static void print_zsh(FILE *file)
 	      "\thelp) compadd " COMMANDS " ;;\n"
 	      "\tserve) compadd -- --stdio --restrict --read-only --write-only --append-only --listen --token-file --help; _files ;;\n"
 	      "\tinit) compadd -- " INIT_WORDS "; _files ;;\n"
+	      "\tbackup) compadd -- " BACKUP_WORDS "; _files ;;\n"
 	      "\tkey) compadd -- " KEY_WORDS "; _files ;;\n"
 	      "\tpaths) _files ;;\n"
 	      "\tesac\n}\n"
@@ -331,6 +340,7 @@ static void print_fish(FILE *file)
 	      "complete -c lade -n __fish_use_subcommand -f -a '" COMMANDS "'\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from help' -f -a '" COMMANDS "'\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from init' -a '" INIT_WORDS "'\n"
+	      "complete -c lade -n '__fish_seen_subcommand_from backup' -a '" BACKUP_WORDS "'\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from key' -a '" KEY_WORDS "'\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from serve' -l stdio\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from serve' -r -F -l restrict\n"
