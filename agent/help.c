@@ -183,6 +183,7 @@ static const char backup[] =
 	"  -v, --verbose               the figures in the end; -vv: what is read; -vvv: all\n"
 	"  -q, --quiet                 neither progress nor figures\n"
 	"  --json                      one object a line: status, error, summary, exit_error\n"
+	"  -h, --help                  this text\n"
 	"\n"
 	"Which repository, and what opens it\n"
 	"  -r, --repo=REPO             a local folder; else as --repository-file=FILE, LADE_REPOSITORY or\n"
