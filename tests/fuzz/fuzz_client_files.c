@@ -69,16 +69,17 @@ static const uint8_t repository[LADE_REPOSITORY_ID_LEN];
 static void put_manifest(const uint8_t *data, size_t size)
 {
 	uint8_t manifest[MANIFEST_HEADER_LEN + 4 * RUN_NAME_LEN + 8] = "LADEmap\n";
-	const size_t names_max = 4 * RUN_NAME_LEN, names_len = size < names_max ? size : names_max;
-	size_t len = MANIFEST_HEADER_LEN + RUN_NAME_LEN;
+	const size_t fields_len = 8, names_max = 4 * RUN_NAME_LEN;
+	size_t names_len = RUN_NAME_LEN, len;
 
 	lade_put_le32(manifest + 8, 1);
 	lade_put_le32(manifest + 12, 1);
-	if (data && size > 4) {
-		memcpy(manifest + 8, data, 8);
-		memcpy(manifest + MANIFEST_HEADER_LEN, data + 8, names_len > 8 ? names_len - 8 : 0);
-		len = MANIFEST_HEADER_LEN + (names_len > 8 ? names_len - 8 : 0);
+	if (size >= fields_len) {
+		names_len = size - fields_len < names_max ? size - fields_len : names_max;
+		memcpy(manifest + 8, data, fields_len);
+		memcpy(manifest + MANIFEST_HEADER_LEN, data + fields_len, names_len);
 	}
+	len = MANIFEST_HEADER_LEN + names_len;
 	lade_put_le64(manifest + len, XXH3_64bits(manifest, len));
 	put_file("manifest", manifest, len + 8);
 }

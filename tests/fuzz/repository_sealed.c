@@ -149,7 +149,7 @@ void fuzz_note(struct fuzz_input *input)
 			for (size_t i = 0; i < tags.count; i++)
 				lade_writer_put_slice(&list, tags.tags[i]);
 			/* They are what the list begins with, perhaps with zeros that were its padding. */
-			if (input->helped && all.len > front)
+			if (input->helped && list.len && all.len > front)
 				fuzz_must(memcmp(list.data, all.data + front, list.len < all.len - front ? list.len : all.len - front) == 0);
 			lade_writer_fini(&list);
 			lade_note_tags_fini(&tags);
