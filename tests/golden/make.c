@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "agent/repository_key.h"
+#include "agent/store/chunk_id.h"
 #include "agent/store/repository_session.h"
 #include "agent/store/store_folder.h"
 
@@ -35,14 +36,17 @@ static void leave_session(struct lade_repository *repository)
 	const struct lade_repository_session_setup setup = { .repository = repository, .cache_fd = -1, .state_fd = -1 };
 	const char content[] = "this was put by a session that was left behind";
 	struct lade_repository_session *session;
+	struct lade_chunk_namer *namer;
 	uint8_t id[LADE_CHUNK_ID_LEN], name[LADE_HASH_LEN];
 	struct lade_pack_setup keys;
 	struct lade_pack_row row;
 	struct lade_pack *pack;
 	struct lade_fault fault;
 
-	/* An id that no content has: what was not committed is nobody's. */
-	memset(id, 0x5a, sizeof(id));
+	if (lade_chunk_namer_new(repository->format.id_hash, lade_repository_ids_key(repository), &namer) ||
+	    lade_chunk_namer_name(namer, LADE_CHUNK_CONTENT, lade_slice(content, sizeof(content)), id))
+		exit(1);
+	lade_chunk_namer_free(namer);
 	must(lade_repository_session_begin(&setup, &session, &fault), &fault);
 	must(lade_repository_pack_setup(repository, &keys, &fault), &fault);
 	must(lade_pack_begin(repository->store, &keys, &pack, &fault), &fault);
