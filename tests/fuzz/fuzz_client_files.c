@@ -100,7 +100,10 @@ static struct shape shape_of(const uint8_t bytes[4])
 	return (struct shape){ bytes[0] == 0xff ? UINT64_C(1) << 36 : bytes[0], small_or_most(bytes[1]), small_or_most(bytes[2]), small_or_most(bytes[3]) };
 }
 
-/* Bytes of a run: rows as the input has them in pages, a filter that says yes to all, and then what is left of the input as records. Its length is right if it can be. */
+/*
+ * Bytes of a run: rows as the input has them in pages, a filter that says yes to all, and then what is left of the input as records. Its length is right
+ * if it can be.
+ */
 static uint8_t *make_run(const struct shape *shape, const uint8_t *data, size_t size, size_t *len_out)
 {
 	struct run run = { .rows = shape->rows, .table_count = shape->tables, .pack_count = shape->packs, .replaced_count = shape->replaced };

@@ -1,5 +1,6 @@
 /*
- * What a repository of format version 1 is must never change: the golden ones are opened in each way, and all that they hold is read and compared with what was put in.
+ * What a repository of format version 1 is must never change: the golden ones are opened in each way, and all that they hold is read and compared with
+ * what was put in.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -448,6 +449,14 @@ static void no_bad(void *context, const char *object, int error)
 	fail_msg("%s: %s", object, lade_error_text(error));
 }
 
+/* All of them, the caller frees the list; none is bad. */
+static void list_snapshots(struct reading *reading, struct lade_snapshot_list *list)
+{
+	const struct lade_snapshot_list_setup setup = { .repository = reading->repository, .bad = no_bad };
+
+	assert_int_equal(lade_snapshot_list_get(&setup, list, &fault), 0);
+}
+
 static void test_content(void **state)
 {
 	(void)state;
@@ -456,7 +465,7 @@ static void test_content(void **state)
 		struct lade_snapshot_list list;
 
 		start_reading(&reading, &goldens[i]);
-		assert_int_equal(lade_snapshot_list_get(&(struct lade_snapshot_list_setup){ .repository = reading.repository, .bad = no_bad }, &list, &fault), 0);
+		list_snapshots(&reading, &list);
 		assert_int_equal(list.count, 2);
 		for (size_t j = 0; j < list.count; j++) {
 			const struct lade_snapshot_item *item = &list.items[j];
@@ -536,7 +545,7 @@ static void test_refs(void **state)
 		struct reading reading;
 
 		start_reading(&reading, &goldens[i]);
-		assert_int_equal(lade_snapshot_list_get(&(struct lade_snapshot_list_setup){ .repository = reading.repository, .bad = no_bad }, &snapshots, &fault), 0);
+		list_snapshots(&reading, &snapshots);
 		assert_int_equal(lade_object_list_get(reading.repository->store, "refs/", &list, &fault), 0);
 		assert_int_equal(list.count, snapshots.count);
 		for (size_t j = 0; j < list.count; j++) {
