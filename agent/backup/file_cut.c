@@ -5,6 +5,7 @@
  */
 #include "agent/backup/file_cut.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "agent/backup/cache_trace.h"
+#include "agent/backup/known_files.h"
 #include "agent/backup/slab.h"
 #include "agent/store/stream.h"
 #include "agent/store/stream_recipe.h"
@@ -25,9 +27,6 @@
 
 /* Read so much at a time: it is still in the processor's cache when it is cut. */
 #define READ_LEN (1u << 20)
-
-/* Long lists of ids are of no use: the file is then read again when in doubt. 32 MiB are a file of half a TiB. */
-#define IDS_MAX (32u << 20)
 
 /* A signal may be for another thread than the one that waits for a pipe, which looks up every so often. */
 #define PIPE_LOOK_MS 200
@@ -80,7 +79,7 @@ void lade_file_cut_result_init(struct lade_file_cut_result *result)
 	*result = (struct lade_file_cut_result){ 0 };
 	lade_writer_init(&result->recipe, LADE_BACKUP_RECIPE_MAX);
 	lade_writer_init(&result->holes, LADE_BACKUP_RECIPE_MAX);
-	lade_writer_init(&result->ids, IDS_MAX);
+	lade_writer_init(&result->ids, LADE_KNOWN_IDS_MAX);
 }
 
 void lade_file_cut_result_fini(struct lade_file_cut_result *result)
@@ -384,7 +383,8 @@ static int fill(struct content *content)
 	const size_t greatest = content->cut->lengths.greatest, size = LADE_BACKUP_SLAB_PARTS * greatest;
 	int error = 0;
 
-	if (content->slab && size - content->begin < greatest + READ_LEN && !content->ended) {
+	assert(content->slab);
+	if (size - content->begin < greatest + READ_LEN && !content->ended) {
 		struct lade_slab *slab = lade_slab_take(content->worker->shared->slabs);
 
 		if (!slab)

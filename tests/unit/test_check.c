@@ -19,11 +19,14 @@
 #include "agent/store/refs.h"
 #include "agent/store/snapshot.h"
 #include "agent/store/stream_entry.h"
-#include "tests/unit/repository_scene.h"
+#include "tests/unit/handmade_repository.h"
 
 #define OBJECTS_MAX 40u
 #define FOUND_MAX 200u
 #define OBJECT_MAX (1u << 20)
+
+/* More than is read of a pack at once, so that chunks stand at the seam. */
+#define CONTENT_LEN 5000000u
 
 /* What a check said. */
 struct told {
@@ -144,14 +147,14 @@ static void put_tree(struct scene *scene, bool extra, struct lade_writer *root)
 {
 	const char *const names[] = { "d", "e" };
 	struct lade_writer directories[2], home, recipe, content;
-	uint8_t *bytes = scene_bytes(3000000, extra ? 8 : 7);
+	uint8_t *bytes = scene_bytes(CONTENT_LEN, extra ? 8 : 7);
 	char name[16];
 
 	lade_writer_init(&home, OBJECT_MAX);
 	lade_writer_init(&recipe, OBJECT_MAX);
 	lade_writer_init(&content, OBJECT_MAX);
 	scene_pack_begin(&scene->base);
-	put_stream(scene, LADE_CHUNK_CONTENT, lade_slice(bytes, 3000000), &content);
+	put_stream(scene, LADE_CHUNK_CONTENT, lade_slice(bytes, CONTENT_LEN), &content);
 	scene_pack_end(&scene->base, false);
 	scene_pack_begin(&scene->base);
 	for (unsigned i = 0; i < 2; i++) {
@@ -543,11 +546,12 @@ static void test_twice(void **state)
 		struct object copy = scene->objects[i];
 		struct lade_object_name name;
 
-		if (is_kind(&copy, "keys/") || is_kind(&copy, "format") || lade_object_name_parse(copy.name, &name))
+		/* A statement behind a gap: opening refuses it. */
+		if (is_kind(&copy, "keys/") || is_kind(&copy, "format") || is_kind(&copy, "trust/") || lade_object_name_parse(copy.name, &name))
 			continue;
 		if (name.kind == LADE_NAME_FENCED)
 			name.session.random[3] ^= 1;
-		else if (name.kind == LADE_NAME_TRUST || name.kind == LADE_NAME_NOTE)
+		else if (name.kind == LADE_NAME_NOTE)
 			name.number += 10;
 		else if (name.kind == LADE_NAME_SNAPSHOT || name.kind == LADE_NAME_REFS || name.kind == LADE_NAME_FORGOTTEN)
 			name.snapshot.hash[3] ^= 1;
@@ -629,8 +633,8 @@ static void test_refs_that_lack_a_pack(void **state)
 	put_snapshot(scene, &root, 2);
 	lade_writer_fini(&root);
 	assert_int_equal(check(scene, LADE_CHECK_READ_NONE), 0);
-	assert_true(says(scene, scene_object(scene->base.packs[5]), "refs do not name it"));
-	/* That the content is in another pack as well, which they do not name either, does not help. */
+	/* Each of its chunks is in two packs by now, and it names neither: that is one finding for the content, and one for all names. */
+	assert_int_equal(scene->told.figures.errors, 2);
 	assert_true(says(scene, "error packs/", "refs do not name it"));
 	assert_true(says(scene, scene_object(scene->base.packs[4]), "needed by no snapshot"));
 }
@@ -659,6 +663,33 @@ static void test_fork(void **state)
 		print(scene);
 	assert_int_equal(scene->told.figures.errors, 0);
 	assert_true(says(scene, "note snapshots/", "used in two places at once"));
+}
+
+/* A tree in which each directory has the next one twice: it has a million of millions of paths, and 41 directories. */
+static void test_many_paths(void **state)
+{
+	struct scene *scene = *state;
+	struct lade_writer directory, recipe;
+
+	lade_writer_init(&directory, OBJECT_MAX);
+	lade_writer_init(&recipe, OBJECT_MAX);
+	scene_pack_begin(&scene->base);
+	put_stream(scene, LADE_CHUNK_ENTRIES, lade_slice("", 0), &recipe);
+	for (unsigned i = 0; i < 40; i++) {
+		lade_writer_reset(&directory);
+		add_entry(scene, &directory, "a", S_IFDIR | 0755, &recipe);
+		add_entry(scene, &directory, "b", S_IFDIR | 0755, &recipe);
+		lade_writer_reset(&recipe);
+		put_stream(scene, LADE_CHUNK_ENTRIES, lade_slice(directory.data, directory.len), &recipe);
+	}
+	scene_pack_end(&scene->base, false);
+	scene_table(&scene->base);
+	put_snapshot(scene, &recipe, scene->base.pack_count);
+	assert_int_equal(check(scene, LADE_CHECK_READ_NONE), 0);
+	assert_int_equal(scene->told.figures.errors, 0);
+	assert_int_equal(scene->told.figures.directories, 7 + 41);
+	lade_writer_fini(&directory);
+	lade_writer_fini(&recipe);
 }
 
 /* ---- parts ---- */
@@ -698,7 +729,7 @@ static void test_subsets(void **state)
 	assert_int_equal(lade_check_subset("4M", &how), 0);
 	assert_int_equal(how.bytes, 4u << 20);
 	assert_int_equal(check_as(scene, &how), 0);
-	assert_in_range(scene->told.figures.bytes_read, 4u << 20, 8u << 20);
+	assert_in_range(scene->told.figures.bytes_read, 4u << 20, 12u << 20);
 	assert_int_equal(lade_check_subset("2T", &how), 0);
 	assert_int_equal(check_as(scene, &how), 0);
 	assert_int_equal(scene->told.figures.packs_read, 4);
@@ -734,6 +765,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_lost_directory, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refs_that_lack_a_pack, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fork, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many_paths, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_subsets, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stopped, setup, teardown),
 	};

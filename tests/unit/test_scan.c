@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/backup/known_parent.h"
 #include "agent/backup/scan.h"
 #include "agent/backup/stream_file.h"
 #include "agent/store/stream.h"
@@ -243,7 +244,7 @@ static int run(struct scene *scene, const char *known_name)
 	scene->scan.start.tv_sec += 10; /* what was just made counts as settled */
 	(void)lade_known_open(scene->known_fd, known_name, &known_setup, &known);
 	scene->scan.known = known;
-	assert_int_equal(lade_known_begin(scene->known_fd, &known_setup, &scene->scan.to_know, &fault), 0);
+	assert_int_equal(lade_known_begin(scene->known_fd, &known_setup, true, &scene->scan.to_know, &fault), 0);
 	assert_int_equal(lade_scan_new(&scene->scan, &engine.workers[THREADS], &scan), 0);
 	error = lade_scan_run(scan, engine.tree, &fault);
 	scene->figures = lade_scan_figures(scan);
@@ -447,6 +448,35 @@ static void test_known(void **state)
 	scene->row_count = 0;
 	assert_int_equal(run(scene, "known"), 0);
 	assert_int_equal(scene->told.read, 2);
+	assert_content(scene, "large", data, LARGE_LEN);
+	free(data);
+}
+
+/* What was known is lost, but the snapshot is there: its files are known by it, those of long recipes, too. */
+static void test_parent(void **state)
+{
+	static const uint8_t snapshot[LADE_HASH_LEN] = { 7 };
+	struct scene *scene = *state;
+	const struct lade_known_setup setup = { .options = 1 };
+	const struct lade_stream_source source = source_of(scene);
+	struct lade_known_parent parent = { .source = &source, .snapshot = snapshot, .directory_fd = scene->known_fd, .name = "parent", .setup = &setup };
+	const struct stat none = { 0 };
+	struct lade_known_file last;
+	struct lade_known *known;
+	uint8_t *data = make_random(LARGE_LEN);
+
+	put_file(scene, "small", data, 1000);
+	put_file(scene, "large", data, LARGE_LEN);
+	assert_int_equal(run(scene, "known"), 0);
+	parent.root = lade_slice(scene->recipe, scene->recipe_len);
+	assert_int_equal(lade_known_parent_make(&parent, NULL), 0);
+	assert_int_equal(lade_known_open(scene->known_fd, "parent", &setup, &known), 0);
+	assert_true(lade_known_find(known, LADE_KNOWN_LAST, &none, &last));
+	assert_true(lade_slice_equal(last.ids, lade_slice(snapshot, LADE_HASH_LEN)));
+	lade_known_free(known);
+	assert_int_equal(run(scene, "parent"), 0);
+	assert_int_equal(scene->told.unchanged, 2);
+	assert_int_equal(scene->told.read, 0);
 	assert_content(scene, "large", data, LARGE_LEN);
 	free(data);
 }
@@ -707,7 +737,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_contents, setup, teardown), cmocka_unit_test_setup_teardown(test_known, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_types, setup, teardown), cmocka_unit_test_setup_teardown(test_holes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_left_out, setup, teardown), cmocka_unit_test_setup_teardown(test_problems, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_stop, setup, teardown), cmocka_unit_test_setup_teardown(test_many, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stop, setup, teardown), cmocka_unit_test_setup_teardown(test_parent, setup, teardown), cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stream, setup, teardown), cmocka_unit_test_setup_teardown(test_stop_waiting, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stop_large, setup, teardown), cmocka_unit_test_setup_teardown(test_stream_stop, setup, teardown),
 	};
