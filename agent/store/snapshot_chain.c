@@ -6,6 +6,7 @@
 #include "agent/store/snapshot_chain.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,8 @@
 
 /* Nobody gets so far by making snapshots. */
 #define UNSIGNED_MAX (UINT64_MAX / 2)
+
+#define PREFIX_SIZE (sizeof("snapshots/") + 2 * LADE_PARTY_ID_LEN + 1)
 
 /* A search for the last snapshot of a writer. */
 struct search {
@@ -67,6 +70,15 @@ static int look_at_sessions(struct search *search, struct lade_fault *fault)
 	return error;
 }
 
+/* What the names of a writer's objects begin with: directory, his id, and what follows. */
+static void make_prefix(const struct search *search, const char *directory, char after, char out[PREFIX_SIZE])
+{
+	char writer[2 * LADE_PARTY_ID_LEN + 1];
+
+	sodium_bin2hex(writer, sizeof(writer), search->writer, LADE_PARTY_ID_LEN);
+	snprintf(out, PREFIX_SIZE, "%s%s%c", directory, writer, after);
+}
+
 static int compare_descending(const void *a, const void *b)
 {
 	const uint64_t x = ((const struct lade_object_item *)a)->name.snapshot.number, y = ((const struct lade_object_item *)b)->name.snapshot.number;
@@ -77,11 +89,10 @@ static int compare_descending(const void *a, const void *b)
 static int look_at_published(struct search *search, struct lade_fault *fault)
 {
 	struct lade_object_list list = { .items = NULL };
-	char prefix[sizeof("snapshots/") + 2 * LADE_PARTY_ID_LEN + 1] = "snapshots/";
+	char prefix[PREFIX_SIZE];
 	int error;
 
-	sodium_bin2hex(prefix + strlen(prefix), 2 * LADE_PARTY_ID_LEN + 1, search->writer, LADE_PARTY_ID_LEN);
-	strcat(prefix, "/");
+	make_prefix(search, "snapshots/", '/', prefix);
 	error = lade_object_list_get(search->repository->store, prefix, &list, fault);
 	if (list.count)
 		qsort(list.items, list.count, sizeof(*list.items), compare_descending);
@@ -117,11 +128,10 @@ static int look_at_forgotten(struct search *search, const struct lade_object_ite
 static int look_at_all_forgotten(struct search *search, struct lade_fault *fault)
 {
 	struct lade_object_list list = { .items = NULL };
-	char prefix[sizeof("forgotten/") + 2 * LADE_PARTY_ID_LEN + 1] = "forgotten/";
+	char prefix[PREFIX_SIZE];
 	int error;
 
-	sodium_bin2hex(prefix + strlen(prefix), 2 * LADE_PARTY_ID_LEN + 1, search->writer, LADE_PARTY_ID_LEN);
-	strcat(prefix, "-");
+	make_prefix(search, "forgotten/", '-', prefix);
 	error = lade_object_list_get(search->repository->store, prefix, &list, fault);
 	if (list.count)
 		qsort(list.items, list.count, sizeof(*list.items), compare_descending);
