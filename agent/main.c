@@ -20,6 +20,7 @@
 #include "agent/daemon/command_daemon.h"
 #include "agent/daemon/command_status.h"
 #include "agent/help.h"
+#include "agent/jobs/command_run.h"
 #include "agent/screen.h"
 #include "agent/sync/sync.h"
 
@@ -58,6 +59,7 @@ static const struct {
 	{ "list", lade_command_list },
 	{ "init", lade_command_init },
 	{ "backup", lade_command_backup },
+	{ "run", lade_command_run },
 	{ "key", lade_command_key },
 	{ "daemon", lade_command_daemon },
 	{ "status", lade_command_status },
