@@ -13,7 +13,7 @@
 #include "agent/sync/sync.h"
 #include "transport/mover.h"
 
-#define COMMANDS "sync list init key daemon status serve paths help version"
+#define COMMANDS "sync list init check key daemon status serve paths help version"
 
 /* What may follow `lade key`. */
 #define KEY_WORDS \
@@ -24,6 +24,11 @@
 /* What may follow `lade init`. */
 #define INIT_WORDS \
 	"--repo= --repository-file= --password-file= --password-command= --recipient= --no-passphrase --plaintext --label= --json --help"
+
+/* What may follow `lade check`. */
+#define CHECK_WORDS \
+	"--repo= --repository-file= --password-file= --password-command= --key-file= --identity= --pin= --plaintext --no-key --read-data --read-data-subset= " \
+	"--json --quiet --verbose --help"
 
 /* What the value of an option is. */
 struct values {
@@ -174,6 +179,7 @@ static void print_bash(FILE *file)
 	      "\thelp) _lade_reply -W '" COMMANDS "'; return ;;\n"
 	      "\tserve) _lade_reply -W '--stdio --restrict --read-only --write-only --append-only --listen --token-file --help' -f; return ;;\n"
 	      "\tinit) _lade_reply -W '" INIT_WORDS "' -f; return ;;\n"
+	      "\tcheck) _lade_reply -W '" CHECK_WORDS "' -f; return ;;\n"
 	      "\tkey) _lade_reply -W '" KEY_WORDS "' -f; return ;;\n"
 	      "\tpaths) compopt -o filenames; _lade_reply -f; return ;;\n"
 	      "\t*) return ;;\n"
@@ -272,6 +278,7 @@ static void print_zsh(FILE *file)
 	      "\thelp) compadd " COMMANDS " ;;\n"
 	      "\tserve) compadd -- --stdio --restrict --read-only --write-only --append-only --listen --token-file --help; _files ;;\n"
 	      "\tinit) compadd -- " INIT_WORDS "; _files ;;\n"
+	      "\tcheck) compadd -- " CHECK_WORDS "; _files ;;\n"
 	      "\tkey) compadd -- " KEY_WORDS "; _files ;;\n"
 	      "\tpaths) _files ;;\n"
 	      "\tesac\n}\n"
@@ -331,6 +338,7 @@ static void print_fish(FILE *file)
 	      "complete -c lade -n __fish_use_subcommand -f -a '" COMMANDS "'\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from help' -f -a '" COMMANDS "'\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from init' -a '" INIT_WORDS "'\n"
+	      "complete -c lade -n '__fish_seen_subcommand_from check' -a '" CHECK_WORDS "'\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from key' -a '" KEY_WORDS "'\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from serve' -l stdio\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from serve' -r -F -l restrict\n"

@@ -23,6 +23,7 @@ static const char general[] =
 	"  daemon   serve trees with TLS to strangers, as its configuration says\n"
 	"  status   show the sessions of a daemon of this host\n"
 	"  init     make a repository for backups\n"
+	"  check    say whether a repository is whole\n"
 	"  key      keys, known hosts, tokens and passwords of daemons and their clients; keys of repositories\n"
 	"  serve    answer a `lade sync` of another host\n"
 	"  filter   say which rule leaves a path out of a sync\n"
@@ -137,6 +138,37 @@ static const char init[] =
 	"  --json                      print an object\n"
 	"\n"
 	"Exit status: 0, or 1 if it is not made.\n";
+
+static const char check[] =
+	"usage: lade check [--repo=REPO] [OPTION]...\n"
+	"\n"
+	"Says whether a repository is whole: names, signatures, chains of snapshots, tables, and that each\n"
+	"chunk of each file of each snapshot is in a pack that is there. Changes nothing. What is wrong is\n"
+	"named, with the snapshots and paths that it hurts.\n"
+	"\n"
+	"  --read-data             read all packs besides, and open every chunk\n"
+	"  --read-data-subset=n/t  a part of them: the n-th of t parts, each of which has other packs,\n"
+	"  --read-data-subset=x%   x percent of them, by chance,\n"
+	"  --read-data-subset=nG   or so many bytes (K, M, G, T), by chance\n"
+	"  --no-key                without any key: read all packs, and compare them with their names, which\n"
+	"                          are their hashes\n"
+	"  -v, --verbose           tell as well what is left over, which does no harm\n"
+	"  -q, --quiet             say nothing but what is wrong\n"
+	"  --json                  one object a line\n"
+	"\n"
+	"Which repository, and what opens it\n"
+	"  -r, --repo=REPO             a local folder; else as --repository-file=FILE, LADE_REPOSITORY or\n"
+	"                              LADE_REPOSITORY_FILE say\n"
+	"  --password-file=FILE        the password is the line of FILE, or\n"
+	"  --password-command=COMMAND  the line that COMMAND prints; else as LADE_PASSWORD,\n"
+	"                              LADE_PASSWORD_FILE or LADE_PASSWORD_COMMAND say, or as it is typed\n"
+	"  --key-file=FILE             instead: the key file of a client (LADE_KEY_FILE)\n"
+	"  --identity=FILE             instead: an identity that is one of its recipients (LADE_IDENTITY)\n"
+	"  --pin=PIN                   what `lade init` printed: it has to be this repository\n"
+	"  --plaintext                 it may be one without encryption\n"
+	"\n"
+	"Exit status: 0 if nothing is wrong, 1 if something is, 10 if there is no repository, 12 for a wrong\n"
+	"password or key, 130 if it was interrupted.\n";
 
 static const char key[] =
 	"usage: lade key show [--json] [--key=FILE]\n"
@@ -276,7 +308,7 @@ int lade_help_print(FILE *file, const char *command)
 		const char *command;
 		const char *text;
 	} texts[] = {
-		{ "list", list }, { "daemon", daemon_text }, { "status", status }, { "init", init }, { "key", key }, { "serve", serve }, { "filter", filter }, { "paths", paths }, { "help", help }, { "version", version },
+		{ "list", list }, { "daemon", daemon_text }, { "status", status }, { "init", init }, { "check", check }, { "key", key }, { "serve", serve }, { "filter", filter }, { "paths", paths }, { "help", help }, { "version", version },
 	};
 
 	if (!command) {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent/command_backup.h"
+#include "agent/command_check.h"
 #include "agent/command_filter.h"
 #include "agent/command_completion.h"
 #include "agent/command_init.h"
@@ -60,6 +61,7 @@ static const struct {
 	{ "init", lade_command_init },
 	{ "backup", lade_command_backup },
 	{ "run", lade_command_run },
+	{ "check", lade_command_check },
 	{ "key", lade_command_key },
 	{ "daemon", lade_command_daemon },
 	{ "status", lade_command_status },

@@ -93,7 +93,11 @@ static void drop_oldest(struct lade_block_cache *cache)
 	while (*place != block)
 		place = &(*place)->next;
 	*place = block->next;
-	unlink_age(cache, block);
+	cache->oldest = block->newer;
+	if (cache->oldest)
+		cache->oldest->older = NULL;
+	else
+		cache->newest = NULL;
 	cache->len -= block->len;
 	free(block);
 }
@@ -130,7 +134,7 @@ void lade_block_cache_keep(struct lade_block_cache *cache, const struct lade_blo
 	} else {
 		struct block **slot = slot_of(cache, key);
 
-		while (cache->len > cache->limit - len)
+		while (cache->oldest && cache->len > cache->limit - len)
 			drop_oldest(cache);
 		block->next = *slot;
 		*slot = block;

@@ -246,6 +246,8 @@ static int go_through(struct reader *reader, struct open *open)
 			error = lade_store_get(check->store, open->object, begin + have, len, reader->bytes + have, NULL);
 		if (!error && EVP_DigestUpdate(reader->digest, reader->bytes + have, len) != 1)
 			error = LADE_E_MEMORY;
+		if (error)
+			return error;
 		have += len;
 		while (!error && open->rows && open->row < open->end.count) {
 			const struct lade_pack_row *row = &open->rows[open->row];

@@ -11,64 +11,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "agent/backup/check_internal.h"
+#include "agent/backup/check_tree_internal.h"
 #include "agent/store/stream_entry.h"
 #include "protocol/grow.h"
 
-/* Paths that are told of for a snapshot. */
-#define HURTS_TOLD_MAX 20u
-
-/* FORMAT.md, section 9. */
-#define DEPTH_MAX 4096u
-
-/* In the list of packs that a directory needs: so many that follow are places of one chunk, of which one will do. */
-#define ONE_OF 0x80000000u
-
 /* Places of a chunk that are remembered. */
 #define PLACES_MAX 8u
-
-#define OBJECT_SIZE (LADE_PACK_NAME_SIZE > 2 * LADE_CHUNK_ID_LEN + 1 ? LADE_PACK_NAME_SIZE : 2 * LADE_CHUNK_ID_LEN + 1)
-
-/* A directory in another one. */
-struct edge {
-	uint32_t node;
-	uint32_t name_off, name_len; /* in the other one's names */
-};
-
-/* What is hurt in a directory: a name, or, if name_len is 0, the directory itself. */
-struct hurt {
-	uint32_t name_off, name_len;
-	char object[OBJECT_SIZE];    /* by which object, or chunk */
-	const char *problem;         /* static text */
-};
-
-/* A directory. What it has in it is filled in by whoever goes through it. */
-struct node {
-	uint8_t key[16];             /* hash of its recipe */
-	uint8_t *recipe;             /* until it was gone through */
-	size_t recipe_len;
-	struct edge *edges;
-	uint8_t *names;
-	uint32_t *needs;             /* numbers of packs: see ONE_OF */
-	struct hurt *hurts;
-	uint32_t edge_count, need_count, hurt_count;
-	uint32_t stamp;              /* the last snapshot in which it was met, and 1 */
-};
-
-struct tree {
-	struct check *check;
-	struct lade_stream_lengths lengths;
-	pthread_mutex_t lock;        /* of all that follows, while threads work */
-	pthread_cond_t change;
-	struct node **nodes;         /* node_count of node_room */
-	size_t node_count, node_room;
-	uint32_t *slots;             /* number of a node and 1, by its key; 0: free */
-	size_t slot_count;           /* a power of two, at least twice node_count */
-	uint32_t *waiting;           /* nodes that nobody has gone through; waiting_count of waiting_room */
-	size_t waiting_count, waiting_room;
-	unsigned busy;               /* threads that go through one */
-	int error;
-};
 
 /* What one thread finds in the directory that it goes through. */
 struct walker {
@@ -95,7 +43,7 @@ struct places {
 	uint32_t packs[PLACES_MAX];   /* where it is, as far as is known */
 	uint32_t suspects[PLACES_MAX]; /* where it should be, and was not when the pack was read */
 	unsigned pack_count, suspect_count;
-	char object[OBJECT_SIZE];      /* what is wrong, if it is nowhere */
+	char object[CHECK_OBJECT_SIZE];      /* what is wrong, if it is nowhere */
 	const char *problem;
 };
 
@@ -159,7 +107,7 @@ static int need_places(struct walker *walker, const uint32_t *packs, unsigned co
 
 	if (count == 1)
 		return walker->need_count && walker->needs[walker->need_count - 1] == packs[0] ? 0 : need(walker, packs[0]);
-	error = need(walker, ONE_OF | count);
+	error = need(walker, CHECK_ONE_OF | count);
 	for (unsigned i = 0; i < count && !error; i++)
 		error = need(walker, packs[i]);
 	return error;
@@ -406,7 +354,7 @@ static void settle_needs(struct walker *walker)
 	size_t count = 0;
 
 	for (size_t i = 0; i < walker->need_count; i++) {
-		if (needs[i] & ONE_OF)
+		if (needs[i] & CHECK_ONE_OF)
 			return;
 	}
 	if (walker->need_count)
@@ -511,168 +459,6 @@ static void work(void *context)
 	lade_writer_fini(&walker.names);
 }
 
-/* ---- what it means for a snapshot ---- */
-
-/* A directory on the way down. */
-struct step {
-	struct node *node;
-	uint32_t edge;   /* the next one */
-	size_t path_len; /* of the directory's path */
-};
-
-/* A walk over one snapshot. */
-struct visit {
-	struct tree *tree;
-	const struct check_snapshot *snapshot;
-	uint32_t stamp;
-	bool *named;                /* of each pack, whether the refs name it, or that was told */
-	struct step *steps;
-	size_t step_count, step_room;
-	struct lade_writer path;
-	uint64_t hurts;
-};
-
-/* Which packs the refs name. */
-static void mark_named(struct visit *visit)
-{
-	const struct check_snapshot *snapshot = visit->snapshot;
-	const struct check *check = visit->tree->check;
-	size_t k = 0;
-
-	memset(visit->named, 0, check->pack_count);
-	/* Both are in order. */
-	for (size_t i = 0; i < check->pack_count; i++) {
-		while (k < snapshot->pack_count && memcmp(snapshot->packs + k * LADE_SHORT_HASH_LEN, check->packs[i].name, LADE_SHORT_HASH_LEN) < 0)
-			k++;
-		visit->named[i] = k < snapshot->pack_count && !memcmp(snapshot->packs + k * LADE_SHORT_HASH_LEN, check->packs[i].name, LADE_SHORT_HASH_LEN);
-	}
-}
-
-static void check_needs(struct visit *visit, const struct node *node)
-{
-	const struct check *check = visit->tree->check;
-	char object[LADE_PACK_NAME_SIZE];
-
-	/* Without refs that was told already. */
-	if (!visit->snapshot->has_refs)
-		return;
-	for (uint32_t i = 0, count; i < node->need_count; i += count) {
-		const uint32_t *packs = &node->needs[i];
-		bool named = false;
-
-		count = packs[0] & ONE_OF ? packs[0] & ~ONE_OF : 1;
-		packs += packs[0] & ONE_OF ? 1 : 0;
-		for (uint32_t k = 0; k < count; k++)
-			named = named || visit->named[packs[k]];
-		if (!named) {
-			visit->named[packs[0]] = true;
-			lade_pack_object_name(check->packs[packs[0]].name, object);
-			check_tell_hurt(visit->tree->check, visit->snapshot, NULL, object, "is needed, but the snapshot's refs do not name it: a collection could remove it");
-		}
-		count += node->needs[i] & ONE_OF ? 1 : 0;
-	}
-}
-
-/* Have the path be that of a name in the directory, whose own has len bytes. False without memory. */
-static bool set_path(struct visit *visit, size_t len, const uint8_t *name, size_t name_len)
-{
-	visit->path.len = len;
-	if (name_len) {
-		lade_writer_put_u8(&visit->path, '/');
-		lade_writer_put_bytes(&visit->path, name, name_len);
-	}
-	len = visit->path.len;
-	lade_writer_put_u8(&visit->path, '\0');
-	visit->path.len = len;
-	return !visit->path.error;
-}
-
-static int tell_hurts(struct visit *visit, const struct node *node, size_t path_len)
-{
-	for (uint32_t i = 0; i < node->hurt_count; i++) {
-		const struct hurt *hurt = &node->hurts[i];
-
-		if (visit->hurts++ >= HURTS_TOLD_MAX)
-			continue;
-		if (!set_path(visit, path_len, node->names ? node->names + hurt->name_off : NULL, hurt->name_len))
-			return LADE_E_MEMORY;
-		check_tell_hurt(visit->tree->check, visit->snapshot, visit->path.len ? (const char *)visit->path.data : "/",
-				hurt->object[0] ? hurt->object : visit->snapshot->object, hurt->problem);
-	}
-	return 0;
-}
-
-/* Meet a directory whose path is set; the next step goes down there, unless it was met before. */
-static int meet(struct visit *visit, struct node *node)
-{
-	struct step *steps;
-	int error;
-
-	if (node->stamp == visit->stamp)
-		return 0;
-	node->stamp = visit->stamp;
-	if (visit->step_count >= DEPTH_MAX) {
-		check_tell_hurt(visit->tree->check, visit->snapshot, (const char *)visit->path.data, visit->snapshot->object, "is deeper than a tree may be");
-		return 0;
-	}
-	steps = lade_grown(visit->steps, visit->step_count, &visit->step_room, sizeof(*steps));
-	if (!steps)
-		return LADE_E_MEMORY;
-	visit->steps = steps;
-	steps[visit->step_count++] = (struct step){ .node = node, .path_len = visit->path.len };
-	check_needs(visit, node);
-	error = tell_hurts(visit, node, visit->path.len);
-	visit->path.len = steps[visit->step_count - 1].path_len;
-	return error;
-}
-
-static int visit_snapshot(struct visit *visit, struct node *root)
-{
-	int error;
-
-	visit->hurts = visit->step_count = 0;
-	mark_named(visit);
-	error = set_path(visit, 0, NULL, 0) ? meet(visit, root) : LADE_E_MEMORY;
-	while (!error && visit->step_count) {
-		struct step *step = &visit->steps[visit->step_count - 1];
-		const struct edge *edge;
-
-		if (step->edge == step->node->edge_count) {
-			visit->step_count--;
-			continue;
-		}
-		edge = &step->node->edges[step->edge++];
-		if (!set_path(visit, step->path_len, step->node->names + edge->name_off, edge->name_len))
-			error = LADE_E_MEMORY;
-		else
-			error = meet(visit, visit->tree->nodes[edge->node]);
-	}
-	if (!error && visit->hurts > HURTS_TOLD_MAX)
-		check_tell(visit->tree->check, LADE_CHECK_NOTE, visit->snapshot->object, "has %llu more files and directories that are hurt",
-			   (unsigned long long)(visit->hurts - HURTS_TOLD_MAX));
-	return error;
-}
-
-static int visit_all(struct tree *tree, const uint32_t *roots)
-{
-	struct check *check = tree->check;
-	struct visit visit = { .tree = tree, .named = malloc(check->pack_count + 1) };
-	int error = visit.named ? 0 : LADE_E_MEMORY;
-
-	lade_writer_init(&visit.path, DEPTH_MAX * (LADE_STREAM_NAME_MAX + 1) + 2 * LADE_STREAM_NAME_MAX);
-	for (size_t i = 0; i < check->snapshot_count && !error && check_goes_on(check); i++) {
-		if (!check->snapshots[i].root)
-			continue;
-		visit.snapshot = &check->snapshots[i];
-		visit.stamp = (uint32_t)i + 1;
-		error = visit_snapshot(&visit, tree->nodes[roots[i]]);
-	}
-	lade_writer_fini(&visit.path);
-	free(visit.steps);
-	free(visit.named);
-	return error;
-}
-
 /* ---- all of it ---- */
 
 static void fini(struct tree *tree)
@@ -713,7 +499,7 @@ int check_trees(struct check *check, struct lade_fault *fault)
 		error = tree.error;
 	}
 	if (!error)
-		error = visit_all(&tree, roots);
+		error = check_tree_visit(&tree, roots);
 	free(roots);
 	fini(&tree);
 	/* Who ended it is known above. */

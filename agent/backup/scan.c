@@ -393,7 +393,7 @@ static int read_file(struct file_job *file, struct lade_backup_worker *worker, s
 	struct lade_scan *scan = file->scan;
 	const struct lade_file_cut_source source = {
 		.fd = file->fd, .seekable = true, .may_have_holes = file->st.st_blocks * INT64_C(512) < file->st.st_size, .len = (uint64_t)file->st.st_size,
-		.path = file->path, .progress = tell_read, .context = scan,
+		.path = file->path, .stop = scan->setup.stop, .progress = tell_read, .context = scan,
 	};
 	const struct lade_stamp stamp = lade_stamp_of(0, &file->st);
 	struct lade_file_cut_result content;
@@ -423,9 +423,12 @@ static void run_file(struct lade_pool_job *job, void *context)
 	struct lade_tree_directory *directory = file->directory;
 	struct lade_backup_worker *worker = context;
 	struct lade_fault fault;
-	int error = 0;
+	int error;
 
-	if (!is_over(file->scan))
+	/* A file that is not read is missing, so there must be no snapshot of it, even if the walk has ended before. */
+	if (is_over(file->scan))
+		error = lade_fault_set(&fault, LADE_E_CANCELLED, "back up", NULL);
+	else
 		error = read_file(file, worker, &fault);
 	if (error)
 		fail(file->scan, error, &fault);

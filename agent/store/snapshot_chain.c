@@ -104,7 +104,7 @@ static int look_at_forgotten(struct search *search, const struct lade_object_ite
 	error = lade_forgotten_get(object, (size_t)item->len, search->repository->format.repository, &forgotten);
 	if (!error && forgotten.is_signed) {
 		party = lade_trust_find(&search->repository->trust, forgotten.manager);
-		error = party ? lade_forgotten_verify(object, (size_t)item->len, party->public_key) : LADE_E_AUTH;
+		error = party && party->kind == LADE_SAYS_MANAGER ? lade_forgotten_verify(object, (size_t)item->len, party->public_key) : LADE_E_AUTH;
 	} else if (!error && forgotten.number > UNSIGNED_MAX) {
 		error = LADE_E_CHANGED;
 	}

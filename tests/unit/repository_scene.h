@@ -1,253 +1,74 @@
 /*
- * A repository in a scratch directory, made by hand: packs, tables, and a map of them. For tests only; aborts on failure.
+ * A repository in a scratch directory, and backups into it, for tests of what happens in repositories. For tests only; what fails in here fails the test.
  */
 #ifndef LADE_TESTS_UNIT_REPOSITORY_SCENE_H
 #define LADE_TESTS_UNIT_REPOSITORY_SCENE_H
 
-#include <fcntl.h>
 #include <limits.h>
-#include <sodium.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "agent/store/chunk_id.h"
-#include "agent/store/chunk_map.h"
-#include "agent/store/object_name.h"
-#include "agent/store/repository.h"
-#include "agent/store/store_folder.h"
-#include "chunker/codec.h"
-#include "tests/unit/temp_tree.h"
+#include "agent/store/repository_session.h"
+#include "agent/store/snapshot_list.h"
+#include "tests/unit/faulty_store.h"
 
-struct repository_scene {
-	char path[PATH_MAX];
-	uint8_t identity[32], recipient[32];
-	struct lade_repository *repository;
-	struct lade_chunk_namer *namer;
-	struct lade_pack *pack;              /* that is being made */
-	struct lade_table_builder *table;    /* of packs that were made */
-	struct lade_pack_row rows[64];       /* of the pack; row_count of them */
-	unsigned row_count;
-	uint8_t packs[16][LADE_HASH_LEN];    /* all that were made; pack_count of them */
-	unsigned pack_count;
-	uint8_t tables[16][LADE_HASH_LEN];   /* likewise */
-	unsigned table_count;
-	struct lade_chunk_map *map;
+#define SCENE_PACKS_MAX 16u
+
+struct scene {
+	char path[PATH_MAX];          /* of all; the repository is in "r" */
+	char repository[PATH_MAX + 8];
+	int state_fd, cache_fd;
+	uint8_t identity[32], recipient[32]; /* for whom all keys are */
+	struct lade_pins pins;
+	struct faulty_disk *disk;
+	char notes[4096];             /* what sessions said, one a line */
+	unsigned bad;                 /* what lists of snapshots left out */
 };
 
-/* What must be true. */
-static inline void scene_need(bool condition, const char *what)
-{
-	if (!condition) {
-		fprintf(stderr, "scene: %s\n", what);
-		abort();
-	}
-}
+/* Make one, with an encrypted repository. */
+void scene_init(struct scene *scene);
 
-#define SCENE_NEED(condition) scene_need((condition), #condition)
+/* Remove it. */
+void scene_fini(struct scene *scene);
 
-static inline void scene_make(struct repository_scene *scene, bool encrypted)
-{
-	struct lade_repository_plan plan = { .encrypted = encrypted, .label = "test", .time = 1700000000, .recipient_count = 1 };
-	struct lade_store *store;
+/* Open the repository with all keys, in a faulty store that does as it should as long as nobody tells it otherwise. The caller closes it. */
+struct lade_repository *scene_open(struct scene *scene);
 
-	memset(scene, 0, sizeof(*scene));
-	SCENE_NEED(sodium_init() >= 0);
-	temp_tree_make(scene->path);
-	crypto_box_keypair(scene->recipient, scene->identity);
-	plan.recipients = (const uint8_t(*)[32]) & scene->recipient;
-	SCENE_NEED(!lade_store_folder_open(scene->path, true, &store, NULL));
-	SCENE_NEED(!lade_repository_init(store, &plan, &scene->repository, NULL));
-	SCENE_NEED(!lade_chunk_namer_new(scene->repository->format.id_hash, lade_repository_ids_key(scene->repository), &scene->namer));
-	SCENE_NEED(!lade_table_builder_new(&scene->table));
-}
+/* Add another writer who may write only, and open the repository as him. The caller closes it. */
+struct lade_repository *scene_open_writer(struct scene *scene, const char *label);
 
-static inline void scene_end(struct repository_scene *scene)
-{
-	lade_chunk_map_close(scene->map);
-	lade_pack_abandon(scene->pack);
-	lade_table_builder_free(scene->table);
-	lade_chunk_namer_free(scene->namer);
-	lade_repository_close(scene->repository);
-	temp_tree_remove(scene->path);
-}
+/* A setup of a session; its notes go to the scene. here: it has the directory where this host remembers its sessions. */
+struct lade_repository_session_setup scene_setup(struct scene *scene, struct lade_repository *repository, bool here);
 
-static inline void scene_pack_begin(struct repository_scene *scene)
-{
-	struct lade_pack_setup setup;
+/* A backup of some texts, each a chunk of its own. */
+struct scene_backup {
+	struct lade_repository_session *session;
+	struct lade_repository *repository;
+	uint8_t needs[SCENE_PACKS_MAX][LADE_HASH_LEN];
+	size_t need_count;
+	unsigned found; /* chunks that were there */
+};
 
-	SCENE_NEED(!lade_repository_pack_setup(scene->repository, &setup, NULL));
-	SCENE_NEED(!lade_pack_begin(scene->repository->store, &setup, &scene->pack, NULL));
-	scene->row_count = 0;
-}
+/* Begin one. Returns as lade_repository_session_begin(). */
+int scene_begin(struct scene *scene, struct lade_repository *repository, bool here, struct scene_backup *backup_out);
 
-/* The row of what was stored last. */
-static inline struct lade_pack_row *scene_row(struct repository_scene *scene)
-{
-	return &scene->rows[scene->row_count - 1];
-}
+/* Back a text up: find it, or put a pack with it. Returns 0 or what went wrong. */
+int scene_back_up(struct scene_backup *backup, const char *text);
 
-/* Put stored bytes under an id, as a chunk of len bytes. */
-static inline void scene_store(struct repository_scene *scene, const uint8_t *id, enum lade_chunk_kind kind, struct lade_slice stored, size_t len)
-{
-	SCENE_NEED(!lade_pack_add(scene->pack, id, kind, stored, len, &scene->rows[scene->row_count++], NULL));
-}
+/* Commit: the snapshot's root has the texts' names as host. Returns as lade_repository_session_commit(). */
+int scene_commit(struct scene_backup *backup, const char *host, uint8_t snapshot_out[LADE_HASH_LEN], struct lade_fault *fault);
 
-/* Put a chunk, compressed if that makes it shorter. */
-static inline void scene_chunk(struct repository_scene *scene, enum lade_chunk_kind kind, struct lade_slice chunk, uint8_t id_out[LADE_CHUNK_ID_LEN])
-{
-	uint8_t *frame = malloc(chunk.len);
-	struct lade_codec *codec;
-	size_t len;
+/* The id of a text's chunk. */
+void scene_chunk_id(const struct lade_repository *repository, const char *text, uint8_t id_out[LADE_CHUNK_ID_LEN]);
 
-	SCENE_NEED(frame && !lade_codec_new(&codec));
-	SCENE_NEED(!lade_chunk_namer_name(scene->namer, kind, chunk, id_out));
-	if (lade_codec_compress(codec, 3, chunk, frame, chunk.len - 1, &len))
-		scene_store(scene, id_out, kind, chunk, chunk.len);
-	else
-		scene_store(scene, id_out, kind, lade_slice(frame, len), chunk.len);
-	lade_codec_free(codec);
-	free(frame);
-}
+/* True if the scene's repository has an object whose name begins so. */
+bool scene_has(struct scene *scene, const char *prefix);
 
-/* The pack ends, and its rows become those of the next table. Returns its name. */
-static inline const uint8_t *scene_pack_end(struct repository_scene *scene, bool whole)
-{
-	uint8_t *name = scene->packs[scene->pack_count++];
-	struct lade_pack *pack = scene->pack;
+/* How many there are. */
+size_t scene_count(struct scene *scene, const char *prefix);
 
-	scene->pack = NULL;
-	SCENE_NEED(!lade_pack_finish(pack, whole, name, NULL));
-	for (unsigned i = 0; i < scene->row_count; i++)
-		SCENE_NEED(!lade_table_builder_add(scene->table, name, &scene->rows[i]));
-	return name;
-}
+/* Assert that all snapshots that count can be restored: their packs are there, and tables say where their chunks are. Returns how many snapshots there are. */
+size_t scene_check(struct scene *scene);
 
-/* Write the table of what was added. */
-static inline void scene_table(struct repository_scene *scene)
-{
-	const struct lade_repository *repository = scene->repository;
-	struct lade_table_setup setup = { .store = repository->store, .object = "sessions/table", .suite = repository->suite };
-	uint8_t *name = scene->tables[scene->table_count++];
-	char object[LADE_TABLE_NAME_SIZE];
-
-	setup.repository = repository->format.repository;
-	setup.info.epoch = repository->trust.epoch;
-	setup.index_secret = lade_repository_index_secret(repository, setup.info.epoch);
-	setup.seed = repository->writer.seed;
-	memcpy(setup.info.signer, repository->writer.id, LADE_PARTY_ID_LEN);
-	memcpy(setup.info.owner, repository->writer.id, LADE_PARTY_ID_LEN);
-	SCENE_NEED(!lade_table_builder_write(scene->table, &setup, name, NULL));
-	lade_table_object_name(0, name, object);
-	SCENE_NEED(!lade_store_rename(repository->store, setup.object, object, NULL));
-}
-
-static inline int scene_take_len(void *context, const struct lade_store_object *object)
-{
-	*(uint64_t *)context = object->len;
-	return 0;
-}
-
-static inline uint64_t scene_len(const struct repository_scene *scene, const char *object)
-{
-	uint64_t len = 0;
-
-	SCENE_NEED(!lade_store_list(scene->repository->store, object, scene_take_len, &len, NULL));
-	return len;
-}
-
-static inline unsigned scene_judge(void *context, const struct lade_table_info *info)
-{
-	(void)context;
-	(void)info;
-	return LADE_TABLE_BELIEVED;
-}
-
-static inline int scene_compare(const void *a, const void *b)
-{
-	return memcmp(a, b, LADE_HASH_LEN);
-}
-
-/* Have the map know all tables. */
-static inline void scene_map(struct repository_scene *scene)
-{
-	const struct lade_repository *repository = scene->repository;
-	struct lade_chunk_map_setup setup = { .directory = -1, .repository = repository->format.repository };
-	struct lade_chunk_map_view view = { .table_count = scene->table_count, .judge = scene_judge };
-	uint8_t names[16][LADE_HASH_LEN];
-
-	lade_chunk_map_close(scene->map);
-	SCENE_NEED(!lade_chunk_map_open(&setup, &scene->map, NULL));
-	memcpy(names, scene->tables, sizeof(names));
-	qsort(names, scene->table_count, LADE_HASH_LEN, scene_compare);
-	view.tables = (const uint8_t(*)[LADE_HASH_LEN])names;
-	for (unsigned i = 0; i < scene->table_count; i++) {
-		char object[LADE_TABLE_NAME_SIZE];
-		struct lade_table_source source = { .store = repository->store, .object = object, .name = names[i], .encrypted = repository->format.encrypted,
-						    .trust = &repository->trust, .keyring = &repository->keyring };
-
-		lade_table_object_name(0, names[i], object);
-		source.len = scene_len(scene, object);
-		SCENE_NEED(!lade_chunk_map_add(scene->map, &source, NULL, NULL));
-	}
-	SCENE_NEED(!lade_chunk_map_settle(scene->map, &view, NULL));
-}
-
-/* A descriptor of an object's file. */
-static inline int scene_open(const struct repository_scene *scene, const char *object)
-{
-	char path[PATH_MAX + 256];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", scene->path, object);
-	SCENE_NEED(chmod(path, 0600) == 0);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	SCENE_NEED(fd >= 0);
-	return fd;
-}
-
-/* Change a bit of an object, or change it back. */
-static inline void scene_flip(const struct repository_scene *scene, const char *object, uint64_t off)
-{
-	const int fd = scene_open(scene, object);
-	uint8_t byte;
-
-	SCENE_NEED(pread(fd, &byte, 1, (off_t)off) == 1);
-	byte ^= 1;
-	SCENE_NEED(pwrite(fd, &byte, 1, (off_t)off) == 1);
-	close(fd);
-}
-
-static inline void scene_truncate(const struct repository_scene *scene, const char *object, uint64_t len)
-{
-	const int fd = scene_open(scene, object);
-
-	SCENE_NEED(ftruncate(fd, (off_t)len) == 0);
-	close(fd);
-}
-
-/* The object that a pack is. */
-static inline const char *scene_object(const uint8_t name[LADE_HASH_LEN])
-{
-	static char object[LADE_PACK_NAME_SIZE];
-
-	lade_pack_object_name(name, object);
-	return object;
-}
-
-/* Bytes that nobody compresses (seed above 0), or that everybody does (0). */
-static inline uint8_t *scene_bytes(size_t len, uint8_t seed)
-{
-	uint8_t *bytes = malloc(len), key[randombytes_SEEDBYTES] = { seed };
-
-	SCENE_NEED(bytes);
-	if (seed)
-		randombytes_buf_deterministic(bytes, len, key);
-	else
-		memset(bytes, 'a', len);
-	return bytes;
-}
+/* List snapshots; the caller frees the list. */
+void scene_list(struct scene *scene, struct lade_repository *repository, struct lade_snapshot_list *list);
 
 #endif

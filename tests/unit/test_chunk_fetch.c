@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "agent/backup/chunk_fetch.h"
-#include "tests/unit/repository_scene.h"
+#include "tests/unit/handmade_repository.h"
 
 #define CHUNKS 24u
 
