@@ -345,8 +345,8 @@ static int open_state(struct command *command, struct lade_complaint *complaint)
 
 static int work(struct command *command, struct lade_complaint *complaint)
 {
-	const unsigned count = command->name_count ? command->name_count : command->file_count;
 	int error = choose_directory(command, complaint);
+	unsigned count;
 
 	if (!error)
 		error = find_files(command, complaint);
@@ -358,6 +358,7 @@ static int work(struct command *command, struct lade_complaint *complaint)
 		return error;
 	if (command->list && !command->manner.json)
 		printf("%-20s %-19s %-19s %6s  %s\n", "JOB", "LAST START", "LAST SUCCESS", "STATUS", "DUE");
+	count = command->name_count ? command->name_count : command->file_count;
 	lade_job_watch_begin(&command->watch);
 	for (unsigned i = 0; i < count && !command->watch.stopped; i++)
 		handle(command, command->name_count ? find_file(command, command->names[i]) : command->files[i]);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "agent/backup_options.h"
 #include "agent/daemon/config_build.h"
@@ -175,11 +176,25 @@ static int read_lines(FILE *stream, struct reading *reading)
 	return error ? error : finish(reading);
 }
 
+/* Open a job's file. What runs commands must not be a group's to write, either; crontab(5) has that rule, too. */
+static int open_file(const char *file, FILE **stream_out, struct lade_fault *fault)
+{
+	char subject[LADE_FAULT_SUBJECT_SIZE];
+	struct stat st;
+	int error = lade_config_open(file, stream_out, fault);
+
+	if (error || (fstat(fileno(*stream_out), &st) == 0 && !(st.st_mode & S_IWGRP)))
+		return error;
+	(void)fclose(*stream_out);
+	snprintf(subject, sizeof(subject), "%.900s (its group may write to it: chmod g-w)", file);
+	return lade_fault_set(fault, LADE_E_REFUSED, "read", subject);
+}
+
 int lade_job_read(const char *file, const char *name, lade_config_report *report, void *context, struct lade_job **job_out, struct lade_fault *fault)
 {
 	struct reading reading = { .job = NULL };
 	FILE *stream = NULL;
-	int error = lade_config_open(file, &stream, fault);
+	int error = open_file(file, &stream, fault);
 
 	*job_out = NULL;
 	if (error)
