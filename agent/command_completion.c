@@ -13,7 +13,7 @@
 #include "agent/sync/sync.h"
 #include "transport/mover.h"
 
-#define COMMANDS "sync list init check key daemon status serve paths help version"
+#define COMMANDS "sync list init check snapshots ls restore dump stats key daemon status serve paths help version"
 
 /* What may follow `lade key`. */
 #define KEY_WORDS \
@@ -29,6 +29,17 @@
 #define CHECK_WORDS \
 	"--repo= --repository-file= --password-file= --password-command= --key-file= --identity= --pin= --plaintext --no-key --read-data --read-data-subset= " \
 	"--json --quiet --verbose --help"
+
+/* What may follow the commands that read backups. */
+#define READING_WORDS \
+	"--repo= --repository-file= --password-file= --password-command= --key-file= --identity= --pin= --plaintext --host= --path= --tag= --help "
+#define SNAPSHOTS_WORDS READING_WORDS "latest --latest= --group-by= --compact --json"
+#define LS_WORDS READING_WORDS "latest --long --human-readable --recursive --json"
+#define RESTORE_WORDS \
+	READING_WORDS "latest --target= --include= --iinclude= --include-file= --exclude= --iexclude= --exclude-file= --overwrite= --delete --dry-run --verify " \
+	"--sparse --numeric-ids --threads= --verbose --quiet --json"
+#define DUMP_WORDS READING_WORDS "latest --target= --archive=tar --threads="
+#define STATS_WORDS READING_WORDS "latest --mode=restore-size --mode=files-by-contents --mode=raw-data --json"
 
 /* What the value of an option is. */
 struct values {
@@ -180,6 +191,11 @@ static void print_bash(FILE *file)
 	      "\tserve) _lade_reply -W '--stdio --restrict --read-only --write-only --append-only --listen --token-file --help' -f; return ;;\n"
 	      "\tinit) _lade_reply -W '" INIT_WORDS "' -f; return ;;\n"
 	      "\tcheck) _lade_reply -W '" CHECK_WORDS "' -f; return ;;\n"
+	      "\tsnapshots) _lade_reply -W '" SNAPSHOTS_WORDS "' -f; return ;;\n"
+	      "\tls) _lade_reply -W '" LS_WORDS "' -f; return ;;\n"
+	      "\trestore) _lade_reply -W '" RESTORE_WORDS "' -f; return ;;\n"
+	      "\tdump) _lade_reply -W '" DUMP_WORDS "' -f; return ;;\n"
+	      "\tstats) _lade_reply -W '" STATS_WORDS "' -f; return ;;\n"
 	      "\tkey) _lade_reply -W '" KEY_WORDS "' -f; return ;;\n"
 	      "\tpaths) compopt -o filenames; _lade_reply -f; return ;;\n"
 	      "\t*) return ;;\n"
@@ -279,6 +295,11 @@ static void print_zsh(FILE *file)
 	      "\tserve) compadd -- --stdio --restrict --read-only --write-only --append-only --listen --token-file --help; _files ;;\n"
 	      "\tinit) compadd -- " INIT_WORDS "; _files ;;\n"
 	      "\tcheck) compadd -- " CHECK_WORDS "; _files ;;\n"
+	      "\tsnapshots) compadd -- " SNAPSHOTS_WORDS "; _files ;;\n"
+	      "\tls) compadd -- " LS_WORDS "; _files ;;\n"
+	      "\trestore) compadd -- " RESTORE_WORDS "; _files ;;\n"
+	      "\tdump) compadd -- " DUMP_WORDS "; _files ;;\n"
+	      "\tstats) compadd -- " STATS_WORDS "; _files ;;\n"
 	      "\tkey) compadd -- " KEY_WORDS "; _files ;;\n"
 	      "\tpaths) _files ;;\n"
 	      "\tesac\n}\n"
@@ -339,6 +360,11 @@ static void print_fish(FILE *file)
 	      "complete -c lade -n '__fish_seen_subcommand_from help' -f -a '" COMMANDS "'\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from init' -a '" INIT_WORDS "'\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from check' -a '" CHECK_WORDS "'\n"
+	      "complete -c lade -n '__fish_seen_subcommand_from snapshots' -a '" SNAPSHOTS_WORDS "'\n"
+	      "complete -c lade -n '__fish_seen_subcommand_from ls' -a '" LS_WORDS "'\n"
+	      "complete -c lade -n '__fish_seen_subcommand_from restore' -a '" RESTORE_WORDS "'\n"
+	      "complete -c lade -n '__fish_seen_subcommand_from dump' -a '" DUMP_WORDS "'\n"
+	      "complete -c lade -n '__fish_seen_subcommand_from stats' -a '" STATS_WORDS "'\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from key' -a '" KEY_WORDS "'\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from serve' -l stdio\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from serve' -r -F -l restrict\n"

@@ -23,6 +23,9 @@ static const char general[] =
 	"  daemon   serve trees with TLS to strangers, as its configuration says\n"
 	"  status   show the sessions of a daemon of this host\n"
 	"  init     make a repository for backups\n"
+	"  snapshots  list the backups of a repository; `lade ls` what is in one, `lade stats` what they take\n"
+	"  restore  bring a backup, or a part of it, into a directory\n"
+	"  dump     write a file of a backup, or a tree as tar, to standard output\n"
 	"  check    say whether a repository is whole\n"
 	"  key      keys, known hosts, tokens and passwords of daemons and their clients; keys of repositories\n"
 	"  serve    answer a `lade sync` of another host\n"
@@ -170,6 +173,91 @@ static const char check[] =
 	"Exit status: 0 if nothing is wrong, 1 if something is, 10 if there is no repository, 12 for a wrong\n"
 	"password or key, 130 if it was interrupted.\n";
 
+#define READING \
+	"  -r, --repo=REPO, --repository-file, --password-file, --password-command, --key-file,\n" \
+	"  --identity, --pin, --plaintext\n" \
+	"                          which repository, and what opens it: `lade help key`\n" \
+	"  -H, --host=NAME, --path=PATH, --tag=TAG\n" \
+	"                          'latest' is the latest one of this host, with this path, with this tag\n"
+
+static const char snapshots[] =
+	"usage: lade snapshots [OPTION]... [SNAP]...\n"
+	"\n"
+	"Lists the backups of a repository, or those that are named: by the beginning of an id, or 'latest'.\n"
+	"\n"
+	"  --latest=COUNT          so many, the latest, of each host and set of paths\n"
+	"  -g, --group-by=WHAT     a table for each group: of host, paths, tags, with commas\n"
+	"  -c, --compact           one line for each\n"
+	"  --json                  one array of objects\n"
+	READING
+	"\n"
+	"Exit status: 0, 1, 10 if there is no repository, 12 for a wrong password or key.\n";
+
+static const char ls[] =
+	"usage: lade ls [OPTION]... SNAP[:PATH] [PATH]...\n"
+	"\n"
+	"Lists what is in a backup, or below PATH in it; of paths that come as words of their own only what\n"
+	"is in these directories.\n"
+	"\n"
+	"  -l, --long              modes, owners, sizes and times as well\n"
+	"  --human-readable        sizes as 1.18M\n"
+	"  --recursive             all below the paths\n"
+	"  --json                  an object for each, one a line\n"
+	READING
+	"\n"
+	"Exit status: 0, 1, 3 if a part of it could not be read, 10, 12.\n";
+
+static const char restore[] =
+	"usage: lade restore [OPTION]... SNAP[:PATH] --target=DIR\n"
+	"\n"
+	"Brings a backup, or what is in PATH of it, into DIR. What is there and right stays, of files that\n"
+	"are not only what differs is fetched. Run it again if it was interrupted.\n"
+	"\n"
+	"  -t, --target=DIR        where; it is made if it is missing\n"
+	"  -i, --include=PATTERN   only what matches, and all that is in a directory that does;\n"
+	"                          --iinclude whatever the case, --include-file=FILE those of a file\n"
+	"  -e, --exclude=PATTERN   leave out what matches; --iexclude, --exclude-file\n"
+	"  --overwrite=WHEN        files that are there: if-changed (size and time tell; so it is without this),\n"
+	"                          always (their content is compared), if-newer (those of the backup), never\n"
+	"  --delete                delete what the backup has not, in what was backed up\n"
+	"  -n, --dry-run           say what would be done\n"
+	"  --verify                then read all files again, and compare\n"
+	"  --sparse                zeros become holes; those that were holes do in any case\n"
+	"  --numeric-ids           owners by number, not by name\n"
+	"  --threads=COUNT         else as many as there are processors\n"
+	"  -v, --verbose           sums; -vv: what was restored; -vvv: what was there, too\n"
+	"  -q, --quiet             nothing but errors\n"
+	"  --json                  objects, one a line\n"
+	READING
+	"\n"
+	"Exit status: 0, 1, 3 if something could not be restored, 10, 12, 130 if it was interrupted.\n";
+
+static const char dump[] =
+	"usage: lade dump [OPTION]... SNAP[:PATH] [PATH]\n"
+	"\n"
+	"Writes a file of a backup to standard output; of a directory, or without a path, a tar archive,\n"
+	"with extended attributes and ACLs.\n"
+	"\n"
+	"  -t, --target=FILE       write to FILE\n"
+	"  -a, --archive=tar       the form of archives: the one there is\n"
+	"  --threads=COUNT         else as many as there are processors\n"
+	READING
+	"\n"
+	"Exit status: 0, 1 if not all of it was written, 10, 12.\n";
+
+static const char stats[] =
+	"usage: lade stats [OPTION]... [SNAP]...\n"
+	"\n"
+	"Says how much all backups, or those that are named, hold together.\n"
+	"\n"
+	"  --mode=restore-size       what restoring each of them writes (so it is without this)\n"
+	"  --mode=files-by-contents  files of one content once\n"
+	"  --mode=raw-data           chunks, each once, and what they take in the repository\n"
+	"  --json                    an object\n"
+	READING
+	"\n"
+	"Exit status: 0, 1, 3 if a part of it could not be read, 10, 12.\n";
+
 static const char key[] =
 	"usage: lade key show [--json] [--key=FILE]\n"
 	"       lade key new [--force] [--json] [--key=FILE|--recipient=FILE]\n"
@@ -308,7 +396,7 @@ int lade_help_print(FILE *file, const char *command)
 		const char *command;
 		const char *text;
 	} texts[] = {
-		{ "list", list }, { "daemon", daemon_text }, { "status", status }, { "init", init }, { "check", check }, { "key", key }, { "serve", serve }, { "filter", filter }, { "paths", paths }, { "help", help }, { "version", version },
+		{ "list", list }, { "daemon", daemon_text }, { "status", status }, { "init", init }, { "check", check }, { "snapshots", snapshots }, { "ls", ls }, { "restore", restore }, { "dump", dump }, { "stats", stats }, { "key", key }, { "serve", serve }, { "filter", filter }, { "paths", paths }, { "help", help }, { "version", version },
 	};
 
 	if (!command) {
