@@ -47,6 +47,7 @@ static const struct lade_option_row rows[] = {
 /* What was asked for, and what there is. */
 struct command {
 	const char *directory;     /* of --jobs-dir; borrowed from argv; NULL: the usual one */
+	bool usual;                /* it is that one, however it was said */
 	const char **names;        /* name_count of them; the array is ours, the texts are in argv */
 	unsigned name_count;
 	bool list, check, due, help;
@@ -118,24 +119,32 @@ static int check_words(const struct command *command, struct lade_complaint *com
 
 /* ---- files ---- */
 
-/* Where jobs are: command->path. */
+/* Where jobs usually are. */
+static int usual_directory(char path_out[PATH_MAX], struct lade_fault *fault)
+{
+	if (geteuid() != 0)
+		return lade_user_directory_config("jobs.d", path_out, fault);
+	memcpy(path_out, SYSTEM_DIRECTORY, sizeof(SYSTEM_DIRECTORY));
+	return 0;
+}
+
+/* Where jobs are: command->path. A job of the usual directory has one lock, whether that is named or not. */
 static int choose_directory(struct command *command, struct lade_complaint *complaint)
 {
+	char usual[PATH_MAX] = "", real[PATH_MAX];
 	struct lade_fault fault;
+	int error = usual_directory(usual, &fault);
 
-	if (command->directory) {
-		if (realpath(command->directory, command->path))
-			return 0;
-		lade_fault_set(&fault, LADE_E_SYSTEM, "open directory of jobs", command->directory);
-		return lade_complain_fault(complaint, LADE_REPOSITORY_ERROR, &fault);
+	if (!command->directory) {
+		command->usual = true;
+		memcpy(command->path, usual, sizeof(usual));
+	} else if (realpath(command->directory, command->path)) {
+		command->usual = !error && realpath(usual, real) && strcmp(real, command->path) == 0;
+		error = 0;
+	} else {
+		error = lade_fault_set(&fault, LADE_E_SYSTEM, "open directory of jobs", command->directory);
 	}
-	if (geteuid() == 0) {
-		memcpy(command->path, SYSTEM_DIRECTORY, sizeof(SYSTEM_DIRECTORY));
-		return 0;
-	}
-	if (lade_user_directory_config("jobs.d", command->path, &fault))
-		return lade_complain_fault(complaint, LADE_REPOSITORY_ERROR, &fault);
-	return 0;
+	return error ? lade_complain_fault(complaint, LADE_REPOSITORY_ERROR, &fault) : 0;
 }
 
 /* All files of jobs. Without a directory there are none. */
@@ -338,7 +347,7 @@ static int open_state(struct command *command, struct lade_complaint *complaint)
 	/* Without a directory there are no jobs, of which nothing is known. */
 	if (command->check || !command->file_count)
 		return 0;
-	if (lade_job_state_open(command->path, !command->directory, &command->state_fd, &fault))
+	if (lade_job_state_open(command->path, command->usual, &command->state_fd, &fault))
 		return lade_complain_fault(complaint, LADE_REPOSITORY_ERROR, &fault);
 	return 0;
 }

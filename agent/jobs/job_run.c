@@ -31,6 +31,12 @@
 #define IOPRIO_CLASS_IDLE 3
 #define IOPRIO_LEAST 7
 
+/* What the process of a try says of it. */
+struct outcome {
+	struct lade_backup_result result;
+	bool is_mute; /* standard output could not be written */
+};
+
 /* A run that has begun. */
 struct going {
 	const struct lade_job_run *run;
@@ -60,15 +66,22 @@ static void say_fault(const struct lade_job *job, const struct lade_fault *fault
 	lade_job_say(job, "%s", complaint.text);
 }
 
-int lade_job_worse(int status, int other)
+/* How bad a status is; those that are not named here are errors of another kind. */
+static unsigned badness(int status)
 {
 	static const int order[] = { LADE_REPOSITORY_OK, LADE_REPOSITORY_PARTIAL, LADE_REPOSITORY_BUSY, LADE_REPOSITORY_ABSENT, LADE_REPOSITORY_KEY,
-				     LADE_REPOSITORY_ERROR, LADE_REPOSITORY_INTERRUPTED };
+				     LADE_REPOSITORY_ERROR };
+	const unsigned count = sizeof(order) / sizeof(order[0]);
+	unsigned i = 0;
 
-	for (size_t i = sizeof(order) / sizeof(order[0]); i--;)
-		if (order[i] == status || order[i] == other)
-			return order[i];
-	return status ? status : other;
+	while (i < count && order[i] != status)
+		i++;
+	return status == LADE_REPOSITORY_INTERRUPTED ? count + 1 : i;
+}
+
+int lade_job_worse(int status, int other)
+{
+	return badness(other) > badness(status) ? other : status;
 }
 
 /* ---- hooks ---- */
@@ -141,19 +154,49 @@ static void be_nice(const struct lade_job *job)
 		lade_job_say(job, "ionice: %s", strerror(errno));
 }
 
+/*
+ * True if a terminal may tell our process group something, and be asked for a password. Else a try is a group of its own: a command whose output is backed up
+ * ends with it.
+ */
+static bool has_terminal(void)
+{
+	const int fd = open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 /* In the new process: back up, and say what came of it by way of fd. */
 static void back_up(const struct lade_job_run *run, int argc, char **argv, int fd)
 {
-	struct lade_backup_result result = { .made = false };
+	struct outcome outcome = { .is_mute = false };
 	int status;
 
+	if (!has_terminal())
+		(void)setpgid(0, 0);
 	lade_job_watch_leave(run->watch);
 	be_nice(run->job);
-	status = lade_screen_flush(lade_command_backup_run(argc, argv, &result));
-	(void)fflush(NULL);
+	status = lade_command_backup_run(argc, argv, &outcome.result);
+	outcome.is_mute = lade_screen_flush(0) != 0;
 	/* It fits into the pipe; who reads it learns from its length whether it is whole. */
-	(void)!write(fd, &result, sizeof(result));
+	(void)!write(fd, &outcome, sizeof(outcome));
 	_exit(status);
+}
+
+/* What a try made it to, and how it ended. */
+static int take_outcome(struct going *going, int fd, int status)
+{
+	struct outcome outcome;
+
+	if (read(fd, &outcome, sizeof(outcome)) == (ssize_t)sizeof(outcome))
+		going->report.result = outcome.result;
+	else
+		outcome.is_mute = false;
+	if (!WIFEXITED(status) || (WEXITSTATUS(status) != LADE_REPOSITORY_OK && WEXITSTATUS(status) != LADE_REPOSITORY_PARTIAL))
+		return -1;
+	going->backed_up = true;
+	return outcome.is_mute ? LADE_REPOSITORY_ERROR : WEXITSTATUS(status);
 }
 
 /* The exit status of a try by what waitpid(2) says of it. */
@@ -175,19 +218,15 @@ static int status_of(const struct going *going, int error, int status)
 /* Wait for a try. *again_out: what failed may pass. */
 static int await(struct going *going, pid_t pid, int fd, bool *again_out)
 {
-	const struct lade_job_child child = { .pid = pid, .timeout_s = going->run->job->timeout };
+	const struct lade_job_child child = { .pid = pid, .own_group = !has_terminal(), .timeout_s = going->run->job->timeout };
 	int status = 0, error = lade_job_watch_child(going->run->watch, &child, &status);
-	struct lade_backup_result result;
 	int exit_status;
 
 	going->report.result = (struct lade_backup_result){ .made = false };
-	if (read(fd, &result, sizeof(result)) == (ssize_t)sizeof(result))
-		going->report.result = result;
-	/* It may have made it to the end although it was told to stop. */
-	if (!error && WIFEXITED(status) && (WEXITSTATUS(status) == LADE_REPOSITORY_OK || WEXITSTATUS(status) == LADE_REPOSITORY_PARTIAL)) {
-		going->backed_up = true;
-		return WEXITSTATUS(status);
-	}
+	/* It may have made it to the end although it was told to stop, or its time was over. */
+	exit_status = take_outcome(going, fd, status);
+	if (exit_status >= 0)
+		return exit_status;
 	exit_status = status_of(going, error, status);
 	*again_out = !error && (exit_status == LADE_REPOSITORY_ERROR || exit_status == LADE_REPOSITORY_ABSENT || exit_status == LADE_REPOSITORY_BUSY);
 	return exit_status;

@@ -183,7 +183,6 @@ static void test_wrong(void **state)
 	static const struct {
 		const char *text, *expected;
 	} cases[] = {
-		{ "", "0: nothing says" },
 		{ "repository = /r\n", "0: nothing says what is to be backed up" },
 		{ "path = /home\n", "0: nothing says where it goes" },
 		{ "path = home\nrepository = /r\n", "1: path: \"home\": it has to be an absolute path" },
@@ -450,6 +449,8 @@ static void test_worse(void **state)
 	assert_int_equal(lade_job_worse(1, 12), 1);
 	assert_int_equal(lade_job_worse(130, 1), 130);
 	assert_int_equal(lade_job_worse(0, 77), 77);
+	assert_int_equal(lade_job_worse(77, 1), 77);
+	assert_int_equal(lade_job_worse(77, 130), 130);
 }
 
 static pid_t start_sleeper(bool deaf)
