@@ -1,5 +1,6 @@
 /*
- * Each metric has its help and its type before its one sample. A job's name needs no escapes (lade_job_name_refuse()). The label is "name": "job" is one of Prometheus's own.
+ * Each metric has its help and its type before its one sample. A job's name needs no escapes (lade_job_name_refuse()). The label is "name": "job" is one
+ * of Prometheus's own.
  */
 #include "agent/jobs/job_metrics.h"
 

@@ -1,6 +1,6 @@
 /*
- * A try is `lade backup` in a process of its own, so that its priority is its own, it can be ended when its time is over, and whatever becomes of it, the run goes on to its end:
- * `after` runs if `before` did not fail.
+ * A try is `lade backup` in a process of its own, so that its priority is its own, it can be ended when its time is over, and whatever becomes of it,
+ * the run goes on to its end: `after` runs if `before` did not fail.
  */
 #include "agent/jobs/job_run.h"
 

@@ -1,5 +1,6 @@
 /*
- * A state is one line of numbers behind a word that says which version of it this is. A lock is a file that is never removed: otherwise two could hold two files of one name.
+ * A state is one line of numbers behind a word that says which version of it this is. A lock is a file that is never removed: otherwise two could hold
+ * two files of one name.
  */
 #include "agent/jobs/job_state.h"
 
@@ -18,7 +19,8 @@
 #include "agent/state.h"
 
 #define DIRECTORY "jobs"
-#define FORMAT "lade-job-1 %" PRId64 " %" PRId64 " %" PRId64 " %d\n"
+#define WORD "lade-job-1"
+#define FORMAT WORD " %" PRId64 " %" PRId64 " %" PRId64 " %d\n"
 
 /* Longest state: four numbers and the word. */
 #define STATE_MAX 128u
@@ -57,18 +59,34 @@ int lade_job_state_open(const char *jobs_directory, bool usual, int *fd_out, str
 	return lade_state_open(name, fd_out, fault);
 }
 
+/* Take a blank and a number from min to max. Returns what is behind it, or NULL. */
+static const char *take_number(const char *text, int64_t min, int64_t max, int64_t *number_out)
+{
+	char *end;
+
+	if (!text || text[0] != ' ' || !strchr("-0123456789", text[1]))
+		return NULL;
+	errno = 0;
+	*number_out = strtoll(text + 1, &end, 10);
+	return errno || end == text + 1 || *number_out < min || *number_out > max ? NULL : end;
+}
+
 /* Take the numbers of a state. What makes no sense is none. */
 static void take(const char *text, struct lade_job_state *state_out)
 {
 	struct lade_job_state state = { 0 };
-	int status, len = -1;
+	int64_t status;
 
-	if (sscanf(text, "lade-job-1 %19" SCNd64 " %19" SCNd64 " %19" SCNd64 " %4d%n", &state.start, &state.success_start, &state.success, &status, &len) != 4 || len < 0)
+	if (strncmp(text, WORD, strlen(WORD)) != 0)
 		return;
-	if (strcmp(text + len, "\n") != 0 || state.start < 0 || state.success_start < 0 || state.success < 0 || status < NO_STATUS || status > STATUS_MAX)
+	text = take_number(text + strlen(WORD), 0, INT64_MAX, &state.start);
+	text = take_number(text, 0, INT64_MAX, &state.success_start);
+	text = take_number(text, 0, INT64_MAX, &state.success);
+	text = take_number(text, NO_STATUS, STATUS_MAX, &status);
+	if (!text || strcmp(text, "\n") != 0)
 		return;
 	state.has_status = status != NO_STATUS;
-	state.status = state.has_status ? status : 0;
+	state.status = state.has_status ? (int)status : 0;
 	*state_out = state;
 }
 

@@ -1,5 +1,6 @@
 /*
- * Settings. What is one of an option of `lade backup` has its name, blanks for dashes, and is looked at by that command: so there is one place that knows what values are good.
+ * Settings. What is one of an option of `lade backup` has its name, blanks for dashes, and is looked at by that command: so there is one place that knows
+ * what values are good.
  */
 #include "agent/jobs/job_table.h"
 
@@ -216,9 +217,10 @@ static int set_at(const struct lade_config_row *row, void *base, char *value, st
 {
 	struct lade_job *job = base;
 	struct times times = { row, &job->schedule, error };
-	int result = lade_config_words(value, "," BLANKS, take_time, &times);
 
-	return result || job->schedule.at_count ? result : refuse(error, row, value, "there is no time in it");
+	if (!value[strspn(value, "," BLANKS)])
+		return refuse(error, row, value, "there is no time in it");
+	return lade_config_words(value, "," BLANKS, take_time, &times);
 }
 
 static int set_nice(const struct lade_config_row *row, void *base, char *value, struct lade_config_error *error)

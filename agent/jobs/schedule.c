@@ -1,5 +1,6 @@
 /*
- * Due times. A time of the day is looked up for each date by mktime(3): one that a change to summer time leaves out is then an hour off, and one that comes twice counts once.
+ * Due times. A time of the day is looked up for each date by mktime(3): one that a change to summer time leaves out is then an hour off, and one that
+ * comes twice counts once.
  */
 #include "agent/jobs/schedule.h"
 

@@ -56,10 +56,11 @@ chmod +x hooks/note
 # ---- a real cron, which has a minute while the rest is tested ----
 cron_pid=
 start_cron() {
-	mkdir -p crond/upper crond/work crond/spool crond/run cron-repo
+	mkdir -p crond/home crond/upper crond/work crond/spool crond/run cron-repo
 	cp -r src cron-src
-	# Everything of the line but how often, and where lade is, is that of the example.
-	sed -e 's,^\*/15,*,' -e "s,root lade,root $LADE," "$here/packaging/cron.d/lade" >crond/line
+	# Everything of the line but how often, and where lade is, is that of the example; what is remembered is for this test alone.
+	echo "HOME=$T/crond/home" >crond/line
+	sed -e 's,^\*/15,*,' -e "s,root lade,root $LADE," "$here/packaging/cron.d/lade" >>crond/line
 	cat >crond/start <<-END
 		set -e
 		mount -t overlay -o "lowerdir=/etc,upperdir=$T/crond/upper,workdir=$T/crond/work" overlay /etc || exit 77
