@@ -23,6 +23,7 @@ static const char general[] =
 	"  daemon   serve trees with TLS to strangers, as its configuration says\n"
 	"  status   show the sessions of a daemon of this host\n"
 	"  init     make a repository for backups\n"
+	"  backup   add a snapshot of files to a repository\n"
 	"  snapshots  list the backups of a repository; `lade ls` what is in one, `lade stats` what they take\n"
 	"  restore  bring a backup, or a part of it, into a directory\n"
 	"  dump     write a file of a backup, or a tree as tar, to standard output\n"
@@ -142,6 +143,66 @@ static const char init[] =
 	"  --json                      print an object\n"
 	"\n"
 	"Exit status: 0, or 1 if it is not made.\n";
+
+static const char backup[] =
+	"usage: lade backup [--repo=REPO] [OPTION]... PATH...\n"
+	"       lade backup [--repo=REPO] [OPTION]... --stdin [--stdin-filename=PATH]\n"
+	"       lade backup [--repo=REPO] [OPTION]... --stdin-from-command [--stdin-filename=PATH] -- COMMAND [ARGUMENT]...\n"
+	"\n"
+	"Adds a snapshot of the paths to a repository: what it has already is not stored again, and files\n"
+	"that look as they did at the last backup of the same paths from here are not even opened.\n"
+	"\n"
+	"What is backed up\n"
+	"  --files-from=FILE           the paths in FILE (-: standard input), too, one a line\n"
+	"  --files-from0=FILE          the same, a NUL behind each; --files-from-raw is another name\n"
+	"  --stdin                     a file of what standard input says\n"
+	"  --stdin-from-command        a file of what COMMAND prints, if it ends with 0\n"
+	"  --stdin-filename=PATH       the file's name; else stdin\n"
+	"\n"
+	"What is left out of it\n"
+	"  -e, --exclude=PATTERN       what matches, directories with what is in them; *, ?, [], ** as in rsync,\n"
+	"                              with a / before it from the root. The last that matches decides;\n"
+	"                              !PATTERN takes back\n"
+	"  --iexclude=PATTERN          the same, upper and lower case alike\n"
+	"  --exclude-file=FILE         patterns, one a line, # before comments\n"
+	"  --iexclude-file=FILE        the same, upper and lower case alike\n"
+	"  --exclude-caches            what directories with a CACHEDIR.TAG hold\n"
+	"  --exclude-if-present=NAME[:HEADER]\n"
+	"                              what directories with a file NAME (that begins with HEADER) hold\n"
+	"  --exclude-larger-than=SIZE  files of more than SIZE bytes: 100M, 2G\n"
+	"  -x, --one-file-system       other file systems than those of the paths\n"
+	"  --gitignore                 what .gitignore files name\n"
+	"\n"
+	"What the snapshot says\n"
+	"  --tag=TAG[,TAG]...          tags; may be given again\n"
+	"  -H, --host=NAME             the host, instead of this one\n"
+	"  --job=NAME                  the job that it is of\n"
+	"  --time=TIME                 when: '2026-11-22 03:00:00', or @ and seconds since 1970; else now\n"
+	"  --skip-if-unchanged         make none if all is as in the last one of the same paths from here\n"
+	"\n"
+	"How\n"
+	"  -n, --dry-run               write nothing, but tell what would be\n"
+	"  -f, --force                 read all files, also those that look unchanged\n"
+	"  --compression=LEVEL         off, auto, fast, better, max, or 1 to 19; auto is 3\n"
+	"  --threads=COUNT             that read, compress and encrypt; else one for each processor\n"
+	"  -v, --verbose               the figures in the end; -vv: what is read; -vvv: all\n"
+	"  -q, --quiet                 neither progress nor figures\n"
+	"  --json                      one object a line: status, error, summary, exit_error\n"
+	"  -h, --help                  this text\n"
+	"\n"
+	"Which repository, and what opens it\n"
+	"  -r, --repo=REPO             a local folder; else as --repository-file=FILE, LADE_REPOSITORY or\n"
+	"                              LADE_REPOSITORY_FILE say\n"
+	"  --password-file=FILE        the password is the line of FILE, or\n"
+	"  --password-command=COMMAND  the line that COMMAND prints; else as LADE_PASSWORD,\n"
+	"                              LADE_PASSWORD_FILE or LADE_PASSWORD_COMMAND say, or as it is typed\n"
+	"  --key-file=FILE             instead: the key file of a client (LADE_KEY_FILE)\n"
+	"  --identity=FILE             instead: an identity that is one of its recipients (LADE_IDENTITY)\n"
+	"  --pin=PIN                   what `lade init` printed: it has to be this repository\n"
+	"  --plaintext                 it may be one without encryption\n"
+	"\n"
+	"Exit status: 0; 1: there is no snapshot; 3: there is one, but something could not be read; 10: there is\n"
+	"no repository; 12: wrong password or key; 130: interrupted, and the next one goes on from there.\n";
 
 static const char run[] =
 	"usage: lade run [OPTION]... NAME...\n"
@@ -416,7 +477,10 @@ int lade_help_print(FILE *file, const char *command)
 		const char *command;
 		const char *text;
 	} texts[] = {
-		{ "list", list }, { "daemon", daemon_text }, { "status", status }, { "init", init }, { "run", run }, { "check", check }, { "snapshots", snapshots }, { "ls", ls }, { "restore", restore }, { "dump", dump }, { "stats", stats }, { "key", key }, { "serve", serve }, { "filter", filter }, { "paths", paths }, { "help", help }, { "version", version },
+		{ "list", list }, { "daemon", daemon_text }, { "status", status }, { "init", init }, { "backup", backup },
+		{ "run", run }, { "check", check }, { "snapshots", snapshots }, { "ls", ls }, { "restore", restore }, { "dump", dump },
+		{ "stats", stats }, { "key", key }, { "serve", serve }, { "filter", filter }, { "paths", paths },
+		{ "help", help }, { "version", version },
 	};
 
 	if (!command) {

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -168,6 +169,9 @@ int lade_snapshot_reading_exit(int status)
 		return status;
 	snprintf(text, sizeof(text), "write to standard output: %s", strerror(errno));
 	lade_screen_print(stderr, text);
+	/* Nobody is to try, and tell, once more. */
+	__fpurge(stdout);
+	clearerr(stdout);
 	return LADE_REPOSITORY_ERROR;
 }
 

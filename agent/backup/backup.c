@@ -288,6 +288,15 @@ static int commit(struct backup *backup, struct lade_backup_result *result, stru
 	return 0;
 }
 
+/* It was interrupted: packs that are open are finished, so that the next backup finds all that was put. If that cannot be done, it finds less. */
+static void keep_put(struct backup *backup)
+{
+	struct lade_fault fault;
+
+	if (backup->sink && !backup->setup->dry_run)
+		(void)lade_chunk_sink_finish(backup->sink, &fault);
+}
+
 static int run(struct backup *backup, struct lade_backup_result *result, struct lade_fault *fault)
 {
 	int error = prepare(backup, fault);
@@ -296,6 +305,8 @@ static int run(struct backup *backup, struct lade_backup_result *result, struct 
 		error = backup->setup->stream_path ? put_stream(backup, result, fault) : put_files(backup, result, fault);
 	if (!error)
 		error = lade_tree_finish(backup->tree, &backup->root, fault);
+	if (error == LADE_E_CANCELLED)
+		keep_put(backup);
 	if (!error && backup->setup->ready)
 		error = backup->setup->ready(backup->setup->ready_context, fault);
 	if (!error && !backup->setup->dry_run)
