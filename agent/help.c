@@ -23,6 +23,12 @@ static const char general[] =
 	"  daemon   serve trees with TLS to strangers, as its configuration says\n"
 	"  status   show the sessions of a daemon of this host\n"
 	"  init     make a repository for backups\n"
+	"  backup   add a snapshot of files to a repository\n"
+	"  snapshots  list the backups of a repository; `lade ls` what is in one, `lade stats` what they take\n"
+	"  restore  bring a backup, or a part of it, into a directory\n"
+	"  dump     write a file of a backup, or a tree as tar, to standard output\n"
+	"  run      run backup jobs: those that are named, or all that are due\n"
+	"  check    say whether a repository is whole\n"
 	"  key      keys, known hosts, tokens and passwords of daemons and their clients; keys of repositories\n"
 	"  serve    answer a `lade sync` of another host\n"
 	"  filter   say which rule leaves a path out of a sync\n"
@@ -151,6 +157,201 @@ static const char init[] =
 	"\n"
 	"Exit status: 0, or 1 if it is not made.\n";
 
+static const char backup[] =
+	"usage: lade backup [--repo=REPO] [OPTION]... PATH...\n"
+	"       lade backup [--repo=REPO] [OPTION]... --stdin [--stdin-filename=PATH]\n"
+	"       lade backup [--repo=REPO] [OPTION]... --stdin-from-command [--stdin-filename=PATH] -- COMMAND [ARGUMENT]...\n"
+	"\n"
+	"Adds a snapshot of the paths to a repository: what it has already is not stored again, and files\n"
+	"that look as they did at the last backup of the same paths from here are not even opened.\n"
+	"\n"
+	"What is backed up\n"
+	"  --files-from=FILE           the paths in FILE (-: standard input), too, one a line\n"
+	"  --files-from0=FILE          the same, a NUL behind each; --files-from-raw is another name\n"
+	"  --stdin                     a file of what standard input says\n"
+	"  --stdin-from-command        a file of what COMMAND prints, if it ends with 0\n"
+	"  --stdin-filename=PATH       the file's name; else stdin\n"
+	"\n"
+	"What is left out of it\n"
+	"  -e, --exclude=PATTERN       what matches, directories with what is in them; *, ?, [], ** as in rsync,\n"
+	"                              with a / before it from the root. The last that matches decides;\n"
+	"                              !PATTERN takes back\n"
+	"  --iexclude=PATTERN          the same, upper and lower case alike\n"
+	"  --exclude-file=FILE         patterns, one a line, # before comments\n"
+	"  --iexclude-file=FILE        the same, upper and lower case alike\n"
+	"  --exclude-caches            what directories with a CACHEDIR.TAG hold\n"
+	"  --exclude-if-present=NAME[:HEADER]\n"
+	"                              what directories with a file NAME (that begins with HEADER) hold\n"
+	"  --exclude-larger-than=SIZE  files of more than SIZE bytes: 100M, 2G\n"
+	"  -x, --one-file-system       other file systems than those of the paths\n"
+	"  --gitignore                 what .gitignore files name\n"
+	"\n"
+	"What the snapshot says\n"
+	"  --tag=TAG[,TAG]...          tags; may be given again\n"
+	"  -H, --host=NAME             the host, instead of this one\n"
+	"  --job=NAME                  the job that it is of\n"
+	"  --time=TIME                 when: '2026-11-22 03:00:00', or @ and seconds since 1970; else now\n"
+	"  --skip-if-unchanged         make none if all is as in the last one of the same paths from here\n"
+	"\n"
+	"How\n"
+	"  -n, --dry-run               write nothing, but tell what would be\n"
+	"  -f, --force                 read all files, also those that look unchanged\n"
+	"  --compression=LEVEL         off, auto, fast, better, max, or 1 to 19; auto is 3\n"
+	"  --threads=COUNT             that read, compress and encrypt; else one for each processor\n"
+	"  -v, --verbose               the figures in the end; -vv: what is read; -vvv: all\n"
+	"  -q, --quiet                 neither progress nor figures\n"
+	"  --json                      one object a line: status, error, summary, exit_error\n"
+	"  -h, --help                  this text\n"
+	"\n"
+	"Which repository, and what opens it\n"
+	"  -r, --repo=REPO             the repository, as in `lade init`; else as --repository-file=FILE, LADE_REPOSITORY or\n"
+	"                              LADE_REPOSITORY_FILE say\n"
+	"  --password-file=FILE        the password is the line of FILE, or\n"
+	"  --password-command=COMMAND  the line that COMMAND prints; else as LADE_PASSWORD,\n"
+	"                              LADE_PASSWORD_FILE or LADE_PASSWORD_COMMAND say, or as it is typed\n"
+	"  --key-file=FILE             instead: the key file of a client (LADE_KEY_FILE)\n"
+	"  --identity=FILE             instead: an identity that is one of its recipients (LADE_IDENTITY)\n"
+	"  --pin=PIN                   what `lade init` printed: it has to be this repository\n"
+	"  --plaintext                 it may be one without encryption\n"
+	"\n"
+	"Exit status: 0; 1: there is no snapshot; 3: there is one, but something could not be read; 10: there is\n"
+	"no repository; 12: wrong password or key; 130: interrupted, and the next one goes on from there.\n";
+
+static const char run[] =
+	"usage: lade run [OPTION]... NAME...\n"
+	"       lade run --due|--list|--check [OPTION]... [NAME]...\n"
+	"\n"
+	"Runs backup jobs: the files NAME.conf in /etc/lade/jobs.d (root) or ~/.config/lade/jobs.d, of which\n"
+	"lade-jobs(5) has the settings. One at a time; where nobody watches, and all is well, it says nothing.\n"
+	"\n"
+	"  --due           those whose time has come, of all or of these: what cron(8) calls\n"
+	"  --list          show when they ran last, what came of it, and when they are due\n"
+	"  --check         tell all that is wrong with their files\n"
+	"  --jobs-dir=DIR  they are in DIR\n"
+	"  -v, --verbose   as with `lade backup`\n"
+	"  -q, --quiet     as well\n"
+	"  --json          as well; of --list one object a line\n"
+	"\n"
+	"Exit status: the worst of all jobs: 0, 3 if some files could not be read, 11 if it runs already, 10 if\n"
+	"there is no repository, 12 for a wrong password or key, 1 for another failure, 130 if it was\n"
+	"interrupted.\n";
+
+static const char check[] =
+	"usage: lade check [--repo=REPO] [OPTION]...\n"
+	"\n"
+	"Says whether a repository is whole: names, signatures, chains of snapshots, tables, and that each\n"
+	"chunk of each file of each snapshot is in a pack that is there. Changes nothing. What is wrong is\n"
+	"named, with the snapshots and paths that it hurts.\n"
+	"\n"
+	"  --read-data             read all packs besides, and open every chunk\n"
+	"  --read-data-subset=n/t  a part of them: the n-th of t parts, each of which has other packs,\n"
+	"  --read-data-subset=x%   x percent of them, by chance,\n"
+	"  --read-data-subset=nG   or so many bytes (K, M, G, T), by chance\n"
+	"  --no-key                without any key: read all packs, and compare them with their names, which\n"
+	"                          are their hashes\n"
+	"  -v, --verbose           tell as well what is left over, which does no harm\n"
+	"  -q, --quiet             say nothing but what is wrong\n"
+	"  --json                  one object a line\n"
+	"\n"
+	"Which repository, and what opens it\n"
+	"  -r, --repo=REPO             the repository, as in `lade init`; else as --repository-file=FILE, LADE_REPOSITORY or\n"
+	"                              LADE_REPOSITORY_FILE say\n"
+	"  --password-file=FILE        the password is the line of FILE, or\n"
+	"  --password-command=COMMAND  the line that COMMAND prints; else as LADE_PASSWORD,\n"
+	"                              LADE_PASSWORD_FILE or LADE_PASSWORD_COMMAND say, or as it is typed\n"
+	"  --key-file=FILE             instead: the key file of a client (LADE_KEY_FILE)\n"
+	"  --identity=FILE             instead: an identity that is one of its recipients (LADE_IDENTITY)\n"
+	"  --pin=PIN                   what `lade init` printed: it has to be this repository\n"
+	"  --plaintext                 it may be one without encryption\n"
+	"\n"
+	"Exit status: 0 if nothing is wrong, 1 if something is, 10 if there is no repository, 12 for a wrong\n"
+	"password or key, 130 if it was interrupted.\n";
+
+#define READING \
+	"  -r, --repo=REPO, --repository-file, --password-file, --password-command, --key-file,\n" \
+	"  --identity, --pin, --plaintext\n" \
+	"                          which repository, and what opens it: `lade help key`\n" \
+	"  -H, --host=NAME, --path=PATH, --tag=TAG\n" \
+	"                          'latest' is the latest one of this host, with this path, with this tag\n"
+
+static const char snapshots[] =
+	"usage: lade snapshots [OPTION]... [SNAP]...\n"
+	"\n"
+	"Lists the backups of a repository, or those that are named: by the beginning of an id, or 'latest'.\n"
+	"\n"
+	"  --latest=COUNT          so many, the latest, of each host and set of paths\n"
+	"  -g, --group-by=WHAT     a table for each group: of host, paths, tags, with commas\n"
+	"  -c, --compact           one line for each\n"
+	"  --json                  one array of objects\n"
+	READING
+	"\n"
+	"Exit status: 0, 1, 10 if there is no repository, 12 for a wrong password or key.\n";
+
+static const char ls[] =
+	"usage: lade ls [OPTION]... SNAP[:PATH] [PATH]...\n"
+	"\n"
+	"Lists what is in a backup, or below PATH in it; of paths that come as words of their own only what\n"
+	"is in these directories.\n"
+	"\n"
+	"  -l, --long              modes, owners, sizes and times as well\n"
+	"  --human-readable        sizes as 1.18M\n"
+	"  --recursive             all below the paths\n"
+	"  --json                  an object for each, one a line\n"
+	READING
+	"\n"
+	"Exit status: 0, 1, 3 if a part of it could not be read, 10, 12.\n";
+
+static const char restore[] =
+	"usage: lade restore [OPTION]... SNAP[:PATH] --target=DIR\n"
+	"\n"
+	"Brings a backup, or what is in PATH of it, into DIR. What is there and right stays, of files that\n"
+	"are not only what differs is fetched. Run it again if it was interrupted.\n"
+	"\n"
+	"  -t, --target=DIR        where; it is made if it is missing\n"
+	"  -i, --include=PATTERN   only what matches, and all that is in a directory that does;\n"
+	"                          --iinclude whatever the case, --include-file=FILE those of a file\n"
+	"  -e, --exclude=PATTERN   leave out what matches; --iexclude, --exclude-file\n"
+	"  --overwrite=WHEN        files that are there: if-changed (size and time tell; so it is without this),\n"
+	"                          always (their content is compared), if-newer (those of the backup), never\n"
+	"  --delete                delete what the backup has not, in what was backed up\n"
+	"  -n, --dry-run           say what would be done\n"
+	"  --verify                then read all files again, and compare\n"
+	"  --sparse                zeros become holes; those that were holes do in any case\n"
+	"  --numeric-ids           owners by number, not by name\n"
+	"  --threads=COUNT         else as many as there are processors\n"
+	"  -v, --verbose           sums; -vv: what was restored; -vvv: what was there, too\n"
+	"  -q, --quiet             nothing but errors\n"
+	"  --json                  objects, one a line\n"
+	READING
+	"\n"
+	"Exit status: 0, 1, 3 if something could not be restored, 10, 12, 130 if it was interrupted.\n";
+
+static const char dump[] =
+	"usage: lade dump [OPTION]... SNAP[:PATH] [PATH]\n"
+	"\n"
+	"Writes a file of a backup to standard output; of a directory, or without a path, a tar archive,\n"
+	"with extended attributes and ACLs.\n"
+	"\n"
+	"  -t, --target=FILE       write to FILE\n"
+	"  -a, --archive=tar       the form of archives: the one there is\n"
+	"  --threads=COUNT         else as many as there are processors\n"
+	READING
+	"\n"
+	"Exit status: 0, 1 if not all of it was written, 10, 12.\n";
+
+static const char stats[] =
+	"usage: lade stats [OPTION]... [SNAP]...\n"
+	"\n"
+	"Says how much all backups, or those that are named, hold together.\n"
+	"\n"
+	"  --mode=restore-size       what restoring each of them writes (so it is without this)\n"
+	"  --mode=files-by-contents  files of one content once\n"
+	"  --mode=raw-data           chunks, each once, and what they take in the repository\n"
+	"  --json                    an object\n"
+	READING
+	"\n"
+	"Exit status: 0, 1, 3 if a part of it could not be read, 10, 12.\n";
+
 static const char key[] =
 	"usage: lade key show [--json] [--key=FILE]\n"
 	"       lade key new [--force] [--json] [--key=FILE|--recipient=FILE]\n"
@@ -193,7 +394,7 @@ static const char key[] =
 	"  --recipient=FILE      of new: make an identity, which opens repositories, and print its recipient\n"
 	"\n"
 	"Which repository, and what opens it\n"
-	"  -r, --repo=REPO             a local folder; else as --repository-file=FILE, LADE_REPOSITORY or\n"
+	"  -r, --repo=REPO             the repository, as in `lade init`; else as --repository-file=FILE, LADE_REPOSITORY or\n"
 	"                              LADE_REPOSITORY_FILE say\n"
 	"  --password-file=FILE        the password is the line of FILE, or\n"
 	"  --password-command=COMMAND  the line that COMMAND prints; else as LADE_PASSWORD,\n"
@@ -289,7 +490,10 @@ int lade_help_print(FILE *file, const char *command)
 		const char *command;
 		const char *text;
 	} texts[] = {
-		{ "list", list }, { "daemon", daemon_text }, { "status", status }, { "init", init }, { "key", key }, { "serve", serve }, { "filter", filter }, { "paths", paths }, { "help", help }, { "version", version },
+		{ "list", list }, { "daemon", daemon_text }, { "status", status }, { "init", init }, { "backup", backup },
+		{ "run", run }, { "check", check }, { "snapshots", snapshots }, { "ls", ls }, { "restore", restore }, { "dump", dump },
+		{ "stats", stats }, { "key", key }, { "serve", serve }, { "filter", filter }, { "paths", paths },
+		{ "help", help }, { "version", version },
 	};
 
 	if (!command) {

@@ -127,6 +127,33 @@ void lade_json_bytes(struct lade_writer *writer, const char *key, struct lade_sl
 		put_hex(writer, bytes);
 }
 
+void lade_json_begin_with(struct lade_writer *writer, const char *key, const char *text)
+{
+	put_text(writer, "{\"");
+	put_text(writer, key);
+	put_text(writer, "\":");
+	put_string(writer, lade_slice(text, strlen(text)));
+}
+
+void lade_json_texts(struct lade_writer *writer, const char *key, const struct lade_slice *texts, size_t count)
+{
+	bool text = true;
+
+	for (size_t i = 0; i < count; i++)
+		text = text && lade_json_is_utf8(texts[i]);
+	put_key(writer, key, text ? "" : "_hex");
+	lade_writer_put_u8(writer, '[');
+	for (size_t i = 0; i < count; i++) {
+		if (i)
+			lade_writer_put_u8(writer, ',');
+		if (text)
+			put_string(writer, texts[i]);
+		else
+			put_hex(writer, texts[i]);
+	}
+	lade_writer_put_u8(writer, ']');
+}
+
 void lade_json_text(struct lade_writer *writer, const char *key, const char *text)
 {
 	lade_json_bytes(writer, key, lade_slice(text, strlen(text)));

@@ -21,6 +21,12 @@ void lade_json_begin(struct lade_writer *writer, const char *event);
 /* The same as restic(1) has it, for commands about repositories: the type of the message, no version. */
 void lade_json_message(struct lade_writer *writer, const char *type);
 
+/* Begin one whose first member is text. */
+void lade_json_begin_with(struct lade_writer *writer, const char *key, const char *text);
+
+/* Add a list of count texts. If one of them is not UTF-8 then all are as bytes that are not, under the key with "_hex" behind it. */
+void lade_json_texts(struct lade_writer *writer, const char *key, const struct lade_slice *texts, size_t count);
+
 /* Add a member whose value is bytes. Keys are plain ASCII, here and below. */
 void lade_json_bytes(struct lade_writer *writer, const char *key, struct lade_slice bytes);
 

@@ -9,17 +9,24 @@
 #include <unistd.h>
 
 #include "agent/command_backup.h"
+#include "agent/command_check.h"
 #include "agent/command_filter.h"
 #include "agent/command_completion.h"
+#include "agent/command_dump.h"
 #include "agent/command_init.h"
 #include "agent/command_key.h"
 #include "agent/command_list.h"
+#include "agent/command_ls.h"
 #include "agent/command_paths.h"
+#include "agent/command_restore.h"
 #include "agent/command_serve.h"
+#include "agent/command_snapshots.h"
+#include "agent/command_stats.h"
 #include "agent/command_sync.h"
 #include "agent/daemon/command_daemon.h"
 #include "agent/daemon/command_status.h"
 #include "agent/help.h"
+#include "agent/jobs/command_run.h"
 #include "agent/screen.h"
 #include "agent/sync/sync.h"
 
@@ -58,6 +65,13 @@ static const struct {
 	{ "list", lade_command_list },
 	{ "init", lade_command_init },
 	{ "backup", lade_command_backup },
+	{ "run", lade_command_run },
+	{ "check", lade_command_check },
+	{ "snapshots", lade_command_snapshots },
+	{ "ls", lade_command_ls },
+	{ "restore", lade_command_restore },
+	{ "dump", lade_command_dump },
+	{ "stats", lade_command_stats },
 	{ "key", lade_command_key },
 	{ "daemon", lade_command_daemon },
 	{ "status", lade_command_status },

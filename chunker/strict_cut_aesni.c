@@ -38,13 +38,13 @@ TARGET INLINE void evaluate(const struct lade_strict_cut *cut, const uint8_t *en
 {
 	__m128i lanes[LANES];
 
-	for (unsigned i = 0; i < LANES; i++)
+	LADE_STRICT_CUT_UNROLLED for (unsigned i = 0; i < LANES; i++)
 		lanes[i] = _mm_xor_si128(hash(cut, end + i - LADE_STRICT_CUT_WINDOW_LEN), load(cut->round_keys[0]));
-	for (unsigned round = 1; round < ROUNDS; round++) {
-		for (unsigned i = 0; i < LANES; i++)
+	LADE_STRICT_CUT_UNROLLED for (unsigned round = 1; round < ROUNDS; round++) {
+		LADE_STRICT_CUT_UNROLLED for (unsigned i = 0; i < LANES; i++)
 			lanes[i] = _mm_aesenc_si128(lanes[i], load(cut->round_keys[round]));
 	}
-	for (unsigned i = 0; i < LANES; i++)
+	LADE_STRICT_CUT_UNROLLED for (unsigned i = 0; i < LANES; i++)
 		values[i] = (uint64_t)_mm_cvtsi128_si64(_mm_aesenclast_si128(lanes[i], load(cut->round_keys[ROUNDS])));
 }
 

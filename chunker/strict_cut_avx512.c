@@ -49,13 +49,13 @@ TARGET INLINE unsigned evaluate(const __m512i keys[ROUNDS + 1], __m512i window_k
 	__m512i lanes[REGISTERS];
 	unsigned below = 0;
 
-	for (unsigned i = 0; i < REGISTERS; i++)
+	LADE_STRICT_CUT_UNROLLED for (unsigned i = 0; i < REGISTERS; i++)
 		lanes[i] = _mm512_xor_si512(hash(window_key, end + PER_REGISTER * i - LADE_STRICT_CUT_WINDOW_LEN), keys[0]);
-	for (unsigned round = 1; round < ROUNDS; round++) {
-		for (unsigned i = 0; i < REGISTERS; i++)
+	LADE_STRICT_CUT_UNROLLED for (unsigned round = 1; round < ROUNDS; round++) {
+		LADE_STRICT_CUT_UNROLLED for (unsigned i = 0; i < REGISTERS; i++)
 			lanes[i] = _mm512_aesenc_epi128(lanes[i], keys[round]);
 	}
-	for (unsigned i = 0; i < REGISTERS; i++) {
+	LADE_STRICT_CUT_UNROLLED for (unsigned i = 0; i < REGISTERS; i++) {
 		const __m512i values = _mm512_aesenclast_epi128(lanes[i], keys[ROUNDS]);
 		const unsigned words = _mm512_mask_cmplt_epu64_mask(LOWER_WORDS, values, threshold);
 

@@ -1,5 +1,5 @@
 /*
- * The order: begin the session, which says what the repository has; walk, read and put; finish the packs; commit; and then keep what is known of the files, which
+ * The order: begin the session (a dry run: only look), which says what the repository has; walk, read and put; finish the packs; commit; and then keep what is known of the files, which
  * says nothing before the snapshot is there.
  */
 #include "agent/backup/backup.h"
@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "agent/backup/chunk_view.h"
+#include "agent/backup/parent.h"
 #include "agent/backup/stream_file.h"
 #include "agent/store/repository_session.h"
 
@@ -18,8 +21,8 @@
 /* What entries keep: with another value nothing that was known counts. */
 #define KNOWN_OPTIONS 1u
 
-/* What is known of the last backup as a whole is kept as a file that no path names. */
-#define KNOWN_LAST ""
+/* A file of the state for the time of one backup. */
+#define KNOWN_PARENT "parent"
 
 struct backup {
 	const struct lade_backup_setup *setup;
@@ -29,6 +32,7 @@ struct backup {
 	struct lade_backup_worker *workers; /* of the pool, and one more of the walk */
 	unsigned worker_count;              /* prepared, one may be in part */
 	struct lade_repository_session *session;
+	struct lade_chunk_view *view;       /* of a dry run, in the session's place */
 	struct lade_chunk_sink *sink;
 	struct lade_known *known;
 	struct lade_known_writer *to_know;
@@ -55,6 +59,7 @@ static void fini(struct backup *backup)
 	lade_known_abandon(backup->to_know);
 	lade_known_free(backup->known);
 	lade_repository_session_leave(backup->session);
+	lade_chunk_view_close(backup->view);
 	sodium_memzero(backup->cuts, sizeof(backup->cuts));
 	free(backup->needs);
 }
@@ -72,15 +77,30 @@ static int begin_session(struct backup *backup, struct lade_fault *fault)
 	return lade_repository_session_begin(&session, &backup->session, fault);
 }
 
+/* A dry run tells nobody that it is there: nothing at all is written into the store. */
+static int open_view(struct backup *backup, struct lade_fault *fault)
+{
+	const struct lade_backup_setup *setup = backup->setup;
+	const struct lade_chunk_view_setup view = { .repository = setup->repository, .cache_fd = setup->cache_fd, .note = setup->note, .context = setup->context };
+
+	return lade_chunk_view_open(&view, &backup->view, fault);
+}
+
 static int make_sink(struct backup *backup, struct lade_fault *fault)
 {
 	const struct lade_repository *repository = backup->setup->repository;
 	struct lade_chunk_sink_setup sink = {
-		.store = backup->setup->dry_run ? NULL : repository->store, .id_hash = repository->format.id_hash, .ids_secret = lade_repository_ids_key(repository),
+		.store = repository->store, .id_hash = repository->format.id_hash, .ids_secret = lade_repository_ids_key(repository),
 		.level = backup->setup->level, .find = lade_repository_session_find, .packed = lade_repository_session_packed, .context = backup->session,
 	};
-	int error = lade_repository_pack_setup(repository, &sink.pack, fault);
+	int error;
 
+	if (backup->setup->dry_run) {
+		sink.store = NULL;
+		sink.find = lade_chunk_view_find;
+		sink.context = backup->view;
+	}
+	error = lade_repository_pack_setup(repository, &sink.pack, fault);
 	if (error)
 		return error;
 	error = lade_chunk_sink_new(&sink, &backup->sink);
@@ -105,6 +125,32 @@ static int make_workers(struct backup *backup, struct lade_fault *fault)
 	return lade_pool_new(workers, threads, WAITING, &backup->shared.pool, fault);
 }
 
+static void note(const struct backup *backup, const char *text)
+{
+	if (backup->setup->note)
+		backup->setup->note(backup->setup->context, text);
+}
+
+/* What the snapshot before tells of files, where nothing is known from the last backup here. There may be none; then all files are read, as they are if this fails. */
+static void ask_parent(struct backup *backup, const struct lade_known_setup *known)
+{
+	const struct lade_backup_setup *setup = backup->setup;
+	const struct lade_parent_wish wish = {
+		.repository = setup->repository, .cache_fd = setup->cache_fd, .description = &setup->description, .directory_fd = setup->state_fd,
+		.name = KNOWN_PARENT, .setup = known,
+	};
+	struct lade_fault fault;
+	int error = lade_parent_know(&wish, &fault);
+
+	if (!error)
+		error = lade_known_open(setup->state_fd, KNOWN_PARENT, known, &backup->known);
+	(void)unlinkat(setup->state_fd, KNOWN_PARENT, 0);
+	if (error == LADE_E_REFUSED)
+		note(backup, "nothing is known of the files here, and this key may not read the snapshot before: all files are read");
+	else if (error && error != LADE_E_ABSENT)
+		note(backup, "nothing is known of the files here, and the snapshot before cannot be read: all files are read");
+}
+
 /* What is known of files. Without it all are read. */
 static void find_known(struct backup *backup)
 {
@@ -115,10 +161,10 @@ static void find_known(struct backup *backup)
 	if (setup->state_fd < 0 || !setup->known_name)
 		return;
 	memcpy(known.repository, setup->repository->format.repository, sizeof(known.repository));
-	if (!setup->force)
-		(void)lade_known_open(setup->state_fd, setup->known_name, &known, &backup->known);
-	if (!setup->dry_run && lade_known_begin(setup->state_fd, &known, &backup->to_know, &fault) && setup->note)
-		setup->note(setup->context, "what is known of the files cannot be kept, so the next backup will read them all again");
+	if (!setup->force && lade_known_open(setup->state_fd, setup->known_name, &known, &backup->known))
+		ask_parent(backup, &known);
+	if (!setup->dry_run && lade_known_begin(setup->state_fd, &known, true, &backup->to_know, &fault))
+		note(backup, "what is known of the files cannot be kept, so the next backup will read them all again");
 }
 
 static int prepare(struct backup *backup, struct lade_fault *fault)
@@ -131,7 +177,8 @@ static int prepare(struct backup *backup, struct lade_fault *fault)
 		return lade_fault_set(fault, LADE_E_REFUSED, "back up: the key cannot write to this repository", NULL);
 	if (lade_chunk_cuts(&repository->format, cuts, backup->cuts))
 		return no_memory(fault);
-	error = begin_session(backup, fault);
+	find_known(backup);
+	error = backup->setup->dry_run ? open_view(backup, fault) : begin_session(backup, fault);
 	if (!error)
 		error = make_sink(backup, fault);
 	if (error)
@@ -151,6 +198,7 @@ static int put_stream(struct backup *backup, struct lade_backup_result *result, 
 {
 	const struct lade_stream_file file = {
 		.fd = backup->setup->stream_fd, .path = backup->setup->stream_path, .time = backup->scan_setup.start, .events = backup->setup->scan.events,
+		.stop = backup->setup->scan.stop,
 	};
 
 	return lade_stream_file_put(&file, backup->tree, &backup->workers[backup->setup->threads], &result->scan, fault);
@@ -161,7 +209,6 @@ static int put_files(struct backup *backup, struct lade_backup_result *result, s
 	struct lade_scan *scan;
 	int error;
 
-	find_known(backup);
 	backup->scan_setup.known = backup->known;
 	backup->scan_setup.to_know = backup->to_know;
 	if (lade_scan_new(&backup->scan_setup, &backup->workers[backup->setup->threads], &scan))
@@ -180,7 +227,7 @@ static bool find_last(const struct backup *backup, bool *has_parent_out, uint8_t
 	const struct stat none = { 0 };
 	struct lade_known_file last;
 
-	*has_parent_out = backup->known && lade_known_find(backup->known, KNOWN_LAST, &none, &last) && last.ids.len == LADE_HASH_LEN;
+	*has_parent_out = backup->known && lade_known_find(backup->known, LADE_KNOWN_LAST, &none, &last) && last.ids.len == LADE_HASH_LEN;
 	if (!*has_parent_out)
 		return false;
 	memcpy(parent_out, last.ids.data, LADE_HASH_LEN);
@@ -195,9 +242,9 @@ static void keep_last(struct backup *backup, const uint8_t snapshot[LADE_HASH_LE
 
 	if (!backup->to_know)
 		return;
-	lade_known_add(backup->to_know, KNOWN_LAST, &none, &last);
-	if (lade_known_commit(backup->to_know, backup->setup->known_name, &fault) && backup->setup->note)
-		backup->setup->note(backup->setup->context, "what is known of the files could not be kept, so the next backup will read them all again");
+	lade_known_add(backup->to_know, LADE_KNOWN_LAST, &none, &last);
+	if (lade_known_commit(backup->to_know, backup->setup->known_name, &fault))
+		note(backup, "what is known of the files could not be kept, so the next backup will read them all again");
 	backup->to_know = NULL;
 }
 
@@ -241,6 +288,15 @@ static int commit(struct backup *backup, struct lade_backup_result *result, stru
 	return 0;
 }
 
+/* It was interrupted: packs that are open are finished, so that the next backup finds all that was put. If that cannot be done, it finds less. */
+static void keep_put(struct backup *backup)
+{
+	struct lade_fault fault;
+
+	if (backup->sink && !backup->setup->dry_run)
+		(void)lade_chunk_sink_finish(backup->sink, &fault);
+}
+
 static int run(struct backup *backup, struct lade_backup_result *result, struct lade_fault *fault)
 {
 	int error = prepare(backup, fault);
@@ -249,6 +305,8 @@ static int run(struct backup *backup, struct lade_backup_result *result, struct 
 		error = backup->setup->stream_path ? put_stream(backup, result, fault) : put_files(backup, result, fault);
 	if (!error)
 		error = lade_tree_finish(backup->tree, &backup->root, fault);
+	if (error == LADE_E_CANCELLED)
+		keep_put(backup);
 	if (!error && backup->setup->ready)
 		error = backup->setup->ready(backup->setup->ready_context, fault);
 	if (!error && !backup->setup->dry_run)

@@ -42,6 +42,9 @@ struct lade_chunk_sink {
 	struct lade_key_set *needed;  /* names of packs */
 	pthread_mutex_t packed_lock;
 	atomic_bool failed;
+	pthread_mutex_t fault_lock;   /* of these two: why it failed at first, which is what everybody is told */
+	int error;
+	struct lade_fault fault;
 	_Atomic uint64_t chunks_new, bytes_new, bytes_stored;
 };
 
@@ -63,6 +66,7 @@ int lade_chunk_sink_new(const struct lade_chunk_sink_setup *setup, struct lade_c
 		return LADE_E_MEMORY;
 	sink->setup = *setup;
 	pthread_mutex_init(&sink->packed_lock, NULL);
+	pthread_mutex_init(&sink->fault_lock, NULL);
 	for (unsigned i = 0; i < PACKS; i++)
 		pthread_mutex_init(&sink->packs[i].lock, NULL);
 	if (lade_key_set_new(CLAIM_LEN, &sink->claimed) || lade_key_set_new(LADE_HASH_LEN, &sink->needed)) {
@@ -85,6 +89,7 @@ void lade_chunk_sink_free(struct lade_chunk_sink *sink)
 	lade_key_set_free(sink->claimed);
 	lade_key_set_free(sink->needed);
 	pthread_mutex_destroy(&sink->packed_lock);
+	pthread_mutex_destroy(&sink->fault_lock);
 	sodium_memzero(&sink->setup, sizeof(sink->setup));
 	free(sink);
 }
@@ -124,6 +129,21 @@ struct lade_chunk_sink *lade_chunk_hand_sink(const struct lade_chunk_hand *hand)
 }
 
 /* ---- a pack ---- */
+
+/* Nothing can be put any more. The first reason counts, and becomes *fault: those that follow from it would only hide it. */
+static int fail(struct lade_chunk_sink *sink, int error, struct lade_fault *fault)
+{
+	pthread_mutex_lock(&sink->fault_lock);
+	if (!sink->error) {
+		sink->error = error;
+		sink->fault = *fault;
+		atomic_store(&sink->failed, true);
+	}
+	*fault = sink->fault;
+	error = sink->error;
+	pthread_mutex_unlock(&sink->fault_lock);
+	return error;
+}
 
 static int fail_memory(struct lade_fault *fault)
 {
@@ -251,7 +271,7 @@ int lade_chunk_hand_put(struct lade_chunk_hand *hand, enum lade_chunk_kind kind,
 	int error, result;
 
 	if (atomic_load(&sink->failed))
-		return lade_fault_set(fault, LADE_E_CANCELLED, "store chunks", NULL);
+		return fail(sink, LADE_E_CANCELLED, fault);
 	error = lade_chunk_namer_name(hand->namer, kind, chunk, id_out);
 	result = error ? error : look(sink, id_out, kind);
 	if (result == 0) {
@@ -263,9 +283,7 @@ int lade_chunk_hand_put(struct lade_chunk_hand *hand, enum lade_chunk_kind kind,
 	}
 	if (result < 0)
 		error = fail_memory(fault);
-	if (error)
-		atomic_store(&sink->failed, true);
-	return error;
+	return error ? fail(sink, error, fault) : 0;
 }
 
 bool lade_chunk_sink_has(struct lade_chunk_sink *sink, const uint8_t id[LADE_CHUNK_ID_LEN], enum lade_chunk_kind kind)
@@ -278,12 +296,12 @@ int lade_chunk_sink_finish(struct lade_chunk_sink *sink, struct lade_fault *faul
 	int error = 0;
 
 	if (atomic_load(&sink->failed))
-		return lade_fault_set(fault, LADE_E_CANCELLED, "store chunks", NULL);
+		return fail(sink, LADE_E_CANCELLED, fault);
 	for (unsigned i = 0; i < PACKS && !error; i++) {
 		if (sink->packs[i].pack)
 			error = close_pack(sink, &sink->packs[i], false, fault);
 	}
-	return error;
+	return error ? fail(sink, error, fault) : 0;
 }
 
 struct lade_chunk_figures lade_chunk_sink_figures(struct lade_chunk_sink *sink)

@@ -5,14 +5,17 @@
  */
 #include "agent/backup/file_cut.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "agent/backup/cache_trace.h"
+#include "agent/backup/known_files.h"
 #include "agent/backup/slab.h"
 #include "agent/store/stream.h"
 #include "agent/store/stream_recipe.h"
@@ -25,8 +28,8 @@
 /* Read so much at a time: it is still in the processor's cache when it is cut. */
 #define READ_LEN (1u << 20)
 
-/* Long lists of ids are of no use: the file is then read again when in doubt. 32 MiB are a file of half a TiB. */
-#define IDS_MAX (32u << 20)
+/* A signal may be for another thread than the one that waits for a pipe, which looks up every so often. */
+#define PIPE_LOOK_MS 200
 
 struct content;
 
@@ -76,7 +79,7 @@ void lade_file_cut_result_init(struct lade_file_cut_result *result)
 	*result = (struct lade_file_cut_result){ 0 };
 	lade_writer_init(&result->recipe, LADE_BACKUP_RECIPE_MAX);
 	lade_writer_init(&result->holes, LADE_BACKUP_RECIPE_MAX);
-	lade_writer_init(&result->ids, IDS_MAX);
+	lade_writer_init(&result->ids, LADE_KNOWN_IDS_MAX);
 }
 
 void lade_file_cut_result_fini(struct lade_file_cut_result *result)
@@ -302,14 +305,38 @@ static int issue_zeros(struct content *content)
 
 /* ---- reading ---- */
 
-/* read(2), or pread(2) where a file has places. 0 at the end, -1 with errno. */
+static int cancelled(const struct content *content)
+{
+	return lade_fault_set(content->fault, LADE_E_CANCELLED, "back up", NULL);
+}
+
+/* Wait until a pipe has something. False: it is not waited for any more. */
+static bool wait_pipe(const struct content *content)
+{
+	struct pollfd pipe = { .fd = content->source->fd, .events = POLLIN };
+
+	while (!atomic_load(content->source->stop)) {
+		if (poll(&pipe, 1, PIPE_LOOK_MS) > 0)
+			return true;
+	}
+	return false;
+}
+
+/* read(2), or pread(2) where a file has places. 0 at the end, -1 with errno: ECANCELED if it is not waited for. */
 static ssize_t read_some(const struct content *content, uint8_t *out, size_t len, uint64_t off)
 {
 	ssize_t got;
 
 	do {
-		got = content->source->seekable ? pread(content->source->fd, out, len, (off_t)off) : read(content->source->fd, out, len);
-	} while (got < 0 && errno == EINTR);
+		if (content->source->seekable) {
+			got = pread(content->source->fd, out, len, (off_t)off);
+		} else if (wait_pipe(content)) {
+			got = read(content->source->fd, out, len);
+		} else {
+			errno = ECANCELED;
+			return -1;
+		}
+	} while (got < 0 && (errno == EINTR || (errno == EAGAIN && !content->source->seekable)));
 	return got;
 }
 
@@ -341,7 +368,7 @@ static int read_once(struct content *content, size_t len)
 		got = read_some(content, out, len, off);
 	}
 	if (got < 0)
-		return lade_fault_set(content->fault, LADE_E_SOURCE, "read", content->source->path);
+		return errno == ECANCELED && !content->source->seekable ? cancelled(content) : lade_fault_set(content->fault, LADE_E_SOURCE, "read", content->source->path);
 	if (got == 0)
 		content->ended = true;
 	content->end += (size_t)got;
@@ -356,7 +383,8 @@ static int fill(struct content *content)
 	const size_t greatest = content->cut->lengths.greatest, size = LADE_BACKUP_SLAB_PARTS * greatest;
 	int error = 0;
 
-	if (content->slab && size - content->begin < greatest + READ_LEN && !content->ended) {
+	assert(content->slab);
+	if (size - content->begin < greatest + READ_LEN && !content->ended) {
 		struct lade_slab *slab = lade_slab_take(content->worker->shared->slabs);
 
 		if (!slab)
@@ -384,6 +412,8 @@ static int cut_all(struct content *content)
 	int error = 0;
 
 	for (;;) {
+		if (atomic_load(content->source->stop))
+			return cancelled(content);
 		if (in_long_hole(content)) {
 			error = issue_zeros(content);
 		} else {

@@ -7,6 +7,7 @@
 #ifndef LADE_AGENT_BACKUP_FILE_CUT_H
 #define LADE_AGENT_BACKUP_FILE_CUT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -21,6 +22,7 @@ struct lade_file_cut_source {
 	bool may_have_holes; /* it has fewer blocks than bytes */
 	uint64_t len;        /* of a regular file: no more is read */
 	const char *path;    /* for faults */
+	const atomic_bool *stop; /* reading ends as soon as it can when this becomes true */
 	void (*progress)(void *context, uint64_t bytes); /* so many more were read; from this thread; may be NULL */
 	void *context;
 };
@@ -40,7 +42,8 @@ void lade_file_cut_result_init(struct lade_file_cut_result *result);
 void lade_file_cut_result_fini(struct lade_file_cut_result *result);
 
 /*
- * Put the content of source. From within a job of the pool. Returns 0; LADE_E_SOURCE: it cannot be read, and result says nothing; or what the sink says, which ends the
+ * Put the content of source. From within a job of the pool. Returns 0; LADE_E_SOURCE: it cannot be read, and result says nothing; LADE_E_CANCELLED: stop became
+ * true; or what the sink says, which ends the
  * backup.
  */
 int lade_file_cut_put(struct lade_backup_worker *worker, const struct lade_file_cut_source *source, struct lade_file_cut_result *result,

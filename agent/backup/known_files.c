@@ -27,6 +27,7 @@
 struct header {
 	uint64_t magic;
 	struct lade_known_setup setup;
+	uint64_t by_inode;  /* 1: files are told by their inodes, too */
 	uint8_t key[crypto_generichash_KEYBYTES];
 	uint64_t table_off; /* slots of the table, a power of two, follow there */
 	uint64_t slots;
@@ -69,7 +70,7 @@ struct lade_known_writer {
 static void make_key(const struct header *header, const char *path, const struct stat *st, uint8_t key_out[KEY_LEN])
 {
 	/* No device: many file systems have another one at each boot. */
-	const uint64_t look[] = { (uint64_t)st->st_size, (uint64_t)st->st_ino, st->st_mode,
+	const uint64_t look[] = { (uint64_t)st->st_size, header->by_inode ? (uint64_t)st->st_ino : 0, st->st_mode,
 				  (uint64_t)st->st_mtim.tv_sec, (uint64_t)st->st_mtim.tv_nsec, (uint64_t)st->st_ctim.tv_sec, (uint64_t)st->st_ctim.tv_nsec };
 	crypto_generichash_state state;
 
@@ -227,7 +228,7 @@ static void put(struct lade_known_writer *writer, const void *data, size_t len)
 	}
 }
 
-int lade_known_begin(int directory_fd, const struct lade_known_setup *setup, struct lade_known_writer **writer_out, struct lade_fault *fault)
+int lade_known_begin(int directory_fd, const struct lade_known_setup *setup, bool by_inode, struct lade_known_writer **writer_out, struct lade_fault *fault)
 {
 	struct lade_known_writer *writer = calloc(1, sizeof(*writer));
 	int error;
@@ -238,6 +239,7 @@ int lade_known_begin(int directory_fd, const struct lade_known_setup *setup, str
 	writer->fd = -1;
 	writer->header.magic = MAGIC;
 	writer->header.setup = *setup;
+	writer->header.by_inode = by_inode;
 	randombytes_buf(writer->header.key, sizeof(writer->header.key));
 	pthread_mutex_init(&writer->lock, NULL);
 	writer->buffer = malloc(BUFFER_LEN);

@@ -29,6 +29,15 @@ struct lade_known_file {
 	struct lade_slice ids;   /* of all chunks, where the entry's recipe does not have them: struct lade_file_cut_result */
 };
 
+/*
+ * What is known of the last backup as a whole is kept as a file of this path, which no file has, and of a stat(2) that is all zeros: its entry is the recipe of the root, and its
+ * ids are the SHA-256 of the snapshot.
+ */
+#define LADE_KNOWN_LAST ""
+
+/* Longer lists of ids are not kept: the file is then read again when in doubt. 32 MiB are a file of half a TiB. */
+#define LADE_KNOWN_IDS_MAX (32u << 20)
+
 struct lade_known;
 struct lade_known_writer;
 
@@ -44,8 +53,9 @@ void lade_known_free(struct lade_known *known);
 /* Look for the file of path that looks like st (type and mode, size, inode, times). Any thread. False: it is not known. */
 bool lade_known_find(const struct lade_known *known, const char *path, const struct stat *st, struct lade_known_file *file_out);
 
-/* Begin what will be known. Returns 0, LADE_E_MEMORY or LADE_E_SYSTEM. It ends by lade_known_commit() or lade_known_abandon(). */
-int lade_known_begin(int directory_fd, const struct lade_known_setup *setup, struct lade_known_writer **writer_out, struct lade_fault *fault);
+/*
+ * Begin what will be known. by_inode: files are told by their inodes, too; not so where what is known of them comes from a snapshot, which does not have those. Returns 0, LADE_E_MEMORY or LADE_E_SYSTEM. It ends by lade_known_commit() or lade_known_abandon(). */
+int lade_known_begin(int directory_fd, const struct lade_known_setup *setup, bool by_inode, struct lade_known_writer **writer_out, struct lade_fault *fault);
 
 /* Add a file. Any thread. A failure is told by lade_known_commit(). */
 void lade_known_add(struct lade_known_writer *writer, const char *path, const struct stat *st, const struct lade_known_file *file);

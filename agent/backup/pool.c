@@ -20,10 +20,11 @@ struct thread {
 struct lade_pool {
 	pthread_mutex_t lock;
 	pthread_cond_t work;  /* there is a job, or the end */
-	pthread_cond_t room;  /* fewer wait, or all is done */
+	pthread_cond_t room;  /* half as many wait as may, or all is done */
 	struct list parts, jobs;
 	size_t waiting;       /* jobs that may wait */
 	unsigned running;     /* threads that run one */
+	unsigned idle;        /* that wait for work */
 	unsigned count;       /* threads */
 	bool ends;
 	struct thread threads[];
@@ -58,9 +59,17 @@ static struct lade_pool_job *next_job(struct lade_pool *pool)
 	if (job)
 		return job;
 	job = take(&pool->jobs);
-	if (job)
+	/* Who adds is woken for more than one job: switching between threads costs as much as a small file. */
+	if (job && pool->jobs.count == pool->waiting / 2)
 		pthread_cond_broadcast(&pool->room);
 	return job;
+}
+
+/* There is something to do. Lock held. */
+static void wake(struct lade_pool *pool)
+{
+	if (pool->idle)
+		pthread_cond_signal(&pool->work);
 }
 
 static void *work(void *argument)
@@ -71,8 +80,11 @@ static void *work(void *argument)
 
 	pthread_mutex_lock(&pool->lock);
 	for (;;) {
-		while (!(job = next_job(pool)) && !pool->ends)
+		while (!(job = next_job(pool)) && !pool->ends) {
+			pool->idle++;
 			pthread_cond_wait(&pool->work, &pool->lock);
+			pool->idle--;
+		}
 		if (!job)
 			break;
 		pool->running++;
@@ -139,7 +151,7 @@ void lade_pool_add(struct lade_pool *pool, struct lade_pool_job *job)
 	while (pool->jobs.count >= pool->waiting)
 		pthread_cond_wait(&pool->room, &pool->lock);
 	append(&pool->jobs, job);
-	pthread_cond_signal(&pool->work);
+	wake(pool);
 	pthread_mutex_unlock(&pool->lock);
 }
 
@@ -147,7 +159,7 @@ void lade_pool_add_part(struct lade_pool *pool, struct lade_pool_job *job)
 {
 	pthread_mutex_lock(&pool->lock);
 	append(&pool->parts, job);
-	pthread_cond_signal(&pool->work);
+	wake(pool);
 	pthread_mutex_unlock(&pool->lock);
 }
 

@@ -250,12 +250,16 @@ static struct lade_stream_time time_of(const struct timespec *time)
 	return (struct lade_stream_time){ .s = time->tv_sec, .ns = (uint32_t)time->tv_nsec };
 }
 
-static void add_stat(const struct stat *st, struct lade_stream_entry *entry)
+static void add_times(const struct stat *st, struct lade_stream_entry *entry)
 {
-	entry->mode = st->st_mode;
 	entry->mtime = time_of(&st->st_mtim);
 	entry->ctime = time_of(&st->st_ctim);
 	entry->fields |= LADE_ENTRY_MTIME | LADE_ENTRY_TIMES;
+}
+
+static void add_stat(const struct stat *st, struct lade_stream_entry *entry)
+{
+	entry->mode = st->st_mode;
 	if (st->st_nlink > 1 && !S_ISDIR(st->st_mode)) {
 		entry->inode = st->st_ino;
 		entry->device = st->st_dev;
@@ -274,6 +278,9 @@ static int describe(struct lade_scan *scan, const struct lade_walk_item *item, s
 {
 	*entry = (struct lade_stream_entry){ .name = lade_slice(item->name, item->name_len) };
 	add_stat(&item->st, entry);
+	/* Those of a directory on the way say when something beside what is backed up came or went, which makes no other backup of it. */
+	if (!item->implied)
+		add_times(&item->st, entry);
 	if (add_owners(scan, &item->st, entry))
 		return no_memory(scan, fault);
 	if (S_ISLNK(item->st.st_mode) && !add_target(scan, item, entry))
@@ -393,7 +400,7 @@ static int read_file(struct file_job *file, struct lade_backup_worker *worker, s
 	struct lade_scan *scan = file->scan;
 	const struct lade_file_cut_source source = {
 		.fd = file->fd, .seekable = true, .may_have_holes = file->st.st_blocks * INT64_C(512) < file->st.st_size, .len = (uint64_t)file->st.st_size,
-		.path = file->path, .progress = tell_read, .context = scan,
+		.path = file->path, .stop = scan->setup.stop, .progress = tell_read, .context = scan,
 	};
 	const struct lade_stamp stamp = lade_stamp_of(0, &file->st);
 	struct lade_file_cut_result content;
@@ -423,9 +430,12 @@ static void run_file(struct lade_pool_job *job, void *context)
 	struct lade_tree_directory *directory = file->directory;
 	struct lade_backup_worker *worker = context;
 	struct lade_fault fault;
-	int error = 0;
+	int error;
 
-	if (!is_over(file->scan))
+	/* A file that is not read is missing, so there must be no snapshot of it, even if the walk has ended before. */
+	if (is_over(file->scan))
+		error = lade_fault_set(&fault, LADE_E_CANCELLED, "back up", NULL);
+	else
 		error = read_file(file, worker, &fault);
 	if (error)
 		fail(file->scan, error, &fault);
@@ -491,6 +501,7 @@ static int add_file(struct lade_scan *scan, const struct lade_walk_item *item, s
 		return 0;
 	}
 	add_stat(&file->st, &file->entry);
+	add_times(&file->st, &file->entry);
 	lade_tree_expect(file->directory);
 	lade_pool_add(scan->worker->shared->pool, &file->job);
 	return 0;

@@ -50,7 +50,9 @@ static void run(struct lade_pool_job *job, void *context)
 	struct stream_job *stream = (struct stream_job *)job;
 	struct lade_backup_worker *worker = context;
 	const struct lade_backup_events *events = stream->file->events;
-	const struct lade_file_cut_source source = { .fd = stream->file->fd, .path = stream->file->path, .progress = events->read, .context = events->context };
+	const struct lade_file_cut_source source = {
+		.fd = stream->file->fd, .path = stream->file->path, .stop = stream->file->stop, .progress = events->read, .context = events->context,
+	};
 	struct lade_file_cut_result content;
 
 	lade_file_cut_result_init(&content);

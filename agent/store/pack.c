@@ -13,6 +13,9 @@
 
 #define PADDING_PART 65536u
 
+/* Sealed chunks go to the store when there are so many bytes of them: those of small files are many. */
+#define FLUSH_LEN (512u << 10)
+
 struct lade_pack {
 	struct lade_pack_setup setup;
 	struct lade_store_put *put;
@@ -20,8 +23,8 @@ struct lade_pack {
 	EVP_MD_CTX *digest;
 	struct lade_writer trailer;
 	uint8_t header[LADE_PACK_HEADER_LEN];
-	uint8_t *buffer; /* of a sealed chunk */
-	size_t buffer_len;
+	uint8_t *buffer; /* of sealed chunks that the store does not have yet: buffered of buffer_len bytes */
+	size_t buffer_len, buffered;
 	uint32_t len, count;
 };
 
@@ -74,16 +77,30 @@ static int make_header(struct lade_pack *pack)
 	return lade_sealed_secret_put(pack->header, &lade_pack_secret, pack->setup.epoch_public, &pack->chunks);
 }
 
-/* Have bytes stored. */
-static int append(struct lade_pack *pack, const void *bytes, size_t len, struct lade_fault *fault)
+/* Have bytes stored, which count already. */
+static int hand_over(struct lade_pack *pack, const void *bytes, size_t len, struct lade_fault *fault)
 {
-	int error;
-
 	if (EVP_DigestUpdate(pack->digest, bytes, len) != 1)
 		return lade_fault_set(fault, LADE_E_MEMORY, "make a pack", NULL);
-	error = lade_store_append(pack->put, bytes, len, fault);
+	return lade_store_append(pack->put, bytes, len, fault);
+}
+
+/* Have the chunks stored that wait. */
+static int flush(struct lade_pack *pack, struct lade_fault *fault)
+{
+	const size_t len = pack->buffered;
+
+	pack->buffered = 0;
+	return len ? hand_over(pack, pack->buffer, len, fault) : 0;
+}
+
+/* Have bytes stored that are no chunk. */
+static int append(struct lade_pack *pack, const void *bytes, size_t len, struct lade_fault *fault)
+{
+	const int error = flush(pack, fault);
+
 	pack->len += (uint32_t)len;
-	return error;
+	return error ? error : hand_over(pack, bytes, len, fault);
 }
 
 int lade_pack_begin(struct lade_store *store, const struct lade_pack_setup *setup, struct lade_pack **pack_out, struct lade_fault *fault)
@@ -127,6 +144,8 @@ static int make_room(struct lade_pack *pack, size_t len)
 
 	if (len <= pack->buffer_len)
 		return 0;
+	if (len < 2 * (size_t)FLUSH_LEN)
+		len = 2 * (size_t)FLUSH_LEN;
 	buffer = realloc(pack->buffer, len);
 	if (!buffer)
 		return LADE_E_MEMORY;
@@ -159,13 +178,13 @@ int lade_pack_add(struct lade_pack *pack, const uint8_t id[LADE_CHUNK_ID_LEN], e
 {
 	uint8_t data[LADE_PACK_CHUNK_DATA_LEN];
 	const struct lade_seal_context context = { .number = pack->len, .data = data, .data_len = sizeof(data) };
-	int error = make_room(pack, stored.len + LADE_SEAL_TAG_LEN);
+	int error = make_room(pack, pack->buffered + stored.len + LADE_SEAL_TAG_LEN);
 
 	*row_out = (struct lade_pack_row){ .kind = kind, .off = pack->len, .sealed_len = (uint32_t)(stored.len + LADE_SEAL_TAG_LEN), .len = (uint32_t)len };
 	memcpy(row_out->id, id, sizeof(row_out->id));
 	lade_pack_describe_chunk(pack->setup.repository, row_out, data);
 	if (!error)
-		error = lade_seal_close(pack->chunks, &context, stored.data, stored.len, pack->buffer);
+		error = lade_seal_close(pack->chunks, &context, stored.data, stored.len, pack->buffer + pack->buffered);
 	if (!error) {
 		put_row(&pack->trailer, row_out);
 		error = pack->trailer.error;
@@ -173,7 +192,9 @@ int lade_pack_add(struct lade_pack *pack, const uint8_t id[LADE_CHUNK_ID_LEN], e
 	if (error)
 		return lade_fault_set(fault, error, "seal a chunk", NULL);
 	pack->count++;
-	return append(pack, pack->buffer, row_out->sealed_len, fault);
+	pack->len += row_out->sealed_len;
+	pack->buffered += row_out->sealed_len;
+	return pack->buffered < FLUSH_LEN ? 0 : flush(pack, fault);
 }
 
 uint32_t lade_pack_count(const struct lade_pack *pack)

@@ -3,7 +3,7 @@
  * objects are is none of their business.
  *
  * A name is relative: one to three components of lower-case letters, digits, ".", "-" and "_", none of which begins with ".".
- * Operations of one store are called by one thread at a time, but for several puts, each of which may have a thread of its own.
+ * Operations of one store are called by one thread at a time, but for puts, gets and lists: each of those may have a thread of its own, beside all others.
  */
 #ifndef LADE_AGENT_STORE_STORE_H
 #define LADE_AGENT_STORE_STORE_H

@@ -25,6 +25,9 @@
 /* Objects that are finished and not yet known to be on disk; more than these are waited for at once. */
 #define OPEN_MAX_COUNT 32u
 
+/* Bytes of an object that are written out at a time. */
+#define WRITE_OUT_LEN (4u << 20)
+
 #define TEMPORARY "tmp"
 #define TEMPORARY_NAME_SIZE (sizeof(TEMPORARY) + 1 + 32)
 
@@ -70,6 +73,8 @@ static int sync_objects(struct folder *folder, struct lade_fault *fault)
 
 		if (!error && fsync(fd))
 			error = lade_fault_set(fault, LADE_E_SYSTEM, "write to disk", NULL);
+		/* Nobody is about to read it: what others have in memory is of more use there. */
+		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 		close(fd);
 	}
 	return error;
@@ -179,8 +184,11 @@ void lade_store_folder_put_grew(struct lade_store_put *opaque, uint64_t len)
 {
 	struct folder_put *put = put_of(opaque);
 
-	/* Begin to write it out: the barrier has the less to wait for. It is no matter if this fails: fsync(2) tells. */
-	(void)sync_file_range(put->fd, (off_t)put->len, (off_t)len, SYNC_FILE_RANGE_WRITE);
+	const uint64_t written = put->len / WRITE_OUT_LEN * WRITE_OUT_LEN, end = (put->len + len) / WRITE_OUT_LEN * WRITE_OUT_LEN;
+
+	/* Begin to write out what is whole: the barrier has the less to wait for. It is no matter if this fails: fsync(2) tells. */
+	if (end > written)
+		(void)sync_file_range(put->fd, (off_t)written, (off_t)(end - written), SYNC_FILE_RANGE_WRITE);
 	put->len += len;
 }
 

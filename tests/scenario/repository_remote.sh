@@ -69,6 +69,11 @@ exits "no host" 1 lade backup -r ":$T/repo" src
 exits "no such remote shell" 1 lade backup -r "far:$T/repo" --rsh /no/such/ssh src
 says "is named" '/no/such/ssh'
 
+exits "it is restored from there" 0 far restore latest -r "far:$T/repo" --target back
+same "as it was" src "$(find back -type d -name src | head -n 1)"
+exits "it is whole" 0 far check -r "far:$T/repo" --read-data
+exits "as far as can be seen without a key" 0 far check -r "far:$T/repo" --no-key
+
 # ---- a server that is killed ----
 head -c 60000000 /dev/urandom >src/more
 rm -f .pid

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/backup/known_parent.h"
 #include "agent/backup/scan.h"
 #include "agent/backup/stream_file.h"
 #include "agent/store/stream.h"
@@ -39,6 +40,7 @@ struct told {
 	unsigned read, unchanged, other, problems;
 	uint64_t bytes;
 	char problem[PATH_MAX];
+	atomic_bool *stop; /* becomes true at the first byte that is read; NULL: nothing does */
 };
 
 struct scene {
@@ -111,6 +113,8 @@ static void on_read(void *context, uint64_t bytes)
 	struct told *told = context;
 
 	told->bytes += bytes;
+	if (told->stop)
+		atomic_store(told->stop, true);
 }
 
 static int setup(void **state)
@@ -228,7 +232,7 @@ static int run(struct scene *scene, const char *known_name)
 	struct engine engine;
 	int error;
 
-	memset(&scene->told, 0, sizeof(scene->told));
+	scene->told = (struct told){ .stop = scene->told.stop };
 	start(scene, &engine);
 	assert_int_equal(lade_sources_add(&sources, scene->tree, &fault), 0);
 	lade_sources_sort(&sources);
@@ -240,7 +244,7 @@ static int run(struct scene *scene, const char *known_name)
 	scene->scan.start.tv_sec += 10; /* what was just made counts as settled */
 	(void)lade_known_open(scene->known_fd, known_name, &known_setup, &known);
 	scene->scan.known = known;
-	assert_int_equal(lade_known_begin(scene->known_fd, &known_setup, &scene->scan.to_know, &fault), 0);
+	assert_int_equal(lade_known_begin(scene->known_fd, &known_setup, true, &scene->scan.to_know, &fault), 0);
 	assert_int_equal(lade_scan_new(&scene->scan, &engine.workers[THREADS], &scan), 0);
 	error = lade_scan_run(scan, engine.tree, &fault);
 	scene->figures = lade_scan_figures(scan);
@@ -448,6 +452,35 @@ static void test_known(void **state)
 	free(data);
 }
 
+/* What was known is lost, but the snapshot is there: its files are known by it, those of long recipes, too. */
+static void test_parent(void **state)
+{
+	static const uint8_t snapshot[LADE_HASH_LEN] = { 7 };
+	struct scene *scene = *state;
+	const struct lade_known_setup setup = { .options = 1 };
+	const struct lade_stream_source source = source_of(scene);
+	struct lade_known_parent parent = { .source = &source, .snapshot = snapshot, .directory_fd = scene->known_fd, .name = "parent", .setup = &setup };
+	const struct stat none = { 0 };
+	struct lade_known_file last;
+	struct lade_known *known;
+	uint8_t *data = make_random(LARGE_LEN);
+
+	put_file(scene, "small", data, 1000);
+	put_file(scene, "large", data, LARGE_LEN);
+	assert_int_equal(run(scene, "known"), 0);
+	parent.root = lade_slice(scene->recipe, scene->recipe_len);
+	assert_int_equal(lade_known_parent_make(&parent, NULL), 0);
+	assert_int_equal(lade_known_open(scene->known_fd, "parent", &setup, &known), 0);
+	assert_true(lade_known_find(known, LADE_KNOWN_LAST, &none, &last));
+	assert_true(lade_slice_equal(last.ids, lade_slice(snapshot, LADE_HASH_LEN)));
+	lade_known_free(known);
+	assert_int_equal(run(scene, "parent"), 0);
+	assert_int_equal(scene->told.unchanged, 2);
+	assert_int_equal(scene->told.read, 0);
+	assert_content(scene, "large", data, LARGE_LEN);
+	free(data);
+}
+
 static void test_types(void **state)
 {
 	struct scene *scene = *state;
@@ -592,6 +625,44 @@ static void test_stop(void **state)
 	assert_int_equal(run(scene, "known"), LADE_E_CANCELLED);
 }
 
+/* What waits to be read when the walk has ended is not left out: there is nothing then to make a snapshot of. */
+static void test_stop_waiting(void **state)
+{
+	struct scene *scene = *state;
+	unsigned cancelled = 0;
+	char name[16];
+
+	for (unsigned i = 0; i < 12; i++) {
+		snprintf(name, sizeof(name), "%u", i);
+		put_file(scene, name, name, strlen(name));
+	}
+	for (unsigned i = 0; i < 20; i++) {
+		int error;
+
+		atomic_store(&scene->stop, false);
+		scene->told.stop = &scene->stop;
+		error = run(scene, "unknown");
+		assert_true(error == LADE_E_CANCELLED || (error == 0 && scene->told.read == 12));
+		cancelled += error != 0;
+	}
+	assert_true(cancelled);
+}
+
+/* A large file is not read to its end first. */
+static void test_stop_large(void **state)
+{
+	struct scene *scene = *state;
+	uint8_t *large = malloc(LARGE_LEN);
+
+	assert_non_null(large);
+	randombytes_buf(large, LARGE_LEN);
+	put_file(scene, "large", large, LARGE_LEN);
+	free(large);
+	scene->told.stop = &scene->stop;
+	assert_int_equal(run(scene, "known"), LADE_E_CANCELLED);
+	assert_true(scene->told.bytes < LARGE_LEN);
+}
+
 /* Names are in order of their bytes, however they came. */
 static void test_many(void **state)
 {
@@ -614,7 +685,7 @@ static void test_stream(void **state)
 {
 	struct scene *scene = *state;
 	const struct lade_backup_events events = { .entry = on_entry, .problem = on_problem, .read = on_read, .context = &scene->told };
-	struct lade_stream_file file = { .path = "/dumps/of/db.sql", .events = &events };
+	struct lade_stream_file file = { .path = "/dumps/of/db.sql", .events = &events, .stop = &scene->stop };
 	struct lade_scan_figures figures;
 	struct lade_stream_entry entry;
 	struct lade_fault fault;
@@ -636,14 +707,39 @@ static void test_stream(void **state)
 	free(keep);
 }
 
+/* Whoever writes to the pipe may never do so again. */
+static void test_stream_stop(void **state)
+{
+	struct scene *scene = *state;
+	const struct lade_backup_events events = { .entry = on_entry, .problem = on_problem, .read = on_read, .context = &scene->told };
+	struct lade_stream_file file = { .path = "/stdin", .events = &events, .stop = &scene->stop };
+	struct lade_scan_figures figures;
+	struct lade_fault fault;
+	struct engine engine;
+	int ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], "select", 6), 6);
+	file.fd = ends[0];
+	scene->told.stop = &scene->stop;
+	alarm(60);
+	start(scene, &engine);
+	assert_int_equal(finish(scene, &engine, lade_stream_file_put(&file, engine.tree, &engine.workers[THREADS], &figures, &fault)), LADE_E_CANCELLED);
+	alarm(0);
+	assert_int_equal(scene->told.bytes, 6);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_contents, setup, teardown), cmocka_unit_test_setup_teardown(test_known, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_types, setup, teardown), cmocka_unit_test_setup_teardown(test_holes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_left_out, setup, teardown), cmocka_unit_test_setup_teardown(test_problems, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_stop, setup, teardown), cmocka_unit_test_setup_teardown(test_many, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_stream, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stop, setup, teardown), cmocka_unit_test_setup_teardown(test_parent, setup, teardown), cmocka_unit_test_setup_teardown(test_many, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stream, setup, teardown), cmocka_unit_test_setup_teardown(test_stop_waiting, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stop_large, setup, teardown), cmocka_unit_test_setup_teardown(test_stream_stop, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

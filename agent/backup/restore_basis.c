@@ -1,0 +1,253 @@
+/*
+ * What is believed of a basis is what was read of it: its names, sizes and times say nothing here. A file that somebody writes to meanwhile is the caller's to notice.
+ *
+ * Places first: after a change in the midst of a file all chunks but a few are where they were. Then the gaps between those are cut as streams are; what was shifted is found
+ * there, for cut points depend on the content around them alone.
+ */
+#include "agent/backup/restore_basis.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "protocol/grow.h"
+
+/* A hash table of missing chunks by id: places in `missing` and 1; 0 is free. */
+struct table {
+	uint32_t *slots;
+	size_t mask;
+};
+
+int restore_basis_reader_init(struct restore_basis_reader *reader, enum lade_id_hash hash, const uint8_t *ids_key, const struct lade_strict_cut *cut)
+{
+	*reader = (struct restore_basis_reader){ .cut = cut };
+	reader->buffer = malloc(2 * (size_t)cut->lengths.greatest);
+	if (!reader->buffer)
+		return LADE_E_MEMORY;
+	return lade_chunk_namer_new(hash, ids_key, &reader->namer);
+}
+
+void restore_basis_reader_fini(struct restore_basis_reader *reader)
+{
+	lade_chunk_namer_free(reader->namer);
+	free(reader->buffer);
+	*reader = (struct restore_basis_reader){ .namer = NULL };
+}
+
+void restore_basis_match_init(struct restore_basis_match *match)
+{
+	*match = (struct restore_basis_match){ .missing_room = RESTORE_BASIS_MISSING_MAX };
+}
+
+void restore_basis_match_fini(struct restore_basis_match *match)
+{
+	free(match->ranges);
+	free(match->missing);
+	restore_basis_match_init(match);
+}
+
+/* Read up to len bytes at off. How many there are; less at the end of the file, and where it cannot be read: errno is 0 then or not. */
+static size_t read_at(int fd, uint8_t *out, size_t len, uint64_t off)
+{
+	size_t done = 0;
+
+	errno = 0;
+	while (done < len) {
+		const ssize_t got = pread(fd, out + done, len - done, (off_t)(off + done));
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			break;
+		done += (size_t)got;
+	}
+	return done;
+}
+
+int restore_basis_is_chunk(struct restore_basis_reader *reader, int fd, uint64_t off, const struct lade_stream_item *item)
+{
+	uint8_t id[LADE_CHUNK_ID_LEN];
+
+	if (read_at(fd, reader->buffer, item->len, off) != item->len)
+		return errno ? LADE_E_SOURCE : 0;
+	if (lade_chunk_namer_name(reader->namer, LADE_CHUNK_CONTENT, lade_slice(reader->buffer, item->len), id))
+		return LADE_E_MEMORY;
+	return memcmp(id, item->id, LADE_CHUNK_ID_LEN) == 0;
+}
+
+static int add_range(struct restore_basis_match *match, uint64_t to, uint64_t from, uint64_t len)
+{
+	struct restore_basis_range *last = match->range_count ? &match->ranges[match->range_count - 1] : NULL, *grown;
+
+	match->found_len += len;
+	if (last && last->to + last->len == to && last->from + last->len == from) {
+		last->len += len;
+		return 0;
+	}
+	grown = lade_grown(match->ranges, match->range_count, &match->range_capacity, sizeof(*match->ranges));
+	if (!grown)
+		return LADE_E_MEMORY;
+	match->ranges = grown;
+	match->ranges[match->range_count++] = (struct restore_basis_range){ to, from, len };
+	return 0;
+}
+
+static int add_missing(struct restore_basis_match *match, const struct lade_stream_item *item, uint64_t off)
+{
+	struct restore_basis_missing *grown = lade_grown(match->missing, match->missing_count, &match->missing_capacity, sizeof(*match->missing));
+
+	if (!grown)
+		return LADE_E_MEMORY;
+	match->missing = grown;
+	match->missing[match->missing_count++] = (struct restore_basis_missing){ *item, off };
+	return 0;
+}
+
+/* All chunks at their own places. */
+static int find_in_place(struct restore_basis_reader *reader, int fd, uint64_t basis_len, struct lade_recipe_cursor *cursor, struct restore_basis_match *match,
+			 struct lade_fault *fault)
+{
+	struct lade_stream_item item;
+	uint64_t off;
+	int got = 1, error = 0;
+
+	while (!error && match->missing_count < match->missing_room && (got = lade_recipe_cursor_next(cursor, &item, &off, fault)) == 1) {
+		const bool fits = off < basis_len && item.len <= basis_len - off;
+		const int is = fits ? restore_basis_is_chunk(reader, fd, off, &item) : 0;
+
+		if (is == LADE_E_MEMORY)
+			error = LADE_E_MEMORY;
+		else
+			error = is == 1 ? add_range(match, off, off, item.len) : add_missing(match, &item, off);
+		if (error)
+			lade_fault_set(fault, error, "compare", "");
+	}
+	match->whole = got == 0;
+	return error ? error : got < 0 ? got : 0;
+}
+
+static size_t slot_of(const struct table *table, const uint8_t id[LADE_CHUNK_ID_LEN])
+{
+	uint64_t start;
+
+	/* Ids are hashes already. */
+	memcpy(&start, id, sizeof(start));
+	return (size_t)start & table->mask;
+}
+
+static int table_init(struct table *table, const struct restore_basis_match *match)
+{
+	size_t room = 16;
+
+	while (room < 2 * match->missing_count)
+		room *= 2;
+	table->slots = calloc(room, sizeof(*table->slots));
+	table->mask = room - 1;
+	if (!table->slots)
+		return LADE_E_MEMORY;
+	for (size_t i = 0; i < match->missing_count; i++) {
+		size_t slot = slot_of(table, match->missing[i].item.id);
+
+		while (table->slots[slot])
+			slot = (slot + 1) & table->mask;
+		table->slots[slot] = (uint32_t)i + 1;
+	}
+	return 0;
+}
+
+/* A chunk of the basis, at from, has that id: those that miss it are found. What is found has no length any more. */
+static int found(struct restore_basis_match *match, const struct table *table, const uint8_t id[LADE_CHUNK_ID_LEN], uint64_t from, size_t len)
+{
+	for (size_t slot = slot_of(table, id); table->slots[slot]; slot = (slot + 1) & table->mask) {
+		struct restore_basis_missing *missing = &match->missing[table->slots[slot] - 1];
+
+		if (missing->item.len != len || memcmp(missing->item.id, id, LADE_CHUNK_ID_LEN) != 0)
+			continue;
+		missing->item.len = 0;
+		if (add_range(match, missing->off, from, len))
+			return LADE_E_MEMORY;
+	}
+	return 0;
+}
+
+/* Cut the bytes from..to of the basis. What cannot be read ends it. */
+static int cut_gap(struct restore_basis_reader *reader, int fd, uint64_t from, uint64_t to, struct restore_basis_match *match, const struct table *table)
+{
+	const size_t room = 2 * (size_t)reader->cut->lengths.greatest;
+	uint8_t id[LADE_CHUNK_ID_LEN];
+	size_t start = 0, have = 0;
+
+	while (from < to) {
+		size_t len;
+
+		if (have < reader->cut->lengths.greatest && have < to - from) {
+			const uint64_t wanted = to - from - have;
+
+			memmove(reader->buffer, reader->buffer + start, have);
+			start = 0;
+			have += read_at(fd, reader->buffer + have, wanted < room - have ? (size_t)wanted : room - have, from + have);
+			if (have < reader->cut->lengths.greatest)
+				to = from + have;
+		}
+		if (!have)
+			break;
+		len = lade_strict_cut_next(reader->cut, reader->buffer + start, have);
+		if (lade_chunk_namer_name(reader->namer, LADE_CHUNK_CONTENT, lade_slice(reader->buffer + start, len), id) || found(match, table, id, from, len))
+			return LADE_E_MEMORY;
+		start += len;
+		have -= len;
+		from += len;
+	}
+	return 0;
+}
+
+/* Forget those that were found after all. */
+static void drop_found(struct restore_basis_match *match)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < match->missing_count; i++)
+		if (match->missing[i].item.len)
+			match->missing[left++] = match->missing[i];
+	match->missing_count = left;
+}
+
+static int find_moved(struct restore_basis_reader *reader, int fd, uint64_t basis_len, struct restore_basis_match *match)
+{
+	const size_t in_place = match->range_count;
+	struct table table;
+	uint64_t from = 0;
+	int error = table_init(&table, match);
+
+	for (size_t i = 0; !error && i <= in_place; i++) {
+		const uint64_t to = i < in_place ? match->ranges[i].to : basis_len;
+
+		error = cut_gap(reader, fd, from, to, match, &table);
+		if (i < in_place)
+			from = match->ranges[i].to + match->ranges[i].len;
+	}
+	free(table.slots);
+	drop_found(match);
+	return error;
+}
+
+int restore_basis_find(struct restore_basis_reader *reader, int fd, uint64_t basis_len, bool moved, struct lade_recipe_cursor *cursor, struct restore_basis_match *match,
+		    struct lade_fault *fault)
+{
+	int error = find_in_place(reader, fd, basis_len, cursor, match, fault);
+
+	if (!error && moved && match->missing_count) {
+		error = find_moved(reader, fd, basis_len, match);
+		if (error)
+			lade_fault_set(fault, error, "compare", "");
+	}
+	return error;
+}
+
+bool restore_basis_is_same(const struct restore_basis_match *match, uint64_t length)
+{
+	/* Neighbours are joined. */
+	return match->whole && !match->missing_count && match->range_count == 1 && match->ranges[0].to == 0 && match->ranges[0].from == 0 &&
+		match->ranges[0].len == length;
+}

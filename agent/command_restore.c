@@ -1,0 +1,357 @@
+/*
+ * `lade restore SNAP[:PATH] --target DIR`. The words are those of restic(1) where that has them.
+ */
+#include "agent/command_restore.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/backup/exclude.h"
+#include "agent/backup/restore.h"
+#include "agent/help.h"
+#include "agent/option_walk.h"
+#include "agent/quantity.h"
+#include "agent/restore_screen.h"
+#include "agent/screen.h"
+#include "agent/snapshot_reading.h"
+
+#define HINT "try 'lade help restore'"
+
+enum restore_option {
+	RESTORE_INCLUDE = LADE_REPOSITORY_OWN_OPTION,
+	RESTORE_IINCLUDE,
+	RESTORE_INCLUDE_FILE,
+	RESTORE_EXCLUDE,
+	RESTORE_IEXCLUDE,
+	RESTORE_EXCLUDE_FILE,
+	RESTORE_OVERWRITE,
+	RESTORE_THREADS,
+	RESTORE_VERBOSE,
+	RESTORE_FLAG, /* these set the field at the row's offset */
+	RESTORE_TEXT,
+	RESTORE_HELP,
+};
+
+struct options {
+	struct lade_repository_options repository;
+	struct lade_snapshot_choice choice;
+	struct lade_excludes patterns; /* includes have "!" before them */
+	bool includes;                 /* there are some */
+	const char *snapshot, *target;
+	enum lade_restore_overwrite overwrite;
+	uint64_t threads;
+	unsigned verbose;
+	bool remove, dry_run, verify, sparse, numeric_ids, quiet, json, help;
+};
+
+#define OFF(field) offsetof(struct options, field)
+
+static const struct lade_option_row rows[] = {
+	LADE_REPOSITORY_ROWS,
+	LADE_REPOSITORY_KEY_ROWS,
+	{ .name = "target", .letter = 't', .id = RESTORE_TEXT, .off = OFF(target), .value = "DIR" },
+	{ .name = "include", .letter = 'i', .id = RESTORE_INCLUDE, .value = "PATTERN" },
+	{ .name = "iinclude", .id = RESTORE_IINCLUDE, .value = "PATTERN" },
+	{ .name = "include-file", .id = RESTORE_INCLUDE_FILE, .value = "FILE" },
+	{ .name = "exclude", .letter = 'e', .id = RESTORE_EXCLUDE, .value = "PATTERN" },
+	{ .name = "iexclude", .id = RESTORE_IEXCLUDE, .value = "PATTERN" },
+	{ .name = "exclude-file", .id = RESTORE_EXCLUDE_FILE, .value = "FILE" },
+	{ .name = "host", .letter = 'H', .id = RESTORE_TEXT, .off = OFF(choice.host), .value = "NAME" },
+	{ .name = "path", .id = RESTORE_TEXT, .off = OFF(choice.path), .value = "PATH" },
+	{ .name = "tag", .id = RESTORE_TEXT, .off = OFF(choice.tag), .value = "TAG" },
+	{ .name = "overwrite", .id = RESTORE_OVERWRITE, .value = "WHEN" },
+	{ .name = "delete", .id = RESTORE_FLAG, .off = OFF(remove) },
+	{ .name = "dry-run", .letter = 'n', .id = RESTORE_FLAG, .off = OFF(dry_run) },
+	{ .name = "verify", .id = RESTORE_FLAG, .off = OFF(verify) },
+	{ .name = "sparse", .id = RESTORE_FLAG, .off = OFF(sparse) },
+	{ .name = "numeric-ids", .id = RESTORE_FLAG, .off = OFF(numeric_ids) },
+	{ .name = "threads", .id = RESTORE_THREADS, .value = "COUNT" },
+	{ .name = "verbose", .letter = 'v', .id = RESTORE_VERBOSE },
+	{ .name = "quiet", .letter = 'q', .id = RESTORE_FLAG, .off = OFF(quiet) },
+	{ .name = "json", .id = RESTORE_FLAG, .off = OFF(json) },
+	{ .name = "help", .letter = 'h', .id = RESTORE_HELP },
+};
+
+/* A signal came: it is to end. */
+static atomic_bool stop;
+
+struct command {
+	struct options options;
+	struct lade_snapshot_reading reading;
+	struct lade_filter *filter;
+	struct lade_restore_screen *screen;
+	struct lade_restore_figures figures;
+};
+
+/* ---- options ---- */
+
+/* An include is what takes back what others leave out. */
+static int add_include(struct options *options, const char *pattern, bool fold, struct lade_complaint *complaint)
+{
+	char *text;
+	int error;
+
+	if (asprintf(&text, "!%s", pattern) < 0)
+		return lade_complain_memory(complaint);
+	error = lade_excludes_add(&options->patterns, text, fold);
+	free(text);
+	options->includes = true;
+	return error ? lade_complain_memory(complaint) : 0;
+}
+
+static int add_include_file(struct options *options, const char *file, struct lade_complaint *complaint)
+{
+	struct lade_excludes lines = { .items = NULL };
+	struct lade_fault fault;
+	int error = lade_excludes_add_file(&lines, file, false, &fault);
+
+	if (error)
+		error = lade_complain_fault(complaint, LADE_REPOSITORY_ERROR, &fault);
+	for (size_t i = 0; i < lines.count && !error; i++)
+		error = add_include(options, lines.items[i].pattern, false, complaint);
+	lade_excludes_fini(&lines);
+	return error;
+}
+
+static int take_pattern(struct options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
+{
+	struct lade_fault fault;
+
+	if (!*use->value)
+		return lade_complain(complaint, LADE_REPOSITORY_ERROR, "%s: there is no pattern", use->spelled);
+	switch (use->row->id) {
+	case RESTORE_INCLUDE:
+	case RESTORE_IINCLUDE:
+		return add_include(options, use->value, use->row->id == RESTORE_IINCLUDE, complaint);
+	case RESTORE_INCLUDE_FILE:
+		return add_include_file(options, use->value, complaint);
+	case RESTORE_EXCLUDE_FILE:
+		if (lade_excludes_add_file(&options->patterns, use->value, false, &fault))
+			return lade_complain_fault(complaint, LADE_REPOSITORY_ERROR, &fault);
+		return 0;
+	default:
+		return lade_excludes_add(&options->patterns, use->value, use->row->id == RESTORE_IEXCLUDE) ? lade_complain_memory(complaint) : 0;
+	}
+}
+
+static int take_overwrite(struct options *options, const char *value, struct lade_complaint *complaint)
+{
+	static const struct {
+		const char *name;
+		enum lade_restore_overwrite overwrite;
+	} names[] = {
+		{ "if-changed", LADE_OVERWRITE_IF_CHANGED }, { "always", LADE_OVERWRITE_ALWAYS }, { "if-newer", LADE_OVERWRITE_IF_NEWER }, { "never", LADE_OVERWRITE_NEVER },
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(value, names[i].name) == 0) {
+			options->overwrite = names[i].overwrite;
+			return 0;
+		}
+	}
+	return lade_complain(complaint, LADE_REPOSITORY_ERROR, "--overwrite=%.100s: if-changed, always, if-newer or never", value);
+}
+
+static int apply(void *context, const struct lade_option_use *use, struct lade_complaint *complaint)
+{
+	struct options *options = context;
+	int result = lade_repository_options_apply(&options->repository, use, complaint);
+
+	if (result)
+		return result < 0 ? result : 0;
+	if (!use->row) {
+		if (options->snapshot)
+			return lade_complain(complaint, LADE_REPOSITORY_ERROR, "'%.200s' is too much; " HINT, use->value);
+		options->snapshot = use->value;
+		return 0;
+	}
+	switch (use->row->id) {
+	case RESTORE_FLAG:
+		*(bool *)((char *)options + use->row->off) = true;
+		return 0;
+	case RESTORE_TEXT:
+		*(const char **)(void *)((char *)options + use->row->off) = use->value;
+		return 0;
+	case RESTORE_VERBOSE:
+		options->verbose++;
+		return 0;
+	case RESTORE_OVERWRITE:
+		return take_overwrite(options, use->value, complaint);
+	case RESTORE_THREADS:
+		if (lade_quantity_number(use->value, LADE_RESTORE_THREADS_MAX, &options->threads) || !options->threads)
+			return lade_complain(complaint, LADE_REPOSITORY_ERROR, "--threads=%.100s: from 1 to %u", use->value, LADE_RESTORE_THREADS_MAX);
+		return 0;
+	case RESTORE_HELP:
+		options->help = true;
+		return 1;
+	default:
+		return take_pattern(options, use, complaint);
+	}
+}
+
+/* What is missing, or does not go together. */
+static int check(const struct options *options, struct lade_complaint *complaint)
+{
+	const char *wrong = NULL;
+
+	if (!options->snapshot)
+		wrong = "which snapshot? lade restore latest --target DIR; " HINT;
+	else if (!options->target || !*options->target)
+		wrong = "into which directory? --target=DIR; " HINT;
+	else if (options->quiet && options->verbose)
+		wrong = "--quiet and --verbose: give one of them";
+	else if (options->dry_run && options->verify)
+		wrong = "--dry-run restores nothing that --verify could read";
+	return wrong ? lade_complain(complaint, LADE_REPOSITORY_ERROR, "%s", wrong) : 0;
+}
+
+static int take_options(struct options *options, int argc, char **argv, struct lade_complaint *complaint)
+{
+	const struct lade_option_walk walk = { .rows = rows, .row_count = sizeof(rows) / sizeof(rows[0]), .apply = apply, .context = options, .hint = HINT };
+	const int result = lade_option_walk(&walk, argc, argv, complaint);
+
+	if (result < 0) {
+		lade_repository_own_complaint(complaint);
+		return result;
+	}
+	return options->help ? 0 : check(options, complaint);
+}
+
+/* ---- running ---- */
+
+static void on_signal(int number)
+{
+	(void)number;
+	atomic_store(&stop, true);
+}
+
+/* A second signal of the same kind ends the program as it would have. */
+static void catch_signals(void)
+{
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND }, old;
+
+	sigemptyset(&action.sa_mask);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+			(void)sigaction(numbers[i], &action, NULL);
+}
+
+static int make_filter(struct command *command, struct lade_complaint *complaint)
+{
+	struct lade_fault fault;
+
+	if (!command->options.patterns.count)
+		return 0;
+	if (lade_filter_new(&command->filter))
+		return lade_complain_memory(complaint);
+	if (lade_excludes_apply(&command->options.patterns, command->filter, &fault))
+		return lade_complain_fault(complaint, LADE_REPOSITORY_ERROR, &fault);
+	return 0;
+}
+
+static int make_screen(struct command *command, const struct lade_snapshot_named *named)
+{
+	const struct options *options = &command->options;
+	const struct lade_snapshot_description *description = &named->item->description;
+	struct lade_restore_screen_settings settings = {
+		.json = options->json, .quiet = options->quiet, .dry_run = options->dry_run, .verbose = options->verbose,
+	};
+
+	/* What is left out is not known before it is met. */
+	if (description->has_figures && !named->subpath && !command->filter) {
+		settings.files = description->figures.files;
+		settings.bytes = description->figures.bytes;
+	}
+	return lade_restore_screen_new(&settings, &command->screen);
+}
+
+/* What the fault means for who started the command. */
+static int complain(const struct command *command, const struct lade_snapshot_named *named, const struct lade_fault *fault, struct lade_complaint *complaint)
+{
+	if (fault->code == LADE_E_CANCELLED)
+		return lade_complain(complaint, LADE_REPOSITORY_INTERRUPTED, "interrupted: the same command goes on from here");
+	if (named->subpath && (fault->code == LADE_E_ABSENT || fault->code == LADE_E_REFUSED))
+		return lade_complain(complaint, LADE_REPOSITORY_ERROR, "the snapshot has no \"%.600s\"", named->subpath);
+	if (fault->code == LADE_E_TARGET || fault->code == LADE_E_SYSTEM)
+		return lade_complain_fault(complaint, LADE_REPOSITORY_ERROR, fault);
+	return lade_repository_complain(complaint, command->reading.name, fault);
+}
+
+static int restore(struct command *command, const struct lade_snapshot_named *named, struct lade_complaint *complaint)
+{
+	const struct options *options = &command->options;
+	struct lade_snapshot_reading *reading = &command->reading;
+	const struct lade_restore_setup setup = {
+		.source = {
+			.stream = lade_snapshot_reading_source(reading), .run = lade_snapshot_reading_run, .context = reading->fetch,
+			.id_hash = reading->repository->format.id_hash, .ids_key = lade_repository_ids_key(reading->repository), .cut = &reading->cuts[0],
+		},
+		.root = named->item->description.root, .subpath = named->subpath, .paths = named->item->description.paths.texts,
+		.path_count = named->item->description.paths.count, .target = options->target, .filter = command->filter, .only_included = options->includes,
+		.overwrite = options->overwrite, .remove = options->remove, .dry_run = options->dry_run, .verify = options->verify, .sparse = options->sparse,
+		.numeric_ids = options->numeric_ids, .threads = lade_snapshot_reading_threads((unsigned)options->threads),
+		.stop = &stop, .events = lade_restore_screen_events(command->screen),
+	};
+	struct lade_restore *engine;
+	struct lade_fault fault;
+	int error;
+
+	if (lade_restore_new(&setup, &engine))
+		return lade_complain_memory(complaint);
+	lade_restore_screen_use(command->screen, engine);
+	error = lade_restore_run(engine, &fault);
+	lade_restore_screen_use(command->screen, NULL);
+	command->figures = lade_restore_figures(engine);
+	lade_restore_free(engine);
+	return error ? complain(command, named, &fault, complaint) : 0;
+}
+
+static int run(struct command *command, int argc, char **argv, struct lade_complaint *complaint)
+{
+	struct lade_snapshot_named named;
+	int error = take_options(&command->options, argc - 1, argv + 1, complaint);
+
+	if (error || command->options.help)
+		return error;
+	error = make_filter(command, complaint);
+	if (!error)
+		error = lade_snapshot_reading_open(&command->reading, &command->options.repository, complaint);
+	if (!error)
+		error = lade_snapshot_reading_find(&command->reading, command->options.snapshot, &command->options.choice, &named, complaint);
+	if (!error)
+		error = lade_snapshot_reading_start(&command->reading, (unsigned)command->options.threads, complaint);
+	if (!error && make_screen(command, &named))
+		error = lade_complain_memory(complaint);
+	if (error)
+		return error;
+	catch_signals();
+	return restore(command, &named, complaint);
+}
+
+int lade_command_restore(int argc, char **argv)
+{
+	struct command command = { .filter = NULL };
+	struct lade_complaint complaint = { .exit_status = LADE_REPOSITORY_OK };
+	int status, error;
+
+	lade_snapshot_reading_init(&command.reading);
+	error = run(&command, argc, argv, &complaint);
+	status = error ? complaint.exit_status : command.figures.errors ? LADE_REPOSITORY_PARTIAL : LADE_REPOSITORY_OK;
+	if (error && command.screen)
+		lade_restore_screen_fail(command.screen, &complaint);
+	else if (error)
+		lade_screen_print(stderr, complaint.text);
+	else if (command.options.help)
+		(void)lade_help_print(stdout, "restore");
+	else
+		lade_restore_screen_finish(command.screen, &command.figures);
+	lade_restore_screen_free(command.screen);
+	lade_snapshot_reading_close(&command.reading);
+	lade_filter_free(command.filter);
+	lade_excludes_fini(&command.options.patterns);
+	return lade_snapshot_reading_exit(status);
+}
