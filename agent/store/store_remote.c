@@ -642,10 +642,22 @@ static const struct lade_store_operations operations = {
 	.close = close_remote,
 };
 
+static int judge_answer(const struct remote *remote, struct lade_reader *reader, uint32_t payload_len, struct lade_fault *fault)
+{
+	struct lade_message message;
+
+	if (lade_message_get(reader, &message) || payload_len || lade_reader_left(reader))
+		return lade_fault_set(fault, LADE_E_PROTOCOL, "understand", remote->connection.peer);
+	if (message.type == LADE_MSG_REPORT)
+		return take_report(remote, &message.report, fault);
+	if (message.type == LADE_MSG_ANSWER && message.answer.request == 0)
+		return lade_store_answer_get(&message.answer, "open", fault);
+	return lade_fault_set(fault, LADE_E_PROTOCOL, "understand", remote->connection.peer);
+}
+
 /* What the opening is answered with. */
 static int hear_answer(struct remote *remote, const char *path, struct lade_fault *fault)
 {
-	struct lade_message message;
 	struct lade_writer control;
 	struct lade_reader reader;
 	uint32_t payload_len;
@@ -654,14 +666,8 @@ static int hear_answer(struct remote *remote, const char *path, struct lade_faul
 	lade_writer_init(&control, LADE_CONTROL_MAX);
 	error = lade_frame_read(&remote->connection, &control, &payload_len, fault);
 	lade_reader_init(&reader, control.data, control.len);
-	if (!error && (lade_message_get(&reader, &message) || payload_len))
-		error = lade_fault_set(fault, LADE_E_PROTOCOL, "understand", remote->connection.peer);
-	else if (!error && message.type == LADE_MSG_REPORT)
-		error = take_report(remote, &message.report, fault);
-	else if (!error && (message.type != LADE_MSG_ANSWER || message.answer.request || lade_reader_left(&reader)))
-		error = lade_fault_set(fault, LADE_E_PROTOCOL, "understand", remote->connection.peer);
-	else if (!error)
-		error = lade_store_answer_get(&message.answer, "open", fault);
+	if (!error)
+		error = judge_answer(remote, &reader, payload_len, fault);
 	if (error && fault && !fault->subject[0])
 		error = lade_fault_set(fault, error, fault->operation, path);
 	lade_writer_fini(&control);
