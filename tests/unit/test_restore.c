@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "agent/tree/temporary.h"
 #include "protocol/bytes.h"
 #include "tests/unit/restore_toy.h"
 #include "tests/unit/temp_tree.h"
@@ -652,6 +653,7 @@ static void test_hostile_links(void **state)
 	end_root(scene, &root);
 	assert_int_equal(run(scene), 0);
 	assert_int_equal(scene->problems, 0);
+	assert_true(S_ISREG(stat_of(scene, "target/b").st_mode));
 	assert_content(scene, "target/b", "hello", 5);
 	assert_int_equal(stat_of(scene, "target/a").st_ino, stat_of(scene, "target/c").st_ino);
 }
@@ -679,6 +681,7 @@ static void test_holes(void **state)
 {
 	const size_t len = 600000;
 	uint8_t *bytes = calloc(1, len), *full = calloc(1, len);
+	char name[LADE_TEMPORARY_NAME_SIZE], left[LADE_TEMPORARY_NAME_SIZE + 8];
 	struct restore_toy_directory root;
 	struct scene *scene = *state;
 
@@ -708,6 +711,18 @@ static void test_holes(void **state)
 	write_file(scene, "target/holey", full, len);
 	assert_int_equal(run(scene), 0);
 	assert_content(scene, "target/holey", bytes, len);
+	/* What a restore left behind that was killed has anything there. */
+	assert_int_equal(unlink(at(scene, "target/holey")), 0);
+	lade_temporary_name("holey", 0, name);
+	snprintf(left, sizeof(left), "target/%s", name);
+	restore_toy_noise(22, full, len);
+	memcpy(full, bytes, 50000);
+	write_file(scene, left, full, len);
+	assert_int_equal(chmod(at(scene, left), 0600), 0);
+	assert_int_equal(run(scene), 0);
+	assert_true(scene->figures.bytes_local > 0);
+	assert_content(scene, "target/holey", bytes, len);
+	assert_clean(scene, "target");
 	/* Holes that lead out of the file. */
 	restore_toy_begin(&scene->toy, &root);
 	add_holey(&root, "holey", full, len, 4096, len);
