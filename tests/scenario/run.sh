@@ -191,8 +191,11 @@ report "until it is due again" "$(snapshots $((before + 1)))"
 for file in .state/lade/jobs*/home.state; do echo damaged >"$file"; done
 exits "a damaged state is none" 0 jobs --due
 report "so that it runs" "$(snapshots $((before + 2)))"
+echo 'whatever' >jobs.d/bad.conf
 for file in .state/lade/jobs*/home.state; do echo "lade-job-1 $((began - 200000)) $((began - 200000)) $((began - 199999)) 0" >"$file"; done
-exits "missed twice" 0 jobs --due
+exits "missed twice, beside a job that is wrong" 1 jobs --due
+says "which is told" 'bad.conf:1: this is neither'
+rm jobs.d/bad.conf
 report "it is made up for once" "$(snapshots $((before + 3)))"
 exits "and not again" 0 jobs --due
 report "afterwards" "$(snapshots $((before + 3)))"
