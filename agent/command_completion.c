@@ -13,7 +13,7 @@
 #include "agent/sync/sync.h"
 #include "transport/mover.h"
 
-#define COMMANDS "sync list init backup check snapshots ls restore dump stats key daemon status serve paths help version"
+#define COMMANDS "sync list init backup run check snapshots ls restore dump stats key daemon status serve paths help version"
 
 /* What may follow `lade key`. */
 #define KEY_WORDS \
@@ -31,6 +31,9 @@
 	"--exclude-if-present= --exclude-larger-than= --one-file-system --gitignore --tag= --host= --job= --time= --skip-if-unchanged --dry-run --force " \
 	"--compression= --threads= --verbose --quiet --json --repo= --repository-file= --password-file= --password-command= --key-file= --identity= --pin= " \
 	"--plaintext --help"
+
+/* What may follow `lade run`. */
+#define RUN_WORDS "--due --list --check --jobs-dir= --verbose --quiet --json --help"
 
 /* What may follow `lade check`. */
 #define CHECK_WORDS \
@@ -198,6 +201,7 @@ static void print_bash(FILE *file)
 	      "\tserve) _lade_reply -W '--stdio --restrict --read-only --write-only --append-only --listen --token-file --help' -f; return ;;\n"
 	      "\tinit) _lade_reply -W '" INIT_WORDS "' -f; return ;;\n"
 	      "\tbackup) _lade_reply -W '" BACKUP_WORDS "' -f; return ;;\n"
+	      "\trun) _lade_reply -W '" RUN_WORDS "'; return ;;\n"
 	      "\tcheck) _lade_reply -W '" CHECK_WORDS "' -f; return ;;\n"
 	      "\tsnapshots) _lade_reply -W '" SNAPSHOTS_WORDS "' -f; return ;;\n"
 	      "\tls) _lade_reply -W '" LS_WORDS "' -f; return ;;\n"
@@ -303,6 +307,7 @@ static void print_zsh(FILE *file)
 	      "\tserve) compadd -- --stdio --restrict --read-only --write-only --append-only --listen --token-file --help; _files ;;\n"
 	      "\tinit) compadd -- " INIT_WORDS "; _files ;;\n"
 	      "\tbackup) compadd -- " BACKUP_WORDS "; _files ;;\n"
+	      "\trun) compadd -- " RUN_WORDS " ;;\n"
 	      "\tcheck) compadd -- " CHECK_WORDS "; _files ;;\n"
 	      "\tsnapshots) compadd -- " SNAPSHOTS_WORDS "; _files ;;\n"
 	      "\tls) compadd -- " LS_WORDS "; _files ;;\n"
@@ -369,6 +374,7 @@ static void print_fish(FILE *file)
 	      "complete -c lade -n '__fish_seen_subcommand_from help' -f -a '" COMMANDS "'\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from init' -a '" INIT_WORDS "'\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from backup' -a '" BACKUP_WORDS "'\n"
+	      "complete -c lade -n '__fish_seen_subcommand_from run' -f -a '" RUN_WORDS "'\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from check' -a '" CHECK_WORDS "'\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from snapshots' -a '" SNAPSHOTS_WORDS "'\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from ls' -a '" LS_WORDS "'\n"

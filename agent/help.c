@@ -27,6 +27,7 @@ static const char general[] =
 	"  snapshots  list the backups of a repository; `lade ls` what is in one, `lade stats` what they take\n"
 	"  restore  bring a backup, or a part of it, into a directory\n"
 	"  dump     write a file of a backup, or a tree as tar, to standard output\n"
+	"  run      run backup jobs: those that are named, or all that are due\n"
 	"  check    say whether a repository is whole\n"
 	"  key      keys, known hosts, tokens and passwords of daemons and their clients; keys of repositories\n"
 	"  serve    answer a `lade sync` of another host\n"
@@ -202,6 +203,25 @@ static const char backup[] =
 	"\n"
 	"Exit status: 0; 1: there is no snapshot; 3: there is one, but something could not be read; 10: there is\n"
 	"no repository; 12: wrong password or key; 130: interrupted, and the next one goes on from there.\n";
+
+static const char run[] =
+	"usage: lade run [OPTION]... NAME...\n"
+	"       lade run --due|--list|--check [OPTION]... [NAME]...\n"
+	"\n"
+	"Runs backup jobs: the files NAME.conf in /etc/lade/jobs.d (root) or ~/.config/lade/jobs.d, of which\n"
+	"lade-jobs(5) has the settings. One at a time; where nobody watches, and all is well, it says nothing.\n"
+	"\n"
+	"  --due           those whose time has come, of all or of these: what cron(8) calls\n"
+	"  --list          show when they ran last, what came of it, and when they are due\n"
+	"  --check         tell all that is wrong with their files\n"
+	"  --jobs-dir=DIR  they are in DIR\n"
+	"  -v, --verbose   as with `lade backup`\n"
+	"  -q, --quiet     as well\n"
+	"  --json          as well; of --list one object a line\n"
+	"\n"
+	"Exit status: the worst of all jobs: 0, 3 if some files could not be read, 11 if it runs already, 10 if\n"
+	"there is no repository, 12 for a wrong password or key, 1 for another failure, 130 if it was\n"
+	"interrupted.\n";
 
 static const char check[] =
 	"usage: lade check [--repo=REPO] [OPTION]...\n"
@@ -458,7 +478,7 @@ int lade_help_print(FILE *file, const char *command)
 		const char *text;
 	} texts[] = {
 		{ "list", list }, { "daemon", daemon_text }, { "status", status }, { "init", init }, { "backup", backup },
-		{ "check", check }, { "snapshots", snapshots }, { "ls", ls }, { "restore", restore }, { "dump", dump },
+		{ "run", run }, { "check", check }, { "snapshots", snapshots }, { "ls", ls }, { "restore", restore }, { "dump", dump },
 		{ "stats", stats }, { "key", key }, { "serve", serve }, { "filter", filter }, { "paths", paths },
 		{ "help", help }, { "version", version },
 	};

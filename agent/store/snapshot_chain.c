@@ -102,23 +102,33 @@ static int look_at_published(struct search *search, struct lade_fault *fault)
 	return error;
 }
 
+/*
+ * Whether somebody may have said so: a manager, or nobody, as a daemon does. A writer may not, nor the thief of his key: he could have another one's chain
+ * end for good. So could who has the key of a manager that was revoked since: he is believed as far as what nobody signed.
+ */
+static int verify_forgotten(const struct search *search, const struct lade_forgotten *forgotten, const uint8_t *object, size_t len)
+{
+	const struct lade_party *party = lade_trust_find(&search->repository->trust, forgotten->manager);
+
+	if (forgotten->number > UNSIGNED_MAX && (!party || party->revoked))
+		return LADE_E_AUTH;
+	if (!forgotten->is_signed)
+		return 0;
+	return party && party->kind == LADE_SAYS_MANAGER ? lade_forgotten_verify(object, len, party->public_key) : LADE_E_AUTH;
+}
+
 /* [forgotten] */
 static int look_at_forgotten(struct search *search, const struct lade_object_item *item, struct lade_fault *fault)
 {
 	uint8_t *object = NULL;
 	struct lade_forgotten forgotten;
-	const struct lade_party *party;
 	int error = lade_object_list_read(search->repository->store, item, LADE_FORGOTTEN_LEN, &object, fault);
 
 	if (error)
 		return pass_over(error);
 	error = lade_forgotten_get(object, (size_t)item->len, search->repository->format.repository, &forgotten);
-	if (!error && forgotten.is_signed) {
-		party = lade_trust_find(&search->repository->trust, forgotten.manager);
-		error = party && party->kind == LADE_SAYS_MANAGER ? lade_forgotten_verify(object, (size_t)item->len, party->public_key) : LADE_E_AUTH;
-	} else if (!error && forgotten.number > UNSIGNED_MAX) {
-		error = LADE_E_CHANGED;
-	}
+	if (!error)
+		error = verify_forgotten(search, &forgotten, object, (size_t)item->len);
 	if (!error && memcmp(forgotten.writer, search->writer, sizeof(forgotten.writer)) == 0)
 		take(search, forgotten.number, forgotten.snapshot);
 	free(object);
