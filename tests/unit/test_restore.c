@@ -109,17 +109,6 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	struct scene *scene = *state;
-
-	temp_tree_remove(scene->base);
-	lade_writer_fini(&scene->root);
-	restore_toy_fini(&scene->toy);
-	free(scene);
-	return 0;
-}
-
 static int run(struct scene *scene)
 {
 	int error;
@@ -167,6 +156,20 @@ static bool is_there(const struct scene *scene, const char *path)
 	struct stat st;
 
 	return lstat(at(scene, path), &st) == 0;
+}
+
+static int tear_down(void **state)
+{
+	struct scene *scene = *state;
+
+	/* Who is not root cannot empty it else. */
+	if (is_there(scene, "target/dir") && S_ISDIR(stat_of(scene, "target/dir").st_mode))
+		assert_int_equal(chmod(at(scene, "target/dir"), 0755), 0);
+	temp_tree_remove(scene->base);
+	lade_writer_fini(&scene->root);
+	restore_toy_fini(&scene->toy);
+	free(scene);
+	return 0;
 }
 
 static void write_file(const struct scene *scene, const char *path, const void *bytes, size_t len)
@@ -361,6 +364,7 @@ static void test_overwrite(void **state)
 	assert_int_equal(scene->kept, 1);
 	assert_content(scene, "target/dir/inline", "newer", 5);
 	scene->setup.overwrite = LADE_OVERWRITE_NEVER;
+	assert_int_equal(chmod(at(scene, "target/dir"), 0755), 0);
 	assert_int_equal(unlink(at(scene, "target/dir/middle")), 0);
 	assert_int_equal(run(scene), 0);
 	assert_int_equal(scene->problems, 0);
@@ -460,6 +464,7 @@ static void test_delete(void **state)
 	assert_true(is_there(scene, "target/zz"));
 	assert_tree(scene);
 	scene->setup.path_count = 0;
+	assert_int_equal(chmod(at(scene, "target/dir"), 0755), 0);
 	write_file(scene, "target/dir/a", "x", 1);
 	assert_int_equal(run(scene), 0);
 	assert_true(is_there(scene, "target/dir/a"));
@@ -491,6 +496,7 @@ static void test_only_included(void **state)
 	assert_int_equal(lade_filter_new(&filter), 0);
 	assert_int_equal(lade_filter_add(filter, true, "one", &fault), 0);
 	scene->setup.filter = filter;
+	assert_int_equal(chmod(at(scene, "target/dir"), 0755), 0);
 	temp_tree_remove(scene->target);
 	assert_int_equal(run(scene), 0);
 	assert_true(is_there(scene, "target/one"));
