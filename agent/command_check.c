@@ -22,9 +22,9 @@
 #include "agent/option_walk.h"
 #include "agent/repository_options.h"
 #include "agent/repository_place.h"
+#include "agent/repository_reach.h"
 #include "agent/screen.h"
 #include "agent/store/rollback.h"
-#include "agent/store/store_folder.h"
 #include "protocol/limits.h"
 #include "transport/clock.h"
 
@@ -318,15 +318,16 @@ static unsigned threads(void)
 	return count < 1 ? 1 : count > 42 ? LADE_CHECK_THREADS_MAX : (unsigned)(count + (count + 1) / 2);
 }
 
-/* Without keys: the folder as it is. */
+/* Without keys: the store as it is. */
 static int check_names(struct command *command, struct lade_check_figures *figures)
 {
-	struct lade_store *store = NULL;
+	struct lade_store *store;
 	struct lade_fault fault;
-	int error = lade_store_folder_open(command->place, false, &store, &fault);
+	int error = lade_repository_reach(&command->options, command->place, false, &store, &command->complaint);
 
-	if (!error)
-		error = lade_check_store(store, &command->setup, figures, &fault);
+	if (error)
+		return error;
+	error = lade_check_store(store, &command->setup, figures, &fault);
 	lade_store_close(store);
 	if (error)
 		lade_repository_complain(&command->complaint, command->place, &fault);

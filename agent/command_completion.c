@@ -16,14 +16,17 @@
 #define COMMANDS "sync list init backup run check snapshots ls restore dump stats key daemon status serve paths help version"
 
 /* What may follow `lade key`. */
+/* How repositories on other hosts are reached. */
+#define REACH_WORDS \
+	" --rsh= --lade-path= --host-key= --ca= --token-file= --accept-new-host --limit-upload= --limit-download="
 #define KEY_WORDS \
 	"show new hosts forget authorize token add remove list password --key= --file= --tokens= --password-file= --force --json --repo= " \
-	"--repository-file= --password-command= --key-file= --identity= --pin= --plaintext --passphrase --new-password-file= --recipient= --read-only " \
+	"--repository-file= --password-command= --key-file= --identity= --pin= --plaintext" REACH_WORDS " --passphrase --new-password-file= --recipient= --read-only " \
 	"--write-only= --label= --help"
 
 /* What may follow `lade init`. */
 #define INIT_WORDS \
-	"--repo= --repository-file= --password-file= --password-command= --recipient= --no-passphrase --plaintext --label= --json --help"
+	"--repo= --repository-file= --password-file= --password-command= --recipient= --no-passphrase --plaintext --label= --json" REACH_WORDS " --help"
 
 /* What may follow `lade backup`, beside paths. */
 #define BACKUP_WORDS \
@@ -37,12 +40,12 @@
 
 /* What may follow `lade check`. */
 #define CHECK_WORDS \
-	"--repo= --repository-file= --password-file= --password-command= --key-file= --identity= --pin= --plaintext --no-key --read-data --read-data-subset= " \
+	"--repo=" REACH_WORDS " --repository-file= --password-file= --password-command= --key-file= --identity= --pin= --plaintext --no-key --read-data --read-data-subset= " \
 	"--json --quiet --verbose --help"
 
 /* What may follow the commands that read backups. */
 #define READING_WORDS \
-	"--repo= --repository-file= --password-file= --password-command= --key-file= --identity= --pin= --plaintext --host= --path= --tag= --help "
+	"--repo=" REACH_WORDS " --repository-file= --password-file= --password-command= --key-file= --identity= --pin= --plaintext --host= --path= --tag= --help "
 #define SNAPSHOTS_WORDS READING_WORDS "latest --latest= --group-by= --compact --json"
 #define LS_WORDS READING_WORDS "latest --long --human-readable --recursive --json"
 #define RESTORE_WORDS \
@@ -198,7 +201,7 @@ static void print_bash(FILE *file)
 	      "\tcase ${COMP_WORDS[1]} in\n"
 	      "\tsync | list) ;;\n"
 	      "\thelp) _lade_reply -W '" COMMANDS "'; return ;;\n"
-	      "\tserve) _lade_reply -W '--stdio --restrict --read-only --write-only --append-only --listen --token-file --help' -f; return ;;\n"
+	      "\tserve) _lade_reply -W '--stdio --restrict --read-only --write-only --append-only --repository --writer --listen --token-file --help' -f; return ;;\n"
 	      "\tinit) _lade_reply -W '" INIT_WORDS "' -f; return ;;\n"
 	      "\tbackup) _lade_reply -W '" BACKUP_WORDS "' -f; return ;;\n"
 	      "\trun) _lade_reply -W '" RUN_WORDS "'; return ;;\n"
@@ -304,7 +307,7 @@ static void print_zsh(FILE *file)
 	      "\tcase $words[2] in\n"
 	      "\tsync|list) shift words; ((CURRENT--)); _lade_sync ;;\n"
 	      "\thelp) compadd " COMMANDS " ;;\n"
-	      "\tserve) compadd -- --stdio --restrict --read-only --write-only --append-only --listen --token-file --help; _files ;;\n"
+	      "\tserve) compadd -- --stdio --restrict --read-only --write-only --append-only --repository --writer --listen --token-file --help; _files ;;\n"
 	      "\tinit) compadd -- " INIT_WORDS "; _files ;;\n"
 	      "\tbackup) compadd -- " BACKUP_WORDS "; _files ;;\n"
 	      "\trun) compadd -- " RUN_WORDS " ;;\n"
