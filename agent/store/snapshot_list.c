@@ -423,6 +423,9 @@ static int compare_items(const void *a, const void *b)
 		return x->head.time < y->head.time ? -1 : 1;
 	if (x->commit_time != y->commit_time)
 		return x->commit_time < y->commit_time ? -1 : 1;
+	/* Of those of a writer within a second the numbers tell which came first. */
+	if (x->id.number != y->id.number)
+		return x->id.number < y->id.number ? -1 : 1;
 	return memcmp(x->hash, y->hash, sizeof(x->hash));
 }
 

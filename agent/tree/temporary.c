@@ -294,6 +294,14 @@ static int give_name(int fd, int directory_fd, const char *name)
 	return linkat(fd, "", directory_fd, name, AT_EMPTY_PATH);
 }
 
+/* True if it is empty: there is nothing in it to go on with. */
+static bool is_empty(int directory_fd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(directory_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size == 0;
+}
+
 bool lade_temporary_unnamed_works(int directory_fd, const char *name)
 {
 	struct lade_temporary temporary;
@@ -301,6 +309,9 @@ bool lade_temporary_unnamed_works(int directory_fd, const char *name)
 
 	if (lade_temporary_open_unnamed(directory_fd, name, 0600, &temporary, NULL))
 		return false;
+	/* Who was killed in here has left an empty file. */
+	if (is_empty(directory_fd, temporary.name))
+		(void)remove_stale(directory_fd, temporary.name, 0);
 	works = give_name(temporary.fd, directory_fd, temporary.name) == 0 &&
 		unlinkat(directory_fd, temporary.name, 0) == 0;
 	close(temporary.fd);
@@ -320,13 +331,29 @@ static int rename_to_free(int directory_fd, const char *from, const char *name)
 	return 0;
 }
 
+/* Give the temporary name, from then on with a lock as who has it from the beginning. A session that was killed may have left a file there. 0, or -1 with errno. */
+static int give_temporary_name(const struct lade_temporary *temporary, int directory_fd)
+{
+	/* A file system without locks loses only the guard. */
+	(void)flock(temporary->fd, LOCK_EX | LOCK_NB);
+	if (give_name(temporary->fd, directory_fd, temporary->name) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return -1;
+	if (!remove_stale(directory_fd, temporary->name, LOCK_WAIT_MS)) {
+		errno = EEXIST;
+		return -1;
+	}
+	return give_name(temporary->fd, directory_fd, temporary->name);
+}
+
 /* Where something has come to stand meanwhile, as a link does not replace it, by way of the temporary name. */
 static int put_in_place(struct lade_temporary *temporary, int directory_fd, const char *name)
 {
 	if (temporary->unnamed) {
 		if (give_name(temporary->fd, directory_fd, name) == 0)
 			return 0;
-		if (temporary->yields || errno != EEXIST || give_name(temporary->fd, directory_fd, temporary->name))
+		if (temporary->yields || errno != EEXIST || give_temporary_name(temporary, directory_fd))
 			return -1;
 		temporary->unnamed = false;
 	}

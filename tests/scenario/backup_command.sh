@@ -40,9 +40,12 @@ echo two >src/deep/two
 ln -s one src/link
 mkfifo src/fifo
 exits "a backup" 0 backup src
-says "of a client that may only add and never did says that all is read" 'nothing is known of the files here.*all files are read$'
-exits "the next one" 0 backup src
 silent "says nothing where nobody looks"
+exits "the next one" 0 backup src
+silent "nor does that"
+rm -rf "$XDG_STATE_HOME"
+exits "a client that may only add, and has lost what it knew of files" 0 backup src
+says "says that all are read" 'nothing is known of the files here.*all files are read$'
 exits "-v" 0 backup -v src
 prints "has the files" '^Files: +3 read, 0 unchanged; [0-9]+ directories, 2 others$'
 prints "what was added" '^Added: +[0-9.]+K?B, [0-9.]+K?B stored$'

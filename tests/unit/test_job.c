@@ -565,5 +565,6 @@ int main(void)
 		cmocka_unit_test(test_manual),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -122,6 +122,23 @@ static void test_order_and_names(void **state)
 	lade_repository_close(repository);
 }
 
+/* Backups of the same second are in the order in which they were made. */
+static void test_order_within_a_second(void **state)
+{
+	struct scene *scene = *state;
+	struct lade_repository *repository = scene_open(scene);
+	uint8_t hashes[6][LADE_HASH_LEN];
+	struct lade_snapshot_list list;
+
+	for (unsigned i = 0; i < 6; i++)
+		back_up(scene, repository, "a", hashes[i]);
+	scene_list(scene, repository, &list);
+	for (unsigned i = 0; i < 6; i++)
+		assert_memory_equal(list.items[i].hash, hashes[i], LADE_HASH_LEN);
+	lade_snapshot_list_fini(&list);
+	lade_repository_close(repository);
+}
+
 /* What begins alike is ambiguous. */
 static void test_ambiguous(void **state)
 {
@@ -366,6 +383,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_order_and_names, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_order_within_a_second, set_up, tear_down),
 		cmocka_unit_test(test_ambiguous),
 		cmocka_unit_test_setup_teardown(test_damage, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_forgotten, set_up, tear_down),

@@ -166,6 +166,48 @@ static void test_discard(void **state)
 	}
 }
 
+/* A session was killed between the two names of a file: the next one is not in its way. */
+static void test_unnamed_over_left(void **state)
+{
+	struct place *place = *state;
+	char name[LADE_TEMPORARY_NAME_SIZE];
+	struct lade_temporary temporary;
+	int held;
+
+	need_unnamed(place);
+	lade_temporary_name("file", 0, name);
+	put(place, "file", "old");
+	put(place, name, "left behind");
+	temporary = open_one(place, true);
+	assert_int_equal(lade_temporary_commit(&temporary, place->fd, "file", NULL), 0);
+	lade_temporary_leave(&temporary);
+	assert_false(there(place, name));
+	assert_text(place, "file", "new");
+	/* Somebody has it: then nothing happens to either. */
+	put(place, name, "in use");
+	held = openat(place->fd, name, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(flock(held, LOCK_EX), 0);
+	temporary = open_one(place, true);
+	assert_int_equal(lade_temporary_commit(&temporary, place->fd, "file", NULL), LADE_E_SYSTEM);
+	lade_temporary_discard(&temporary, place->fd);
+	assert_text(place, name, "in use");
+	assert_text(place, "file", "new");
+	close(held);
+}
+
+/* One that was killed while it found out has left an empty file; that is no reason to believe anything. */
+static void test_trying_over_left(void **state)
+{
+	struct place *place = *state;
+	char name[LADE_TEMPORARY_NAME_SIZE];
+
+	need_unnamed(place);
+	lade_temporary_name("file", 0, name);
+	put(place, name, "");
+	assert_true(lade_temporary_unnamed_works(place->fd, "file"));
+	assert_false(there(place, name));
+}
+
 /* Finding out whether it works leaves nothing; where a file stands, it does not work. */
 static void test_trying(void **state)
 {
@@ -302,6 +344,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_named),
 		TEST(test_unnamed),
+		TEST(test_unnamed_over_left),
+		TEST(test_trying_over_left),
 		TEST(test_link_in_the_way),
 		TEST(test_directory_in_the_way),
 		TEST(test_discard),
