@@ -477,6 +477,8 @@ static void test_watch(void **state)
 	int status = 0;
 
 	(void)state;
+	/* Under nohup(1) it is ignored, and stays so. */
+	(void)signal(SIGHUP, SIG_DFL);
 	lade_job_watch_begin(&watch);
 	child.pid = start_sleeper(false);
 	assert_int_equal(lade_job_watch_child(&watch, &child, &status), LADE_E_TIMEOUT);
