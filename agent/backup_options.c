@@ -126,7 +126,7 @@ static int take_time(const char *text, struct lade_backup_options *options, stru
 	uint64_t seconds;
 
 	options->has_time = true;
-	if (text[0] == '@' && lade_quantity_number(text + 1, INT64_MAX, &seconds) == 0) {
+	if (text[0] == '@' && lade_quantity_number(text + 1, INT64_MAX, &seconds) == 0 && seconds) {
 		options->time = (int64_t)seconds;
 		return 0;
 	}
@@ -140,7 +140,7 @@ static int take_time(const char *text, struct lade_backup_options *options, stru
 				return 0;
 		}
 	}
-	return lade_complain(complaint, LADE_REPOSITORY_ERROR, "--time=%.100s: such as '2026-11-22 03:00:00', or @ and seconds since 1970", text);
+	return lade_complain(complaint, LADE_REPOSITORY_ERROR, "--time=%.100s: such as '2026-11-22 03:00:00', or @ and seconds since 1970, from 1 on", text);
 }
 
 /* TAG,TAG: the commas become ends. argv is ours to change. */
@@ -209,6 +209,11 @@ static int apply(void *context, const struct lade_option_use *use, struct lade_c
 	}
 }
 
+static bool chooses_files(const struct lade_backup_options *options)
+{
+	return options->excludes.count || options->marks.count || options->exclude_caches || options->gitignore || options->one_file_system || options->larger_than;
+}
+
 /* What does not go together. */
 static int check(struct lade_backup_options *options, struct lade_complaint *complaint)
 {
@@ -223,6 +228,10 @@ static int check(struct lade_backup_options *options, struct lade_complaint *com
 		wrong = "--stdin and paths do not go together";
 	else if (stream && (options->lists.count || options->lists_nul.count))
 		wrong = "--stdin and --files-from do not go together";
+	else if (stream && chooses_files(options))
+		wrong = "--stdin and --stdin-from-command: what leaves out files does not go with them";
+	else if (stream && options->skip_if_unchanged)
+		wrong = "--skip-if-unchanged is for files: what comes from a pipe is as old as its backup";
 	else if (options->stdin_name && !stream)
 		wrong = "--stdin-filename is for --stdin and --stdin-from-command";
 	else if (!stream && !options->paths.count && !options->lists.count && !options->lists_nul.count)

@@ -284,7 +284,7 @@ static void print_sums(struct lade_backup_screen *screen, const struct lade_back
 		 lade_figure(one, scan->files - scan->files_unchanged, LADE_HUMAN_GROUPED), lade_figure(other, scan->files_unchanged, LADE_HUMAN_GROUPED),
 		 lade_figure(third, scan->directories, LADE_HUMAN_GROUPED), lade_figure(fourth, scan->others, LADE_HUMAN_GROUPED));
 	print(screen, text);
-	snprintf(text, sizeof(text), "Added:       %sB, %sB stored", lade_figure(one, result->chunks.bytes_new, LADE_HUMAN_BINARY),
+	snprintf(text, sizeof(text), "%s %sB, %sB stored", screen->options->dry_run ? "Would add:  " : "Added:      ", lade_figure(one, result->chunks.bytes_new, LADE_HUMAN_BINARY),
 		 lade_figure(other, result->chunks.bytes_stored, LADE_HUMAN_BINARY));
 	print(screen, text);
 	snprintf(text, sizeof(text), "Processed:   %s files, %sB in %.1f s", lade_figure(one, result->scan.files, LADE_HUMAN_GROUPED),
@@ -330,16 +330,17 @@ static void print_summary_json(struct lade_backup_screen *screen, const struct l
 }
 
 /* What was missing, once more if it has scrolled away. */
-static void print_problems(struct lade_backup_screen *screen)
+static void print_problems(struct lade_backup_screen *screen, const struct lade_backup_result *result)
 {
-	char text[128];
+	const char *plural = screen->problems_total == 1 ? "it" : "them";
+	char text[160];
 
 	if (!screen->problems_total || screen->options->json)
 		return;
 	for (size_t i = 0; i < screen->problem_count && screen->scrolled; i++)
 		fprintf(stderr, "%s\n", screen->problems[i]);
-	snprintf(text, sizeof(text), "lade: %" PRIu64 " %s could not be read as a whole; the snapshot is there without %s", screen->problems_total,
-		 screen->problems_total == 1 ? "file or directory" : "files or directories", screen->problems_total == 1 ? "it" : "them");
+	snprintf(text, sizeof(text), "lade: %" PRIu64 " %s could not be read as a whole%s%s", screen->problems_total,
+		 screen->problems_total == 1 ? "file or directory" : "files or directories", result->made ? "; the snapshot is there without " : "", result->made ? plural : "");
 	fprintf(stderr, "%s\n", text);
 }
 
@@ -348,7 +349,7 @@ void lade_backup_screen_finish(struct lade_backup_screen *screen, const struct l
 	const double seconds = (double)(lade_clock_ns() - screen->meter.start_ns) / 1e9;
 
 	clear_bar(screen);
-	print_problems(screen);
+	print_problems(screen, result);
 	if (screen->options->json)
 		print_summary_json(screen, result, seconds);
 	if (!is_talkative(screen))

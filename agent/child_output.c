@@ -83,17 +83,32 @@ static int wait_for(struct lade_child_output *child, int *status_out)
 int lade_child_output_ready(void *context, struct lade_fault *fault)
 {
 	struct lade_child_output *child = context;
-	int status;
 
-	if (wait_for(child, &status) == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+	if (wait_for(child, &child->status) == 0 && child->status == 0)
 		return 0;
 	return lade_fault_set(fault, LADE_E_REFUSED, "store the output of a command that failed:", child->name);
+}
+
+bool lade_child_output_complain(const struct lade_child_output *child, int exit_status, struct lade_complaint *complaint)
+{
+	const int status = child->status;
+
+	if (!status)
+		return false;
+	if (WIFSIGNALED(status))
+		lade_complain(complaint, exit_status, "\"%.400s\" was ended by a signal (%s): no snapshot of its output", child->name, strsignal(WTERMSIG(status)));
+	else
+		lade_complain(complaint, exit_status, "\"%.400s\" failed with exit status %d: no snapshot of its output", child->name, WEXITSTATUS(status));
+	return true;
 }
 
 void lade_child_output_end(struct lade_child_output *child)
 {
 	int status;
 
-	if (child->fd >= 0)
-		(void)wait_for(child, &status);
+	if (child->fd < 0)
+		return;
+	/* It may have nothing to write for a long time. */
+	(void)kill(child->pid, SIGTERM);
+	(void)wait_for(child, &status);
 }

@@ -4,6 +4,7 @@
 #ifndef LADE_AGENT_CHILD_OUTPUT_H
 #define LADE_AGENT_CHILD_OUTPUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -15,6 +16,7 @@ struct lade_child_output {
 	int fd;           /* to read from */
 	pid_t pid;
 	const char *name; /* borrowed */
+	int status;       /* how it ended, as of waitpid(2); 0 until then */
 };
 
 /* Start count words, the first of which is a program that is looked for in PATH; borrowed. Standard input and error are ours. Returns 0 or a negative code with the complaint filled. */
@@ -23,7 +25,10 @@ int lade_child_output_start(struct lade_child_output *child, const char *const *
 /* All was read: wait for its end. Returns 0, or LADE_E_REFUSED: it did not end well. For struct lade_backup_setup.ready; context is the child. */
 int lade_child_output_ready(void *context, struct lade_fault *fault);
 
-/* Close the pipe, by which it ends if it still writes, and wait for it. */
+/* True if it has ended, and not well: then the complaint, whose exit status is given, says how. */
+bool lade_child_output_complain(const struct lade_child_output *child, int exit_status, struct lade_complaint *complaint);
+
+/* If it was not waited for: close the pipe, tell it to end (SIGTERM), and wait for that. */
 void lade_child_output_end(struct lade_child_output *child);
 
 #endif

@@ -306,6 +306,11 @@ static int complain(const struct command *command, struct lade_complaint *compla
 {
 	if (fault->code == LADE_E_CANCELLED && atomic_load(&stop))
 		return lade_complain(complaint, LADE_REPOSITORY_INTERRUPTED, "interrupted: the next backup goes on from here");
+	/* Neither is the repository's doing. */
+	if (lade_child_output_complain(&command->child, LADE_REPOSITORY_ERROR, complaint))
+		return LADE_E_REFUSED;
+	if (fault->code == LADE_E_SOURCE)
+		return lade_complain_fault(complaint, LADE_REPOSITORY_ERROR, fault);
 	return lade_repository_complain(complaint, command->name, fault);
 }
 

@@ -21,8 +21,10 @@
 #include "agent/json.h"
 #include "agent/option_walk.h"
 #include "agent/repository_options.h"
+#include "agent/repository_place.h"
+#include "agent/repository_reach.h"
 #include "agent/screen.h"
-#include "agent/store/store_folder.h"
+#include "agent/store/rollback.h"
 #include "protocol/limits.h"
 #include "transport/clock.h"
 
@@ -316,15 +318,16 @@ static unsigned threads(void)
 	return count < 1 ? 1 : count > 42 ? LADE_CHECK_THREADS_MAX : (unsigned)(count + (count + 1) / 2);
 }
 
-/* Without keys: the folder as it is. */
+/* Without keys: the store as it is. */
 static int check_names(struct command *command, struct lade_check_figures *figures)
 {
-	struct lade_store *store = NULL;
+	struct lade_store *store;
 	struct lade_fault fault;
-	int error = lade_store_folder_open(command->place, false, &store, &fault);
+	int error = lade_repository_reach(&command->options, command->place, false, &store, &command->complaint);
 
-	if (!error)
-		error = lade_check_store(store, &command->setup, figures, &fault);
+	if (error)
+		return error;
+	error = lade_check_store(store, &command->setup, figures, &fault);
 	lade_store_close(store);
 	if (error)
 		lade_repository_complain(&command->complaint, command->place, &fault);
@@ -333,16 +336,42 @@ static int check_names(struct command *command, struct lade_check_figures *figur
 	return error;
 }
 
+static void say(void *context, const char *text)
+{
+	(void)context;
+	lade_screen_print(stderr, text);
+}
+
+/* How many things are less than they were when this host saw the repository last. */
+static unsigned compare(const struct lade_repository *repository)
+{
+	struct lade_rollback_wish wish = { .repository = repository, .note = say };
+	struct lade_repository_place place;
+	struct lade_fault fault;
+	int missing = 0;
+
+	(void)lade_repository_place_open(&place, repository, &fault);
+	wish.state_fd = place.state_fd;
+	if (place.state_fd >= 0)
+		missing = lade_rollback_compare(&wish, &fault);
+	lade_repository_place_close(&place);
+	return missing > 0 ? (unsigned)missing : 0;
+}
+
+
 static int check_all(struct command *command, struct lade_check_figures *figures)
 {
 	struct lade_repository *repository = NULL;
 	struct lade_fault fault;
+	unsigned missing;
 	int error = lade_repository_options_open(&command->options, LADE_MAY_READ, &repository, &command->complaint);
 
 	if (error)
 		return error;
 	catch_signals();
+	missing = compare(repository);
 	error = lade_check_repository(repository, &command->setup, figures, &fault);
+	figures->errors += missing;
 	lade_repository_close(repository);
 	if (error)
 		lade_repository_complain(&command->complaint, command->place, &fault);

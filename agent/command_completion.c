@@ -13,26 +13,39 @@
 #include "agent/sync/sync.h"
 #include "transport/mover.h"
 
-#define COMMANDS "sync list init check snapshots ls restore dump stats key daemon status serve paths help version"
+#define COMMANDS "sync list init backup run check snapshots ls restore dump stats key daemon status serve paths help version"
 
 /* What may follow `lade key`. */
+/* How repositories on other hosts are reached. */
+#define REACH_WORDS \
+	" --rsh= --lade-path= --host-key= --ca= --token-file= --accept-new-host --limit-upload= --limit-download="
 #define KEY_WORDS \
 	"show new hosts forget authorize token add remove list password --key= --file= --tokens= --password-file= --force --json --repo= " \
-	"--repository-file= --password-command= --key-file= --identity= --pin= --plaintext --passphrase --new-password-file= --recipient= --read-only " \
+	"--repository-file= --password-command= --key-file= --identity= --pin= --plaintext" REACH_WORDS " --passphrase --new-password-file= --recipient= --read-only " \
 	"--write-only= --label= --help"
 
 /* What may follow `lade init`. */
 #define INIT_WORDS \
-	"--repo= --repository-file= --password-file= --password-command= --recipient= --no-passphrase --plaintext --label= --json --help"
+	"--repo= --repository-file= --password-file= --password-command= --recipient= --no-passphrase --plaintext --label= --json" REACH_WORDS " --help"
+
+/* What may follow `lade backup`, beside paths. */
+#define BACKUP_WORDS \
+	"--files-from= --files-from0= --stdin --stdin-from-command --stdin-filename= --exclude= --iexclude= --exclude-file= --iexclude-file= --exclude-caches " \
+	"--exclude-if-present= --exclude-larger-than= --one-file-system --gitignore --tag= --host= --job= --time= --skip-if-unchanged --dry-run --force " \
+	"--compression= --threads= --verbose --quiet --json --repo= --repository-file= --password-file= --password-command= --key-file= --identity= --pin= " \
+	"--plaintext --help"
+
+/* What may follow `lade run`. */
+#define RUN_WORDS "--due --list --check --jobs-dir= --verbose --quiet --json --help"
 
 /* What may follow `lade check`. */
 #define CHECK_WORDS \
-	"--repo= --repository-file= --password-file= --password-command= --key-file= --identity= --pin= --plaintext --no-key --read-data --read-data-subset= " \
+	"--repo=" REACH_WORDS " --repository-file= --password-file= --password-command= --key-file= --identity= --pin= --plaintext --no-key --read-data --read-data-subset= " \
 	"--json --quiet --verbose --help"
 
 /* What may follow the commands that read backups. */
 #define READING_WORDS \
-	"--repo= --repository-file= --password-file= --password-command= --key-file= --identity= --pin= --plaintext --host= --path= --tag= --help "
+	"--repo=" REACH_WORDS " --repository-file= --password-file= --password-command= --key-file= --identity= --pin= --plaintext --host= --path= --tag= --help "
 #define SNAPSHOTS_WORDS READING_WORDS "latest --latest= --group-by= --compact --json"
 #define LS_WORDS READING_WORDS "latest --long --human-readable --recursive --json"
 #define RESTORE_WORDS \
@@ -188,8 +201,10 @@ static void print_bash(FILE *file)
 	      "\tcase ${COMP_WORDS[1]} in\n"
 	      "\tsync | list) ;;\n"
 	      "\thelp) _lade_reply -W '" COMMANDS "'; return ;;\n"
-	      "\tserve) _lade_reply -W '--stdio --restrict --read-only --write-only --append-only --listen --token-file --help' -f; return ;;\n"
+	      "\tserve) _lade_reply -W '--stdio --restrict --read-only --write-only --append-only --repository --writer --listen --token-file --help' -f; return ;;\n"
 	      "\tinit) _lade_reply -W '" INIT_WORDS "' -f; return ;;\n"
+	      "\tbackup) _lade_reply -W '" BACKUP_WORDS "' -f; return ;;\n"
+	      "\trun) _lade_reply -W '" RUN_WORDS "'; return ;;\n"
 	      "\tcheck) _lade_reply -W '" CHECK_WORDS "' -f; return ;;\n"
 	      "\tsnapshots) _lade_reply -W '" SNAPSHOTS_WORDS "' -f; return ;;\n"
 	      "\tls) _lade_reply -W '" LS_WORDS "' -f; return ;;\n"
@@ -292,8 +307,10 @@ static void print_zsh(FILE *file)
 	      "\tcase $words[2] in\n"
 	      "\tsync|list) shift words; ((CURRENT--)); _lade_sync ;;\n"
 	      "\thelp) compadd " COMMANDS " ;;\n"
-	      "\tserve) compadd -- --stdio --restrict --read-only --write-only --append-only --listen --token-file --help; _files ;;\n"
+	      "\tserve) compadd -- --stdio --restrict --read-only --write-only --append-only --repository --writer --listen --token-file --help; _files ;;\n"
 	      "\tinit) compadd -- " INIT_WORDS "; _files ;;\n"
+	      "\tbackup) compadd -- " BACKUP_WORDS "; _files ;;\n"
+	      "\trun) compadd -- " RUN_WORDS " ;;\n"
 	      "\tcheck) compadd -- " CHECK_WORDS "; _files ;;\n"
 	      "\tsnapshots) compadd -- " SNAPSHOTS_WORDS "; _files ;;\n"
 	      "\tls) compadd -- " LS_WORDS "; _files ;;\n"
@@ -359,6 +376,8 @@ static void print_fish(FILE *file)
 	      "complete -c lade -n __fish_use_subcommand -f -a '" COMMANDS "'\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from help' -f -a '" COMMANDS "'\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from init' -a '" INIT_WORDS "'\n"
+	      "complete -c lade -n '__fish_seen_subcommand_from backup' -a '" BACKUP_WORDS "'\n"
+	      "complete -c lade -n '__fish_seen_subcommand_from run' -f -a '" RUN_WORDS "'\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from check' -a '" CHECK_WORDS "'\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from snapshots' -a '" SNAPSHOTS_WORDS "'\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from ls' -a '" LS_WORDS "'\n"

@@ -206,7 +206,9 @@ static int run(struct command *command, int argc, char **argv, struct lade_compl
 	if (error)
 		return error;
 	path = member_path(named.subpath, command->options.path);
-	error = path ? open_target(command, complaint) : lade_complain_memory(complaint);
+	if (!path)
+		return lade_complain_memory(complaint);
+	error = open_target(command, complaint);
 	if (!error && dump(command, &named, path, &fault))
 		error = lade_complain_fault(complaint, LADE_REPOSITORY_ERROR, &fault);
 	if (command->opened && close(command->fd) && !error) {

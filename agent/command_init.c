@@ -1,16 +1,13 @@
 /*
- * `lade init`. The folder is looked at before anything is made in it: what is not a repository's, nor left over of an init that was interrupted, is
- * somebody else's.
+ * `lade init`. The folder is looked at before anything is made in it (agent/repository_reach.h): what is not a repository's, nor left over of an init that
+ * was interrupted, is somebody else's.
  */
 #include "agent/command_init.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "agent/escape.h"
@@ -19,8 +16,8 @@
 #include "agent/option_walk.h"
 #include "agent/repository_key.h"
 #include "agent/repository_options.h"
+#include "agent/repository_reach.h"
 #include "agent/screen.h"
-#include "agent/store/store_folder.h"
 #include "protocol/grow.h"
 #include "protocol/limits.h"
 
@@ -109,44 +106,6 @@ static int parse(struct request *request, int argc, char **argv)
 	return lade_repository_options_place(&request->options, request->place, &request->complaint);
 }
 
-/* ---- the folder ---- */
-
-/* What is a repository's before it is one, and what a file system has at its root. */
-static bool may_be_there(const char *name)
-{
-	static const char *const names[] = { ".", "..", "tmp", "trust", "keys", "lost+found" };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(name, names[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
-static int look_at_folder(struct request *request)
-{
-	DIR *stream = opendir(request->place);
-	const struct dirent *entry;
-	int error = 0;
-
-	if (!stream && errno == ENOENT)
-		return 0;
-	if (!stream)
-		return lade_complain(&request->complaint, LADE_REPOSITORY_ERROR, "open \"%.600s\": %s", request->place, strerror(errno));
-	while (!error && (errno = 0, entry = readdir(stream))) {
-		if (strcmp(entry->d_name, LADE_FORMAT_NAME) == 0)
-			error = lade_complain(&request->complaint, LADE_REPOSITORY_ERROR, "there is a repository in \"%.600s\" already", request->place);
-		else if (!may_be_there(entry->d_name))
-			error = lade_complain(&request->complaint, LADE_REPOSITORY_ERROR,
-					      "\"%.400s\" holds \"%.200s\": a repository is made in an empty folder, or in one that is not there yet", request->place,
-					      entry->d_name);
-	}
-	if (!error && errno)
-		error = lade_complain(&request->complaint, LADE_REPOSITORY_ERROR, "list \"%.600s\": %s", request->place, strerror(errno));
-	closedir(stream);
-	return error;
-}
-
 /* ---- making it ---- */
 
 static int make(struct request *request, const struct lade_secret *passphrase, struct lade_repository **repository_out)
@@ -161,12 +120,12 @@ static int make(struct request *request, const struct lade_secret *passphrase, s
 	};
 	struct lade_store *store;
 	struct lade_fault fault;
-	int error = lade_store_folder_open(request->place, true, &store, &fault);
+	int error = lade_repository_reach(&request->options, request->place, true, &store, &request->complaint);
 
-	if (!error) {
-		lade_slot_cost(lade_repository_memory_is_short(), &plan.passes, &plan.memory);
-		error = lade_repository_init(store, &plan, repository_out, &fault);
-	}
+	if (error)
+		return error;
+	lade_slot_cost(lade_repository_memory_is_short(), &plan.passes, &plan.memory);
+	error = lade_repository_init(store, &plan, repository_out, &fault);
 	return error ? lade_repository_complain(&request->complaint, request->place, &fault) : 0;
 }
 
@@ -219,7 +178,7 @@ int lade_command_init(int argc, char **argv)
 	if (!error && request.help)
 		return lade_help_print(stdout, "init");
 	if (!error)
-		error = look_at_folder(&request);
+		error = lade_repository_reach_look(request.place, &request.complaint);
 	if (!error && !request.no_passphrase) {
 		sources.file = request.options.password_file;
 		sources.command = request.options.password_command;

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -19,7 +20,9 @@
 #include "agent/help.h"
 #include "agent/option_walk.h"
 #include "agent/screen.h"
+#include "agent/store/store_server.h"
 #include "agent/sync/grant.h"
+#include "agent/sync/handshake.h"
 #include "agent/sync/sync.h"
 #include "agent/token.h"
 #include "transport/connection.h"
@@ -35,7 +38,8 @@
 static volatile sig_atomic_t stop_requested;
 
 enum serve_option {
-	SERVE_STDIO, SERVE_LISTEN, SERVE_TOKEN_FILE, SERVE_RESTRICT, SERVE_READ_ONLY, SERVE_WRITE_ONLY, SERVE_APPEND_ONLY, SERVE_HELP
+	SERVE_STDIO, SERVE_LISTEN, SERVE_TOKEN_FILE, SERVE_RESTRICT, SERVE_READ_ONLY, SERVE_WRITE_ONLY, SERVE_APPEND_ONLY, SERVE_REPOSITORY, SERVE_WRITER,
+	SERVE_HELP
 };
 
 static const struct lade_option_row rows[] = {
@@ -46,6 +50,8 @@ static const struct lade_option_row rows[] = {
 	{ .name = "read-only", .id = SERVE_READ_ONLY },
 	{ .name = "write-only", .id = SERVE_WRITE_ONLY },
 	{ .name = "append-only", .id = SERVE_APPEND_ONLY },
+	{ .name = "repository", .id = SERVE_REPOSITORY },
+	{ .name = "writer", .id = SERVE_WRITER, .value = "ID" },
 	{ .name = "help", .letter = 'h', .id = SERVE_HELP },
 };
 
@@ -57,6 +63,8 @@ struct request {
 	const char *token_file;
 	const char *restrict_to; /* the one directory that is served; NULL: whatever the client names */
 	bool read_only, write_only, append_only;
+	bool repository;         /* a repository is served, not trees */
+	const char *writer;      /* the id that the client adds backups under; NULL: the first that it says */
 };
 
 /* A session under way. */
@@ -67,6 +75,7 @@ struct session {
 
 /* The listening server. */
 struct server {
+	const struct request *request;
 	struct lade_listener listener;
 	struct lade_token token;
 	sigset_t outer_mask; /* in force before, and in the sessions */
@@ -75,6 +84,16 @@ struct server {
 	unsigned session_count;
 	bool short_of_descriptors; /* said already */
 };
+
+/* Take the id of a writer: 0 or LADE_E_USAGE. */
+static int parse_writer(const char *text, uint8_t id_out[LADE_PARTY_ID_LEN])
+{
+	size_t len;
+
+	if (strlen(text) != 2 * LADE_PARTY_ID_LEN || sodium_hex2bin(id_out, LADE_PARTY_ID_LEN, text, strlen(text), NULL, &len, NULL) || len != LADE_PARTY_ID_LEN)
+		return LADE_E_USAGE;
+	return 0;
+}
 
 static int apply(void *context, const struct lade_option_use *use, struct lade_complaint *complaint)
 {
@@ -105,10 +124,30 @@ static int apply(void *context, const struct lade_option_use *use, struct lade_c
 	case SERVE_APPEND_ONLY:
 		request->append_only = true;
 		break;
+	case SERVE_REPOSITORY:
+		request->repository = true;
+		break;
+	case SERVE_WRITER:
+		request->writer = use->value;
+		break;
 	case SERVE_HELP:
 		request->help = true;
 		return 1;
 	}
+	return 0;
+}
+
+/* What --repository goes with. */
+static int check_repository(const struct request *request, struct lade_complaint *complaint)
+{
+	uint8_t id[LADE_PARTY_ID_LEN];
+
+	if (request->repository && request->write_only)
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--write-only is for trees: who adds to a repository reads in it, too (--append-only); " HINT);
+	if (request->writer && !(request->repository && request->append_only))
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--writer belongs to --repository --append-only; " HINT);
+	if (request->writer && parse_writer(request->writer, id))
+		return lade_complain(complaint, LADE_EXIT_USAGE, "'%.100s' is no id of a writer: 32 digits, as 'lade key add --write-only' prints them", request->writer);
 	return 0;
 }
 
@@ -152,7 +191,43 @@ static int parse(struct request *request, int argc, char **argv, struct lade_com
 	if (request->listen && !request->token_file)
 		return lade_complain(complaint, LADE_EXIT_USAGE,
 				     "--listen needs --token-file=FILE; " HINT);
-	return check_restriction(request, complaint);
+	error = check_repository(request, complaint);
+	return error ? error : check_restriction(request, complaint);
+}
+
+/* What a client of a repository may do. */
+static struct lade_store_rights rights_of(const struct request *request)
+{
+	struct lade_store_rights rights = { .class = LADE_STORE_OWNS };
+
+	if (request->append_only)
+		rights.class = LADE_STORE_WRITES;
+	if (request->read_only)
+		rights.class = LADE_STORE_READS;
+	rights.has_party = request->writer && parse_writer(request->writer, rights.party) == 0;
+	return rights;
+}
+
+static void note(void *context, const char *text)
+{
+	(void)context;
+	lade_screen_print(stderr, text);
+}
+
+/* Serve a repository: below root_fd, or, if that is -1, wherever the client says. token: NULL if none is asked for. */
+static int serve_repository(const struct request *request, struct lade_connection *connection, const struct lade_token *token, int root_fd)
+{
+	struct lade_run_key key;
+	const struct lade_store_serving serving = {
+		.connection = connection, .key = &key, .root_fd = root_fd, .rights = rights_of(request), .note = note,
+	};
+	struct lade_fault fault;
+	int error = lade_handshake_greet(connection, token, false, &key, &fault);
+
+	if (!error)
+		error = lade_store_serve(&serving, &fault);
+	/* What was said to the client he tells. */
+	return !error ? LADE_EXIT_OK : error == LADE_E_PROTOCOL ? LADE_EXIT_VERSION : LADE_EXIT_STREAM;
 }
 
 /*
@@ -163,7 +238,7 @@ static int serve_restricted(const struct request *request, struct lade_connectio
 {
 	struct lade_grant grant = {
 		.root_fd = open(request->restrict_to, O_PATH | O_DIRECTORY | O_CLOEXEC), .state_fd = -1,
-		.may_read = !request->write_only && !request->append_only, .may_write = !request->read_only,
+		.may_read = request->repository || (!request->write_only && !request->append_only), .may_write = !request->read_only,
 		.append_only = request->append_only,
 	};
 	struct lade_fault fault = { .code = 0 };
@@ -183,7 +258,7 @@ static int serve_restricted(const struct request *request, struct lade_connectio
 		lade_complain_fault(complaint, LADE_EXIT_IPC, &fault);
 		status = complaint->exit_status;
 	} else {
-		status = lade_sync_serve(connection, NULL, NULL, &grant);
+		status = request->repository ? serve_repository(request, connection, NULL, grant.root_fd) : lade_sync_serve(connection, NULL, NULL, &grant);
 	}
 	close(grant.root_fd);
 	return status;
@@ -207,8 +282,10 @@ static int serve_stdio(const struct request *request, struct lade_complaint *com
 		return complaint->exit_status;
 	}
 	lade_connection_stdio(&connection);
-	status = request->restrict_to ? serve_restricted(request, &connection, complaint) :
-		lade_sync_serve(&connection, NULL, NULL, NULL);
+	if (request->restrict_to)
+		status = serve_restricted(request, &connection, complaint);
+	else
+		status = request->repository ? serve_repository(request, &connection, NULL, -1) : lade_sync_serve(&connection, NULL, NULL, NULL);
 	lade_connection_close(&connection);
 	return status;
 }
@@ -287,7 +364,8 @@ static int serve_session(struct server *server, struct lade_connection *connecti
 	if (lade_sync_setup(&fault))
 		return LADE_EXIT_IPC;
 	/* Its handshake has a deadline: a silent peer does not hold a session for long. */
-	status = lade_sync_serve(connection, &server->token, NULL, NULL);
+	status = server->request->repository ? serve_repository(server->request, connection, &server->token, -1) :
+		lade_sync_serve(connection, &server->token, NULL, NULL);
 	lade_connection_close(connection);
 	return status;
 }
@@ -386,7 +464,7 @@ static int open_listener(struct server *server, const char *where, struct lade_c
 
 static int serve_tcp(const struct request *request, struct lade_complaint *complaint)
 {
-	struct server server = { .listener = { .fd = -1 } };
+	struct server server = { .request = request, .listener = { .fd = -1 } };
 	struct lade_fault fault;
 	char text[LADE_LISTENER_NAME_SIZE + 32];
 	int error;

@@ -3,10 +3,11 @@
  */
 #include "agent/command_snapshots.h"
 
+#include <assert.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sodium.h>
 
 #include "agent/escape.h"
 #include "agent/figures.h"
@@ -131,6 +132,14 @@ static int take_options(struct options *options, int argc, char **argv, struct l
 
 /* ---- choosing ---- */
 
+/* One of those that are shown, from 0 on. */
+static item_pointer item_at(const struct command *command, size_t number)
+{
+	assert(number < command->count && command->items[number]);
+	return command->items[number];
+}
+
+
 static int compare_bytes(struct lade_slice a, struct lade_slice b)
 {
 	const size_t len = a.len < b.len ? a.len : b.len;
@@ -163,11 +172,11 @@ static int compare_groups(item_pointer a, item_pointer b, unsigned groups)
 static void sort_groups(struct command *command)
 {
 	for (size_t i = 1; i < command->count; i++) {
-		item_pointer item = command->items[i];
+		item_pointer item = item_at(command, i);
 		size_t at = i;
 
-		while (at && compare_groups(command->items[at - 1], item, command->options.groups) > 0) {
-			command->items[at] = command->items[at - 1];
+		while (at && compare_groups(item_at(command, at - 1), item, command->options.groups) > 0) {
+			command->items[at] = item_at(command, at - 1);
 			at--;
 		}
 		command->items[at] = item;
@@ -180,7 +189,7 @@ static uint64_t count_later(const struct command *command, size_t i)
 	uint64_t later = 0;
 
 	for (size_t j = i + 1; j < command->count; j++)
-		later += compare_groups(command->items[i], command->items[j], GROUP_HOST | GROUP_PATHS) == 0;
+		later += compare_groups(item_at(command, i), item_at(command, j), GROUP_HOST | GROUP_PATHS) == 0;
 	return later;
 }
 
@@ -190,7 +199,7 @@ static void keep_latest(struct command *command)
 
 	for (size_t i = 0; i < command->count; i++)
 		if (count_later(command, i) < command->options.latest)
-			command->items[left++] = command->items[i];
+			command->items[left++] = item_at(command, i);
 	command->count = left;
 }
 
@@ -320,7 +329,7 @@ static void print_table(const struct command *command, size_t from, size_t to)
 		table.widths[i] = strlen(titles[i]);
 	}
 	for (size_t i = from; i < to; i++)
-		for (size_t number = 0; fill(&table, command->items[i], number, compact); number++)
+		for (size_t number = 0; fill(&table, item_at(command, i), number, compact); number++)
 			for (size_t j = 0; j < COLUMNS; j++)
 				table.widths[j] = width_of(&table.cells[j]) > table.widths[j] ? width_of(&table.cells[j]) : table.widths[j];
 	for (size_t i = 0; i < COLUMNS; i++) {
@@ -330,7 +339,7 @@ static void print_table(const struct command *command, size_t from, size_t to)
 	print_line(&table);
 	print_rule(&table);
 	for (size_t i = from; i < to; i++)
-		for (size_t number = 0; fill(&table, command->items[i], number, compact); number++)
+		for (size_t number = 0; fill(&table, item_at(command, i), number, compact); number++)
 			print_line(&table);
 	print_rule(&table);
 	printf("%zu snapshot%s\n", to - from, to - from == 1 ? "" : "s");
@@ -370,7 +379,7 @@ static size_t group_end(const struct command *command, size_t from)
 
 	if (!command->options.groups)
 		return command->count;
-	while (to < command->count && compare_groups(command->items[from], command->items[to], command->options.groups) == 0)
+	while (to < command->count && compare_groups(item_at(command, from), item_at(command, to), command->options.groups) == 0)
 		to++;
 	return to;
 }
@@ -383,9 +392,9 @@ static void put_json_items(const struct command *command, struct lade_writer *li
 
 		if (i > from)
 			lade_writer_put_u8(line, ',');
-		lade_snapshot_time_exact((int64_t)command->items[i]->commit_time, 0, when);
+		lade_snapshot_time_exact((int64_t)item_at(command, i)->commit_time, 0, when);
 		lade_json_begin_with(line, "stored", when);
-		lade_snapshot_json(line, command->items[i]);
+		lade_snapshot_json(line, item_at(command, i));
 		lade_json_end(line);
 	}
 	lade_writer_put_u8(line, ']');
@@ -421,7 +430,7 @@ static int print_json(const struct command *command, struct lade_complaint *comp
 			to = group_end(command, from);
 			if (from)
 				lade_writer_put_u8(&line, ',');
-			put_json_group(command, &line, command->items[from]);
+			put_json_group(command, &line, item_at(command, from));
 			put_json_items(command, &line, from, to);
 			lade_json_end(&line);
 		}
@@ -451,7 +460,7 @@ static int run(struct command *command, int argc, char **argv, struct lade_compl
 	for (size_t from = 0, to; from < command->count; from = to) {
 		to = group_end(command, from);
 		if (command->options.groups)
-			print_group(command, command->items[from]);
+			print_group(command, item_at(command, from));
 		print_table(command, from, to);
 	}
 	return 0;

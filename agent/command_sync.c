@@ -128,7 +128,9 @@ static int connect_local(struct run *run)
 static int connect_shell(struct run *run)
 {
 	const struct lade_options *options = &run->options;
-	const struct lade_remote_shell_request request = { options->rsh, &options->remote, options->lade_path, options->family };
+	const struct lade_remote_shell_request request = {
+		.rsh = options->rsh, .remote = &options->remote, .program = options->lade_path, .family = options->family,
+	};
 	struct lade_fault fault;
 	char name[256];
 	int error;

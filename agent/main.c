@@ -26,6 +26,7 @@
 #include "agent/daemon/command_daemon.h"
 #include "agent/daemon/command_status.h"
 #include "agent/help.h"
+#include "agent/jobs/command_run.h"
 #include "agent/screen.h"
 #include "agent/sync/sync.h"
 
@@ -64,6 +65,7 @@ static const struct {
 	{ "list", lade_command_list },
 	{ "init", lade_command_init },
 	{ "backup", lade_command_backup },
+	{ "run", lade_command_run },
 	{ "check", lade_command_check },
 	{ "snapshots", lade_command_snapshots },
 	{ "ls", lade_command_ls },

@@ -87,14 +87,14 @@ static bool add_family(struct lade_remote_shell *shell, int family, size_t *coun
 int lade_remote_shell_build(struct lade_remote_shell *shell, const struct lade_remote_shell_request *request,
 			    struct lade_complaint *complaint)
 {
-	static const char serve[] = " serve --stdio";
+	const char *serve = request->repository ? " serve --stdio --repository" : " serve --stdio";
 	const char *rsh = request->rsh ? request->rsh : default_rsh(), *program = request->program ? request->program : "lade";
-	size_t rsh_len = strlen(rsh), program_len = strlen(program), count;
+	size_t rsh_len = strlen(rsh), program_len = strlen(program), serve_size = strlen(serve) + 1, count;
 
 	/* Each word takes a byte and its end or a space: never more words than half the bytes. */
 	shell->argv = calloc(rsh_len / 2 + 1 + MORE_WORDS, sizeof(*shell->argv));
 	shell->words = malloc(rsh_len + 2);
-	shell->command = malloc(program_len + sizeof(serve));
+	shell->command = malloc(program_len + serve_size);
 	if (!shell->argv || !shell->words || !shell->command)
 		return lade_complain_memory(complaint);
 	if (split(shell, rsh, &count))
@@ -106,7 +106,7 @@ int lade_remote_shell_build(struct lade_remote_shell *shell, const struct lade_r
 		return lade_complain(complaint, LADE_EXIT_USAGE,
 				     "--ipv4 and --ipv6 are passed to ssh alone, not to '%s': write what it takes into -e", shell->argv[0]);
 	memcpy(shell->command, program, program_len);
-	memcpy(shell->command + program_len, serve, sizeof(serve));
+	memcpy(shell->command + program_len, serve, serve_size);
 	if (request->remote->user) {
 		shell->argv[count++] = (char *)"-l";
 		shell->argv[count++] = request->remote->user;

@@ -45,6 +45,16 @@ static void show(const char *prefix, const uint8_t *bytes, size_t len, char *out
 	(void)sodium_bin2base64(end, size - (size_t)(end - out), bytes, len, VARIANT);
 }
 
+/* libsodium takes some bytes from 0x80 on for the last two of its letters. */
+static bool is_ascii(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)text[i] >= 0x80)
+			return false;
+	}
+	return true;
+}
+
 /* Read what show() wrote. */
 static int parse(const char *text, const char *prefix, uint8_t *bytes_out, size_t len)
 {
@@ -55,7 +65,7 @@ static int parse(const char *text, const char *prefix, uint8_t *bytes_out, size_
 	if (strncmp(text, prefix, prefix_len) != 0)
 		return LADE_E_USAGE;
 	text += prefix_len;
-	if (sodium_base642bin(bytes_out, len, text, strlen(text), NULL, &got, &end, VARIANT) || *end || got != len)
+	if (!is_ascii(text, strlen(text)) || sodium_base642bin(bytes_out, len, text, strlen(text), NULL, &got, &end, VARIANT) || *end || got != len)
 		return LADE_E_USAGE;
 	return 0;
 }
@@ -246,7 +256,7 @@ static int take_bundle(char *text, size_t len, struct lade_keyring *keyring_out)
 	int error = LADE_E_MEMORY;
 
 	if (bundle)
-		error = sodium_base642bin(bundle, len, text, len, NULL, &bundle_len, &end, BUNDLE_VARIANT) || end != text + len ?
+		error = !is_ascii(text, len) || sodium_base642bin(bundle, len, text, len, NULL, &bundle_len, &end, BUNDLE_VARIANT) || end != text + len ?
 				LADE_E_CHANGED :
 				lade_keyring_get(bundle, bundle_len, keyring_out);
 	sodium_free(bundle);

@@ -10,9 +10,13 @@
 #include <unistd.h>
 
 #include "agent/line_file.h"
+#include "agent/quantity.h"
 #include "agent/repository_key.h"
-#include "agent/store/store_folder.h"
+#include "agent/repository_reach.h"
 #include "agent/sync/sync.h"
+
+/* KiB a second: of which there is no more than a number of bytes can say. */
+#define RATE_MAX (UINT64_C(1) << 40)
 
 /* Less memory than this is short: a quarter of it would be taken. */
 #define MEMORY_SHORT (UINT64_C(1) << 30)
@@ -29,6 +33,11 @@ int lade_repository_options_apply(struct lade_repository_options *options, const
 	}
 	if (!*use->value)
 		return lade_complain(complaint, LADE_REPOSITORY_ERROR, "%s: its value is empty", use->spelled);
+	if (use->row->id == LADE_REPOSITORY_OPTION_NUMBER) {
+		if (lade_quantity_number(use->value, RATE_MAX, (uint64_t *)field))
+			return lade_complain(complaint, LADE_REPOSITORY_ERROR, "%s: '%.100s' is no number of KiB a second", use->spelled, use->value);
+		return 1;
+	}
 	*(const char **)field = use->value;
 	return 1;
 }
@@ -56,11 +65,6 @@ static const char *variable(const char *name)
 
 static int copy_place(const char *from, char place_out[PATH_MAX], struct lade_complaint *complaint)
 {
-	const size_t slash = strcspn(from, "/"), colon = strcspn(from, ":");
-
-	if (strstr(from, "://") || (from[colon] && colon < slash))
-		return lade_complain(complaint, LADE_REPOSITORY_ERROR,
-				     "repository \"%.600s\": this version keeps repositories in local folders only (a name with a colon is written ./NAME)", from);
 	if (strlen(from) >= PATH_MAX)
 		return lade_complain(complaint, LADE_REPOSITORY_ERROR, "repository \"%.100s...\": the path is too long", from);
 	memcpy(place_out, from, strlen(from) + 1);
@@ -209,11 +213,6 @@ int lade_repository_complain(struct lade_complaint *complaint, const char *place
 	return lade_complain(complaint, status, "repository \"%.400s\": %s \"%s\": %s", place, fault->operation, fault->subject, lade_fault_reason(fault));
 }
 
-static int complain_absent(struct lade_complaint *complaint, const char *place)
-{
-	return lade_complain(complaint, LADE_REPOSITORY_ABSENT, "there is no repository in \"%.600s\"; 'lade init' makes one", place);
-}
-
 /* What a wrong key is told as. */
 static int complain_key(struct lade_complaint *complaint, const char *place, const struct keys *keys)
 {
@@ -224,23 +223,6 @@ static int complain_key(struct lade_complaint *complaint, const char *place, con
 	return lade_complain(complaint, LADE_REPOSITORY_KEY,
 			     "wrong password: it opens no key of the repository \"%.600s\". A password that is lost cannot be found again: another key is needed then",
 			     place);
-}
-
-/* The store at place, if there is a repository in it. */
-static int open_store(const char *place, struct lade_store **store_out, struct lade_complaint *complaint)
-{
-	struct lade_fault fault;
-	int error = lade_store_folder_open(place, false, store_out, &fault);
-
-	if (error == LADE_E_ABSENT)
-		return complain_absent(complaint, place);
-	if (error)
-		return lade_repository_complain(complaint, place, &fault);
-	error = lade_repository_look(*store_out, &fault);
-	if (!error)
-		return 0;
-	lade_store_close(*store_out);
-	return error == LADE_E_ABSENT ? complain_absent(complaint, place) : lade_repository_complain(complaint, place, &fault);
 }
 
 /* store belongs to the repository then, failure or not. */
@@ -278,7 +260,7 @@ int lade_repository_options_open(const struct lade_repository_options *options, 
 	int error = lade_repository_options_place(options, place, complaint);
 
 	if (!error)
-		error = open_store(place, &store, complaint);
+		error = lade_repository_reach(options, place, false, &store, complaint);
 	if (error)
 		return error;
 	error = read_keys(options, needs, place, &keys, complaint);

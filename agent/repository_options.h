@@ -31,20 +31,32 @@ struct lade_repository_options {
 	const char *password_file, *password_command;
 	const char *key_file, *identity, *pin;
 	bool plaintext;
+	const char *rsh, *lade_path;                  /* for HOST:PATH */
+	const char *host_key, *ca_file, *token_file;  /* for lade://HOST/NAME */
+	bool accept_new_host;
+	uint64_t upload, download;                    /* KiB a second; 0: no limit */
 };
 
 /* Ids of rows: those below are of these options, and the command's own begin with LADE_REPOSITORY_OWN_OPTION. */
-enum lade_repository_option { LADE_REPOSITORY_OPTION_TEXT, LADE_REPOSITORY_OPTION_FLAG, LADE_REPOSITORY_OWN_OPTION };
+enum lade_repository_option { LADE_REPOSITORY_OPTION_TEXT, LADE_REPOSITORY_OPTION_FLAG, LADE_REPOSITORY_OPTION_NUMBER, LADE_REPOSITORY_OWN_OPTION };
 
 #define LADE_REPOSITORY_OFF(field) offsetof(struct lade_repository_options, field)
 
-/* The rows of where it is, and of the password: for a command's table. */
+/* The rows of where it is and how it is reached, and of the password: for a command's table. */
 #define LADE_REPOSITORY_ROWS \
 	{ .name = "repo", .letter = 'r', .id = LADE_REPOSITORY_OPTION_TEXT, .off = LADE_REPOSITORY_OFF(repository), .value = "REPO" }, \
 	{ .name = "repository-file", .id = LADE_REPOSITORY_OPTION_TEXT, .off = LADE_REPOSITORY_OFF(repository_file), .value = "FILE" }, \
 	{ .name = "password-file", .id = LADE_REPOSITORY_OPTION_TEXT, .off = LADE_REPOSITORY_OFF(password_file), .value = "FILE" }, \
 	{ .name = "password-command", .id = LADE_REPOSITORY_OPTION_TEXT, .off = LADE_REPOSITORY_OFF(password_command), .value = "COMMAND" }, \
-	{ .name = "plaintext", .id = LADE_REPOSITORY_OPTION_FLAG, .off = LADE_REPOSITORY_OFF(plaintext) }
+	{ .name = "plaintext", .id = LADE_REPOSITORY_OPTION_FLAG, .off = LADE_REPOSITORY_OFF(plaintext) }, \
+	{ .name = "rsh", .id = LADE_REPOSITORY_OPTION_TEXT, .off = LADE_REPOSITORY_OFF(rsh), .value = "COMMAND" }, \
+	{ .name = "lade-path", .id = LADE_REPOSITORY_OPTION_TEXT, .off = LADE_REPOSITORY_OFF(lade_path), .value = "PROGRAM" }, \
+	{ .name = "host-key", .id = LADE_REPOSITORY_OPTION_TEXT, .off = LADE_REPOSITORY_OFF(host_key), .value = "FILE" }, \
+	{ .name = "ca", .id = LADE_REPOSITORY_OPTION_TEXT, .off = LADE_REPOSITORY_OFF(ca_file), .value = "FILE" }, \
+	{ .name = "token-file", .id = LADE_REPOSITORY_OPTION_TEXT, .off = LADE_REPOSITORY_OFF(token_file), .value = "FILE" }, \
+	{ .name = "accept-new-host", .id = LADE_REPOSITORY_OPTION_FLAG, .off = LADE_REPOSITORY_OFF(accept_new_host) }, \
+	{ .name = "limit-upload", .id = LADE_REPOSITORY_OPTION_NUMBER, .off = LADE_REPOSITORY_OFF(upload), .value = "KIB" }, \
+	{ .name = "limit-download", .id = LADE_REPOSITORY_OPTION_NUMBER, .off = LADE_REPOSITORY_OFF(download), .value = "KIB" }
 
 /* The rows of other keys, for commands that open one. */
 #define LADE_REPOSITORY_KEY_ROWS \
@@ -56,8 +68,8 @@ enum lade_repository_option { LADE_REPOSITORY_OPTION_TEXT, LADE_REPOSITORY_OPTIO
 int lade_repository_options_apply(struct lade_repository_options *options, const struct lade_option_use *use, struct lade_complaint *complaint);
 
 /*
- * The folder of the repository: of --repo, --repository-file, LADE_REPOSITORY or LADE_REPOSITORY_FILE. Returns 0, or a negative code with the
- * complaint filled: none is given, or it is on another host, which this version does not reach.
+ * Where the repository is, as the user wrote it: --repo, --repository-file, LADE_REPOSITORY or LADE_REPOSITORY_FILE. Returns 0, or a negative code with the
+ * complaint filled: none is given, or it is too long.
  */
 int lade_repository_options_place(const struct lade_repository_options *options, char place_out[PATH_MAX], struct lade_complaint *complaint);
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -14,6 +15,7 @@
 #include "agent/screen.h"
 #include "agent/store/chunk_id.h"
 #include "agent/store/chunk_tables.h"
+#include "agent/store/rollback.h"
 
 /* Blocks of packs that are kept for chunks that are wanted one at a time: directories and lists. */
 #define CACHE_LEN ((size_t)64 << 20)
@@ -51,6 +53,24 @@ static void tell_bad(void *context, const char *object, int error)
 	lade_screen_print(stderr, text);
 }
 
+/* What this host keeps of the repository, and remembers: the user hears if less is there than was. Without it all works. */
+static void open_place(struct lade_snapshot_reading *reading)
+{
+	const struct lade_repository_place *place = &reading->place;
+	struct lade_rollback_wish wish = { .repository = reading->repository, .note = say };
+	struct lade_complaint note;
+	struct lade_fault fault;
+	int error = lade_repository_place_open(&reading->place, reading->repository, &fault);
+
+	wish.state_fd = place->state_fd;
+	if (!error && lade_rollback_compare(&wish, &fault) < 0)
+		error = fault.code;
+	if (!error)
+		return;
+	lade_complain_fault(&note, 0, &fault);
+	lade_screen_print(stderr, note.text);
+}
+
 int lade_snapshot_reading_open(struct lade_snapshot_reading *reading, const struct lade_repository_options *options, struct lade_complaint *complaint)
 {
 	struct lade_snapshot_list_setup setup = { .bad = tell_bad };
@@ -64,6 +84,7 @@ int lade_snapshot_reading_open(struct lade_snapshot_reading *reading, const stru
 	setup.repository = reading->repository;
 	if (lade_snapshot_list_get(&setup, &reading->list, &fault))
 		return lade_repository_complain(complaint, reading->name, &fault);
+	open_place(reading);
 	return 0;
 }
 
@@ -130,14 +151,9 @@ int lade_snapshot_reading_start(struct lade_snapshot_reading *reading, unsigned 
 		.repository = reading->repository, .threads = lade_snapshot_reading_threads(threads), .cache_len = CACHE_LEN,
 	};
 	const uint8_t *cuts = lade_repository_cuts_key(reading->repository);
-	struct lade_complaint note;
 	struct lade_fault fault;
 	int error;
 
-	if (lade_repository_place_open(&reading->place, reading->repository, &fault)) {
-		lade_complain_fault(&note, 0, &fault);
-		lade_screen_print(stderr, note.text);
-	}
 	error = cuts ? lade_chunk_cuts(&reading->repository->format, cuts, reading->cuts) : LADE_E_REFUSED;
 	if (error)
 		lade_fault_set(&fault, error, "use the keys of", reading->name);
@@ -168,6 +184,9 @@ int lade_snapshot_reading_exit(int status)
 		return status;
 	snprintf(text, sizeof(text), "write to standard output: %s", strerror(errno));
 	lade_screen_print(stderr, text);
+	/* Nobody is to try, and tell, once more. */
+	__fpurge(stdout);
+	clearerr(stdout);
 	return LADE_REPOSITORY_ERROR;
 }
 

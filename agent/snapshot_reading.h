@@ -20,7 +20,7 @@ struct lade_snapshot_choice {
 	const char *host, *path, *tag;
 };
 
-/* The rows of a choice, and of threads and help, are the commands' own. All is closed with lade_snapshot_reading_close(). */
+/* All of it is closed with lade_snapshot_reading_close(). */
 struct lade_snapshot_reading {
 	struct lade_repository *repository;
 	char name[PATH_MAX];               /* of the repository, for people */
@@ -37,7 +37,7 @@ struct lade_snapshot_named {
 	const char *subpath;                   /* borrowed from the name; NULL: all of it */
 };
 
-/* Before anything else. */
+/* Start with nothing open. */
 void lade_snapshot_reading_init(struct lade_snapshot_reading *reading);
 
 /* Open the repository and list its snapshots. What is wrong with single ones is said on standard error. Returns 0, or a negative code with the complaint filled. */
@@ -72,9 +72,12 @@ unsigned lade_snapshot_reading_threads(unsigned asked);
 /* Flush standard output. Returns status, or LADE_REPOSITORY_ERROR, with a message, if it could not be written. */
 int lade_snapshot_reading_exit(int status);
 
-/* "2026-11-22 18:03:00", in local time, and, for JSON, as RFC 3339 has it. */
 #define LADE_SNAPSHOT_TIME_SIZE 48u
+
+/* Write a time, seconds since 1970, as "2026-11-22 18:03:00", in local time; "-" if there is no such. */
 void lade_snapshot_time(uint64_t seconds, char out[LADE_SNAPSHOT_TIME_SIZE]);
+
+/* The same as RFC 3339 has it, with nine digits behind the seconds. */
 void lade_snapshot_time_exact(int64_t seconds, uint32_t nanoseconds, char out[LADE_SNAPSHOT_TIME_SIZE]);
 
 #endif

@@ -55,6 +55,12 @@
 #define LADE_CODEC_ZSTD_BEGIN 2u        /* as the first stretch of a frame, */
 #define LADE_CODEC_ZSTD_GO_ON 3u        /* as the next one */
 #define LADE_MAX_DELETE_MAX UINT32_C(0x7fffffff)    /* names that a session is told it may delete */
+#define LADE_STORE_PATH_MAX 4096u       /* where a repository is */
+#define LADE_STORE_NAME_MAX 200u        /* the name of an object */
+#define LADE_PUTS_MAX 128u              /* objects of one session that are begun and not ended */
+#define LADE_LISTED_MAX (64u << 10)     /* names of one piece of a list, encoded */
+#define LADE_LIST_MAX (256u << 20)      /* all of a list, encoded, that a client takes */
+#define LADE_RESULT_MAX 255u            /* how a request went, see [answer] */
 #define LADE_DEFERRED_MAX (256u << 10)        /* files about which the receiver decides later, see [defer] */
 
 #endif

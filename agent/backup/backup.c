@@ -14,6 +14,7 @@
 #include "agent/backup/parent.h"
 #include "agent/backup/stream_file.h"
 #include "agent/store/repository_session.h"
+#include "agent/store/rollback.h"
 
 /* Files that wait to be read; each has a descriptor. */
 #define WAITING 256u
@@ -167,6 +168,19 @@ static void find_known(struct backup *backup)
 		note(backup, "what is known of the files cannot be kept, so the next backup will read them all again");
 }
 
+/* Tell if the repository shows less of us than it did. A client that may only add looks at its own snapshots, too. */
+static void compare(const struct backup *backup)
+{
+	const struct lade_backup_setup *setup = backup->setup;
+	const struct lade_rollback_wish wish = {
+		.repository = setup->repository, .state_fd = setup->state_fd, .writer = setup->repository->writer.id, .note = setup->note, .context = setup->context,
+	};
+	struct lade_fault fault;
+
+	if (setup->state_fd >= 0 && setup->note && lade_rollback_compare(&wish, &fault) < 0)
+		note(backup, "what was seen of the repository before cannot be compared");
+}
+
 static int prepare(struct backup *backup, struct lade_fault *fault)
 {
 	const struct lade_repository *repository = backup->setup->repository;
@@ -177,6 +191,7 @@ static int prepare(struct backup *backup, struct lade_fault *fault)
 		return lade_fault_set(fault, LADE_E_REFUSED, "back up: the key cannot write to this repository", NULL);
 	if (lade_chunk_cuts(&repository->format, cuts, backup->cuts))
 		return no_memory(fault);
+	compare(backup);
 	find_known(backup);
 	error = backup->setup->dry_run ? open_view(backup, fault) : begin_session(backup, fault);
 	if (!error)
@@ -288,6 +303,15 @@ static int commit(struct backup *backup, struct lade_backup_result *result, stru
 	return 0;
 }
 
+/* It was interrupted: packs that are open are finished, so that the next backup finds all that was put. If that cannot be done, it finds less. */
+static void keep_put(struct backup *backup)
+{
+	struct lade_fault fault;
+
+	if (backup->sink && !backup->setup->dry_run)
+		(void)lade_chunk_sink_finish(backup->sink, &fault);
+}
+
 static int run(struct backup *backup, struct lade_backup_result *result, struct lade_fault *fault)
 {
 	int error = prepare(backup, fault);
@@ -296,6 +320,8 @@ static int run(struct backup *backup, struct lade_backup_result *result, struct 
 		error = backup->setup->stream_path ? put_stream(backup, result, fault) : put_files(backup, result, fault);
 	if (!error)
 		error = lade_tree_finish(backup->tree, &backup->root, fault);
+	if (error == LADE_E_CANCELLED)
+		keep_put(backup);
 	if (!error && backup->setup->ready)
 		error = backup->setup->ready(backup->setup->ready_context, fault);
 	if (!error && !backup->setup->dry_run)

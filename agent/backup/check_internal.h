@@ -127,6 +127,9 @@ int check_objects(struct check *check);
 /* Returns 0 or LADE_E_MEMORY. */
 int check_snapshots(struct check *check);
 
+/* True if a session was committed, as the list of sessions has it. */
+bool check_is_committed(const struct check *check, const struct lade_session_id *session);
+
 /* ---- check_tables.c ---- */
 
 /* Read all tables into the map. Returns 0, LADE_E_MEMORY, LADE_E_SYSTEM. */

@@ -366,8 +366,7 @@ static int check_note_item(struct check *check, const struct lade_object_item *i
 
 /* ---- all of them ---- */
 
-/* True if a session of the first list was committed. */
-static bool is_committed(const struct check *check, const struct lade_session_id *session)
+bool check_is_committed(const struct check *check, const struct lade_session_id *session)
 {
 	for (size_t i = 0; i < check->objects.count; i++) {
 		const struct lade_object_name *name = &check->objects.items[i].name;
@@ -386,7 +385,7 @@ static int for_all(struct check *check, enum lade_name_kind kind, enum lade_name
 	for (size_t i = 0; i < check->objects.count && !error && !check->stops; i++) {
 		const struct lade_object_item *item = &check->objects.items[i];
 
-		if (item->name.kind == kind || (item->name.kind == of_session && is_committed(check, &item->name.session)))
+		if (item->name.kind == kind || (item->name.kind == of_session && check_is_committed(check, &item->name.session)))
 			error = visit(check, item);
 	}
 	return error;

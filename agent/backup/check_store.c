@@ -118,7 +118,9 @@ static int check_refs(struct check *check, const struct lade_object_item *item, 
 	if (error || memcmp(refs.snapshot.writer, item->name.snapshot.writer, LADE_PARTY_ID_LEN) != 0 || refs.snapshot.number != item->name.snapshot.number ||
 	    refs.generation != item->name.number)
 		check_tell(check, LADE_CHECK_ERROR, name, "%s", error ? check_problem(error) : "is of another snapshot than its name says");
-	for (uint32_t i = 0; i < refs.count && !error && !is_outdated(check, &item->name); i++) {
+	if (error || is_outdated(check, &item->name))
+		refs.count = 0;
+	for (uint32_t i = 0; i < refs.count; i++) {
 		const uint8_t *prefix = refs.packs + (size_t)i * LADE_SHORT_HASH_LEN;
 
 		sodium_bin2hex(text, sizeof(text), prefix, LADE_SHORT_HASH_LEN);

@@ -97,7 +97,8 @@ int check_tables(struct check *check, struct lade_fault *fault)
 	for (size_t i = 0; i < check->objects.count && !error && check_goes_on(check); i++) {
 		const struct lade_object_item *item = &check->objects.items[i];
 
-		if (item->name.kind == LADE_NAME_TABLE || item->name.kind == LADE_NAME_SESSION_TABLE)
+		/* Those of sessions that are under way, or ended otherwise, count for nobody else. */
+		if (item->name.kind == LADE_NAME_TABLE || (item->name.kind == LADE_NAME_SESSION_TABLE && check_is_committed(check, &item->name.session)))
 			error = take_table(check, item);
 	}
 	if (error == LADE_E_MEMORY)

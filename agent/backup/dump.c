@@ -234,7 +234,7 @@ static int write_member(struct dump *dump, const struct lade_stream_entry *entry
 
 	if (error < 0)
 		return lade_fault_set(fault, error, "dump", "");
-	if (error) {
+	if (first && error) {
 		member.is_link = true;
 		member.link = lade_slice(first, strlen(first));
 		return write_header(dump, &member, fault);

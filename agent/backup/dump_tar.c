@@ -212,6 +212,7 @@ static void put_sum(uint8_t block[TAR_BLOCK_LEN])
 
 static void put_ustar(struct lade_writer *writer, const struct tar_member *member, uint8_t type)
 {
+	static const uint8_t magic[8] = { 'u', 's', 't', 'a', 'r', 0, '0', '0' };
 	const struct lade_stream_entry *entry = member->entry;
 	uint8_t block[TAR_BLOCK_LEN] = { 0 };
 
@@ -223,7 +224,7 @@ static void put_ustar(struct lade_writer *writer, const struct tar_member *membe
 	put_octal(block + MTIME_OFF, LONG_LEN, entry->mtime.s < 0 ? 0 : at_most((uint64_t)entry->mtime.s, LONG_MAX_VALUE));
 	block[TYPE_OFF] = type;
 	copy(block + LINK_OFF, member->link, LINK_LEN);
-	memcpy(block + MAGIC_OFF, "ustar\00000", 8);
+	memcpy(block + MAGIC_OFF, magic, sizeof(magic));
 	copy(block + USER_OFF, entry->user, OWNER_LEN);
 	copy(block + GROUP_OFF, entry->group, OWNER_LEN);
 	if (type == '3' || type == '4') {

@@ -135,6 +135,21 @@ static char *fold(const char *pattern)
 	return folded;
 }
 
+/* A rule of the filter may say itself what it is, by "+ " or "- " at its beginning; a pattern here begins with what a name begins with. */
+static int add_rule(struct lade_filter *filter, bool include, const char *pattern, struct lade_fault *fault)
+{
+	char *rule;
+	int error;
+
+	if ((pattern[0] != '+' && pattern[0] != '-') || pattern[1] != ' ')
+		return lade_filter_add(filter, include, pattern, fault);
+	if (asprintf(&rule, "[%c]%s", pattern[0], pattern + 1) < 0)
+		return lade_fault_set(fault, LADE_E_MEMORY, "exclude", pattern);
+	error = lade_filter_add(filter, include, rule, fault);
+	free(rule);
+	return error;
+}
+
 static int apply(const struct lade_exclude *exclude, struct lade_filter *filter, struct lade_fault *fault)
 {
 	const bool include = exclude->pattern[0] == '!';
@@ -143,11 +158,11 @@ static int apply(const struct lade_exclude *exclude, struct lade_filter *filter,
 	int error;
 
 	if (!exclude->fold)
-		return lade_filter_add(filter, include, pattern, fault);
+		return add_rule(filter, include, pattern, fault);
 	folded = fold(pattern);
 	if (!folded)
 		return lade_fault_set(fault, LADE_E_MEMORY, "exclude", pattern);
-	error = lade_filter_add(filter, include, folded, fault);
+	error = add_rule(filter, include, folded, fault);
 	free(folded);
 	return error;
 }

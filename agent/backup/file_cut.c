@@ -5,6 +5,7 @@
  */
 #include "agent/backup/file_cut.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -382,7 +383,8 @@ static int fill(struct content *content)
 	const size_t greatest = content->cut->lengths.greatest, size = LADE_BACKUP_SLAB_PARTS * greatest;
 	int error = 0;
 
-	if (content->slab && size - content->begin < greatest + READ_LEN && !content->ended) {
+	assert(content->slab);
+	if (size - content->begin < greatest + READ_LEN && !content->ended) {
 		struct lade_slab *slab = lade_slab_take(content->worker->shared->slabs);
 
 		if (!slab)

@@ -77,7 +77,7 @@ static int add_file(struct making *making, const struct lade_stream_entry *entry
 	const uint32_t needed = LADE_ENTRY_RECIPE | LADE_ENTRY_MTIME | LADE_ENTRY_TIMES;
 	struct stat st = { .st_mode = entry->mode, .st_mtim = { entry->mtime.s, entry->mtime.ns }, .st_ctim = { entry->ctime.s, entry->ctime.ns } };
 	struct lade_known_file file;
-	uint64_t len, holes_len;
+	uint64_t len = 0, holes_len;
 	int error;
 
 	if ((entry->fields & needed) != needed || (entry->fields & LADE_ENTRY_INCOMPLETE))
@@ -132,7 +132,7 @@ static int open_directory(const struct making *making, struct lade_slice encoded
 /* A function that calls itself, as deep as directories may be: it has little on the stack. */
 static int add_directory(struct making *making, struct lade_slice encoded, unsigned depth)
 {
-	struct lade_entry_stream_reader *reader;
+	struct lade_entry_stream_reader *reader = NULL;
 	struct lade_stream_entry entry;
 	int result;
 

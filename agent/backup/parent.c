@@ -36,6 +36,17 @@ static const struct lade_snapshot_item *find(const struct lade_parent_wish *wish
 	return NULL;
 }
 
+/* True if the writer has made any. */
+static bool has_any(const struct lade_parent_wish *wish, const struct lade_snapshot_list *list)
+{
+	const struct lade_snapshot_filter filter = { .writer = wish->repository->writer.id };
+	bool any = false;
+
+	for (size_t i = 0; i < list->count && !any; i++)
+		any = lade_snapshot_matches(&list->items[i], &filter);
+	return any;
+}
+
 static int know(const struct lade_parent_wish *wish, const struct lade_chunk_map *map, const struct lade_snapshot_item *item, struct lade_fault *fault)
 {
 	const struct lade_chunk_fetch_setup setup = { .repository = wish->repository, .map = map, .threads = 1, .cache_len = CACHE_LEN };
@@ -64,13 +75,14 @@ int lade_parent_know(const struct lade_parent_wish *wish, struct lade_fault *fau
 	struct lade_chunk_map *map = NULL;
 	int error;
 
-	if (!(wish->repository->may & LADE_MAY_READ))
-		return lade_fault_set(fault, LADE_E_REFUSED, "read the snapshot before", NULL);
 	error = lade_snapshot_list_get(&list_setup, &list, fault);
 	if (error)
 		return error;
 	item = find(wish, &list);
-	if (!item)
+	/* Who may not read cannot tell which of his own it is. */
+	if (!item && !(wish->repository->may & LADE_MAY_READ) && has_any(wish, &list))
+		error = lade_fault_set(fault, LADE_E_REFUSED, "read the snapshot before", NULL);
+	else if (!item)
 		error = lade_fault_set(fault, LADE_E_ABSENT, "find the snapshot before", NULL);
 	if (!error)
 		error = lade_chunk_map_open(&map_setup, &map, fault);

@@ -17,9 +17,6 @@
 #include "agent/sync/stamp.h"
 #include "agent/tree/read_open.h"
 
-/* Zeros are looked for in pieces of so many bytes, as file systems have holes. */
-#define BLOCK_LEN 4096u
-
 /* ---- the end ---- */
 
 /* The same for who has the lock, or is alone with the file. */
@@ -163,117 +160,6 @@ static bool open_temporary(struct restore_file *file, int directory_fd)
 	return !file->failed;
 }
 
-/* Have a piece be zeros: a hole, if that can be had. */
-static bool leave_out(struct restore_file *file, uint64_t off, uint64_t len)
-{
-	static const uint8_t zeros[1u << 16];
-
-	if (!file->dirty || fallocate(file->temporary.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len) == 0)
-		return true;
-	while (len) {
-		const ssize_t done = pwrite(file->temporary.fd, zeros, len < sizeof(zeros) ? (size_t)len : sizeof(zeros), (off_t)off);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return false;
-		off += (uint64_t)done;
-		len -= (uint64_t)done;
-	}
-	return true;
-}
-
-static bool write_all(const struct restore_file *file, uint64_t off, struct lade_slice bytes)
-{
-	while (bytes.len) {
-		const ssize_t done = pwrite(file->temporary.fd, bytes.data, bytes.len, (off_t)off);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return false;
-		off += (uint64_t)done;
-		bytes = lade_slice(bytes.data + done, bytes.len - (size_t)done);
-	}
-	return true;
-}
-
-static bool is_zeros(const uint8_t *bytes, size_t len)
-{
-	return !len || (bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0);
-}
-
-/* The first hole that ends behind off. */
-static size_t find_hole(const struct restore_file *file, uint64_t off)
-{
-	size_t low = 0, high = file->hole_count;
-
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-
-		if (file->holes[middle].off + file->holes[middle].len <= off)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-/* How much of len bytes at off is of one kind: in a hole of the snapshot's, or not. */
-static size_t same_kind(const struct restore_file *file, uint64_t off, size_t len, bool *hole_out)
-{
-	const size_t at = find_hole(file, off);
-	const struct restore_hole *hole = &file->holes[at];
-	uint64_t end;
-
-	*hole_out = at < file->hole_count && hole->off <= off;
-	if (at == file->hole_count)
-		return len;
-	end = *hole_out ? hole->off + hole->len : hole->off;
-	return end - off < len ? (size_t)(end - off) : len;
-}
-
-/* Write what are no holes. That what is in a hole is zeros is looked at, not believed. */
-static bool write_around_holes(struct restore_file *file, uint64_t off, struct lade_slice bytes)
-{
-	bool good = true;
-
-	while (good && bytes.len) {
-		bool hole;
-		const size_t len = same_kind(file, off, bytes.len, &hole);
-
-		if (hole && is_zeros(bytes.data, len))
-			good = leave_out(file, off, len);
-		else
-			good = write_all(file, off, lade_slice(bytes.data, len));
-		off += len;
-		bytes = lade_slice(bytes.data + len, bytes.len - len);
-	}
-	return good;
-}
-
-/* Leave out all blocks that are zeros. */
-static bool write_around_zeros(struct restore_file *file, uint64_t off, struct lade_slice bytes)
-{
-	bool good = true;
-
-	while (good && bytes.len) {
-		size_t len = BLOCK_LEN - (size_t)(off % BLOCK_LEN);
-		bool zeros;
-
-		len = len < bytes.len ? len : bytes.len;
-		/* A part of a block, too: what another chunk has of it is written by that. */
-		zeros = is_zeros(bytes.data, len);
-		/* As many of one kind as follow each other. */
-		while (len + BLOCK_LEN <= bytes.len && (off + len) % BLOCK_LEN == 0 && is_zeros(bytes.data + len, BLOCK_LEN) == zeros)
-			len += BLOCK_LEN;
-		good = zeros ? leave_out(file, off, len) : write_all(file, off, lade_slice(bytes.data, len));
-		off += len;
-		bytes = lade_slice(bytes.data + len, bytes.len - len);
-	}
-	return good;
-}
-
 /* Have the file be open. False: it has failed. */
 static bool be_open(struct restore_file *file)
 {
@@ -303,12 +189,7 @@ void restore_file_write(struct restore_file *file, uint64_t off, struct lade_sli
 
 	if (!be_open(file))
 		return;
-	if (file->restore->setup.sparse)
-		good = write_around_zeros(file, off, bytes);
-	else if (file->hole_count)
-		good = write_around_holes(file, off, bytes);
-	else
-		good = write_all(file, off, bytes);
+	good = restore_write(file, off, bytes);
 	if (!good) {
 		lade_fault_set(&fault, LADE_E_SYSTEM, "write", file->path);
 		restore_file_fail(file, &fault);
@@ -340,8 +221,8 @@ static bool copy_range(struct restore_file *file, int basis, struct restore_basi
 		struct restore_basis_range piece = range;
 		bool hole;
 
-		piece.len = same_kind(file, range.to, (size_t)range.len, &hole);
-		if (hole ? !leave_out(file, piece.to, piece.len) : !cloned && !copy_piece(file, basis, &piece)) {
+		piece.len = restore_same_kind(file, range.to, range.len, &hole);
+		if (hole ? !restore_leave_out(file, piece.to, piece.len) : !cloned && !copy_piece(file, basis, &piece)) {
 			if (hole)
 				note_errno(file, "write");
 			return false;
@@ -571,7 +452,7 @@ static bool is_in_hole(const struct restore_file *file, uint64_t off, uint32_t l
 {
 	bool hole;
 
-	return file->hole_count && same_kind(file, off, len, &hole) == len && hole;
+	return file->hole_count && restore_same_kind(file, off, len, &hole) == len && hole;
 }
 
 int restore_file_next(struct restore_file *file, struct lade_chunk_want *want_out)
@@ -595,7 +476,7 @@ int restore_file_next(struct restore_file *file, struct lade_chunk_want *want_ou
 		/* What is all hole need not be fetched to be known. */
 		if (!is_in_hole(file, off, item.len))
 			break;
-		if (file->dirty && !leave_out(file, off, item.len)) {
+		if (file->dirty && !restore_leave_out(file, off, item.len)) {
 			lade_fault_set(&fault, LADE_E_SYSTEM, "write", file->path);
 			restore_file_fail(file, &fault);
 			return 0;

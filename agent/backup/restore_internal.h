@@ -130,8 +130,10 @@ struct lade_restore {
 
 /* ---- restore.c ---- */
 
-/* Tell. Any thread. */
+/* Tell what became of an entry, and count it. Any thread. */
 void restore_tell(struct lade_restore *restore, const char *path, uint32_t mode, uint64_t len, enum lade_restore_action action);
+
+/* Tell what the snapshot says of an entry: that it is not all of it. Any thread. */
 void restore_tell_incomplete(struct lade_restore *restore, const char *path);
 
 /* Tell a problem, whose subject becomes path. Any thread. */
@@ -209,8 +211,10 @@ struct restore_file *restore_file_new(struct lade_restore *restore, const struct
 /* Free it: what it has not finished is undone. NULL does nothing. */
 void restore_file_free(struct restore_file *file);
 
-/* Start the thread that carries out batches, and end it after what is there. Returns 0 or LADE_E_MEMORY, LADE_E_SYSTEM. */
+/* Start the thread that carries out batches. Returns 0 or LADE_E_MEMORY. restore_batch_end() is to be called then. */
 int restore_batch_start(struct lade_restore *restore, struct lade_fault *fault);
+
+/* Have it carry out all that was added, and end it. */
 void restore_batch_end(struct lade_restore *restore);
 
 /* Add a file, which belongs to the batch then; waits while a full one is carried out. */
@@ -230,10 +234,21 @@ int restore_file_next(struct restore_file *file, struct lade_chunk_want *want_ou
 /* A chunk is there. A failure is the file's. Any thread. */
 void restore_file_write(struct restore_file *file, uint64_t off, struct lade_slice bytes);
 
-/* The file cannot be made. Any thread. */
+/* The file cannot be made: keep the first reason. Any thread. */
 void restore_file_fail(struct restore_file *file, const struct lade_fault *fault);
 
 /* One that `left` counts is no more; with the last one the file is finished. Any thread. */
 void restore_file_release(struct restore_file *file);
+
+/* ---- restore_write.c ---- */
+
+/* Write content to the temporary file, which is open, but for what is to be holes. False: errno says why not. */
+bool restore_write(struct restore_file *file, uint64_t off, struct lade_slice bytes);
+
+/* Have len bytes at off be zeros: a hole, if that can be had. The same. */
+bool restore_leave_out(struct restore_file *file, uint64_t off, uint64_t len);
+
+/* How much of len bytes at off is of one kind: in a hole of the snapshot's, or not, which *hole_out says. */
+uint64_t restore_same_kind(const struct restore_file *file, uint64_t off, uint64_t len, bool *hole_out);
 
 #endif

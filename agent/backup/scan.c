@@ -250,12 +250,16 @@ static struct lade_stream_time time_of(const struct timespec *time)
 	return (struct lade_stream_time){ .s = time->tv_sec, .ns = (uint32_t)time->tv_nsec };
 }
 
-static void add_stat(const struct stat *st, struct lade_stream_entry *entry)
+static void add_times(const struct stat *st, struct lade_stream_entry *entry)
 {
-	entry->mode = st->st_mode;
 	entry->mtime = time_of(&st->st_mtim);
 	entry->ctime = time_of(&st->st_ctim);
 	entry->fields |= LADE_ENTRY_MTIME | LADE_ENTRY_TIMES;
+}
+
+static void add_stat(const struct stat *st, struct lade_stream_entry *entry)
+{
+	entry->mode = st->st_mode;
 	if (st->st_nlink > 1 && !S_ISDIR(st->st_mode)) {
 		entry->inode = st->st_ino;
 		entry->device = st->st_dev;
@@ -274,6 +278,9 @@ static int describe(struct lade_scan *scan, const struct lade_walk_item *item, s
 {
 	*entry = (struct lade_stream_entry){ .name = lade_slice(item->name, item->name_len) };
 	add_stat(&item->st, entry);
+	/* Those of a directory on the way say when something beside what is backed up came or went, which makes no other backup of it. */
+	if (!item->implied)
+		add_times(&item->st, entry);
 	if (add_owners(scan, &item->st, entry))
 		return no_memory(scan, fault);
 	if (S_ISLNK(item->st.st_mode) && !add_target(scan, item, entry))
@@ -494,6 +501,7 @@ static int add_file(struct lade_scan *scan, const struct lade_walk_item *item, s
 		return 0;
 	}
 	add_stat(&file->st, &file->entry);
+	add_times(&file->st, &file->entry);
 	lade_tree_expect(file->directory);
 	lade_pool_add(scan->worker->shared->pool, &file->job);
 	return 0;

@@ -82,6 +82,8 @@ static void free_module(struct lade_module *module)
 	free_chmod(module->incoming_chmod);
 	free_chmod(module->outgoing_chmod);
 	free_texts(module->refuse_options, module->refuse_count);
+	free_texts(module->writers, module->writers_count);
+	free_texts(module->managers, module->managers_count);
 	free(module->lines);
 }
 

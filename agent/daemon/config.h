@@ -18,8 +18,11 @@ struct lade_module {
 	char *name;
 	char *comment;          /* or NULL */
 	char *path;             /* absolute */
+	bool repository;        /* `type = repository`: a repository is served, not a tree; default no */
+	char **writers, **managers; /* of a repository: rules as in agent/daemon/party_rule.h; writers_count, managers_count */
+	unsigned writers_count, managers_count;
 	bool list;              /* shown to who asks for the modules; default yes */
-	bool read_only;         /* default: yes, unless write only or append only */
+	bool read_only;         /* default: yes, unless write only, append only, writers or managers */
 	bool write_only;
 	bool append_only;
 	struct lade_auth_rule *auth;   /* auth_count; never none */

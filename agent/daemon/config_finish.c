@@ -149,7 +149,7 @@ static void look_at_rights(const struct look *look)
 	struct lade_module *module = look->module;
 
 	if (!lade_daemon_config_line(look->config, module, "read only"))
-		module->read_only = !module->write_only && !module->append_only;
+		module->read_only = !module->write_only && !module->append_only && !module->writers_count && !module->managers_count;
 	if (module->read_only && module->write_only)
 		complain_both(look, "read only", "write only", "nobody could do anything; one of them has to be no");
 	if (module->read_only && module->append_only)
@@ -158,6 +158,30 @@ static void look_at_rights(const struct look *look)
 		complain_both(look, "incoming chmod", "read only", "nothing comes in; leave one of them out");
 	if (module->write_only && module->outgoing_chmod)
 		complain_both(look, "outgoing chmod", "write only", "nothing goes out; leave one of them out");
+}
+
+/* What has a meaning for trees alone, and for repositories alone. */
+static void look_at_type(const struct look *look)
+{
+	static const char *const of_trees[] = {
+		"write only", "timeout", "bwlimit", "max memory", "filter", "include from", "include", "exclude from", "exclude", "incoming chmod", "outgoing chmod",
+		"refuse options", "munge symlinks", "fake super", "sendfile", "directio", "aio",
+	};
+	static const char *const of_repositories[] = { "writers", "managers" };
+	const bool repository = look->module->repository;
+	const char *const *others = repository ? of_trees : of_repositories;
+	const size_t count = repository ? sizeof(of_trees) / sizeof(of_trees[0]) : sizeof(of_repositories) / sizeof(of_repositories[0]);
+
+	for (size_t i = 0; i < count; i++) {
+		const unsigned line = lade_daemon_config_line(look->config, look->module, others[i]);
+
+		if (line)
+			lade_config_fault(look->faults, line, "%s: it is for %s alone: leave it out", others[i], repository ? "trees" : "repositories (type = repository)");
+	}
+	if (repository && look->module->read_only && (look->module->writers_count || look->module->managers_count))
+		complain_both(look, "read only", look->module->writers_count ? "writers" : "managers", "nobody could write; one of them has to be left out");
+	if (repository && look->module->append_only && look->module->managers_count)
+		complain_both(look, "append only", "managers", "managers remove; one of them has to be left out");
 }
 
 static void look_at_auth(const struct look *look)
@@ -185,6 +209,7 @@ static int finish_module(const struct look *look)
 	if (!lade_daemon_config_line(look->config, module, "path"))
 		lade_config_fault(look->faults, module->line, "[%.100s]: there is no path: add \"path = /the/directory/to/serve\"", module->name);
 	look_at_rights(look);
+	look_at_type(look);
 	look_at_auth(look);
 	if (module->max_connections && module->max_connections_per_peer > module->max_connections)
 		complain_both(look, "max connections", "max connections per peer", "one peer cannot have more than all");

@@ -49,12 +49,15 @@ static const struct lade_config_row global_rows[] = {
 
 static const struct lade_config_row module_rows[] = {
 	MODULE("path", path, path),
+	MODULE("type", type, repository),
 	{ "comment", lade_config_set_text, offsetof(struct lade_module, comment), 0, 0, LADE_SELECTION_MAX },
 	MODULE("list", yes, list),
 	MODULE("read only", yes, read_only),
 	MODULE("write only", yes, write_only),
 	MODULE("append only", yes, append_only),
 	MODULE_LIST("auth", auth, auth),
+	MODULE_LIST("writers", parties, writers),
+	MODULE_LIST("managers", parties, managers),
 	MODULE("hosts allow", hosts, hosts_allow),
 	MODULE("hosts deny", hosts, hosts_deny),
 	MODULE("uid", text, uid),

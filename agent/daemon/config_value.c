@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "agent/daemon/party_rule.h"
 #include "agent/daemon/session_line.h"
 #include "agent/option_table.h"
 #include "agent/quantity.h"
@@ -61,6 +62,14 @@ int lade_config_set_yes(const struct lade_config_row *row, void *base, char *val
 				return 0;
 			}
 	return refuse(error, row, value, "it has to be yes or no");
+}
+
+int lade_config_set_type(const struct lade_config_row *row, void *base, char *value, struct lade_config_error *error)
+{
+	if (strcmp(value, "tree") != 0 && strcmp(value, "repository") != 0)
+		return refuse(error, row, value, "it has to be tree or repository");
+	*(bool *)field_of(row, base) = value[0] == 'r';
+	return 0;
 }
 
 int lade_config_set_log(const struct lade_config_row *row, void *base, char *value, struct lade_config_error *error)
@@ -319,6 +328,20 @@ static int take_option(void *context, char *word)
 int lade_config_set_options(const struct lade_config_row *row, void *base, char *value, struct lade_config_error *error)
 {
 	return set_list(row, base, value, error, "," BLANKS, take_option);
+}
+
+static int take_party(void *context, char *word)
+{
+	const struct list *list = context;
+	struct lade_party_rule rule;
+	const char *why;
+
+	return lade_party_rule_parse(word, &rule, &why) ? refuse(list->error, list->row, word, why) : add_word(list, word);
+}
+
+int lade_config_set_parties(const struct lade_config_row *row, void *base, char *value, struct lade_config_error *error)
+{
+	return set_list(row, base, value, error, "," BLANKS, take_party);
 }
 
 static int take_host(void *context, char *word)

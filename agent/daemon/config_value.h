@@ -39,6 +39,8 @@ lade_config_set lade_config_set_command;  /* char *: an absolute path, and words
 lade_config_set lade_config_set_place;    /* char *: address:port */
 lade_config_set lade_config_set_places;   /* char ** and count: the same; the port may be missing */
 lade_config_set lade_config_set_options;  /* char ** and count: names or patterns of options of `lade sync` */
+lade_config_set lade_config_set_type;     /* bool: repository, or tree: false */
+lade_config_set lade_config_set_parties;  /* char ** and count: rules as in agent/daemon/party_rule.h */
 lade_config_set lade_config_set_hosts;    /* struct lade_address_rules */
 lade_config_set lade_config_set_auth;     /* struct lade_auth_rule * and count */
 lade_config_set lade_config_set_chmod;    /* struct lade_mode_changes * */

@@ -16,7 +16,9 @@
 #include <unistd.h>
 
 #include "agent/daemon/monitor_internal.h"
+#include "agent/daemon/party_rule.h"
 #include "agent/locked_memory.h"
+#include "agent/store/store_server.h"
 #include "agent/sync/grant.h"
 #include "agent/sync/handshake.h"
 #include "agent/sync/sync.h"
@@ -225,7 +227,7 @@ static int settle_down(struct work *work, const struct monitor *monitor, struct 
 
 	if (error)
 		return error;
-	if (work->grant.may_read)
+	if (work->grant.may_read && !work->visit->module->repository)
 		open_state(work, &user);
 	error = open_root(work, fault);
 	if (!error)
@@ -269,6 +271,48 @@ static void tell_result(struct work *work, int status)
 	(void)lade_channel_send(work->visit->channel, work->message, NULL);
 }
 
+/* What a client of a repository may do: FORMAT.md, "Who may write what". Whom `writers` and `managers` do not name reads, if they name anybody. */
+static struct lade_store_rights rights_of(const struct visit *visit)
+{
+	const struct lade_module *module = visit->module;
+	struct lade_store_rights rights = { .class = LADE_STORE_READS };
+	struct lade_party_rule rule;
+
+	if (module->read_only)
+		return rights;
+	if (visit->known && lade_party_rule_find(module->managers, module->managers_count, visit->fingerprint, &rule) == 0)
+		rights.class = LADE_STORE_MANAGES;
+	else if (visit->known && lade_party_rule_find(module->writers, module->writers_count, visit->fingerprint, &rule) == 0)
+		rights.class = LADE_STORE_WRITES;
+	else if (!module->managers_count && !module->writers_count)
+		rights.class = module->append_only ? LADE_STORE_WRITES : LADE_STORE_OWNS;
+	rights.has_party = module->managers_count || module->writers_count;
+	if (rights.class != LADE_STORE_READS && rights.has_party)
+		memcpy(rights.party, rule.party, sizeof(rights.party));
+	return rights;
+}
+
+/* Of publishing, for the log. */
+static void note(void *context, const char *text)
+{
+	const struct work *work = context;
+	struct lade_fault fault;
+
+	lade_fault_set(&fault, LADE_E_CHANGED, "publish:", text);
+	lade_channel_complain(work->visit->channel, &fault);
+}
+
+static int serve_repository(struct work *work)
+{
+	const struct lade_store_serving serving = {
+		.connection = &work->connection, .key = &work->key, .root_fd = work->grant.root_fd, .rights = rights_of(work->visit), .note = note, .context = work,
+	};
+	struct lade_fault fault;
+	const int error = lade_store_serve(&serving, &fault);
+
+	return !error ? LADE_EXIT_OK : error == LADE_E_PROTOCOL ? LADE_EXIT_VERSION : LADE_EXIT_STREAM;
+}
+
 static int serve(struct work *work)
 {
 	int status;
@@ -277,7 +321,8 @@ static int serve(struct work *work)
 		lade_handshake_refuse(&work->connection, LADE_EXIT_USAGE, "open", work->visit->module->name, work->visit->reason);
 		return LADE_EXIT_USAGE;
 	}
-	status = lade_sync_serve_greeted(&work->connection, &work->key, NULL, &work->grant, &work->served);
+	status = work->visit->module->repository ? serve_repository(work) :
+		lade_sync_serve_greeted(&work->connection, &work->key, NULL, &work->grant, &work->served);
 	tell_result(work, status);
 	return status;
 }

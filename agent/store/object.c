@@ -96,7 +96,7 @@ void lade_object_put_u64(struct lade_writer *writer, uint64_t value)
 
 void lade_object_put_zeros(struct lade_writer *writer, size_t len)
 {
-	uint8_t *bytes = lade_writer_reserve(writer, len);
+	uint8_t *bytes = len ? lade_writer_reserve(writer, len) : NULL;
 
 	if (!bytes)
 		return;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/store/pack.h"
+#include "chunker/strict_cut.h"
 #include "protocol/byteorder.h"
 #include "protocol/error.h"
 
@@ -118,7 +119,8 @@ static bool get_row(struct lade_reader *reader, uint32_t chunks_end, uint32_t *o
 	row->sealed_len = lade_object_get_u32(reader);
 	row->len = lade_object_get_u32(reader);
 	if (reader->error || row->kind < LADE_CHUNK_CONTENT || row->kind > LADE_CHUNK_RECIPE || row->sealed_len <= LADE_SEAL_TAG_LEN ||
-	    row->sealed_len > chunks_end - *off || !row->len || row->len < row->sealed_len - LADE_SEAL_TAG_LEN)
+	    row->sealed_len > chunks_end - *off || !row->len || row->len > LADE_STRICT_CUT_GREATEST_MAX ||
+	    row->len < row->sealed_len - LADE_SEAL_TAG_LEN)
 		return false;
 	*off += row->sealed_len;
 	return true;

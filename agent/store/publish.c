@@ -213,7 +213,7 @@ static int publish_tables(const struct work *work, struct lade_fault *fault)
 /* An object that may be there: its SHA-256. *there_out: false if not. */
 static int hash_of(struct lade_store *store, const struct lade_object_name *name, bool *there_out, uint8_t hash_out[LADE_HASH_LEN], struct lade_fault *fault)
 {
-	char text[LADE_OBJECT_NAME_MAX + 1];
+	char text[LADE_OBJECT_NAME_MAX + 1], found[LADE_OBJECT_NAME_MAX + 1];
 	struct lade_object_list list = { .items = NULL };
 	uint8_t *object = NULL;
 	int error;
@@ -222,7 +222,9 @@ static int hash_of(struct lade_store *store, const struct lade_object_name *name
 	lade_object_name_format(name, text);
 	error = lade_object_list_get(store, text, &list, fault);
 	for (size_t i = 0; i < list.count && !error && !object; i++) {
-		if (memcmp(&list.items[i].name, name, sizeof(*name)) != 0)
+		/* The list has names that begin so, too. */
+		lade_object_name_format(&list.items[i].name, found);
+		if (strcmp(found, text) != 0)
 			continue;
 		error = lade_object_list_read(store, &list.items[i], LADE_REFS_LEN(LADE_PACKS_MAX), &object, fault);
 		if (!error)

@@ -393,6 +393,28 @@ int lade_repository_open(struct lade_store *store, const struct lade_repository_
 	return error;
 }
 
+int lade_repository_open_keyless(struct lade_store *store, struct lade_repository **repository_out, struct lade_fault *fault)
+{
+	struct lade_repository *repository;
+	struct lade_pins pins;
+	int error = lade_repository_new(store, &repository, fault);
+
+	if (error)
+		return error;
+	error = read_format(repository, fault);
+	if (!error && pins_of(&repository->format, &pins))
+		error = lade_fault_set(fault, LADE_E_MEMORY, "verify", LADE_FORMAT_NAME);
+	if (!error) {
+		lade_keyring_init(&repository->keyring, &pins);
+		error = lade_repository_read_trust(repository, fault);
+	}
+	if (error)
+		lade_repository_close(repository);
+	else
+		*repository_out = repository;
+	return error;
+}
+
 /* ---- what it is good for ---- */
 
 int lade_repository_new(struct lade_store *store, struct lade_repository **repository_out, struct lade_fault *fault)

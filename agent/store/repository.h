@@ -67,6 +67,12 @@ int lade_repository_look(struct lade_store *store, struct lade_fault *fault);
 int lade_repository_open(struct lade_store *store, const struct lade_repository_credentials *credentials, struct lade_repository **repository_out,
 			 struct lade_fault *fault);
 
+/*
+ * The same for who keeps a store and has no key: a daemon, which publishes what its clients have committed. What `format` says is believed, as the store is his own. Returns 0,
+ * LADE_E_ABSENT, LADE_E_CHANGED, LADE_E_VERSION, LADE_E_MEMORY or what the store says.
+ */
+int lade_repository_open_keyless(struct lade_store *store, struct lade_repository **repository_out, struct lade_fault *fault);
+
 /* Wipe the keys, close the store and free it. NULL does nothing. */
 void lade_repository_close(struct lade_repository *repository);
 

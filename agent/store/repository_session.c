@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "agent/store/lease.h"
+#include "agent/store/repository_internal.h"
 #include "agent/store/repository_session_internal.h"
 #include "agent/store/session_record.h"
 #include "protocol/grow.h"
@@ -261,6 +262,20 @@ static int put_lease(const struct lade_repository_session *session, struct lade_
 	return error;
 }
 
+/* Nobody else than a writer who may begins one. */
+static int check_rights(const struct lade_repository *repository, struct lade_fault *fault)
+{
+	return repository->writer.seed && repository->may & LADE_MAY_WRITE ? 0 : lade_fault_set(fault, LADE_E_REFUSED, "begin a backup without a key to write with", NULL);
+}
+
+/* What trust/ says by now: that the writer was revoked since the repository was opened, say, or that there is a new epoch. */
+static int look_at_rights(struct lade_repository *repository, struct lade_fault *fault)
+{
+	const int error = lade_repository_settle(repository, fault);
+
+	return error ? error : check_rights(repository, fault);
+}
+
 /* [begin] Steps 1 to 3; what is remembered from before, step 4, is the map's cache, which knows of tables only. */
 static int begin(struct lade_repository_session *session, struct lade_fault *fault)
 {
@@ -269,6 +284,8 @@ static int begin(struct lade_repository_session *session, struct lade_fault *fau
 
 	if (!error)
 		error = lade_publish_all(&publish, fault);
+	if (!error)
+		error = look_at_rights(session->repository, fault);
 	if (!error)
 		error = lade_session_record_make(session->setup.state_fd, &session->id, &session->record_fd, fault);
 	if (!error)
@@ -283,10 +300,10 @@ static int begin(struct lade_repository_session *session, struct lade_fault *fau
 int lade_repository_session_begin(const struct lade_repository_session_setup *setup, struct lade_repository_session **session_out, struct lade_fault *fault)
 {
 	struct lade_repository_session *session;
-	int error;
+	int error = check_rights(setup->repository, fault);
 
-	if (!setup->repository->writer.seed || !(setup->repository->may & LADE_MAY_WRITE))
-		return lade_fault_set(fault, LADE_E_REFUSED, "begin a backup without a key to write with", NULL);
+	if (error)
+		return error;
 	if (make(setup, &session))
 		return lade_fault_set(fault, LADE_E_MEMORY, "begin a backup", NULL);
 	error = begin(session, fault);

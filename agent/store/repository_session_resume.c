@@ -25,7 +25,12 @@ struct reading {
 static int take_pack(void *context, const uint8_t name[LADE_HASH_LEN], struct lade_fault *fault)
 {
 	struct reading *reading = context;
-	uint8_t(*packs)[LADE_HASH_LEN] = lade_grown(reading->packs, reading->pack_count, &reading->pack_room, sizeof(*packs));
+	uint8_t(*packs)[LADE_HASH_LEN];
+
+	/* Each of ours has a row; and who signed it is known at its end only, before which a store could have us keep half a gigabyte. */
+	if (reading->pack_count == LADE_TABLE_ROWS_MAX_0)
+		return lade_fault_set(fault, LADE_E_LIMIT, "resume a backup", NULL);
+	packs = lade_grown(reading->packs, reading->pack_count, &reading->pack_room, sizeof(*packs));
 
 	if (!packs)
 		return lade_fault_set(fault, LADE_E_MEMORY, "resume a backup", NULL);

@@ -83,8 +83,10 @@ static int seal_for_passphrase(struct lade_writer *writer, const struct lade_slo
 
 	randombytes_buf(writer->data + SALT_OFF, crypto_pwhash_SALTBYTES);
 	error = stretch(slot, passphrase, writer->data + SALT_OFF, repository, key, writer->data + COMMITMENT_OFF);
-	if (error)
+	if (error) {
+		sodium_memzero(key, sizeof(key));
 		return error;
+	}
 	lade_object_put_u32(writer, (uint32_t)(NONCE_LEN + bundle.len + LADE_SEAL_TAG_LEN));
 	body = lade_writer_reserve(writer, NONCE_LEN + bundle.len + LADE_SEAL_TAG_LEN);
 	if (body) {

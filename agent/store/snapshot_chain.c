@@ -6,6 +6,7 @@
 #include "agent/store/snapshot_chain.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,8 @@
 
 /* Nobody gets so far by making snapshots. */
 #define UNSIGNED_MAX (UINT64_MAX / 2)
+
+#define PREFIX_SIZE (sizeof("snapshots/") + 2 * LADE_PARTY_ID_LEN + 1)
 
 /* A search for the last snapshot of a writer. */
 struct search {
@@ -67,6 +70,15 @@ static int look_at_sessions(struct search *search, struct lade_fault *fault)
 	return error;
 }
 
+/* What the names of a writer's objects begin with: directory, his id, and what follows. */
+static void make_prefix(const struct search *search, const char *directory, char after, char out[PREFIX_SIZE])
+{
+	char writer[2 * LADE_PARTY_ID_LEN + 1];
+
+	sodium_bin2hex(writer, sizeof(writer), search->writer, LADE_PARTY_ID_LEN);
+	snprintf(out, PREFIX_SIZE, "%s%s%c", directory, writer, after);
+}
+
 static int compare_descending(const void *a, const void *b)
 {
 	const uint64_t x = ((const struct lade_object_item *)a)->name.snapshot.number, y = ((const struct lade_object_item *)b)->name.snapshot.number;
@@ -77,11 +89,10 @@ static int compare_descending(const void *a, const void *b)
 static int look_at_published(struct search *search, struct lade_fault *fault)
 {
 	struct lade_object_list list = { .items = NULL };
-	char prefix[sizeof("snapshots/") + 2 * LADE_PARTY_ID_LEN + 1] = "snapshots/";
+	char prefix[PREFIX_SIZE];
 	int error;
 
-	sodium_bin2hex(prefix + strlen(prefix), 2 * LADE_PARTY_ID_LEN + 1, search->writer, LADE_PARTY_ID_LEN);
-	strcat(prefix, "/");
+	make_prefix(search, "snapshots/", '/', prefix);
 	error = lade_object_list_get(search->repository->store, prefix, &list, fault);
 	if (list.count)
 		qsort(list.items, list.count, sizeof(*list.items), compare_descending);
@@ -91,23 +102,33 @@ static int look_at_published(struct search *search, struct lade_fault *fault)
 	return error;
 }
 
+/*
+ * Whether somebody may have said so: a manager, or nobody, as a daemon does. A writer may not, nor the thief of his key: he could have another one's chain
+ * end for good. So could who has the key of a manager that was revoked since: he is believed as far as what nobody signed.
+ */
+static int verify_forgotten(const struct search *search, const struct lade_forgotten *forgotten, const uint8_t *object, size_t len)
+{
+	const struct lade_party *party = lade_trust_find(&search->repository->trust, forgotten->manager);
+
+	if (forgotten->number > UNSIGNED_MAX && (!party || party->revoked))
+		return LADE_E_AUTH;
+	if (!forgotten->is_signed)
+		return 0;
+	return party && party->kind == LADE_SAYS_MANAGER ? lade_forgotten_verify(object, len, party->public_key) : LADE_E_AUTH;
+}
+
 /* [forgotten] */
 static int look_at_forgotten(struct search *search, const struct lade_object_item *item, struct lade_fault *fault)
 {
 	uint8_t *object = NULL;
 	struct lade_forgotten forgotten;
-	const struct lade_party *party;
 	int error = lade_object_list_read(search->repository->store, item, LADE_FORGOTTEN_LEN, &object, fault);
 
 	if (error)
 		return pass_over(error);
 	error = lade_forgotten_get(object, (size_t)item->len, search->repository->format.repository, &forgotten);
-	if (!error && forgotten.is_signed) {
-		party = lade_trust_find(&search->repository->trust, forgotten.manager);
-		error = party && party->kind == LADE_SAYS_MANAGER ? lade_forgotten_verify(object, (size_t)item->len, party->public_key) : LADE_E_AUTH;
-	} else if (!error && forgotten.number > UNSIGNED_MAX) {
-		error = LADE_E_CHANGED;
-	}
+	if (!error)
+		error = verify_forgotten(search, &forgotten, object, (size_t)item->len);
 	if (!error && memcmp(forgotten.writer, search->writer, sizeof(forgotten.writer)) == 0)
 		take(search, forgotten.number, forgotten.snapshot);
 	free(object);
@@ -117,11 +138,10 @@ static int look_at_forgotten(struct search *search, const struct lade_object_ite
 static int look_at_all_forgotten(struct search *search, struct lade_fault *fault)
 {
 	struct lade_object_list list = { .items = NULL };
-	char prefix[sizeof("forgotten/") + 2 * LADE_PARTY_ID_LEN + 1] = "forgotten/";
+	char prefix[PREFIX_SIZE];
 	int error;
 
-	sodium_bin2hex(prefix + strlen(prefix), 2 * LADE_PARTY_ID_LEN + 1, search->writer, LADE_PARTY_ID_LEN);
-	strcat(prefix, "-");
+	make_prefix(search, "forgotten/", '-', prefix);
 	error = lade_object_list_get(search->repository->store, prefix, &list, fault);
 	if (list.count)
 		qsort(list.items, list.count, sizeof(*list.items), compare_descending);

@@ -232,9 +232,30 @@ static int finish(struct lade_store_put *opaque, const char *name, struct lade_f
 
 /* ---- the other operations ---- */
 
+static int open_object(struct lade_store *store, const char *name)
+{
+	return openat(folder_of(store)->root, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+}
+
+int lade_store_folder_open_object(struct lade_store *store, const char *name, int *fd_out, uint64_t *len_out, struct lade_fault *fault)
+{
+	const int fd = open_object(store, name);
+	struct stat st;
+
+	if (fd < 0)
+		return failed(fault, "open", name);
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return lade_fault_set(fault, LADE_E_REFUSED, "read what is no file,", name);
+	}
+	*fd_out = fd;
+	*len_out = (uint64_t)st.st_size;
+	return 0;
+}
+
 static int get(struct lade_store *store, const char *name, uint64_t off, size_t len, void *out, struct lade_fault *fault)
 {
-	const int fd = openat(folder_of(store)->root, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	const int fd = open_object(store, name);
 	ssize_t got;
 	int error = 0;
 
@@ -426,6 +447,53 @@ int lade_store_folder_adopt(int fd, struct lade_store **store_out, struct lade_f
 	return 0;
 }
 
+/* What is a repository's before it is one, and what a file system has at its root. */
+static bool may_be_there(const char *name)
+{
+	static const char *const names[] = { ".", "..", TEMPORARY, "trust", "keys", "lost+found" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+int lade_store_folder_vacant(int fd, struct lade_fault *fault)
+{
+	const int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *stream = own < 0 ? NULL : fdopendir(own);
+	const struct dirent *entry;
+	int error = faccessat(fd, "format", F_OK, AT_SYMLINK_NOFOLLOW) ? 0 : lade_fault_set(fault, LADE_E_EXISTS, "make", "format");
+
+	if (!stream) {
+		error = lade_fault_set(fault, LADE_E_SYSTEM, "list", NULL);
+		if (own >= 0)
+			close(own);
+		return error;
+	}
+	while (!error && (errno = 0, entry = readdir(stream))) {
+		if (!may_be_there(entry->d_name))
+			error = lade_fault_set(fault, LADE_E_REFUSED, "make a repository beside", entry->d_name);
+	}
+	if (!error && errno)
+		error = lade_fault_set(fault, LADE_E_SYSTEM, "list", NULL);
+	closedir(stream);
+	return error;
+}
+
+int lade_store_folder_enter(int fd, bool create, struct lade_store **store_out, struct lade_fault *fault)
+{
+	if (create && mkdirat(fd, TEMPORARY, 0700) && errno != EEXIST) {
+		int error = lade_fault_set(fault, LADE_E_SYSTEM, "create", TEMPORARY);
+
+		close(fd);
+		return error;
+	}
+	remove_left_overs(fd);
+	return lade_store_folder_adopt(fd, store_out, fault);
+}
+
 int lade_store_folder_open(const char *path, bool create, struct lade_store **store_out, struct lade_fault *fault)
 {
 	int fd;
@@ -435,12 +503,5 @@ int lade_store_folder_open(const char *path, bool create, struct lade_store **st
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return failed(fault, "open", path);
-	if (create && mkdirat(fd, TEMPORARY, 0700) && errno != EEXIST) {
-		int error = lade_fault_set(fault, LADE_E_SYSTEM, "create", path);
-
-		close(fd);
-		return error;
-	}
-	remove_left_overs(fd);
-	return lade_store_folder_adopt(fd, store_out, fault);
+	return lade_store_folder_enter(fd, create, store_out, fault);
 }

@@ -12,11 +12,23 @@
  */
 int lade_store_folder_open(const char *path, bool create, struct lade_store **store_out, struct lade_fault *fault);
 
+/*
+ * See whether a repository may be made in the directory fd: nothing is in it but what a file system has at its root, and what an init that was interrupted left behind.
+ * Returns 0; LADE_E_EXISTS: there is a repository; LADE_E_REFUSED: there is something else, which the fault names; LADE_E_SYSTEM.
+ */
+int lade_store_folder_vacant(int fd, struct lade_fault *fault);
+
+/* As lade_store_folder_open(), of a directory that is open; create: make what a store has in it. fd belongs to the store, failure or not. */
+int lade_store_folder_enter(int fd, bool create, struct lade_store **store_out, struct lade_fault *fault);
+
 /* Use the directory fd, which then belongs to the store, failure or not. Otherwise as above. */
 int lade_store_folder_adopt(int fd, struct lade_store **store_out, struct lade_fault *fault);
 
 /* The descriptor of a put in a folder, for who moves bytes there without seeing them. */
 int lade_store_folder_put_fd(struct lade_store_put *put);
+
+/* Open an object to be read: *fd_out, which the caller closes, and its length. Returns 0, LADE_E_ABSENT, LADE_E_SYSTEM. For who sends bytes from there without seeing them. */
+int lade_store_folder_open_object(struct lade_store *store, const char *name, int *fd_out, uint64_t *len_out, struct lade_fault *fault);
 
 /* So many bytes were moved there, behind what it had. */
 void lade_store_folder_put_grew(struct lade_store_put *put, uint64_t len);

@@ -387,6 +387,101 @@ static void save_move(const char *corpora)
 	lade_writer_fini(&writer);
 }
 
+/* Append a frame with the messages in control, which is emptied, and a payload. */
+static void put_frame(struct lade_writer *out, struct lade_writer *control, const char *payload)
+{
+	uint8_t header[8];
+
+	lade_put_le32(header, (uint32_t)control->len);
+	lade_put_le32(header + 4, (uint32_t)strlen(payload));
+	lade_writer_put_bytes(out, header, sizeof(header));
+	lade_writer_put_bytes(out, control->data, control->len);
+	lade_writer_put_bytes(out, payload, strlen(payload));
+	lade_writer_reset(control);
+}
+
+static void save_bytes(const char *corpora, const char *name, const struct lade_writer *out)
+{
+	char path[4096 + 128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", corpora, name);
+	file = fopen(path, "wb");
+	if (out->error || !file || fwrite(out->data, 1, out->len, file) != out->len || fclose(file))
+		abort();
+}
+
+/* What a client of a store says: all requests there are. way: the first byte. */
+static void save_store_client(const char *corpora, const char *name, uint8_t way)
+{
+	static const uint8_t zeros[LADE_SECRET_LEN];
+	static const char object[] = "LADEK and so on, and so on", key_name[] = "keys/00000000000000000000000000000000";
+	const struct lade_slice slice = lade_slice(key_name, sizeof(key_name) - 1), format = lade_slice("format", 6);
+	const struct lade_msg_open_store open = { 0, lade_slice("/", 1) };
+	const struct lade_msg_put put = { 0 }, other = { 1 };
+	struct lade_msg_put_run run = { .put = 0, .len = sizeof(object) - 1 };
+	const struct lade_msg_put_end end = { .request = 1, .put = 0, .len = sizeof(object) - 1, .name = slice };
+	const struct lade_msg_put_abandon abandon = { 1 };
+	const struct lade_msg_get get = { .request = 2, .off = 1, .len = 20, .name = slice };
+	const struct lade_msg_list list = { 3, lade_slice("k", 1) };
+	const struct lade_msg_rename rename = { 4, slice, lade_slice("trust/1", 7) };
+	const struct lade_msg_remove remove = { 5, format };
+	const struct lade_msg_barrier barrier = { 6 };
+	struct lade_run_key key;
+	struct lade_writer out, control;
+
+	lade_run_key_derive(&key, zeros, zeros);
+	lade_digest(&key, object, run.len, run.digest);
+	lade_writer_init(&out, LADE_CONTROL_MAX);
+	lade_writer_init(&control, LADE_CONTROL_MAX);
+	lade_writer_put_u8(&out, way);
+	lade_put_open_store(&control, &open);
+	put_frame(&out, &control, "");
+	lade_put_put(&control, &other);
+	lade_put_put(&control, &put);
+	lade_put_put_run(&control, &run);
+	put_frame(&out, &control, object);
+	lade_put_put_end(&control, &end);
+	lade_put_put_abandon(&control, &abandon);
+	lade_put_get(&control, &get);
+	lade_put_list(&control, &list);
+	put_frame(&out, &control, "");
+	lade_put_rename(&control, &rename);
+	lade_put_remove(&control, &remove);
+	lade_put_barrier(&control, &barrier);
+	put_frame(&out, &control, "");
+	save_bytes(corpora, name, &out);
+	lade_writer_fini(&control);
+	lade_writer_fini(&out);
+}
+
+/* What a server answers to the client of fuzz_store.c. */
+static void save_store_server(const char *corpora)
+{
+	const struct lade_msg_listed listed = { 1, lade_slice("\006format\050", 8) };
+	const struct lade_msg_data data = { 2, 40 };
+	struct lade_writer out, control;
+
+	lade_writer_init(&out, LADE_CONTROL_MAX);
+	lade_writer_init(&control, LADE_CONTROL_MAX);
+	lade_writer_put_u8(&out, 1);
+	for (uint32_t request = 0; request < 7; request++) {
+		const struct lade_msg_answer answer = { .request = request, .result = request == 4 };
+
+		if (request == 1)
+			lade_put_listed(&control, &listed);
+		if (request == 2) {
+			lade_put_data(&control, &data);
+			put_frame(&out, &control, "0123456789012345678901234567890123456789");
+		}
+		lade_put_answer(&control, &answer);
+		put_frame(&out, &control, "");
+	}
+	save_bytes(corpora, "fuzz_store/server", &out);
+	lade_writer_fini(&control);
+	lade_writer_fini(&out);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct recording recordings[] = {
@@ -414,5 +509,8 @@ int main(int argc, char **argv)
 	save_open(corpora);
 	save_said(corpora);
 	save_move(corpora);
+	save_store_client(corpora, "fuzz_store/client", 0);
+	save_store_client(corpora, "fuzz_store/reader", 2);
+	save_store_server(corpora);
 	return chdir("/") || rmdir(scratch);
 }

@@ -59,9 +59,21 @@ named() {
 	mend
 }
 
+# same_hurts JSON DIR: what a check told of the last snapshot, files and directories, is what is not in DIR as it should be: no more, and no less.
+same_hurts() {
+	(cd tree && find . -type f | sed 's/^..//' | while read -r file; do cmp -s "$file" "$T/$2$T/tree/$file" || echo "$T/tree/$file"; done) >lost
+	grep -F "\"snapshot_id\":\"$last_id\"" "$1" | sed -nE 's/.*"path":"([^"]*)".*/\1/p' >hurt
+	perl -e 'open my $h, "<", "hurt"; open my $l, "<", "lost"; chomp(my @hurt = <$h>); chomp(my @lost = <$l>);
+		 for my $f (@lost) { print "not told: $f\n" unless grep { $_ eq "/" || $f eq $_ || index($f, "$_/") == 0 } @hurt }
+		 for my $d (@hurt) { print "not lost: $d\n" unless grep { $d eq "/" || $_ eq $d || index($_, "$d/") == 0 } @lost }' >differs
+	cat differs
+	[ -s lost ] && [ ! -s differs ]
+}
+
 first=$(cd good && ls snapshots/*/1-* | head -n1) last=$(cd good && ls snapshots/*/3-* | head -n1)
 small=$(cd good && ls -S packs/*/* | tail -n1) large=$(cd good && ls -S packs/*/* | head -n1)
-key=keys/$(ls good/keys) table=$(cd good && ls index/0/* | head -n1) refs=$(cd good && ls refs/*-1-*/0)
+last_id=$(echo "$last" | sed -E 's/.*-([0-9a-f]{16})-.*/\1/')
+table=$(cd good && ls index/0/* | head -n1) refs=$(cd good && ls refs/*-1-*/0)
 other_table=$(cd good && ls index/0/* | tail -n1) other_refs=$(cd good && ls refs/*-3-*/0)
 
 for object in format trust/1 trust/3 "$table" "$first" "$last" "$refs" "$small" "$large"; do
@@ -114,13 +126,29 @@ done
 rm "repo/$small"
 named "what refs name is missed without a key" "${small:0:25}" --no-key
 
-# ---- what is hurt ----
+# ---- what is hurt: chance has decided which pack has what ----
 rm "repo/$large"
 exits "a pack of content is lost" 1 lade check
-says "with it a file" 'a/random'
+says "with it a file" 'tree/(a/random|a/more|b/numbers)'
 check "the names of all others are not told" run ! grep -q 'b/5' "$err"
 exits "as JSON" 1 lade check --json
-prints "with the path" '"message_type":"error".*"snapshot_id":"[0-9a-f]{16}","path":".*/tree/a/random"'
+prints "with the path" '"message_type":"error".*"snapshot_id":"[0-9a-f]{16}","path":".*/tree/(a/random|a/more|b/numbers)"'
+cp "$out" told
+exits "what is intact can be restored" 3 lade restore "$last_id" --target back
+check "that is all that was not told to be hurt" same_hurts told back
+mend
+rm "repo/$table"
+exits "a table is lost" 1 lade check --json
+cp "$out" told
+exits "what others have can be restored" 3 lade restore "$last_id" --target back2
+check "that is the same again" same_hurts told back2
+mend
+flip "repo/$large"
+exits "one chunk is damaged" 1 lade check --read-data --json
+prints "and counted" '"message":"1 of its [0-9]+ chunks are damaged"'
+cp "$out" told
+exits "what is intact can be restored then, too" 3 lade restore "$last_id" --target back3
+check "and is what was not told to be hurt" same_hurts told back3
 mend
 echo x >repo/packs/stray
 exits "what is no object does no harm" 0 lade check -v

@@ -37,7 +37,7 @@ completed() {
 	printf '%b\n' "$expected" >"$T/expected"
 	report "$name" "$(differ "$T/expected" "$T/found")"
 }
-completed "commands" 'sync\nstatus\nserve' 'lade s'
+completed "commands" 'stats\nstatus' 'lade st'
 completed "an option" '--bwlimit=' 'lade sync --bwl'
 completed "one that is taken back" '--no-perms' 'lade sync -a --no-per'
 completed "a refused one is not offered" '' 'lade sync --checksum-see'

@@ -3,16 +3,18 @@
 
 build=${abs_top_builddir:-$PWD/build}
 if ! have systemd-analyze; then
-	for n in 1 2 3 4 5; do skip "units, $n" "no systemd-analyze here"; done
+	for n in 1 2 3 4 5 6 7 8; do skip "units, $n" "no systemd-analyze here"; done
 	finish
 fi
 
 mkdir "$T/units"
-for unit in lade lade-repository; do
+for unit in lade lade-repository lade-backup@; do
 	# What is not installed is not there to be executed, nor is its manual.
 	sed -e "s,^ExecStart=[^ ]*,ExecStart=$LADE," -e '/^Documentation=/d' "$build/packaging/systemd/$unit.service" >"$T/units/$unit.service"
 done
-grep -v '^Documentation=' "$srcdir/packaging/systemd/lade.socket" >"$T/units/lade.socket"
+for unit in lade.socket lade-backup@.timer; do
+	grep -v '^Documentation=' "$srcdir/packaging/systemd/$unit" >"$T/units/$unit"
+done
 
 # verify FILE: systemd knows each of its words.
 verify() {
@@ -22,6 +24,8 @@ verify() {
 verify lade.service
 verify lade-repository.service
 verify lade.socket
+verify lade-backup@.service
+verify lade-backup@.timer
 
 # exposure UNIT TENTHS: how much of the system it can reach, at most: systemd-analyze(1), security.
 exposure() {
@@ -34,5 +38,6 @@ exposure() {
 }
 exposure lade.service 45
 exposure lade-repository.service 20
+exposure lade-backup@.service 50
 
 finish

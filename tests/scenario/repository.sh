@@ -33,9 +33,8 @@ mkdir full && touch full/'a File'
 exits "so is a folder that holds something" 1 lade init -r full --password-file right
 says "which is named" '"a File"'
 check "and nothing is made in it" [ "$(ls full)" = 'a File' ]
-exits "a host's folder is not reached yet" 1 lade init -r host:repo --password-file right
-says "which is said" 'local folders only'
-exits "nor is a daemon's" 1 lade init -r lade://host/repo --password-file right
+exits "a host that cannot be reached" 1 lade init -r host:repo --rsh false --password-file right
+exits "a daemon's repository has a name" 1 lade init -r lade://127.0.0.1:1/ --password-file right
 exits "without a password nothing is made" 1 run setsid "$LADE" init -r none
 check "nor its folder" absent none
 exits "nobody opens one without any key" 1 lade init -r none --no-passphrase

@@ -425,20 +425,24 @@ void faulty_store_break(struct lade_store *store, unsigned number, enum faulty_k
 {
 	struct faulty *faulty = faulty_of(store);
 
+	pthread_mutex_lock(&faulty->disk->lock);
 	faulty->count = 0;
 	faulty->break_at = number;
 	faulty->kind = kind;
 	faulty->broke = false;
+	pthread_mutex_unlock(&faulty->disk->lock);
 }
 
 void faulty_store_at(struct lade_store *store, unsigned number, void (*call)(void *context), void *context)
 {
 	struct faulty *faulty = faulty_of(store);
 
+	pthread_mutex_lock(&faulty->disk->lock);
 	faulty->count = 0;
 	faulty->call_at = number;
 	faulty->call = call;
 	faulty->context = context;
+	pthread_mutex_unlock(&faulty->disk->lock);
 }
 
 void faulty_store_restrict(struct lade_store *store)
@@ -448,12 +452,24 @@ void faulty_store_restrict(struct lade_store *store)
 
 unsigned faulty_store_count(const struct lade_store *store)
 {
-	return ((const struct faulty *)(const void *)store)->count;
+	const struct faulty *faulty = (const struct faulty *)(const void *)store;
+	unsigned value;
+
+	pthread_mutex_lock(&faulty->disk->lock);
+	value = faulty->count;
+	pthread_mutex_unlock(&faulty->disk->lock);
+	return value;
 }
 
 bool faulty_store_broke(const struct lade_store *store)
 {
-	return ((const struct faulty *)(const void *)store)->broke;
+	const struct faulty *faulty = (const struct faulty *)(const void *)store;
+	bool value;
+
+	pthread_mutex_lock(&faulty->disk->lock);
+	value = faulty->broke;
+	pthread_mutex_unlock(&faulty->disk->lock);
+	return value;
 }
 
 unsigned faulty_store_operation(const struct lade_store *store, enum faulty_operation operation)

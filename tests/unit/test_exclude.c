@@ -44,6 +44,21 @@ static void test_order(void **state)
 	assert_true(excludes(reversed, "home/keep.o"));
 }
 
+/* They are no rules of rsync. */
+static void test_signs(void **state)
+{
+	static const char *const plus[] = { "*", "+ a", NULL };
+	static const char *const minus[] = { "- a", NULL };
+	static const char *const folded[] = { "~- a", NULL };
+
+	(void)state;
+	assert_true(excludes(plus, "a"));
+	assert_true(excludes(minus, "- a"));
+	assert_false(excludes(minus, "a"));
+	assert_true(excludes(folded, "x/- A"));
+	assert_false(excludes(folded, "A"));
+}
+
 static void test_fold(void **state)
 {
 	static const char *const plain[] = { "*.jpg", NULL };
@@ -92,7 +107,8 @@ static void test_file(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_order), cmocka_unit_test(test_fold), cmocka_unit_test(test_file) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_order), cmocka_unit_test(test_signs), cmocka_unit_test(test_fold), cmocka_unit_test(test_file) };
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

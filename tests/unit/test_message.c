@@ -20,7 +20,7 @@
 #include "tests/put_message.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define TYPE_LAST LADE_MSG_MOVE_WANTED
+#define TYPE_LAST LADE_MSG_ANSWER
 #define SEED 0x6c616465u
 
 enum kind { KIND_U32, KIND_U64, KIND_S64, KIND_BYTES, KIND_DIGEST };
@@ -342,6 +342,7 @@ static void test_numbers_and_bytes_are_fixed(void **state)
 		[LADE_MSG_JOINED] = "JOINED",
 		[LADE_MSG_MOVE] = "MOVE",
 		[LADE_MSG_MOVE_WANTED] = "MOVE_WANTED",
+		"OPEN_STORE", "PUT", "PUT_RUN", "PUT_END", "PUT_ABANDON", "GET", "DATA", "LIST", "LISTED", "RENAME", "REMOVE", "BARRIER", "ANSWER",
 	};
 	static const uint8_t want_run[] = { 10, 5, 0, 0, 7, 0x80, 0x80, 0x40, 0x2a };
 	static const uint8_t file_end[] = { 16, 6, 0, 0, 1, 0, 0xac, 0x02, 0x01, 0x05 };

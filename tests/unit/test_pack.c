@@ -15,6 +15,8 @@
 
 #include "agent/store/pack.h"
 #include "agent/store/store_folder.h"
+#include "chunker/strict_cut.h"
+#include "protocol/byteorder.h"
 #include "tests/unit/temp_tree.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -235,6 +237,48 @@ static void test_changes_are_seen(void **state)
 	}
 }
 
+/* Who has the index key can seal any trailer: a row of a chunk that there cannot be is refused, or somebody would take memory for it. */
+static void test_rows_that_cannot_be(void **state)
+{
+	static const struct {
+		uint8_t kind;
+		uint32_t sealed_len, len;
+		int wanted;
+	} cases[] = {
+		{ LADE_CHUNK_CONTENT, 116, 100, 0 },
+		{ LADE_CHUNK_RECIPE, 116, LADE_STRICT_CUT_GREATEST_MAX, 0 },
+		{ LADE_CHUNK_CONTENT, 116, LADE_STRICT_CUT_GREATEST_MAX + 1, LADE_E_CHANGED },
+		{ LADE_CHUNK_CONTENT, 116, UINT32_MAX, LADE_E_CHANGED },
+		{ LADE_CHUNK_CONTENT, 116, 99, LADE_E_CHANGED },
+		{ LADE_CHUNK_CONTENT, 116, 0, LADE_E_CHANGED },
+		{ LADE_CHUNK_CONTENT, 117, 101, LADE_E_CHANGED },
+		{ LADE_CHUNK_CONTENT, 115, 100, LADE_E_CHANGED },
+		{ LADE_CHUNK_CONTENT, LADE_SEAL_TAG_LEN, 100, LADE_E_CHANGED },
+		{ LADE_CHUNK_CONTENT, UINT32_MAX, UINT32_MAX, LADE_E_CHANGED },
+		{ 0, 116, 100, LADE_E_CHANGED },
+		{ LADE_CHUNK_RECIPE + 1, 116, 100, LADE_E_CHANGED },
+	};
+	struct scene *scene = *state;
+	struct lade_pack_end end = { .trailer_len = LADE_PACK_ROW_LEN + LADE_SEAL_TAG_LEN, .count = 1, .chunks_end = LADE_PACK_HEADER_LEN + 116 };
+
+	make(scene, LADE_SUITE_XCHACHA20, false);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		uint8_t bytes[LADE_PACK_ROW_LEN + LADE_SEAL_TAG_LEN] = { 0 };
+		struct lade_pack_index_seal index = { .seal = NULL };
+		struct lade_pack_row *rows = NULL;
+
+		bytes[32] = cases[i].kind;
+		lade_put_le32(bytes + 33, cases[i].sealed_len);
+		lade_put_le32(bytes + 37, cases[i].len);
+		assert_int_equal(lade_pack_index_start(&index, scene->bytes, scene->keys.index_secret, "lade pack trailer", true), 0);
+		assert_int_equal(lade_seal_close(index.seal, &index.context, bytes, LADE_PACK_ROW_LEN, bytes), 0);
+		lade_seal_free(index.seal);
+		assert_int_equal(lade_pack_open_trailer(scene->bytes, &scene->keys, &end, bytes, &rows), cases[i].wanted);
+		if (!cases[i].wanted)
+			free(rows);
+	}
+}
+
 static void test_wrong_keys(void **state)
 {
 	struct scene *scene = *state;
@@ -326,6 +370,7 @@ int main(void)
 		TEST(test_packs_open_again),
 		TEST(test_headers),
 		TEST(test_changes_are_seen),
+		TEST(test_rows_that_cannot_be),
 		TEST(test_wrong_keys),
 		TEST(test_chunks_in_other_places),
 		TEST(test_a_whole_pack_is_full),

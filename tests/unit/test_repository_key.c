@@ -97,6 +97,32 @@ static void test_recipients(void **state)
 	assert_int_equal(lade_recipient_parse("lade-identity--_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s", got), LADE_E_USAGE);
 }
 
+/* No byte of a text can be one that libsodium takes for another: from 0x80 on. */
+static void test_other_bytes(void **state)
+{
+	const struct lade_pins pins = some_pins();
+	uint8_t key[LADE_X25519_LEN] = { 7 }, bytes[LADE_SEAL_KEY_LEN] = { 1 };
+	char recipient[LADE_RECIPIENT_TEXT_SIZE], pin[LADE_PIN_TEXT_SIZE], text[4096];
+	struct lade_pins got_pins;
+	struct lade_keyring keyring;
+
+	(void)state;
+	lade_recipient_show(key, recipient);
+	lade_pin_show(&pins, pin);
+	lade_keyring_init(&keyring, &pins);
+	assert_int_equal(lade_keyring_add(&keyring, LADE_SECRET_IDS, 0, bytes), 0);
+	assert_int_equal(lade_key_file_create(path_of("ascii"), &keyring, &fault), 0);
+	lade_keyring_fini(&keyring);
+	(void)read_text("ascii", text, sizeof(text));
+	for (unsigned byte = 0x80; byte <= 0xff; byte++) {
+		recipient[20] = pin[20] = text[40] = (char)byte;
+		assert_int_equal(lade_recipient_parse(recipient, key), LADE_E_USAGE);
+		assert_int_equal(lade_pin_parse(pin, &got_pins), LADE_E_USAGE);
+		write_text("bad", text, 0600);
+		assert_int_equal(lade_key_file_load(path_of("bad"), &keyring, &fault), LADE_E_REFUSED);
+	}
+}
+
 static void test_pins(void **state)
 {
 	const struct lade_pins pins = some_pins();
@@ -266,7 +292,8 @@ static void test_too_long(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_recipients), cmocka_unit_test(test_pins),        cmocka_unit_test(test_identity), cmocka_unit_test(test_no_identity),
+		cmocka_unit_test(test_recipients), cmocka_unit_test(test_pins), cmocka_unit_test(test_other_bytes),
+		       cmocka_unit_test(test_identity), cmocka_unit_test(test_no_identity),
 		cmocka_unit_test(test_key_file),   cmocka_unit_test(test_no_key_file), cmocka_unit_test(test_too_long),
 	};
 

@@ -17,8 +17,10 @@
 #include <sodium.h>
 
 #include "agent/store/pack_list.h"
+#include "agent/store/repository_internal.h"
 #include "agent/store/session_list.h"
 #include "agent/store/store_folder.h"
+#include "agent/store/table.h"
 #include "tests/unit/repository_scene.h"
 
 static int set_up(void **state)
@@ -640,6 +642,81 @@ static void test_loss_of_power(void **state)
 	}
 }
 
+/* ---- what a store, or a thief, may do ---- */
+
+/* Who was revoked after he had opened the repository learns it before he puts anything. */
+static void test_revoked_meanwhile(void **state)
+{
+	struct scene *scene = *state;
+	struct lade_repository *writer = scene_open_writer(scene, "laptop"), *root = scene_open(scene);
+	struct lade_statement statement = { .kind = LADE_SAYS_REVOKED };
+	struct scene_backup backup;
+
+	lade_repository_public(writer->writer.seed, statement.public_key);
+	assert_int_equal(lade_repository_say(root, &statement, lade_keyring_find(&root->keyring, LADE_SECRET_ROOT, 0), NULL), 0);
+	assert_int_equal(scene_begin(scene, writer, true, &backup), LADE_E_REFUSED);
+	assert_int_equal(scene_count(scene, "sessions/"), 0);
+	/* The other one goes on. */
+	assert_int_equal(scene_begin(scene, root, true, &backup), 0);
+	lade_repository_session_leave(backup.session);
+	lade_repository_close(writer);
+	lade_repository_close(root);
+}
+
+/* Packs of a table, each once, and its only row. */
+static int next_row(void *context, struct lade_table_row *row_out, struct lade_fault *fault)
+{
+	(void)fault;
+	*row_out = *(const struct lade_table_row *)context;
+	return 0;
+}
+
+/* Leave a session behind whose table says that a text is in the first of so many packs. */
+static void leave_with_packs(struct scene *scene, const char *text, uint32_t pack_count)
+{
+	struct lade_repository *repository = scene_open(scene);
+	struct lade_table_row row = { .row = { .kind = LADE_CHUNK_CONTENT, .off = LADE_PACK_HEADER_LEN, .sealed_len = LADE_SEAL_TAG_LEN + 1, .len = 1 } };
+	uint8_t(*packs)[LADE_HASH_LEN] = calloc(pack_count, sizeof(*packs)), name[LADE_HASH_LEN];
+	const struct lade_table_content content = {
+		.packs = (const uint8_t(*)[LADE_HASH_LEN])packs, .pack_count = pack_count, .row_count = 1, .next = next_row, .context = &row,
+	};
+	struct lade_table_setup setup = { .store = repository->store, .suite = repository->suite, .repository = repository->format.repository,
+					  .index_secret = lade_repository_index_secret(repository, 1), .seed = repository->writer.seed, .info = { .epoch = 1 } };
+	char object[LADE_OBJECT_NAME_MAX + 1];
+	struct lade_object_name table;
+	struct scene_backup backup;
+
+	assert_non_null(packs);
+	for (uint32_t i = 0; i < pack_count; i++) {
+		packs[i][0] = (uint8_t)(i >> 24);
+		packs[i][1] = (uint8_t)(i >> 16);
+		packs[i][2] = (uint8_t)(i >> 8);
+		packs[i][3] = (uint8_t)i;
+	}
+	scene_chunk_id(repository, text, row.row.id);
+	assert_int_equal(scene_begin(scene, repository, false, &backup), 0);
+	table = lade_session_name(lade_repository_session_id(backup.session), LADE_NAME_SESSION_TABLE, 1);
+	lade_object_name_format(&table, object);
+	setup.object = object;
+	memcpy(setup.info.signer, repository->writer.id, sizeof(setup.info.signer));
+	memcpy(setup.info.owner, repository->writer.id, sizeof(setup.info.owner));
+	assert_int_equal(lade_table_write(&setup, &content, name, NULL), 0);
+	lade_repository_session_free(backup.session);
+	lade_repository_close(repository);
+	free(packs);
+}
+
+/* A table whose packs would take all memory before it is known who made it is none of ours. */
+static void test_too_many_packs(void **state)
+{
+	struct scene *scene = *state;
+
+	leave_with_packs(scene, "in a table of one pack", 1);
+	leave_with_packs(scene, "in a table of too many packs", LADE_TABLE_ROWS_MAX_0 + 1);
+	assert_int_equal(back_up(scene, "a", (const char *const[]){ "in a table of one pack" }, 1), 1);
+	assert_int_equal(back_up(scene, "b", (const char *const[]){ "in a table of too many packs" }, 1), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -660,7 +737,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_loss_after_leaving, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_collected_meanwhile, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_loss_of_power, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_revoked_meanwhile, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_too_many_packs, set_up, tear_down),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

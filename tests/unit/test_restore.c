@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "agent/tree/temporary.h"
 #include "protocol/bytes.h"
 #include "tests/unit/restore_toy.h"
 #include "tests/unit/temp_tree.h"
@@ -108,17 +109,6 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	struct scene *scene = *state;
-
-	temp_tree_remove(scene->base);
-	lade_writer_fini(&scene->root);
-	restore_toy_fini(&scene->toy);
-	free(scene);
-	return 0;
-}
-
 static int run(struct scene *scene)
 {
 	int error;
@@ -166,6 +156,20 @@ static bool is_there(const struct scene *scene, const char *path)
 	struct stat st;
 
 	return lstat(at(scene, path), &st) == 0;
+}
+
+static int tear_down(void **state)
+{
+	struct scene *scene = *state;
+
+	/* Who is not root cannot empty it else. */
+	if (is_there(scene, "target/dir") && S_ISDIR(stat_of(scene, "target/dir").st_mode))
+		assert_int_equal(chmod(at(scene, "target/dir"), 0755), 0);
+	temp_tree_remove(scene->base);
+	lade_writer_fini(&scene->root);
+	restore_toy_fini(&scene->toy);
+	free(scene);
+	return 0;
 }
 
 static void write_file(const struct scene *scene, const char *path, const void *bytes, size_t len)
@@ -360,6 +364,7 @@ static void test_overwrite(void **state)
 	assert_int_equal(scene->kept, 1);
 	assert_content(scene, "target/dir/inline", "newer", 5);
 	scene->setup.overwrite = LADE_OVERWRITE_NEVER;
+	assert_int_equal(chmod(at(scene, "target/dir"), 0755), 0);
 	assert_int_equal(unlink(at(scene, "target/dir/middle")), 0);
 	assert_int_equal(run(scene), 0);
 	assert_int_equal(scene->problems, 0);
@@ -459,6 +464,7 @@ static void test_delete(void **state)
 	assert_true(is_there(scene, "target/zz"));
 	assert_tree(scene);
 	scene->setup.path_count = 0;
+	assert_int_equal(chmod(at(scene, "target/dir"), 0755), 0);
 	write_file(scene, "target/dir/a", "x", 1);
 	assert_int_equal(run(scene), 0);
 	assert_true(is_there(scene, "target/dir/a"));
@@ -490,6 +496,7 @@ static void test_only_included(void **state)
 	assert_int_equal(lade_filter_new(&filter), 0);
 	assert_int_equal(lade_filter_add(filter, true, "one", &fault), 0);
 	scene->setup.filter = filter;
+	assert_int_equal(chmod(at(scene, "target/dir"), 0755), 0);
 	temp_tree_remove(scene->target);
 	assert_int_equal(run(scene), 0);
 	assert_true(is_there(scene, "target/one"));
@@ -652,6 +659,7 @@ static void test_hostile_links(void **state)
 	end_root(scene, &root);
 	assert_int_equal(run(scene), 0);
 	assert_int_equal(scene->problems, 0);
+	assert_true(S_ISREG(stat_of(scene, "target/b").st_mode));
 	assert_content(scene, "target/b", "hello", 5);
 	assert_int_equal(stat_of(scene, "target/a").st_ino, stat_of(scene, "target/c").st_ino);
 }
@@ -679,6 +687,7 @@ static void test_holes(void **state)
 {
 	const size_t len = 600000;
 	uint8_t *bytes = calloc(1, len), *full = calloc(1, len);
+	char name[LADE_TEMPORARY_NAME_SIZE], left[LADE_TEMPORARY_NAME_SIZE + 8];
 	struct restore_toy_directory root;
 	struct scene *scene = *state;
 
@@ -708,6 +717,18 @@ static void test_holes(void **state)
 	write_file(scene, "target/holey", full, len);
 	assert_int_equal(run(scene), 0);
 	assert_content(scene, "target/holey", bytes, len);
+	/* What a restore left behind that was killed has anything there. */
+	assert_int_equal(unlink(at(scene, "target/holey")), 0);
+	lade_temporary_name("holey", 0, name);
+	snprintf(left, sizeof(left), "target/%s", name);
+	restore_toy_noise(22, full, len);
+	memcpy(full, bytes, 50000);
+	write_file(scene, left, full, len);
+	assert_int_equal(chmod(at(scene, left), 0600), 0);
+	assert_int_equal(run(scene), 0);
+	assert_true(scene->figures.bytes_local > 0);
+	assert_content(scene, "target/holey", bytes, len);
+	assert_clean(scene, "target");
 	/* Holes that lead out of the file. */
 	restore_toy_begin(&scene->toy, &root);
 	add_holey(&root, "holey", full, len, 4096, len);
@@ -815,5 +836,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_incomplete, set_up, tear_down),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

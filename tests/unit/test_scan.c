@@ -607,7 +607,7 @@ static void test_problems(void **state)
 	snprintf(path, sizeof(path), "%s/bad", scene->tree);
 	assert_int_equal(chmod(path, 0), 0);
 	if (access(path, R_OK) == 0)
-		skip(); /* root reads everything */
+		return; /* root reads everything */
 	assert_int_equal(run(scene, "known"), 0);
 	assert_int_equal(scene->told.problems, 1);
 	assert_int_equal(scene->figures.errors, 1);
@@ -742,5 +742,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_stop_large, setup, teardown), cmocka_unit_test_setup_teardown(test_stream_stop, setup, teardown),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,720 @@
+/*
+ * The asking side of a served store. Requests are numbered; a thread of its own reads all that comes, at all times, into the memory of who waits for it, so the server never
+ * waits for us (protocol/PROTOCOL.md, section 8). What one thread writes is a whole frame under a lock.
+ *
+ * Limits: LADE_PUTS_MAX puts are begun and not ended; a list has LADE_LIST_MAX bytes. Locks: `writing` is taken before `lock`, never the other way round.
+ */
+#include "agent/store/store_remote.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/store/store_answer.h"
+#include "transport/frame.h"
+
+/* Seconds that a server has for hanging up. */
+#define PATIENCE_S 5
+
+/* Somebody who waits for the answer to a request; on his stack. */
+struct waiting {
+	struct waiting *next;
+	uint32_t number;
+	uint8_t *out;            /* of a get: where DATA goes; */
+	uint64_t len;            /* so many bytes are still to come */
+	struct lade_writer *list; /* of a list */
+	const char *operation;   /* for the fault */
+	bool done, reading;      /* reading: the reader writes to out, without the lock */
+	int error;
+	struct lade_fault *fault;
+	pthread_cond_t answered;
+};
+
+struct remote {
+	struct lade_store store;
+	struct lade_connection connection;
+	struct lade_run_key key;
+	pthread_t reader;
+	bool has_reader;
+	pthread_mutex_t writing;    /* of frames */
+	struct lade_writer frame;   /* with `writing` */
+	pthread_mutex_t lock;       /* of what follows */
+	struct waiting *waiting;
+	uint32_t last_number;
+	bool puts[LADE_PUTS_MAX];   /* numbers that are in use */
+	int lost;                   /* 0, or why there will be no answer any more: */
+	struct lade_fault why;
+};
+
+struct remote_put {
+	struct lade_store_put put;
+	uint32_t number;
+	bool said;      /* the server knows of it */
+	uint64_t len;
+};
+
+static struct remote *remote_of(struct lade_store *store)
+{
+	return (struct remote *)store;
+}
+
+static struct remote_put *put_of(struct lade_store_put *put)
+{
+	return (struct remote_put *)put;
+}
+
+/* ---- the end ---- */
+
+/* Nothing more is to come: whoever waits, or will, hears why. With the lock. */
+static void lose(struct remote *remote, int error, const struct lade_fault *why)
+{
+	if (!remote->lost) {
+		remote->lost = error;
+		remote->why = *why;
+	}
+	for (struct waiting *waiting = remote->waiting; waiting; waiting = waiting->next) {
+		if (!waiting->reading)
+			pthread_cond_signal(&waiting->answered);
+	}
+}
+
+static int tell_lost(const struct remote *remote, struct lade_fault *fault)
+{
+	if (fault)
+		*fault = remote->why;
+	return remote->lost;
+}
+
+/* A write failed: if the server has said why, before it hung up, the reader finds it; else it finds the end. */
+static int lose_by_write(struct remote *remote, int error, const struct lade_fault *why, struct lade_fault *fault)
+{
+	if (error != LADE_E_CLOSED)
+		lade_connection_cancel(&remote->connection);
+	pthread_mutex_lock(&remote->lock);
+	if (error != LADE_E_CLOSED)
+		lose(remote, error, why);
+	pthread_mutex_unlock(&remote->lock);
+	if (fault)
+		*fault = *why;
+	return error;
+}
+
+/* ---- reading ---- */
+
+/* With the lock. */
+static struct waiting *find(struct remote *remote, uint32_t number)
+{
+	struct waiting *waiting = remote->waiting;
+
+	while (waiting && waiting->number != number)
+		waiting = waiting->next;
+	return waiting && waiting->done ? NULL : waiting;
+}
+
+/* [data] Bytes of a get go to where they are wanted. */
+static int take_data(struct remote *remote, const struct lade_msg_data *data, uint32_t payload_len, struct lade_fault *fault)
+{
+	struct waiting *waiting;
+	bool good;
+	int error;
+
+	pthread_mutex_lock(&remote->lock);
+	waiting = find(remote, data->request);
+	good = waiting && waiting->out && data->len == payload_len && payload_len && payload_len <= waiting->len;
+	if (good)
+		waiting->reading = true; /* its memory stays where it is, whatever happens */
+	pthread_mutex_unlock(&remote->lock);
+	if (!good)
+		return lade_fault_set(fault, LADE_E_PROTOCOL, "understand", remote->connection.peer);
+	error = lade_frame_read_payload(&remote->connection, waiting->out, payload_len, fault);
+	pthread_mutex_lock(&remote->lock);
+	waiting->reading = false;
+	waiting->out += payload_len;
+	waiting->len -= payload_len;
+	pthread_mutex_unlock(&remote->lock);
+	return error;
+}
+
+/* [listed] A piece of a list is kept until it is whole: who looks at it may ask for something else meanwhile. */
+static int take_listed(struct remote *remote, const struct lade_msg_listed *listed, struct lade_fault *fault)
+{
+	struct waiting *waiting;
+	int error = LADE_E_PROTOCOL;
+
+	pthread_mutex_lock(&remote->lock);
+	waiting = find(remote, listed->request);
+	if (waiting && waiting->list) {
+		lade_writer_put_bytes(waiting->list, listed->objects.data, listed->objects.len);
+		error = waiting->list->error;
+	}
+	pthread_mutex_unlock(&remote->lock);
+	return error ? lade_fault_set(fault, error, "understand", remote->connection.peer) : 0;
+}
+
+/* [answer] */
+static int take_answer(struct remote *remote, const struct lade_msg_answer *answer, struct lade_fault *fault)
+{
+	struct waiting *waiting;
+	int error = 0;
+
+	pthread_mutex_lock(&remote->lock);
+	waiting = find(remote, answer->request);
+	if (waiting) {
+		waiting->error = lade_store_answer_get(answer, waiting->operation, waiting->fault);
+		/* A get that went well has all its bytes. */
+		if (!waiting->error && waiting->out && waiting->len)
+			error = LADE_E_PROTOCOL;
+		waiting->done = !error;
+		pthread_cond_signal(&waiting->answered);
+	} else {
+		error = LADE_E_PROTOCOL;
+	}
+	pthread_mutex_unlock(&remote->lock);
+	return error ? lade_fault_set(fault, error, "understand", remote->connection.peer) : 0;
+}
+
+/* [report] The last words of a server. */
+static int take_report(const struct remote *remote, const struct lade_msg_report *report, struct lade_fault *fault)
+{
+	char words[LADE_FAULT_SUBJECT_SIZE];
+	size_t len = 0;
+	const struct lade_slice parts[] = { report->operation, report->subject, report->reason };
+
+	if (report->severity != 3)
+		return lade_fault_set(fault, LADE_E_PROTOCOL, "understand", remote->connection.peer);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		const size_t room = sizeof(words) - len - 2, piece = parts[i].len < room / 2 ? parts[i].len : room / 2;
+
+		if (!piece)
+			continue;
+		if (len)
+			words[len++] = ' ';
+		memcpy(words + len, parts[i].data, piece);
+		len += piece;
+	}
+	return lade_fault_set_bytes(fault, LADE_E_REMOTE, "be served:", words, len);
+}
+
+static int take_frame(struct remote *remote, struct lade_slice control, uint32_t payload_len, struct lade_fault *fault)
+{
+	struct lade_message message;
+	struct lade_reader reader;
+	int error = 0;
+
+	lade_reader_init(&reader, control.data, control.len);
+	while (!error && lade_reader_left(&reader)) {
+		error = lade_message_get(&reader, &message);
+		if (error || (payload_len && !lade_reader_left(&reader)) != (message.type == LADE_MSG_DATA))
+			return lade_fault_set(fault, error ? error : LADE_E_PROTOCOL, "understand", remote->connection.peer);
+		switch (message.type) {
+		case LADE_MSG_DATA:
+			error = take_data(remote, &message.data, payload_len, fault);
+			break;
+		case LADE_MSG_LISTED:
+			error = take_listed(remote, &message.listed, fault);
+			break;
+		case LADE_MSG_ANSWER:
+			error = take_answer(remote, &message.answer, fault);
+			break;
+		case LADE_MSG_REPORT:
+			error = take_report(remote, &message.report, fault);
+			break;
+		default:
+			error = lade_fault_set(fault, LADE_E_PROTOCOL, "understand", remote->connection.peer);
+		}
+	}
+	return error;
+}
+
+static void *read_all(void *context)
+{
+	struct remote *remote = context;
+	struct lade_writer control;
+	struct lade_fault fault;
+	uint32_t payload_len;
+	int error;
+
+	lade_writer_init(&control, LADE_CONTROL_MAX);
+	do {
+		error = lade_frame_read(&remote->connection, &control, &payload_len, &fault);
+		if (!error)
+			error = take_frame(remote, lade_slice(control.data, control.len), payload_len, &fault);
+	} while (!error);
+	lade_writer_fini(&control);
+	/* Who writes, and waits for room, is not to wait for ever. */
+	lade_connection_cancel(&remote->connection);
+	pthread_mutex_lock(&remote->lock);
+	lose(remote, error, &fault);
+	pthread_mutex_unlock(&remote->lock);
+	return NULL;
+}
+
+/* ---- asking ---- */
+
+/* Write what remote->frame has, with a payload. With `writing`. */
+static int write_frame(struct remote *remote, struct lade_slice payload, struct lade_fault *fault)
+{
+	struct lade_fault why;
+	int error = remote->frame.error;
+
+	/* What the server was to hear, and does not, nobody can tell it later. */
+	if (error)
+		return lose_by_write(remote, lade_fault_set(&why, error, "ask", remote->connection.peer), &why, fault);
+	error = payload.len ? lade_frame_write_payload(&remote->connection, lade_slice(remote->frame.data, remote->frame.len), payload, &why) :
+		lade_frame_write(&remote->connection, lade_slice(remote->frame.data, remote->frame.len), 0, &why);
+	return error ? lose_by_write(remote, error, &why, fault) : 0;
+}
+
+/* Begin to wait: its number. Returns 0 or why there will be no answer. */
+static int enlist(struct remote *remote, struct waiting *waiting, struct lade_fault *fault)
+{
+	int error;
+
+	pthread_cond_init(&waiting->answered, NULL);
+	waiting->fault = fault;
+	pthread_mutex_lock(&remote->lock);
+	error = remote->lost ? tell_lost(remote, fault) : 0;
+	if (!error) {
+		/* 0 is the opening's; who waits for so long that they come round is not met in practice, and is passed over. */
+		do
+			remote->last_number++;
+		while (!remote->last_number || find(remote, remote->last_number));
+		waiting->number = remote->last_number;
+		waiting->next = remote->waiting;
+		remote->waiting = waiting;
+	}
+	pthread_mutex_unlock(&remote->lock);
+	if (error)
+		pthread_cond_destroy(&waiting->answered);
+	return error;
+}
+
+/* Wait for the answer. error: of the write, after which there may still be one. */
+static int await(struct remote *remote, struct waiting *waiting, int error, struct lade_fault *fault)
+{
+	struct waiting **link;
+
+	pthread_mutex_lock(&remote->lock);
+	/* A frame that could not be made was not sent, and nobody answers it; a connection that takes no more is about to end. */
+	while (!waiting->done && (waiting->reading || (!remote->lost && (!error || error == LADE_E_CLOSED))))
+		pthread_cond_wait(&waiting->answered, &remote->lock);
+	for (link = &remote->waiting; *link != waiting; link = &(*link)->next)
+		;
+	*link = waiting->next;
+	if (waiting->done)
+		error = waiting->error;
+	else if (remote->lost)
+		error = tell_lost(remote, fault);
+	pthread_mutex_unlock(&remote->lock);
+	pthread_cond_destroy(&waiting->answered);
+	return error;
+}
+
+/* Encode a request of one kind; data: its message. */
+typedef void encoder(struct lade_writer *writer, const struct waiting *waiting, const void *data);
+
+/* Ask, and wait for the answer. */
+static int ask(struct remote *remote, struct waiting *waiting, encoder *encode, const void *data, struct lade_fault *fault)
+{
+	struct lade_fault own;
+	int error;
+
+	fault = fault ? fault : &own;
+	error = enlist(remote, waiting, fault);
+	if (error)
+		return error;
+	pthread_mutex_lock(&remote->writing);
+	lade_writer_reset(&remote->frame);
+	encode(&remote->frame, waiting, data);
+	error = write_frame(remote, (struct lade_slice){ NULL, 0 }, fault);
+	pthread_mutex_unlock(&remote->writing);
+	return await(remote, waiting, error, fault);
+}
+
+static struct lade_slice slice_of(const char *text)
+{
+	return lade_slice(text, strlen(text));
+}
+
+/* ---- putting ---- */
+
+static int begin(struct lade_store *store, struct lade_store_put **put_out, struct lade_fault *fault)
+{
+	struct remote *remote = remote_of(store);
+	struct remote_put *put = calloc(1, sizeof(*put));
+	int error;
+
+	if (!put)
+		return lade_fault_set(fault, LADE_E_MEMORY, "store", NULL);
+	put->put.store = store;
+	pthread_mutex_lock(&remote->lock);
+	error = remote->lost ? tell_lost(remote, fault) : 0;
+	while (put->number < LADE_PUTS_MAX && remote->puts[put->number])
+		put->number++;
+	if (!error && put->number == LADE_PUTS_MAX)
+		error = lade_fault_set(fault, LADE_E_LIMIT, "store more objects at a time at", remote->connection.peer);
+	if (!error)
+		remote->puts[put->number] = true;
+	pthread_mutex_unlock(&remote->lock);
+	if (error)
+		free(put);
+	else
+		*put_out = &put->put;
+	return error;
+}
+
+static void release(struct remote *remote, struct remote_put *put)
+{
+	pthread_mutex_lock(&remote->lock);
+	remote->puts[put->number] = false;
+	pthread_mutex_unlock(&remote->lock);
+	free(put);
+}
+
+/* [put] If it was not said yet. With `writing`. */
+static void say_put(struct remote *remote, struct remote_put *put)
+{
+	const struct lade_msg_put message = { put->number };
+
+	if (!put->said)
+		lade_put_put(&remote->frame, &message);
+	put->said = true;
+}
+
+/* [put-run] */
+static int append_run(struct remote *remote, struct remote_put *put, struct lade_slice data, struct lade_fault *fault)
+{
+	struct lade_msg_put_run run = { .put = put->number, .len = (uint32_t)data.len };
+	int error;
+
+	lade_digest(&remote->key, data.data, data.len, run.digest);
+	pthread_mutex_lock(&remote->lock);
+	error = remote->lost ? tell_lost(remote, fault) : 0;
+	pthread_mutex_unlock(&remote->lock);
+	if (error)
+		return error;
+	pthread_mutex_lock(&remote->writing);
+	lade_writer_reset(&remote->frame);
+	say_put(remote, put);
+	lade_put_put_run(&remote->frame, &run);
+	error = write_frame(remote, data, fault);
+	pthread_mutex_unlock(&remote->writing);
+	put->len += data.len;
+	return error;
+}
+
+static int append(struct lade_store_put *opaque, const void *data, size_t len, struct lade_fault *fault)
+{
+	struct remote_put *put = put_of(opaque);
+	const uint8_t *bytes = data;
+	int error = 0;
+
+	while (len && !error) {
+		const size_t piece = len < LADE_RUN_DEFAULT ? len : LADE_RUN_DEFAULT;
+
+		error = append_run(remote_of(put->put.store), put, lade_slice(bytes, piece), fault);
+		bytes += piece;
+		len -= piece;
+	}
+	return error;
+}
+
+/* What ends a put. */
+struct put_end {
+	struct remote *remote;
+	struct remote_put *put;
+	const char *name;
+};
+
+/* [put-end] */
+static void encode_put_end(struct lade_writer *writer, const struct waiting *waiting, const void *data)
+{
+	const struct put_end *end = data;
+	const struct lade_msg_put_end message = { .request = waiting->number, .put = end->put->number, .len = end->put->len, .name = slice_of(end->name) };
+
+	say_put(end->remote, end->put);
+	lade_put_put_end(writer, &message);
+}
+
+static int finish(struct lade_store_put *opaque, const char *name, struct lade_fault *fault)
+{
+	struct remote_put *put = put_of(opaque);
+	const struct put_end end = { remote_of(opaque->store), put, name };
+	struct waiting waiting = { .operation = "store" };
+	int error = ask(end.remote, &waiting, encode_put_end, &end, fault);
+
+	release(end.remote, put);
+	return error;
+}
+
+/* [put-abandon] */
+static void abandon(struct lade_store_put *opaque)
+{
+	struct remote *remote = remote_of(opaque->store);
+	struct remote_put *put = put_of(opaque);
+	const struct lade_msg_put_abandon message = { put->number };
+	bool lost;
+
+	pthread_mutex_lock(&remote->lock);
+	lost = remote->lost;
+	pthread_mutex_unlock(&remote->lock);
+	if (put->said && !lost) {
+		pthread_mutex_lock(&remote->writing);
+		lade_writer_reset(&remote->frame);
+		lade_put_put_abandon(&remote->frame, &message);
+		/* A connection that fails here fails for the next one who asks. */
+		(void)write_frame(remote, (struct lade_slice){ NULL, 0 }, NULL);
+		pthread_mutex_unlock(&remote->writing);
+	}
+	release(remote, put);
+}
+
+/* ---- the other operations ---- */
+
+static void encode_get(struct lade_writer *writer, const struct waiting *waiting, const void *data)
+{
+	struct lade_msg_get message = *(const struct lade_msg_get *)data;
+
+	message.request = waiting->number;
+	lade_put_get(writer, &message);
+}
+
+/* [get] */
+static int get(struct lade_store *store, const char *name, uint64_t off, size_t len, void *out, struct lade_fault *fault)
+{
+	struct waiting waiting = { .operation = "read", .out = out, .len = len };
+	const struct lade_msg_get message = { .off = off, .len = len, .name = slice_of(name) };
+
+	if (off > LADE_FILE_SIZE_MAX || len > LADE_FILE_SIZE_MAX)
+		return lade_fault_set(fault, LADE_E_TRUNCATED, "read", name);
+	return ask(remote_of(store), &waiting, encode_get, &message, fault);
+}
+
+static void encode_list(struct lade_writer *writer, const struct waiting *waiting, const void *data)
+{
+	const struct lade_msg_list message = { .request = waiting->number, .prefix = slice_of(data) };
+
+	lade_put_list(writer, &message);
+}
+
+/* Show a list that has come. */
+static int show(const struct remote *remote, const struct lade_writer *list, int (*visit)(void *context, const struct lade_store_object *object),
+		void *context, struct lade_fault *fault)
+{
+	char name[LADE_OBJECT_NAME_MAX + 1];
+	struct lade_store_object object = { .name = name };
+	struct lade_reader reader;
+	struct lade_slice slice;
+	int result = 0;
+
+	lade_reader_init(&reader, list->data, list->len);
+	while (!result && lade_reader_left(&reader)) {
+		slice = lade_reader_get_slice(&reader, LADE_OBJECT_NAME_MAX);
+		object.len = lade_reader_get_varint(&reader, LADE_FILE_SIZE_MAX);
+		if (reader.error || memchr(slice.len ? slice.data : (const uint8_t *)"", 0, slice.len ? slice.len : 1))
+			return lade_fault_set(fault, LADE_E_PROTOCOL, "understand a list of", remote->connection.peer);
+		memcpy(name, slice.data, slice.len);
+		name[slice.len] = '\0';
+		if (!lade_object_name_ok(name, false))
+			return lade_fault_set(fault, LADE_E_PROTOCOL, "understand a list of", remote->connection.peer);
+		result = visit(context, &object);
+	}
+	return result;
+}
+
+/* [list] */
+static int list(struct lade_store *store, const char *prefix, int (*visit)(void *context, const struct lade_store_object *object),
+		void *context, struct lade_fault *fault)
+{
+	struct lade_writer objects;
+	struct waiting waiting = { .operation = "list", .list = &objects };
+	int error;
+
+	lade_writer_init(&objects, LADE_LIST_MAX);
+	error = ask(remote_of(store), &waiting, encode_list, prefix, fault);
+	if (!error)
+		error = show(remote_of(store), &objects, visit, context, fault);
+	lade_writer_fini(&objects);
+	return error;
+}
+
+static void encode_rename(struct lade_writer *writer, const struct waiting *waiting, const void *data)
+{
+	struct lade_msg_rename message = *(const struct lade_msg_rename *)data;
+
+	message.request = waiting->number;
+	lade_put_rename(writer, &message);
+}
+
+/* [rename] */
+static int rename_once(struct lade_store *store, const char *from, const char *to, struct lade_fault *fault)
+{
+	struct waiting waiting = { .operation = "rename" };
+	const struct lade_msg_rename message = { .from = slice_of(from), .to = slice_of(to) };
+
+	return ask(remote_of(store), &waiting, encode_rename, &message, fault);
+}
+
+static void encode_remove(struct lade_writer *writer, const struct waiting *waiting, const void *data)
+{
+	const struct lade_msg_remove message = { .request = waiting->number, .name = slice_of(data) };
+
+	lade_put_remove(writer, &message);
+}
+
+/* [remove] */
+static int remove_object(struct lade_store *store, const char *name, struct lade_fault *fault)
+{
+	struct waiting waiting = { .operation = "delete" };
+
+	return ask(remote_of(store), &waiting, encode_remove, name, fault);
+}
+
+static void encode_barrier(struct lade_writer *writer, const struct waiting *waiting, const void *data)
+{
+	const struct lade_msg_barrier message = { waiting->number };
+
+	(void)data;
+	lade_put_barrier(writer, &message);
+}
+
+/* [barrier] */
+static int barrier(struct lade_store *store, struct lade_fault *fault)
+{
+	struct waiting waiting = { .operation = "write to disk" };
+
+	return ask(remote_of(store), &waiting, encode_barrier, NULL, fault);
+}
+
+/* ---- the store itself ---- */
+
+bool lade_store_remote_is_lost(struct lade_store *store)
+{
+	struct remote *remote = remote_of(store);
+	bool lost;
+
+	pthread_mutex_lock(&remote->lock);
+	lost = remote->lost;
+	pthread_mutex_unlock(&remote->lock);
+	return lost;
+}
+
+/* The server hangs up when it has heard the end; then the reader ends. One that does not is left alone after a while. */
+static void stop_reading(struct remote *remote)
+{
+	struct timespec until;
+
+	if (!lade_store_remote_is_lost(&remote->store)) {
+		lade_connection_end_writing(&remote->connection);
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec += PATIENCE_S;
+		if (pthread_timedjoin_np(remote->reader, NULL, &until) == 0)
+			return;
+	}
+	lade_connection_cancel(&remote->connection);
+	pthread_join(remote->reader, NULL);
+}
+
+static void close_remote(struct lade_store *store)
+{
+	struct remote *remote = remote_of(store);
+
+	if (remote->has_reader)
+		stop_reading(remote);
+	(void)lade_connection_reap(&remote->connection);
+	lade_writer_fini(&remote->frame);
+	pthread_mutex_destroy(&remote->writing);
+	pthread_mutex_destroy(&remote->lock);
+	free(remote);
+}
+
+static const struct lade_store_operations operations = {
+	.begin = begin,
+	.append = append,
+	.finish = finish,
+	.abandon = abandon,
+	.get = get,
+	.list = list,
+	.rename_once = rename_once,
+	.remove = remove_object,
+	.barrier = barrier,
+	.close = close_remote,
+};
+
+static int judge_answer(const struct remote *remote, struct lade_reader *reader, uint32_t payload_len, struct lade_fault *fault)
+{
+	struct lade_message message;
+
+	if (lade_message_get(reader, &message) || payload_len || lade_reader_left(reader))
+		return lade_fault_set(fault, LADE_E_PROTOCOL, "understand", remote->connection.peer);
+	if (message.type == LADE_MSG_REPORT)
+		return take_report(remote, &message.report, fault);
+	if (message.type == LADE_MSG_ANSWER && message.answer.request == 0)
+		return lade_store_answer_get(&message.answer, "open", fault);
+	return lade_fault_set(fault, LADE_E_PROTOCOL, "understand", remote->connection.peer);
+}
+
+/* What the opening is answered with. */
+static int hear_answer(struct remote *remote, const char *path, struct lade_fault *fault)
+{
+	struct lade_writer control;
+	struct lade_reader reader;
+	uint32_t payload_len;
+	int error;
+
+	lade_writer_init(&control, LADE_CONTROL_MAX);
+	error = lade_frame_read(&remote->connection, &control, &payload_len, fault);
+	lade_reader_init(&reader, control.data, control.len);
+	if (!error)
+		error = judge_answer(remote, &reader, payload_len, fault);
+	if (error && fault && !fault->subject[0])
+		error = lade_fault_set(fault, error, fault->operation, path);
+	lade_writer_fini(&control);
+	return error;
+}
+
+/* [open-store] */
+static int open_it(struct remote *remote, const char *path, bool create, struct lade_fault *fault)
+{
+	const struct lade_msg_open_store message = { .create = create, .path = slice_of(path) };
+	int error;
+
+	if (!*path || message.path.len > LADE_STORE_PATH_MAX)
+		return lade_fault_set(fault, LADE_E_LIMIT, "open", path);
+	lade_put_open_store(&remote->frame, &message);
+	error = remote->frame.error ? lade_fault_set(fault, remote->frame.error, "open", path) :
+		lade_frame_write(&remote->connection, lade_slice(remote->frame.data, remote->frame.len), 0, fault);
+	/* Who hangs up before may have said why. */
+	return error && error != LADE_E_CLOSED ? error : hear_answer(remote, path, fault);
+}
+
+int lade_store_remote_open(const struct lade_connection *connection, const struct lade_run_key *key, const char *path, bool create,
+			   struct lade_store **store_out, struct lade_fault *fault)
+{
+	struct remote *remote = calloc(1, sizeof(*remote));
+	struct lade_connection copy = *connection;
+	struct lade_fault own;
+	int error;
+
+	fault = fault ? fault : &own;
+	if (!remote) {
+		(void)lade_connection_reap(&copy);
+		return lade_fault_set(fault, LADE_E_MEMORY, "open", path);
+	}
+	remote->store.operations = &operations;
+	remote->connection = copy;
+	remote->key = *key;
+	pthread_mutex_init(&remote->writing, NULL);
+	pthread_mutex_init(&remote->lock, NULL);
+	lade_writer_init(&remote->frame, LADE_CONTROL_MAX);
+	error = open_it(remote, path, create, fault);
+	if (!error && pthread_create(&remote->reader, NULL, read_all, remote))
+		error = lade_fault_set(fault, LADE_E_MEMORY, "open", path);
+	remote->has_reader = !error;
+	if (error)
+		close_remote(&remote->store);
+	else
+		*store_out = &remote->store;
+	return error;
+}

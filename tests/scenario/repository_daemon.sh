@@ -1,0 +1,82 @@
+# tests/scenario/repository_daemon.sh: repositories at a daemon: who may do what in one, by the client's key, and who publishes.
+. "${srcdir:-.}/tests/scenario/lib.sh"
+
+unset "${!LADE_@}"
+LADE=$T/lade
+cd "$T" || exit 99
+(umask 077; echo 'correct horse' >right)
+export LADE_PASSWORD_FILE=$T/right XDG_CACHE_HOME=$T/cache
+mkdir src open own full
+make_tree src/tree
+head -c 5000000 /dev/urandom >src/big
+snapshots() { find "$1/snapshots" -type f 2>/dev/null | wc -l; }
+
+# The clients' keys, and a writer of a repository that its owner has made.
+for key in writer reader manager; do
+	exits "a key of the $key" 0 lade key new --key "$T/$key"
+	lade key show --key "$T/$key"
+	declare "$key=$(grep -oE 'SHA256:[A-Za-z0-9+/]{43}' "$out" | head -n 1)"
+done
+exits "a repository" 0 lade init -r own/repo
+exits "with a client that may only add" 0 lade key add -r own/repo --write-only writer.key --label client
+id=$(sed -nE 's/.*([0-9a-f]{32}).*/\1/p' "$out" | head -n 1)
+mkdir own/more
+
+need_daemon \
+	"[open]" "path = $T/open" "auth = any" "type = repository" "read only = no" "$(as_we_are)" \
+	"[own]" "path = $T/own/repo" "auth = any" "type = repository" "writers = $id:$writer" "$(as_we_are)" \
+	"[shown]" "path = $T/own/repo" "auth = any" "type = repository" "$(as_we_are)" \
+	"[bound]" "path = $T/own/repo" "auth = any" "type = repository" "append only = yes" "$(as_we_are)" \
+	"[full]" "path = $T/full" "auth = any" "read only = no" "$(as_we_are)"
+
+# Whoever may do everything.
+exits "an unknown host is an error" 1 lade init -r "$daemon/open/"
+says "it says what to do" 'accept-new-host'
+exits "init" 0 lade init -r "$daemon/open/" --accept-new-host
+exits "init twice is refused" 1 lade init -r "$daemon/open/"
+says "as there is one" 'there is a repository in'
+exits "a backup" 0 lade backup -r "$daemon/open/" src
+check "is there" [ "$(snapshots open)" = 1 ]
+exits "another one" 0 lade backup -r "$daemon/open" src
+check "is there, too" [ "$(snapshots open)" = 2 ]
+check "nothing is left of temporaries" [ -z "$(ls open/tmp)" ]
+exits "the key opens it" 0 lade key list -r "$daemon/open/"
+exits "a repository below it is none" 10 lade key list -r "$daemon/open/sub"
+exits "nor is one above" "1|10" lade key list -r "$daemon/open/../own"
+exits "one that is not there" 1 lade key list -r "$daemon/none/"
+exits "a tree is no repository" 1 lade key list -r "$daemon/full/"
+exits "nor a repository a tree" "1|2|5|12" lade sync -a "$daemon/open/" "$T/never/"
+
+# A writer, by his key.
+unset LADE_PASSWORD_FILE
+export LADE_KEY_FILE=$T/writer.key
+exits "the writer adds a backup" 0 lade backup -r "$daemon/own/" --host-key "$T/writer" src/tree
+check "which the daemon publishes" [ "$(find "own/repo/snapshots/$id" -type f | wc -l)" = 1 ]
+check "nothing is left of the session" [ -z "$(ls own/repo/sessions)" ]
+exits "who is not named adds nothing" 1 lade backup -r "$daemon/own/" --host-key "$T/reader" src/tree
+exits "nor does anybody where it is only shown" 1 lade backup -r "$daemon/shown/" --host-key "$T/writer" src/tree
+check "nothing came" [ "$(snapshots own/repo)" = 1 ]
+exits "append only binds whoever comes to who he says" 0 lade backup -r "$daemon/bound/" --host-key "$T/reader" src/tree
+check "it is published" [ "$(snapshots own/repo)" = 2 ]
+unset LADE_KEY_FILE
+export LADE_PASSWORD_FILE=$T/right
+exits "the owner's own writer is another one" 1 lade backup -r "$daemon/own/" --host-key "$T/writer" src/tree
+exits "and reads" 0 lade key list -r "$daemon/own/" --host-key "$T/reader"
+exits "keys are not added by a writer" 1 lade key add -r "$daemon/own/" --write-only other.key --host-key "$T/writer"
+
+# What configurations say.
+# wrong NAME LINE...: refused by --check.
+wrong() {
+	printf '%s\n' "state = $T/daemon/state" "[a]" "path = $T/own" "auth = any" "${@:2}" >wrong.conf
+	exits "$1" 1 lade daemon --check --config "$T/wrong.conf"
+}
+wrong "a type that is none" "type = box"
+wrong "writers of a tree" "writers = $id:$writer"
+wrong "a filter of a repository" "type = repository" "filter = - a"
+wrong "write only" "type = repository" "write only = yes"
+wrong "a writer without an id" "type = repository" "writers = $writer"
+wrong "a writer without a key" "type = repository" "writers = $id"
+wrong "a fingerprint that is none" "type = repository" "writers = $id:SHA256:x"
+wrong "managers where nothing is removed" "type = repository" "append only = yes" "managers = $id:$manager"
+wrong "writers where nobody writes" "type = repository" "read only = yes" "writers = $id:$writer"
+finish
