@@ -80,6 +80,18 @@ const char *check_problem(int error)
 	}
 }
 
+void check_tell_damage(struct check *check, const struct lade_object_name *name, int error)
+{
+	const bool of_session = name->kind >= LADE_NAME_ACTIVE && name->kind <= LADE_NAME_FENCED;
+	char object[LADE_OBJECT_NAME_MAX + 1];
+
+	lade_object_name_format(name, object);
+	if (of_session && !check_is_committed(check, &name->session))
+		check_tell(check, LADE_CHECK_NOTE, object, "%s; it is of a backup that was not finished, and nothing is lost by it", check_problem(error));
+	else
+		check_tell(check, LADE_CHECK_ERROR, object, "%s", check_problem(error));
+}
+
 int check_read(struct check *check, const struct lade_object_item *item, uint64_t limit, struct lade_slice *object_out)
 {
 	uint8_t *object = NULL;
@@ -93,7 +105,7 @@ int check_read(struct check *check, const struct lade_object_item *item, uint64_
 	if (error == LADE_E_ABSENT)
 		check_tell(check, LADE_CHECK_NOTE, name, "went away while it was to be checked");
 	else
-		check_tell(check, LADE_CHECK_ERROR, name, "%s", check_problem(error));
+		check_tell_damage(check, &item->name, error);
 	return error;
 }
 

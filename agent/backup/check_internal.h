@@ -97,6 +97,9 @@ bool check_goes_on(struct check *check);
 /* What an error of reading an object says of it, as a sentence's end. */
 const char *check_problem(int error);
 
+/* Tell what an error of reading an object says of it: an error, or a note if it is of a session that is not committed, for such a one a loss of power may leave in any state, and nothing that counts is in it. */
+void check_tell_damage(struct check *check, const struct lade_object_name *name, int error);
+
 /* Read a whole object. Returns as lade_object_list_read(); the fault is the caller's business only if it is LADE_E_MEMORY. *len_out: its bytes. */
 int check_read(struct check *check, const struct lade_object_item *item, uint64_t limit, struct lade_slice *object_out);
 

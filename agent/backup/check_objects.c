@@ -128,7 +128,6 @@ static const struct kind kinds[] = {
 static int check_item(struct check *check, const struct kind *kind, const struct lade_object_item *item)
 {
 	struct lade_slice object = { NULL, 0 };
-	char name[LADE_OBJECT_NAME_MAX + 1];
 	int error = check_read(check, item, kind->limit, &object);
 
 	if (error)
@@ -137,8 +136,7 @@ static int check_item(struct check *check, const struct kind *kind, const struct
 	free((void *)object.data);
 	if (!error || error == LADE_E_MEMORY)
 		return error;
-	lade_object_name_format(&item->name, name);
-	check_tell(check, LADE_CHECK_ERROR, name, "%s", check_problem(error));
+	check_tell_damage(check, &item->name, error);
 	return 0;
 }
 

@@ -107,6 +107,12 @@ void check_named_packs(struct check *check)
 
 /* ---- a pack that is read ---- */
 
+/* True if neither refs nor a table name the pack, as far as keys tell: a loss of power may leave a part of such a one, of a backup that was not finished, and it hurts nobody. */
+static bool is_left(const struct check *check, const struct check_pack *pack)
+{
+	return check->repository && !(pack->flags & (PACK_NAMED_BY_REFS | PACK_NAMED_BY_TABLE));
+}
+
 /* What a thread has. */
 struct reader {
 	struct check *check;
@@ -295,7 +301,7 @@ static bool has_length(struct check *check, const struct open *open)
 {
 	if (open->pack->len >= PACK_LEN_MIN && open->pack->len <= LADE_PACK_LEN)
 		return true;
-	check_tell(check, LADE_CHECK_ERROR, open->object, "has %llu bytes: no pack has so %s", (unsigned long long)open->pack->len,
+	check_tell(check, is_left(check, open->pack) ? LADE_CHECK_NOTE : LADE_CHECK_ERROR, open->object, "has %llu bytes: no pack has so %s", (unsigned long long)open->pack->len,
 		   open->pack->len < PACK_LEN_MIN ? "few" : "many");
 	return false;
 }
@@ -318,8 +324,8 @@ static int check_pack(struct reader *reader, struct open *open)
 	if (error == LADE_E_UNSUPPORTED)
 		check_tell(check, LADE_CHECK_NOTE, open->object, "is of an epoch whose key is not at hand: it was not opened");
 	else if (error)
-		check_tell(check, LADE_CHECK_ERROR, open->object, "is damaged: %s does not open", what);
-	if (!reads)
+		check_tell(check, is_left(check, open->pack) ? LADE_CHECK_NOTE : LADE_CHECK_ERROR, open->object, "is damaged: %s does not open", what);
+	if (!reads || (error && is_left(check, open->pack)))
 		return 0;
 	result = read_pack(reader, open, &intact);
 	if (open->damaged)

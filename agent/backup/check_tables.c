@@ -32,7 +32,7 @@ static int add_table(struct check *check, const struct lade_object_item *item, s
 	if (error == LADE_E_ABSENT)
 		check_tell(check, LADE_CHECK_NOTE, name, "went away while it was to be checked");
 	else
-		check_tell(check, LADE_CHECK_ERROR, name, "%s", check_problem(error));
+		check_tell_damage(check, &item->name, error);
 	return error;
 }
 

@@ -117,6 +117,24 @@ static int forget_all(struct lade_chunk_map *map)
 	return make_names(map, 0);
 }
 
+int lade_chunk_map_leave_cache(struct lade_chunk_map *map, struct lade_fault *fault)
+{
+	if (map->directory < 0)
+		return 0;
+	/* What others have put there, and this process has not changed, stays. */
+	map->directory = -1;
+	if (map->lock >= 0)
+		close(map->lock);
+	map->lock = -1;
+	while (map->run_count)
+		map_run_free(map->runs[--map->run_count]);
+	close(map->spool);
+	map->spool = map_cache_new_file(map);
+	if (map->spool < 0)
+		return lade_fault_set(fault, LADE_E_SYSTEM, "make", "a temporary file");
+	return forget_all(map) ? lade_fault_set(fault, LADE_E_MEMORY, "open the table of chunks", NULL) : 1;
+}
+
 void lade_chunk_map_close(struct lade_chunk_map *map)
 {
 	if (!map)

@@ -51,6 +51,11 @@ struct lade_chunk_map_view {
  */
 int lade_chunk_map_open(const struct lade_chunk_map_setup *setup, struct lade_chunk_map **map_out, struct lade_fault *fault);
 
+/*
+ * Go on without the cache, where that cannot be written to: the map is empty then, and its files are elsewhere. Returns 1; 0: it has none, and nothing is done; LADE_E_MEMORY; LADE_E_SYSTEM: there is no place for nameless files either.
+ */
+int lade_chunk_map_leave_cache(struct lade_chunk_map *map, struct lade_fault *fault);
+
 /* Close it. What was not settled is lost. NULL does nothing. */
 void lade_chunk_map_close(struct lade_chunk_map *map);
 

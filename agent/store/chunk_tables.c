@@ -216,13 +216,41 @@ static int load(struct lade_chunk_tables *tables, struct lade_fault *fault)
 	return error ? error : settle(tables, fault);
 }
 
-int lade_chunk_tables_load(struct lade_chunk_map *map, const struct lade_chunk_tables_setup *setup, struct lade_fault *fault)
+/* As long as tables come and go meanwhile. */
+static int load_often(struct lade_chunk_tables *tables, struct lade_fault *fault)
 {
-	struct lade_chunk_tables tables = { .setup = setup, .map = map };
 	int error = LADE_E_AGAIN;
 
 	for (unsigned tries = 0; tries < TRIES_MAX && error == LADE_E_AGAIN; tries++)
-		error = load(&tables, fault);
-	free(tables.names);
+		error = load(tables, fault);
 	return error == LADE_E_AGAIN ? lade_fault_set(fault, LADE_E_CHANGED, "read tables, which are never the same twice, of", "index/") : error;
+}
+
+/* A cache that is full, or cannot be written to for another reason, is no reason to have nothing. *error_io is what went wrong, in *fault, and then what became of it. */
+static void load_without_cache(struct lade_chunk_tables *tables, int *error_io, struct lade_fault *fault)
+{
+	const struct lade_chunk_tables_setup *setup = tables->setup;
+	const struct lade_fault why = *fault;
+	const int left = lade_chunk_map_leave_cache(tables->map, fault);
+
+	if (left < 0)
+		*error_io = left;
+	if (left <= 0)
+		return;
+	lade_publish_tell(setup->note, setup->context, "the cache is not used: %s %s: %s", why.operation, why.subject, lade_fault_reason(&why));
+	*error_io = load_often(tables, fault);
+}
+
+int lade_chunk_tables_load(struct lade_chunk_map *map, const struct lade_chunk_tables_setup *setup, struct lade_fault *fault)
+{
+	struct lade_chunk_tables tables = { .setup = setup, .map = map };
+	struct lade_fault own;
+	int error;
+
+	fault = fault ? fault : &own;
+	error = load_often(&tables, fault);
+	if (error == LADE_E_SYSTEM)
+		load_without_cache(&tables, &error, fault);
+	free(tables.names);
+	return error;
 }

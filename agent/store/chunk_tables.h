@@ -31,7 +31,7 @@ struct lade_chunk_tables_setup {
 
 /*
  * Add the tables of committed sessions and of index/ that the map does not know, and have lookups see them. A table that is damaged, or of an epoch without a key here, or by nobody who is known, is left out and
- * told. Returns 0; LADE_E_CHANGED: tables went away again and again, or the cache is damaged however often it is made; LADE_E_MEMORY, LADE_E_SYSTEM, LADE_E_LIMIT, or what else the store says.
+ * told; so is a cache that cannot be written to, without which it goes on. Returns 0; LADE_E_CHANGED: tables went away again and again, or the cache is damaged however often it is made; LADE_E_MEMORY, LADE_E_SYSTEM, LADE_E_LIMIT, or what else the store says.
  */
 int lade_chunk_tables_load(struct lade_chunk_map *map, const struct lade_chunk_tables_setup *setup, struct lade_fault *fault);
 

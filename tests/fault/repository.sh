@@ -10,6 +10,8 @@ if [ -z "${TMPDIR:-}" ] && probe=$(mktemp /dev/shm/lade-probe.XXXXXX 2>/dev/null
 fi
 . "${srcdir:-.}/tests/scenario/lib.sh"
 
+# What is not for the program.
+long=${LADE_LONG:-} no_strace=${LADE_TEST_NO_STRACE:-}
 unset "${!LADE_@}"
 LADE=$T/lade
 export XDG_STATE_HOME=$T/state XDG_CACHE_HOME=$T/cache
@@ -23,7 +25,7 @@ RANDOM=$seed
 echo "# SEED=$seed"
 
 # has_strace: it is there, and may trace.
-has_strace() { [ -z "${LADE_TEST_NO_STRACE:-}" ] && have strace && strace -f -qq -o "$T/.strace" true 2>/dev/null; }
+has_strace() { [ -z "$no_strace" ] && have strace && strace -f -qq -o "$T/.strace" true 2>/dev/null; }
 
 # need_repository: in $T/repo; without one the test ends here. An identity opens it, as that costs no second for each run.
 need_repository() {

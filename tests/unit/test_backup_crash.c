@@ -237,10 +237,9 @@ static unsigned check_snapshot(struct scene *scene, struct lade_repository *repo
 	return index;
 }
 
-/* What is damaged and hurts no snapshot is left over. */
 static void on_found(void *context, const struct lade_check_finding *finding)
 {
-	if (finding->severity == LADE_CHECK_ERROR && finding->snapshot)
+	if (finding->severity == LADE_CHECK_ERROR)
 		wrong(context, finding->problem, finding->object);
 }
 

@@ -638,6 +638,33 @@ static void test_without_a_cache(void **state)
 	assert_int_equal(files(scene, "lock", NULL), 0);
 }
 
+/* Where the cache cannot be written to all is read again, and the cache stays as others know it. */
+static void test_leaving_the_cache(void **state)
+{
+	struct scene *scene = *state;
+	int runs;
+
+	make(scene, 0, 3000, 0, -1);
+	update(scene);
+	runs = (int)files(scene, "run-", NULL);
+	assert_true(runs > 0);
+	make(scene, 3000, 100, 1, -1);
+	assert_int_equal(lade_chunk_map_leave_cache(scene->map, NULL), 1);
+	assert_false(lade_chunk_map_has(scene->map, scene->tables[0].name));
+	update(scene);
+	assert_int_equal(scene->added, 2);
+	assert_all_found(scene, 0, 3000, 0);
+	assert_all_found(scene, 3000, 100, 1);
+	assert_int_equal(lade_chunk_map_leave_cache(scene->map, NULL), 0);
+	assert_int_equal(files(scene, "run-", NULL), runs);
+	/* Somebody else finds what was there. */
+	lade_chunk_map_close(scene->map);
+	scene->map = NULL;
+	open_map(scene);
+	assert_true(lade_chunk_map_has(scene->map, scene->tables[0].name));
+	assert_false(lade_chunk_map_has(scene->map, scene->tables[1].name));
+}
+
 /* Two maps of one directory: who is late goes on without it, and who had opened it before goes on with what he has. */
 static void test_two_at_once(void **state)
 {
@@ -760,6 +787,7 @@ int main(void)
 		TEST(test_damage_of_rows),
 		TEST(test_other_repositories),
 		TEST(test_without_a_cache),
+		TEST(test_leaving_the_cache),
 		TEST(test_two_at_once),
 		TEST(test_threads),
 		TEST(test_ids_that_are_alike),
