@@ -31,7 +31,7 @@
 #define DIGEST_LEN 32u
 
 /* Random fates of all that a loss of power may take, for each moment. */
-#define SUBSETS 20u
+#define SUBSETS 12u
 
 struct scene {
 	char path[PATH_MAX], tree[PATH_MAX + 8];
