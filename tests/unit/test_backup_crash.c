@@ -31,7 +31,7 @@
 #define DIGEST_LEN 32u
 
 /* Random fates of all that a loss of power may take, for each moment. */
-#define SUBSETS 20u
+#define SUBSETS 12u
 
 struct scene {
 	char path[PATH_MAX], tree[PATH_MAX + 8];
@@ -281,6 +281,8 @@ static void lose_power(struct scene *scene, size_t count, const enum recording_f
 
 	if (before > 2)
 		wrong(scene, "more snapshots than were made", "the repository");
+	if (count == recording_count(scene->recording) && before < 2)
+		wrong(scene, "it was said to be made, and is not there", "the second snapshot");
 	scene->losses++;
 	scene->absent += before == 1;
 	scene->whole += before == 2;
