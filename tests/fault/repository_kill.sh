@@ -91,7 +91,7 @@ next_backup() {
 	remember_made
 	[ "${#unknown[@]}" = 0 ] || [ "$(dump_digest "${unknown[0]}")" = "$(tail -n1 "$good" | cut -d' ' -f2)" ] || echo "what the killed one has committed is wrong"
 	# What a host keeps is made beside its place; what is left of that goes after a day.
-	find repo/sessions repo/tmp state -type f ! -path '*/files-*' ! -path '*/new.*' -printf 'it left %P\n'
+	find repo/sessions repo/tmp state -type f ! -path '*/files-*' ! -path '*/new.*' ! -path '*/seen' -printf 'it left %P\n'
 }
 
 for ((round = 1; round <= rounds; round++)); do
