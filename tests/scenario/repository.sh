@@ -97,7 +97,7 @@ reader=$(field id)
 exits "opens it" 0 lade key list -r sealed --password-file right
 prints "and may only read" "^\\*$reader  password   read  .*reader\$"
 exits "it adds nobody" 1 lade key add -r sealed --password-file right --recipient "$recipient"
-root=$(ls sealed/keys | grep -v "$reader")
+root=$(find sealed/keys -type f ! -name "$reader" -printf '%f')
 exits "the last key with the root key stays" 1 lade key remove "${as_root[@]}" "$root"
 says "as it is the last" 'is the last key with the root key'
 exits "a key is removed by the beginning of its id" 0 lade key remove "${as_root[@]}" "${reader:0:12}"

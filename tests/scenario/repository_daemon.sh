@@ -12,6 +12,7 @@ head -c 5000000 /dev/urandom >src/big
 snapshots() { find "$1/snapshots" -type f 2>/dev/null | wc -l; }
 
 # The clients' keys, and a writer of a repository that its owner has made.
+writer='' manager=''
 for key in writer reader manager; do
 	exits "a key of the $key" 0 lade key new --key "$T/$key"
 	lade key show --key "$T/$key"

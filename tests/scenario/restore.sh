@@ -162,9 +162,8 @@ exits "of chunks" 0 lade stats --mode raw-data
 prints "what is stored" '^Stored: +[0-9.]+MB$'
 
 # ---- damage ----
-for pack in $(find repo/packs -type f -size +5000k); do
-	perl -e 'open my $f, "+<", $ARGV[0] or die; for (my $at = 200; $at < -s $f; $at += 300000) { seek $f, $at, 0; print $f "damage" }' "$pack"
-done
+find repo/packs -type f -size +5000k -exec \
+	perl -e 'for (@ARGV) { open my $f, "+<", $_ or die; for (my $at = 200; $at < -s $f; $at += 300000) { seek $f, $at, 0; print $f "damage" } }' {} +
 remove_trees killed
 exits "what cannot be read is 3" 3 lade restore latest --target killed
 says "and is told by its path" 'huge": '
