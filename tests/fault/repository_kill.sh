@@ -90,8 +90,9 @@ next_backup() {
 	[ -z "$goes_on" ] || [ "${added:-$change_len}" -lt "$change_len" ] || echo "it put $added bytes: it did not go on"
 	remember_made
 	[ "${#unknown[@]}" = 0 ] || [ "$(dump_digest "${unknown[0]}")" = "$(tail -n1 "$good" | cut -d' ' -f2)" ] || echo "what the killed one has committed is wrong"
-	# What a host keeps is made beside its place; what is left of that goes after a day.
-	find repo/sessions repo/tmp state -type f ! -path '*/files-*' ! -path '*/new.*' ! -path '*/seen' -printf 'it left %P\n'
+	# A host keeps more than its sessions, which are over; what it makes beside its place, and leaves there, goes after a day.
+	find repo/sessions repo/tmp -type f -printf 'it left %P\n'
+	find state \( -name 'session-*' -o -name parent \) -printf 'it left %P\n'
 }
 
 for ((round = 1; round <= rounds; round++)); do

@@ -81,7 +81,9 @@ END
 # ---- the repositories ----
 recipient=$("$lade" key new --recipient="$out/identity")
 for kind in encrypted plain; do
-	"$lade" init -r "$out/$kind" --no-passphrase --recipient "$recipient" --label golden $([ $kind = encrypted ] || echo --plaintext) >init.out
+	plaintext=()
+	[ $kind = encrypted ] || plaintext=(--plaintext)
+	"$lade" init -r "$out/$kind" --no-passphrase --recipient "$recipient" --label golden "${plaintext[@]}" >init.out
 	grep -ao 'lade-pin-[-_A-Za-z0-9]*' init.out | head -n 1 >>"$out/identity"
 	"$make" passphrase "$out/$kind" "$out/identity" "$passphrase"
 	"$lade" key add -r "$out/$kind" --identity "$out/identity" --write-only="$out/$kind.client" --label client
