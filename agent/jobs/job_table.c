@@ -280,6 +280,8 @@ static const struct lade_config_row rows[] = {
 	OPTION("skip if unchanged", set_flag),
 	OPTION("compression", set_option),
 	OPTION("threads", set_option),
+	OPTION("limit upload", set_option),
+	OPTION("limit download", set_option),
 	OWN("every", set_duration, schedule.every, 60, LADE_JOB_DURATION_MAX),
 	OWN("at", set_at, schedule, 0, 0),
 	OWN("jitter", set_duration, jitter, 0, LADE_JOB_DURATION_MAX),

@@ -4,9 +4,8 @@
  *
  * Limits: LADE_PUTS_MAX puts are begun and not ended; a list has LADE_LIST_MAX bytes. Locks: `writing` is taken before `lock`, never the other way round.
  */
-#include "agent/store/store_remote.h"
+#include "agent/store/store_remote_internal.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -16,36 +15,6 @@
 
 /* Seconds that a server has for hanging up. */
 #define PATIENCE_S 5
-
-/* Somebody who waits for the answer to a request; on his stack. */
-struct waiting {
-	struct waiting *next;
-	uint32_t number;
-	uint8_t *out;            /* of a get: where DATA goes; */
-	uint64_t len;            /* so many bytes are still to come */
-	struct lade_writer *list; /* of a list */
-	const char *operation;   /* for the fault */
-	bool done, reading;      /* reading: the reader writes to out, without the lock */
-	int error;
-	struct lade_fault *fault;
-	pthread_cond_t answered;
-};
-
-struct remote {
-	struct lade_store store;
-	struct lade_connection connection;
-	struct lade_run_key key;
-	pthread_t reader;
-	bool has_reader;
-	pthread_mutex_t writing;    /* of frames */
-	struct lade_writer frame;   /* with `writing` */
-	pthread_mutex_t lock;       /* of what follows */
-	struct waiting *waiting;
-	uint32_t last_number;
-	bool puts[LADE_PUTS_MAX];   /* numbers that are in use */
-	int lost;                   /* 0, or why there will be no answer any more: */
-	struct lade_fault why;
-};
 
 struct remote_put {
 	struct lade_store_put put;
@@ -66,19 +35,6 @@ static struct remote_put *put_of(struct lade_store_put *put)
 
 /* ---- the end ---- */
 
-/* Nothing more is to come: whoever waits, or will, hears why. With the lock. */
-static void lose(struct remote *remote, int error, const struct lade_fault *why)
-{
-	if (!remote->lost) {
-		remote->lost = error;
-		remote->why = *why;
-	}
-	for (struct waiting *waiting = remote->waiting; waiting; waiting = waiting->next) {
-		if (!waiting->reading)
-			pthread_cond_signal(&waiting->answered);
-	}
-}
-
 static int tell_lost(const struct remote *remote, struct lade_fault *fault)
 {
 	if (fault)
@@ -93,161 +49,11 @@ static int lose_by_write(struct remote *remote, int error, const struct lade_fau
 		lade_connection_cancel(&remote->connection);
 	pthread_mutex_lock(&remote->lock);
 	if (error != LADE_E_CLOSED)
-		lose(remote, error, why);
+		lade_store_remote_lose(remote, error, why);
 	pthread_mutex_unlock(&remote->lock);
 	if (fault)
 		*fault = *why;
 	return error;
-}
-
-/* ---- reading ---- */
-
-/* With the lock. */
-static struct waiting *find(struct remote *remote, uint32_t number)
-{
-	struct waiting *waiting = remote->waiting;
-
-	while (waiting && waiting->number != number)
-		waiting = waiting->next;
-	return waiting && waiting->done ? NULL : waiting;
-}
-
-/* [data] Bytes of a get go to where they are wanted. */
-static int take_data(struct remote *remote, const struct lade_msg_data *data, uint32_t payload_len, struct lade_fault *fault)
-{
-	struct waiting *waiting;
-	bool good;
-	int error;
-
-	pthread_mutex_lock(&remote->lock);
-	waiting = find(remote, data->request);
-	good = waiting && waiting->out && data->len == payload_len && payload_len && payload_len <= waiting->len;
-	if (good)
-		waiting->reading = true; /* its memory stays where it is, whatever happens */
-	pthread_mutex_unlock(&remote->lock);
-	if (!good)
-		return lade_fault_set(fault, LADE_E_PROTOCOL, "understand", remote->connection.peer);
-	error = lade_frame_read_payload(&remote->connection, waiting->out, payload_len, fault);
-	pthread_mutex_lock(&remote->lock);
-	waiting->reading = false;
-	waiting->out += payload_len;
-	waiting->len -= payload_len;
-	pthread_mutex_unlock(&remote->lock);
-	return error;
-}
-
-/* [listed] A piece of a list is kept until it is whole: who looks at it may ask for something else meanwhile. */
-static int take_listed(struct remote *remote, const struct lade_msg_listed *listed, struct lade_fault *fault)
-{
-	struct waiting *waiting;
-	int error = LADE_E_PROTOCOL;
-
-	pthread_mutex_lock(&remote->lock);
-	waiting = find(remote, listed->request);
-	if (waiting && waiting->list) {
-		lade_writer_put_bytes(waiting->list, listed->objects.data, listed->objects.len);
-		error = waiting->list->error;
-	}
-	pthread_mutex_unlock(&remote->lock);
-	return error ? lade_fault_set(fault, error, "understand", remote->connection.peer) : 0;
-}
-
-/* [answer] */
-static int take_answer(struct remote *remote, const struct lade_msg_answer *answer, struct lade_fault *fault)
-{
-	struct waiting *waiting;
-	int error = 0;
-
-	pthread_mutex_lock(&remote->lock);
-	waiting = find(remote, answer->request);
-	if (waiting) {
-		waiting->error = lade_store_answer_get(answer, waiting->operation, waiting->fault);
-		/* A get that went well has all its bytes. */
-		if (!waiting->error && waiting->out && waiting->len)
-			error = LADE_E_PROTOCOL;
-		waiting->done = !error;
-		pthread_cond_signal(&waiting->answered);
-	} else {
-		error = LADE_E_PROTOCOL;
-	}
-	pthread_mutex_unlock(&remote->lock);
-	return error ? lade_fault_set(fault, error, "understand", remote->connection.peer) : 0;
-}
-
-/* [report] The last words of a server. */
-static int take_report(const struct remote *remote, const struct lade_msg_report *report, struct lade_fault *fault)
-{
-	char words[LADE_FAULT_SUBJECT_SIZE];
-	size_t len = 0;
-	const struct lade_slice parts[] = { report->operation, report->subject, report->reason };
-
-	if (report->severity != 3)
-		return lade_fault_set(fault, LADE_E_PROTOCOL, "understand", remote->connection.peer);
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		const size_t room = sizeof(words) - len - 2, piece = parts[i].len < room / 2 ? parts[i].len : room / 2;
-
-		if (!piece)
-			continue;
-		if (len)
-			words[len++] = ' ';
-		memcpy(words + len, parts[i].data, piece);
-		len += piece;
-	}
-	return lade_fault_set_bytes(fault, LADE_E_REMOTE, "be served:", words, len);
-}
-
-static int take_frame(struct remote *remote, struct lade_slice control, uint32_t payload_len, struct lade_fault *fault)
-{
-	struct lade_message message;
-	struct lade_reader reader;
-	int error = 0;
-
-	lade_reader_init(&reader, control.data, control.len);
-	while (!error && lade_reader_left(&reader)) {
-		error = lade_message_get(&reader, &message);
-		if (error || (payload_len && !lade_reader_left(&reader)) != (message.type == LADE_MSG_DATA))
-			return lade_fault_set(fault, error ? error : LADE_E_PROTOCOL, "understand", remote->connection.peer);
-		switch (message.type) {
-		case LADE_MSG_DATA:
-			error = take_data(remote, &message.data, payload_len, fault);
-			break;
-		case LADE_MSG_LISTED:
-			error = take_listed(remote, &message.listed, fault);
-			break;
-		case LADE_MSG_ANSWER:
-			error = take_answer(remote, &message.answer, fault);
-			break;
-		case LADE_MSG_REPORT:
-			error = take_report(remote, &message.report, fault);
-			break;
-		default:
-			error = lade_fault_set(fault, LADE_E_PROTOCOL, "understand", remote->connection.peer);
-		}
-	}
-	return error;
-}
-
-static void *read_all(void *context)
-{
-	struct remote *remote = context;
-	struct lade_writer control;
-	struct lade_fault fault;
-	uint32_t payload_len;
-	int error;
-
-	lade_writer_init(&control, LADE_CONTROL_MAX);
-	do {
-		error = lade_frame_read(&remote->connection, &control, &payload_len, &fault);
-		if (!error)
-			error = take_frame(remote, lade_slice(control.data, control.len), payload_len, &fault);
-	} while (!error);
-	lade_writer_fini(&control);
-	/* Who writes, and waits for room, is not to wait for ever. */
-	lade_connection_cancel(&remote->connection);
-	pthread_mutex_lock(&remote->lock);
-	lose(remote, error, &fault);
-	pthread_mutex_unlock(&remote->lock);
-	return NULL;
 }
 
 /* ---- asking ---- */
@@ -279,7 +85,7 @@ static int enlist(struct remote *remote, struct waiting *waiting, struct lade_fa
 		/* 0 is the opening's; who waits for so long that they come round is not met in practice, and is passed over. */
 		do
 			remote->last_number++;
-		while (!remote->last_number || find(remote, remote->last_number));
+		while (!remote->last_number || lade_store_remote_find(remote, remote->last_number));
 		waiting->number = remote->last_number;
 		waiting->next = remote->waiting;
 		remote->waiting = waiting;
@@ -649,7 +455,7 @@ static int judge_answer(const struct remote *remote, struct lade_reader *reader,
 	if (lade_message_get(reader, &message) || payload_len || lade_reader_left(reader))
 		return lade_fault_set(fault, LADE_E_PROTOCOL, "understand", remote->connection.peer);
 	if (message.type == LADE_MSG_REPORT)
-		return take_report(remote, &message.report, fault);
+		return lade_store_remote_take_report(remote, &message.report, fault);
 	if (message.type == LADE_MSG_ANSWER && message.answer.request == 0)
 		return lade_store_answer_get(&message.answer, "open", fault);
 	return lade_fault_set(fault, LADE_E_PROTOCOL, "understand", remote->connection.peer);
@@ -709,7 +515,7 @@ int lade_store_remote_open(const struct lade_connection *connection, const struc
 	pthread_mutex_init(&remote->lock, NULL);
 	lade_writer_init(&remote->frame, LADE_CONTROL_MAX);
 	error = open_it(remote, path, create, fault);
-	if (!error && pthread_create(&remote->reader, NULL, read_all, remote))
+	if (!error && pthread_create(&remote->reader, NULL, lade_store_remote_read, remote))
 		error = lade_fault_set(fault, LADE_E_MEMORY, "open", path);
 	remote->has_reader = !error;
 	if (error)

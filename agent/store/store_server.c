@@ -16,7 +16,12 @@
 #include "agent/store/store_answer.h"
 #include "agent/store/store_folder.h"
 #include "agent/tree/place.h"
+#include "transport/clock.h"
 #include "transport/frame.h"
+
+/* How long, and how much, a client is heard out whose session is over. */
+#define HEAR_OUT_MS 5000
+#define HEAR_OUT_MAX (4u << 20)
 
 uint8_t *lade_store_server_buffer(struct store_server *server)
 {
@@ -321,7 +326,23 @@ static int serve_frames(struct store_server *server, struct lade_writer *control
 	return error;
 }
 
-/* Say why it is over, and hear what was said already: were the connection closed with that unread, the client might never read the reason. */
+/* Hear what was said already, for a while: were the connection closed with that unread, the client might never read why. */
+static void hear_out(struct store_server *server)
+{
+	const int64_t end_ms = lade_clock_ms() + HEAR_OUT_MS;
+	uint8_t scratch[16384];
+	size_t left = HEAR_OUT_MAX, got = 1;
+	int64_t left_ms;
+
+	while (got && got <= left && (left_ms = end_ms - lade_clock_ms()) > 0) {
+		left -= got;
+		if (lade_connection_wait(server->connection, (int)left_ms, NULL) ||
+		    lade_connection_read_some(server->connection, scratch, sizeof(scratch), &got, NULL))
+			return;
+	}
+}
+
+/* Say why it is over. */
 static void complain(struct store_server *server, const struct lade_fault *why)
 {
 	const char *reason = lade_fault_reason(why);
@@ -334,8 +355,10 @@ static void complain(struct store_server *server, const struct lade_fault *why)
 
 	lade_writer_reset(&server->out);
 	lade_put_report(&server->out, &report);
-	if (!lade_store_server_flush(server, 0, &fault))
-		lade_connection_end_writing(server->connection);
+	if (lade_store_server_flush(server, 0, &fault))
+		return;
+	lade_connection_end_writing(server->connection);
+	hear_out(server);
 }
 
 /* What a client has done that it was not told of yet. */

@@ -105,12 +105,15 @@ export LADE_KEY_FILE=$T/writer.key
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
 echo "--repository --restrict $T/repo --append-only --writer $writer" >.forced
 count=$(snapshots repo)
-exits "adds a backup" 0 lade backup -r far:/ src/tree
-check "which the server publishes" [ "$(snapshots repo)" = $((count + 1)) ]
-check "as that writer's" [ "$(find "repo/snapshots/$writer" -type f | wc -l)" = 1 ]
+touch "repo/snapshots/$writer"
+exits "a backup that cannot be published" 0 lade backup -r far:/ src/tree
+says "which is said" 'still to be published'
+check "is committed" [ "$(find repo/sessions -name '*.committed-*' | wc -l)" = 1 ]
+rm "repo/snapshots/$writer"
+exits "with the next one" 0 lade backup -r far: src/tree
+check "the server publishes both" [ "$(find "repo/snapshots/$writer" -type f | wc -l)" = 2 ]
+check "beside those of others" [ "$(snapshots repo)" = $((count + 2)) ]
 whole repo
-exits "and another one" 0 lade backup -r far: src/tree
-check "is published, too" [ "$(find "repo/snapshots/$writer" -type f | wc -l)" = 2 ]
 exits "it makes no other repository" 1 run env LADE_PASSWORD='correct horse' "$LADE" init -r far:/new
 check "nor a folder for one" absent repo/new
 exits "nor reaches one outside" 1 lade backup -r "far:/../full" src/tree

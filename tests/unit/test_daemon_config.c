@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "agent/daemon/config_table.h"
+#include "agent/daemon/party_rule.h"
 #include "tests/unit/temp_tree.h"
 
 /* A module that is good, for what follows or precedes it. */
@@ -226,6 +227,36 @@ static void test_modules(void **state)
 	lade_daemon_config_free(config);
 }
 
+#define PARTY "000102030405060708090a0b0c0d0e0f"
+#define OTHER_PARTY "ff0102030405060708090a0b0c0d0e0f"
+#define KEY "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+#define OTHER_KEY "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+
+/* Which clients are which writers. */
+static void test_parties(void **state)
+{
+	struct lade_daemon_config *config = read_good(GOOD "type = repository\nwriters = " PARTY ":" KEY ", \\\n  " OTHER_PARTY ":" OTHER_KEY "\n");
+	const struct lade_module *module = &config->modules[0];
+	uint8_t fingerprint[LADE_TLS_FINGERPRINT_LEN];
+	struct lade_party_rule rule;
+
+	(void)state;
+	assert_true(module->repository);
+	assert_false(module->read_only || module->append_only);
+	assert_int_equal(module->writers_count, 2);
+	assert_int_equal(module->managers_count, 0);
+	for (size_t i = 0; i < sizeof(fingerprint); i++)
+		fingerprint[i] = (uint8_t)i;
+	assert_int_equal(lade_party_rule_find(module->writers, module->writers_count, fingerprint, &rule), 0);
+	assert_memory_equal(rule.party, fingerprint, LADE_PARTY_ID_LEN);
+	fingerprint[0] = 0xff;
+	assert_int_equal(lade_party_rule_find(module->writers, module->writers_count, fingerprint, &rule), 0);
+	assert_memory_equal(rule.party, fingerprint, LADE_PARTY_ID_LEN);
+	fingerprint[31] ^= 1;
+	assert_int_equal(lade_party_rule_find(module->writers, module->writers_count, fingerprint, &rule), LADE_E_ABSENT);
+	lade_daemon_config_free(config);
+}
+
 /* What a module may do, by what is said of it. */
 static void test_rights(void **state)
 {
@@ -359,6 +390,13 @@ static const struct bad {
 	{ GOOD "max connections = 2\nmax connections per peer = 3\n", 5, "than all" }, { GOOD "aio = on\n", 4, "directio" },
 	{ "max connections = 2\nmax connections per peer = 3\n" GOOD, 2, "than all" }, { "max logins = 2\nmax logins per peer = 3\n" GOOD, 2, "than all" },
 	{ "log = journal\nlog file = /x\n" GOOD, 2, "journal already" },
+	/* repositories */
+	{ GOOD "type = box\n", 4, "tree or repository" }, { GOOD "writers = " PARTY ":" KEY "\n", 4, "type = repository" },
+	{ GOOD "type = repository\nwriters = " KEY "\n", 5, "ID:FINGERPRINT" }, { GOOD "type = repository\nwriters = " PARTY "\n", 5, "ID:FINGERPRINT" },
+	{ GOOD "type = repository\nmanagers = " PARTY ":SHA256:x\n", 5, "43 characters" }, { GOOD "type = repository\nmanagers = x" PARTY ":" KEY "\n", 5, "ID:FINGERPRINT" },
+	{ GOOD "type = repository\nfilter = - a\n", 5, "for trees" }, { GOOD "type = repository\nbwlimit = 1m\n", 5, "for trees" },
+	{ GOOD "type = repository\nread only = yes\nwriters = " PARTY ":" KEY "\n", 6, "nobody could write" },
+	{ GOOD "type = repository\nappend only = yes\nmanagers = " PARTY ":" KEY "\n", 6, "managers remove" },
 	/* what is included: see test_included_faults, too */
 	{ "include = modules.d\n" GOOD, 1, "absolute" }, { "include = /nonexistent/*.conf\n" GOOD, 1, "No such file" },
 	{ "include = /nonexistent/lade.conf\n" GOOD, 1, "No such file" }, { "include = /etc/*/lade.conf\n" GOOD, 1, "only its last component" },
@@ -754,7 +792,7 @@ static void test_page(void **state)
 		lade_daemon_config_free(read_good(strchr(at + 1, '\n') + 1));
 		at = end + 2;
 	}
-	assert_int_equal(count, 3);
+	assert_int_equal(count, 4);
 	free(page);
 }
 
@@ -791,6 +829,7 @@ int main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_globals),
 		cmocka_unit_test(test_modules),
+		cmocka_unit_test(test_parties),
 		cmocka_unit_test(test_rights),
 		cmocka_unit_test(test_pattern_files),
 		cmocka_unit_test(test_filter),

@@ -515,6 +515,8 @@ static void assert_breach(struct scene *scene)
 	assert_int_equal(message.type, LADE_MSG_REPORT);
 	assert_int_equal(message.report.severity, 3);
 	assert_int_not_equal(hear(scene, &message), 0);
+	/* It hears out who does not hang up. */
+	lade_connection_end_writing(&scene->near);
 	assert_int_equal(join(scene), LADE_E_PROTOCOL);
 	assert_no_temporaries(scene);
 }
