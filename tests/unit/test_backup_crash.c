@@ -418,7 +418,7 @@ static void test_each_loss(void **state)
 		lose_some(scene, n, fates);
 	}
 	free(fates);
-	print_message("%u losses of power within %zu operations: %u times there was no second snapshot, %u times all of it\n", scene->losses, count, scene->absent,
+	print_message("# %u losses of power within %zu operations: %u times there was no second snapshot, %u times all of it\n", scene->losses, count, scene->absent,
 		      scene->whole);
 	assert_true(scene->absent > 50 && scene->whole > 20);
 }
@@ -429,5 +429,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_each_loss, set_up, tear_down),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
