@@ -42,6 +42,7 @@ static void back_up(struct scene *scene, struct lade_repository *repository, con
 	assert_int_equal(scene_begin(scene, repository, false, &backup), 0);
 	assert_int_equal(scene_back_up(&backup, text), 0);
 	assert_int_equal(scene_commit(&backup, text, snapshot, NULL), 0);
+	lade_repository_session_leave(backup.session);
 }
 
 static char said[512];
