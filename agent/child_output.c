@@ -3,6 +3,7 @@
  */
 #include "agent/child_output.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -49,6 +50,7 @@ int lade_child_output_start(struct lade_child_output *child, const char *const *
 	char **argv = calloc(count + 1, sizeof(char *));
 	int ends[2], error;
 
+	assert(count);
 	if (!argv)
 		return lade_complain_memory(complaint);
 	for (size_t i = 0; i < count; i++)

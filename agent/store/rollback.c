@@ -3,6 +3,7 @@
  */
 #include "agent/store/rollback.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sodium.h>
@@ -55,23 +56,36 @@ static int add_seen(struct memory *memory, const uint8_t writer[LADE_PARTY_ID_LE
 	return 0;
 }
 
-/* 0, or LADE_E_MEMORY. What is no line of ours is not remembered. */
-static int take_line(struct memory *memory, const char *line)
+static bool get_number(const char *text, uint64_t max, uint64_t *number_out)
 {
-	char id[ID_HEX + 1], hash[HASH_HEX + 1];
-	uint8_t writer[LADE_PARTY_ID_LEN], bytes[LADE_HASH_LEN];
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	*number_out = strtoull(text, &end, 10);
+	return !errno && !*end && *number_out <= max;
+}
+
+/* 0, or LADE_E_MEMORY. What is no line of ours is not remembered. The line is taken apart. */
+static int take_line(struct memory *memory, char *line)
+{
+	const char *words[4] = { "", "", "", "" }, *word;
+	uint8_t writer[LADE_PARTY_ID_LEN], hash[LADE_HASH_LEN];
 	struct seen *seen;
 	uint64_t number;
 
-	if (sscanf(line, "trust %" SCNu64 " %64[0-9a-f]", &number, hash) == 2 && number <= UINT32_MAX && get_hex(hash, bytes, sizeof(bytes))) {
+	for (unsigned i = 0; i < 4 && (word = strsep(&line, " \n")); i++)
+		words[i] = word;
+	if (strcmp(words[0], "trust") == 0 && get_number(words[1], UINT32_MAX, &number) && get_hex(words[2], hash, sizeof(hash))) {
 		memory->statements = (uint32_t)number;
-		memcpy(memory->statement, bytes, sizeof(bytes));
-	} else if (sscanf(line, "writer %32[0-9a-f] %" SCNu64 " %64[0-9a-f]", id, &number, hash) == 3 && get_hex(id, writer, sizeof(writer)) &&
-		   get_hex(hash, bytes, sizeof(bytes))) {
+		memcpy(memory->statement, hash, sizeof(hash));
+	} else if (strcmp(words[0], "writer") == 0 && get_hex(words[1], writer, sizeof(writer)) && get_number(words[2], UINT64_MAX, &number) &&
+		   get_hex(words[3], hash, sizeof(hash))) {
 		if (add_seen(memory, writer, &seen))
 			return LADE_E_MEMORY;
 		seen->chain.number = number;
-		memcpy(seen->chain.hash, bytes, sizeof(bytes));
+		memcpy(seen->chain.hash, hash, sizeof(hash));
 	}
 	return 0;
 }
