@@ -117,10 +117,14 @@ int lade_tree_new(const struct lade_backup_shared *shared, struct lade_tree **tr
 
 void lade_tree_free(struct lade_tree *tree)
 {
+	struct lade_tree_directory *next;
+
 	if (!tree)
 		return;
-	while (tree->all)
-		free_directory(tree->all);
+	for (struct lade_tree_directory *directory = tree->all; directory; directory = next) {
+		next = directory->next;
+		free_directory(directory);
+	}
 	pthread_mutex_destroy(&tree->lock);
 	lade_writer_fini(&tree->recipe);
 	free(tree);
