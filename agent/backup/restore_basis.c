@@ -6,12 +6,16 @@
  */
 #include "agent/backup/restore_basis.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "protocol/grow.h"
+
+/*
+ * Between chunks that are in their places something was changed rather than moved. Such gaps are cut until match->gaps_tried bytes were, and on only while at least one byte of SMALL_GAPS_YIELD
+ * was of use: a disk image has thousands of them, and to cut and hash them costs more than to open what is fetched.
+ */
+#define SMALL_GAPS_YIELD 16u
 
 /* A hash table of missing chunks by id: places in `missing` and 1; 0 is free. */
 struct table {
@@ -19,25 +23,9 @@ struct table {
 	size_t mask;
 };
 
-int restore_basis_reader_init(struct restore_basis_reader *reader, enum lade_id_hash hash, const uint8_t *ids_key, const struct lade_strict_cut *cut)
-{
-	*reader = (struct restore_basis_reader){ .cut = cut };
-	reader->buffer = malloc(2 * (size_t)cut->lengths.greatest);
-	if (!reader->buffer)
-		return LADE_E_MEMORY;
-	return lade_chunk_namer_new(hash, ids_key, &reader->namer);
-}
-
-void restore_basis_reader_fini(struct restore_basis_reader *reader)
-{
-	lade_chunk_namer_free(reader->namer);
-	free(reader->buffer);
-	*reader = (struct restore_basis_reader){ .namer = NULL };
-}
-
 void restore_basis_match_init(struct restore_basis_match *match)
 {
-	*match = (struct restore_basis_match){ .missing_room = RESTORE_BASIS_MISSING_MAX };
+	*match = (struct restore_basis_match){ .missing_room = RESTORE_BASIS_MISSING_MAX, .gaps_tried = RESTORE_BASIS_GAPS_TRIED };
 }
 
 void restore_basis_match_fini(struct restore_basis_match *match)
@@ -45,35 +33,6 @@ void restore_basis_match_fini(struct restore_basis_match *match)
 	free(match->ranges);
 	free(match->missing);
 	restore_basis_match_init(match);
-}
-
-/* Read up to len bytes at off. How many there are; less at the end of the file, and where it cannot be read: errno is 0 then or not. */
-static size_t read_at(int fd, uint8_t *out, size_t len, uint64_t off)
-{
-	size_t done = 0;
-
-	errno = 0;
-	while (done < len) {
-		const ssize_t got = pread(fd, out + done, len - done, (off_t)(off + done));
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			break;
-		done += (size_t)got;
-	}
-	return done;
-}
-
-int restore_basis_is_chunk(struct restore_basis_reader *reader, int fd, uint64_t off, const struct lade_stream_item *item)
-{
-	uint8_t id[LADE_CHUNK_ID_LEN];
-
-	if (read_at(fd, reader->buffer, item->len, off) != item->len)
-		return errno ? LADE_E_SOURCE : 0;
-	if (lade_chunk_namer_name(reader->namer, LADE_CHUNK_CONTENT, lade_slice(reader->buffer, item->len), id))
-		return LADE_E_MEMORY;
-	return memcmp(id, item->id, LADE_CHUNK_ID_LEN) == 0;
 }
 
 static int add_range(struct restore_basis_match *match, uint64_t to, uint64_t from, uint64_t len)
@@ -105,26 +64,24 @@ static int add_missing(struct restore_basis_match *match, const struct lade_stre
 }
 
 /* All chunks at their own places. */
-static int find_in_place(struct restore_basis_reader *reader, int fd, uint64_t basis_len, struct lade_recipe_cursor *cursor, struct restore_basis_match *match,
+static int find_in_place(struct restore_reader *reader, const struct restore_seen *basis, struct lade_recipe_cursor *cursor, struct restore_basis_match *match,
 			 struct lade_fault *fault)
 {
-	struct lade_stream_item item;
-	uint64_t off;
-	int got = 1, error = 0;
+	const struct restore_look *looks;
 
-	while (!error && match->missing_count < match->missing_room && (got = lade_recipe_cursor_next(cursor, &item, &off, fault)) == 1) {
-		const bool fits = off < basis_len && item.len <= basis_len - off;
-		const int is = fits ? restore_basis_is_chunk(reader, fd, off, &item) : 0;
+	while (match->missing_count < match->missing_room) {
+		const int count = restore_look(reader, basis, cursor, match->missing_room - match->missing_count, &looks, fault);
+		int error = 0;
 
-		if (is == LADE_E_MEMORY)
-			error = LADE_E_MEMORY;
-		else
-			error = is == 1 ? add_range(match, off, off, item.len) : add_missing(match, &item, off);
+		match->whole = count == 0;
+		if (count <= 0)
+			return count;
+		for (int i = 0; !error && i < count; i++)
+			error = looks[i].is == 1 ? add_range(match, looks[i].off, looks[i].off, looks[i].item.len) : add_missing(match, &looks[i].item, looks[i].off);
 		if (error)
-			lade_fault_set(fault, error, "compare", "");
+			return lade_fault_set(fault, error, "compare", "");
 	}
-	match->whole = got == 0;
-	return error ? error : got < 0 ? got : 0;
+	return 0;
 }
 
 static size_t slot_of(const struct table *table, const uint8_t id[LADE_CHUNK_ID_LEN])
@@ -172,7 +129,7 @@ static int found(struct restore_basis_match *match, const struct table *table, c
 }
 
 /* Cut the bytes from..to of the basis. What cannot be read ends it. */
-static int cut_gap(struct restore_basis_reader *reader, int fd, uint64_t from, uint64_t to, struct restore_basis_match *match, const struct table *table)
+static int cut_gap(struct restore_reader *reader, const struct restore_seen *basis, uint64_t from, uint64_t to, struct restore_basis_match *match, const struct table *table)
 {
 	const size_t room = 2 * (size_t)reader->cut->lengths.greatest;
 	uint8_t id[LADE_CHUNK_ID_LEN];
@@ -186,7 +143,7 @@ static int cut_gap(struct restore_basis_reader *reader, int fd, uint64_t from, u
 
 			memmove(reader->buffer, reader->buffer + start, have);
 			start = 0;
-			have += read_at(fd, reader->buffer + have, wanted < room - have ? (size_t)wanted : room - have, from + have);
+			have += restore_read_at(basis->fd, reader->buffer + have, wanted < room - have ? (size_t)wanted : room - have, from + have);
 			if (have < reader->cut->lengths.greatest)
 				to = from + have;
 		}
@@ -213,17 +170,22 @@ static void drop_found(struct restore_basis_match *match)
 	match->missing_count = left;
 }
 
-static int find_moved(struct restore_basis_reader *reader, int fd, uint64_t basis_len, struct restore_basis_match *match)
+static int find_moved(struct restore_reader *reader, const struct restore_seen *basis, struct restore_basis_match *match)
 {
 	const size_t in_place = match->range_count;
+	uint64_t from = 0, tried = 0, useful = 0;
 	struct table table;
-	uint64_t from = 0;
 	int error = table_init(&table, match);
 
 	for (size_t i = 0; !error && i <= in_place; i++) {
-		const uint64_t to = i < in_place ? match->ranges[i].to : basis_len;
+		const uint64_t to = i < in_place ? match->ranges[i].to : basis->len, found_before = match->found_len;
+		const bool small = i < in_place && to - from <= 2 * (uint64_t)reader->cut->lengths.greatest;
 
-		error = cut_gap(reader, fd, from, to, match, &table);
+		if (!small || tried < match->gaps_tried || useful * SMALL_GAPS_YIELD >= tried) {
+			error = cut_gap(reader, basis, from, to, match, &table);
+			tried += small ? to - from : 0;
+			useful += small ? match->found_len - found_before : 0;
+		}
 		if (i < in_place)
 			from = match->ranges[i].to + match->ranges[i].len;
 	}
@@ -232,13 +194,13 @@ static int find_moved(struct restore_basis_reader *reader, int fd, uint64_t basi
 	return error;
 }
 
-int restore_basis_find(struct restore_basis_reader *reader, int fd, uint64_t basis_len, bool moved, struct lade_recipe_cursor *cursor, struct restore_basis_match *match,
-		    struct lade_fault *fault)
+int restore_basis_find(struct restore_reader *reader, const struct restore_seen *basis, bool moved, struct lade_recipe_cursor *cursor, struct restore_basis_match *match,
+		       struct lade_fault *fault)
 {
-	int error = find_in_place(reader, fd, basis_len, cursor, match, fault);
+	int error = find_in_place(reader, basis, cursor, match, fault);
 
 	if (!error && moved && match->missing_count) {
-		error = find_moved(reader, fd, basis_len, match);
+		error = find_moved(reader, basis, match);
 		if (error)
 			lade_fault_set(fault, error, "compare", "");
 	}

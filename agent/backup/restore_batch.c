@@ -7,11 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the threads share that prepare files. */
-struct preparation {
+/* A thread's share of preparing files: as many as it comes to. */
+struct preparer {
+	struct lade_pool_job job;
 	struct lade_restore *restore;
 	struct restore_batch *batch;
-	atomic_size_t next;
+	atomic_size_t *next;
 };
 
 /* ---- files ---- */
@@ -72,40 +73,26 @@ void restore_file_free(struct restore_file *file)
 
 /* ---- carrying out ---- */
 
-static void *prepare_files(void *context)
+static void prepare_files(struct lade_pool_job *job, void *worker)
 {
-	struct preparation *preparation = context;
-	struct lade_restore *restore = preparation->restore;
-	const struct lade_restore_source *source = &restore->setup.source;
-	struct restore_basis_reader reader;
-	struct lade_fault fault;
+	const struct preparer *preparer = (const struct preparer *)job;
+	const struct restore_batch *batch = preparer->batch;
 	size_t i;
 
-	if (restore_basis_reader_init(&reader, source->id_hash, source->ids_key, source->cut)) {
-		lade_fault_set(&fault, LADE_E_MEMORY, "restore", "");
-		restore_fail(restore, LADE_E_MEMORY, &fault);
-	}
-	while ((i = atomic_fetch_add(&preparation->next, 1)) < preparation->batch->count && !restore_stopped(restore))
-		restore_file_prepare(preparation->batch->files[i], &reader);
-	restore_basis_reader_fini(&reader);
-	return NULL;
+	while ((i = atomic_fetch_add(preparer->next, 1)) < batch->count && !restore_stopped(preparer->restore))
+		restore_file_prepare(batch->files[i], worker);
 }
 
 static void prepare_all(struct lade_restore *restore, struct restore_batch *batch)
 {
-	struct preparation preparation = { .restore = restore, .batch = batch };
-	pthread_t threads[LADE_RESTORE_THREADS_MAX];
-	unsigned count = 0;
+	struct preparer preparers[LADE_RESTORE_THREADS_MAX];
+	atomic_size_t next = 0;
 
-	/* This thread is one of them; where others cannot be had it does it all. */
-	while (count + 1 < restore->setup.threads && count + 1 < LADE_RESTORE_THREADS_MAX && count + 1 < batch->count) {
-		if (pthread_create(&threads[count], NULL, prepare_files, &preparation))
-			break;
-		count++;
+	for (unsigned i = 0; i < restore->setup.threads && i < batch->count; i++) {
+		preparers[i] = (struct preparer){ { .run = prepare_files }, restore, batch, &next };
+		lade_pool_add(restore->pool, &preparers[i].job);
 	}
-	prepare_files(&preparation);
-	while (count)
-		pthread_join(threads[--count], NULL);
+	lade_pool_drain(restore->pool);
 }
 
 static int deliver(void *context, const struct lade_chunk_want *want, struct lade_slice bytes, struct lade_fault *fault)
@@ -209,12 +196,45 @@ static void *run(void *context)
 
 /* ---- the walk's side ---- */
 
+/* End the threads that prepare files, and what they read with. */
+static void end_pool(struct lade_restore *restore)
+{
+	lade_pool_free(restore->pool);
+	restore->pool = NULL;
+	for (unsigned i = 0; i < restore->setup.threads; i++)
+		restore_reader_fini(&restore->readers[i]);
+}
+
+static int start_pool(struct lade_restore *restore, struct lade_fault *fault)
+{
+	const struct lade_restore_source *source = &restore->setup.source;
+	void *workers[LADE_RESTORE_THREADS_MAX];
+	int error = 0;
+
+	for (unsigned i = 0; i < restore->setup.threads; i++) {
+		workers[i] = &restore->readers[i];
+		if (restore_reader_init(&restore->readers[i], source->id_hash, source->ids_key, source->cut))
+			error = lade_fault_set(fault, LADE_E_MEMORY, "restore", "");
+	}
+	if (!error)
+		error = lade_pool_new(workers, restore->setup.threads, LADE_RESTORE_THREADS_MAX, &restore->pool, fault);
+	for (unsigned i = 0; !error && i < restore->setup.threads; i++)
+		restore->readers[i].pool = restore->pool;
+	if (error)
+		end_pool(restore);
+	return error;
+}
+
 int restore_batch_start(struct lade_restore *restore, struct lade_fault *fault)
 {
+	int error = start_pool(restore, fault);
+
 	restore->ending = false;
-	if (pthread_create(&restore->runner, NULL, run, restore))
-		return lade_fault_set(fault, LADE_E_MEMORY, "start a thread", "");
-	return 0;
+	if (!error && pthread_create(&restore->runner, NULL, run, restore)) {
+		end_pool(restore);
+		error = lade_fault_set(fault, LADE_E_MEMORY, "start a thread", "");
+	}
+	return error;
 }
 
 /* Give the one that was filled to the other thread, when it has done the one before. */
@@ -254,4 +274,5 @@ void restore_batch_end(struct lade_restore *restore)
 	pthread_cond_broadcast(&restore->changed);
 	pthread_mutex_unlock(&restore->lock);
 	pthread_join(restore->runner, NULL);
+	end_pool(restore);
 }

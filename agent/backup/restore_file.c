@@ -264,15 +264,16 @@ static void start_over(struct restore_file *file)
 }
 
 /* Use what is in a file that is there. True: it has all of the content, as it is. */
-static bool use_basis(struct restore_file *file, int basis, const struct stat *st, struct restore_basis_reader *reader)
+static bool use_basis(struct restore_file *file, int basis, const struct stat *st, struct restore_reader *reader)
 {
+	const struct restore_seen seen = { basis, (uint64_t)st->st_size };
 	const struct lade_stamp before = lade_stamp_of(0, st);
 	struct lade_stamp after;
 	struct lade_fault fault;
 	struct stat now;
 	bool same;
 
-	if (restore_basis_find(reader, basis, (uint64_t)st->st_size, restore_file_is_several(file), file->cursor, &file->match, &fault)) {
+	if (restore_basis_find(reader, &seen, restore_file_is_several(file), file->cursor, &file->match, &fault)) {
 		note_failure(file, &fault);
 		return false;
 	}
@@ -292,7 +293,7 @@ static bool use_basis(struct restore_file *file, int basis, const struct stat *s
 }
 
 /* What a restore that was ended has left of it is gone on with. True: it is open now. */
-static bool use_left(struct restore_file *file, int directory_fd, struct restore_basis_reader *reader)
+static bool use_left(struct restore_file *file, int directory_fd, struct restore_reader *reader)
 {
 	struct lade_fault fault;
 	struct stat st;
@@ -302,7 +303,7 @@ static bool use_left(struct restore_file *file, int directory_fd, struct restore
 	file->dirty = true;
 	if (fstat(file->temporary.fd, &st) || ftruncate(file->temporary.fd, (off_t)file->recipe->length))
 		note_errno(file, "go on with");
-	else if (restore_basis_find(reader, file->temporary.fd, (uint64_t)st.st_size, false, file->cursor, &file->match, &fault))
+	else if (restore_basis_find(reader, &(struct restore_seen){ file->temporary.fd, (uint64_t)st.st_size }, false, file->cursor, &file->match, &fault))
 		note_failure(file, &fault);
 	else
 		atomic_fetch_add(&file->restore->bytes_local, file->match.found_len);
@@ -339,7 +340,7 @@ static bool is_inline(const struct restore_file *file, int fd)
 }
 
 /* Compare what is there with the content. True: it is all there, as it is. */
-static bool look_at_basis(struct restore_file *file, int directory_fd, struct restore_basis_reader *reader)
+static bool look_at_basis(struct restore_file *file, int directory_fd, struct restore_reader *reader)
 {
 	const int fd = lade_read_open(directory_fd, file->name, LADE_READ_NOATIME);
 	bool same = false;
@@ -367,7 +368,7 @@ static int new_cursor(struct restore_file *file)
 }
 
 /* Find out what is there, and what is to be fetched; what needs nothing is finished. */
-static void prepare_content(struct restore_file *file, int directory_fd, struct restore_basis_reader *reader)
+static void prepare_content(struct restore_file *file, int directory_fd, struct restore_reader *reader)
 {
 	if (file->task == RESTORE_OVER && look_at_basis(file, directory_fd, reader)) {
 		keep_content(file, directory_fd);
@@ -384,23 +385,22 @@ static void prepare_content(struct restore_file *file, int directory_fd, struct 
 }
 
 /* Compare what was restored with the snapshot. */
-static int check_chunks(struct restore_file *file, int fd, struct restore_basis_reader *reader, struct lade_fault *fault)
+static int check_chunks(struct restore_file *file, int fd, struct restore_reader *reader, struct lade_fault *fault)
 {
-	struct lade_stream_item item;
-	uint64_t off;
-	int got, is = 1;
+	const struct restore_seen seen = { fd, file->recipe->length };
+	const struct restore_look *looks;
+	int count;
 
 	if (!file->cursor)
 		return is_inline(file, fd) ? 0 : lade_fault_set(fault, LADE_E_CHANGED, "verify", file->path);
-	while (is == 1 && (got = lade_recipe_cursor_next(file->cursor, &item, &off, fault)) != 0) {
-		if (got < 0)
-			return got;
-		is = restore_basis_is_chunk(reader, fd, off, &item);
-	}
-	return is == 1 ? 0 : lade_fault_set(fault, is ? is : LADE_E_CHANGED, "verify", file->path);
+	while ((count = restore_look(reader, &seen, file->cursor, RESTORE_LOOKS_MAX, &looks, fault)) > 0)
+		for (int i = 0; i < count; i++)
+			if (looks[i].is != 1)
+				return lade_fault_set(fault, looks[i].is ? looks[i].is : LADE_E_CHANGED, "verify", file->path);
+	return count;
 }
 
-static void check(struct restore_file *file, int directory_fd, struct restore_basis_reader *reader)
+static void check(struct restore_file *file, int directory_fd, struct restore_reader *reader)
 {
 	const int fd = lade_read_open(directory_fd, file->name, LADE_READ_NOATIME);
 	struct lade_fault fault;
@@ -422,7 +422,7 @@ static void check(struct restore_file *file, int directory_fd, struct restore_ba
 	file->finished = true;
 }
 
-void restore_file_prepare(struct restore_file *file, struct restore_basis_reader *reader)
+void restore_file_prepare(struct restore_file *file, struct restore_reader *reader)
 {
 	struct lade_directory *directory = lade_directory_ref(file->directory);
 	struct lade_fault fault;

@@ -115,6 +115,8 @@ struct lade_restore {
 	size_t link_count, link_capacity;
 	struct restore_batch batches[2];
 	unsigned filling;                      /* the one that the walk fills */
+	struct lade_pool *pool;                /* prepares files */
+	struct restore_reader readers[LADE_RESTORE_THREADS_MAX]; /* setup.threads: of the pool's workers */
 	pthread_t runner;
 	pthread_mutex_t lock;                  /* of all below, and of events */
 	pthread_cond_t changed;
@@ -211,7 +213,7 @@ struct restore_file *restore_file_new(struct lade_restore *restore, const struct
 /* Free it: what it has not finished is undone. NULL does nothing. */
 void restore_file_free(struct restore_file *file);
 
-/* Start the thread that carries out batches. Returns 0 or LADE_E_MEMORY. restore_batch_end() is to be called then. */
+/* Start the threads that carry out batches. Returns 0 or LADE_E_MEMORY. restore_batch_end() is to be called then. */
 int restore_batch_start(struct lade_restore *restore, struct lade_fault *fault);
 
 /* Have it carry out all that was added, and end it. */
@@ -223,7 +225,7 @@ void restore_batch_add(struct lade_restore *restore, struct restore_file *file);
 /* ---- restore_file.c ---- */
 
 /* Do all for a file that needs no chunks, and find out which ones it needs. It is finished then, or left is 1. */
-void restore_file_prepare(struct restore_file *file, struct restore_basis_reader *reader);
+void restore_file_prepare(struct restore_file *file, struct restore_reader *reader);
 
 /* True if it has more than one chunk: they come in any order, and some of them may be there from before. */
 bool restore_file_is_several(const struct restore_file *file);

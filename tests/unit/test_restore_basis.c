@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "agent/backup/pool.h"
 #include "agent/backup/restore_basis.h"
 #include "tests/unit/restore_toy.h"
 
@@ -18,30 +19,38 @@
 
 struct scene {
 	struct restore_toy toy;
-	struct restore_basis_reader reader;
+	struct restore_reader reader;
 	struct restore_basis_match match;
 	struct lade_stream_recipe recipe;
 	uint8_t bytes[LEN], old[2 * LEN];
 	int fd;
+	size_t hole_off, hole_len; /* of old in the file */
 };
 
 static struct lade_fault fault;
+
+/* Make the recipe of what bytes are now. */
+static void lay_down(struct scene *scene)
+{
+	struct lade_writer recipe;
+	struct lade_reader reader;
+
+	restore_toy_put(&scene->toy, LADE_CHUNK_CONTENT, scene->bytes, LEN, &recipe);
+	lade_reader_init(&reader, recipe.data, recipe.len);
+	assert_int_equal(lade_stream_recipe_get(&reader, LADE_CHUNK_CONTENT, &scene->toy.lengths, &scene->recipe), 0);
+	lade_writer_fini(&recipe);
+}
 
 static int set_up(void **state)
 {
 	struct scene *scene = calloc(1, sizeof(*scene));
 	char name[] = "/tmp/lade-test-XXXXXX";
-	struct lade_writer recipe;
-	struct lade_reader reader;
 
 	assert_non_null(scene);
 	restore_toy_init(&scene->toy);
 	restore_toy_noise(3, scene->bytes, LEN);
-	restore_toy_put(&scene->toy, LADE_CHUNK_CONTENT, scene->bytes, LEN, &recipe);
-	lade_reader_init(&reader, recipe.data, recipe.len);
-	assert_int_equal(lade_stream_recipe_get(&reader, LADE_CHUNK_CONTENT, &scene->toy.lengths, &scene->recipe), 0);
-	lade_writer_fini(&recipe);
-	assert_int_equal(restore_basis_reader_init(&scene->reader, LADE_ID_BLAKE2B, scene->toy.key, &scene->toy.cuts[0]), 0);
+	lay_down(scene);
+	assert_int_equal(restore_reader_init(&scene->reader, LADE_ID_BLAKE2B, scene->toy.key, &scene->toy.cuts[0]), 0);
 	restore_basis_match_init(&scene->match);
 	scene->fd = mkstemp(name);
 	assert_true(scene->fd >= 0);
@@ -56,7 +65,7 @@ static int tear_down(void **state)
 
 	close(scene->fd);
 	restore_basis_match_fini(&scene->match);
-	restore_basis_reader_fini(&scene->reader);
+	restore_reader_fini(&scene->reader);
 	restore_toy_fini(&scene->toy);
 	free(scene);
 	return 0;
@@ -66,16 +75,23 @@ static int tear_down(void **state)
 static uint64_t find(struct scene *scene, size_t len, bool moved)
 {
 	const struct lade_restore_source source = restore_toy_source(&scene->toy);
+	const struct restore_seen seen = { scene->fd, len };
 	const size_t room = scene->match.missing_room;
+	const uint64_t gaps_tried = scene->match.gaps_tried;
 	struct lade_recipe_cursor *cursor;
 	uint64_t missing = 0, ranges = 0;
+	size_t hole_end;
 
 	restore_basis_match_fini(&scene->match);
 	scene->match.missing_room = room;
+	scene->match.gaps_tried = gaps_tried;
 	assert_int_equal(ftruncate(scene->fd, 0), 0);
-	assert_int_equal(pwrite(scene->fd, scene->old, len, 0), len);
+	assert_int_equal(ftruncate(scene->fd, (off_t)len), 0);
+	hole_end = scene->hole_off + scene->hole_len;
+	assert_int_equal(pwrite(scene->fd, scene->old, scene->hole_off, 0), scene->hole_off);
+	assert_int_equal(pwrite(scene->fd, scene->old + hole_end, len - hole_end, (off_t)hole_end), len - hole_end);
 	assert_int_equal(lade_recipe_cursor_new(&source.stream, LADE_CHUNK_CONTENT, &scene->recipe, &cursor), 0);
-	assert_int_equal(restore_basis_find(&scene->reader, scene->fd, len, moved, cursor, &scene->match, &fault), 0);
+	assert_int_equal(restore_basis_find(&scene->reader, &seen, moved, cursor, &scene->match, &fault), 0);
 	lade_recipe_cursor_free(cursor);
 	for (size_t i = 0; i < scene->match.range_count; i++) {
 		const struct restore_basis_range *range = &scene->match.ranges[i];
@@ -193,6 +209,120 @@ static void test_room(void **state)
 	assert_true(restore_basis_is_same(&scene->match, LEN));
 }
 
+/* What was changed between chunks that stay is looked at for others only as long as that finds some. */
+static void test_small_gaps(void **state)
+{
+	struct scene *scene = *state;
+	struct restore_basis_missing chunks[2];
+	uint64_t missing;
+
+	/* Two chunks, of which the second is the longer, with others between them. */
+	restore_toy_noise(4, scene->old, LEN);
+	(void)find(scene, LEN, true);
+	chunks[0] = chunks[1] = scene->match.missing[1];
+	for (size_t i = 3; chunks[1].item.len <= chunks[0].item.len; i++)
+		chunks[1] = scene->match.missing[i];
+	memcpy(scene->old, scene->bytes, LEN);
+	scene->old[chunks[0].off] ^= 1;
+	memcpy(scene->old + chunks[1].off, scene->bytes + chunks[0].off, chunks[0].item.len);
+	assert_int_equal(find(scene, LEN, true), chunks[1].item.len);
+	scene->match.gaps_tried = 1;
+	missing = find(scene, LEN, true);
+	assert_int_equal(missing, (uint64_t)chunks[0].item.len + chunks[1].item.len);
+	/* A gap at the end is none between chunks: it may be all that was moved. */
+	memmove(scene->old + LEN / 2 + 10, scene->old + LEN / 2, LEN - LEN / 2);
+	assert_true(find(scene, LEN + 10, true) <= missing + 3 * 32768);
+}
+
+/* Holes are zeros, and need not be read. */
+static void test_hole(void **state)
+{
+	struct scene *scene = *state;
+	const size_t from = 65536, to = LEN - 65536;
+	uint64_t missing;
+
+	memset(scene->bytes + from, 0, to - from);
+	lay_down(scene);
+	memcpy(scene->old, scene->bytes, LEN);
+	scene->hole_off = from;
+	scene->hole_len = to - from;
+	assert_int_equal(find(scene, LEN, true), 0);
+	assert_true(restore_basis_is_same(&scene->match, LEN));
+	/* A hole that ends within a chunk does not hide what follows. */
+	scene->old[to] ^= 1;
+	missing = find(scene, LEN, true);
+	assert_true(missing > 0 && missing <= 2 * 32768);
+	scene->old[to] ^= 1;
+	if (lseek(scene->fd, (off_t)from, SEEK_DATA) == (off_t)to) {
+		scene->reader.zeros_id[0] ^= 1;
+		assert_true(find(scene, LEN, false) >= to - from - 2 * 32768);
+		scene->reader.zeros_id[0] ^= 1;
+	}
+	/* It is not what has other content. */
+	restore_toy_noise(6, scene->bytes, LEN);
+	lay_down(scene);
+	assert_true(find(scene, LEN, true) >= to - from);
+}
+
+/* ---- several threads ---- */
+
+#define THREADS 3u
+
+struct shared {
+	struct lade_pool_job job;
+	struct scene *scene;
+	struct lade_recipe_cursor *cursor;
+	int error;
+};
+
+static void find_shared(struct lade_pool_job *job, void *worker)
+{
+	struct shared *shared = (struct shared *)job;
+	const struct restore_seen seen = { shared->scene->fd, LEN };
+	struct lade_fault told;
+
+	shared->error = restore_basis_find(worker, &seen, true, shared->cursor, &shared->scene->match, &told);
+}
+
+/* Several threads find what one finds. */
+static void test_shared(void **state)
+{
+	struct scene *scene = *state;
+	const struct lade_restore_source source = restore_toy_source(&scene->toy);
+	struct shared shared = { .job.run = find_shared, .scene = scene };
+	struct restore_reader readers[THREADS];
+	void *workers[THREADS];
+	struct lade_pool *pool;
+	uint64_t alone;
+
+	for (unsigned i = 0; i < THREADS; i++) {
+		assert_int_equal(restore_reader_init(&readers[i], LADE_ID_BLAKE2B, scene->toy.key, &scene->toy.cuts[0]), 0);
+		workers[i] = &readers[i];
+	}
+	assert_int_equal(lade_pool_new(workers, THREADS, 1, &pool, &fault), 0);
+	for (unsigned i = 0; i < THREADS; i++)
+		readers[i].pool = pool;
+	memcpy(scene->old, scene->bytes, LEN);
+	for (size_t at = 1000; at < LEN; at += 50000)
+		scene->old[at] ^= 1;
+	for (unsigned round = 0; round < 50; round++) {
+		find(scene, LEN, true);
+		alone = scene->match.found_len;
+		assert_true(alone > 0 && alone < LEN);
+		restore_basis_match_fini(&scene->match);
+		assert_int_equal(lade_recipe_cursor_new(&source.stream, LADE_CHUNK_CONTENT, &scene->recipe, &shared.cursor), 0);
+		lade_pool_add(pool, &shared.job);
+		lade_pool_drain(pool);
+		lade_recipe_cursor_free(shared.cursor);
+		assert_int_equal(shared.error, 0);
+		assert_true(scene->match.whole);
+		assert_int_equal(scene->match.found_len, alone);
+	}
+	lade_pool_free(pool);
+	for (unsigned i = 0; i < THREADS; i++)
+		restore_reader_fini(&readers[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +332,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_moved, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_repeated, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_room, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_small_gaps, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_hole, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_shared, set_up, tear_down),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
