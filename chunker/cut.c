@@ -9,8 +9,6 @@
 #include "chunker/cut.h"
 
 #include <assert.h>
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "chunker/cut_internal.h"
@@ -31,21 +29,17 @@
 
 static_assert(CONSTANT_WORDS * 8 % LADE_DIGEST_LEN == 0, "the constants are whole digests");
 
-static const struct lade_cut_engine *const engines[] = {
+static const struct lade_engine *const list[] = {
 #ifdef LADE_CUT_X86
-	&lade_cut_avx512,
-	&lade_cut_vpclmul,
-	&lade_cut_pclmul,
+	&lade_cut_avx512.base,
+	&lade_cut_vpclmul.base,
+	&lade_cut_pclmul.base,
 #endif
 #ifdef LADE_CUT_NEON
-	&lade_cut_neon,
+	&lade_cut_neon.base,
 #endif
-	&lade_cut_portable,
+	&lade_cut_portable.base,
 };
-
-/* The choice of this process; set once. */
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static const struct lade_cut_engine *chosen;
 
 /*
  * Lengths and thresholds. A byte is a candidate with a probability of 2^-(8 + bits); a hash of 64
@@ -194,7 +188,7 @@ static void fill_trial(uint8_t data[TRIAL_LEN])
 }
 
 /* True if an engine cuts as the portable one does. */
-static bool agrees(const struct lade_cut_engine *engine)
+static bool agrees(const struct lade_engine *engine)
 {
 	struct lade_run_key key = { .kind = LADE_DIGEST_XXH3 };
 	struct lade_cut cut;
@@ -207,36 +201,24 @@ static bool agrees(const struct lade_cut_engine *engine)
 	for (size_t trial = 0; trial < TRIAL_COUNT; trial++)
 		for (size_t off = trial * TRIAL_STRIDE, len; off < TRIAL_LEN; off += len) {
 			len = lade_cut_portable.next(&cut, data + off, TRIAL_LEN - off);
-			if (engine->next(&cut, data + off, TRIAL_LEN - off) != len)
+			if (lade_cut_engine_of(engine)->next(&cut, data + off, TRIAL_LEN - off) != len)
 				return false;
 		}
 	return true;
 }
 
-const struct lade_cut_engine *const *lade_cut_engines(size_t *count_out)
-{
-	*count_out = COUNT(engines);
-	return engines;
-}
+static const struct lade_engines engines = { list, COUNT(list), agrees };
 
-const struct lade_cut_engine *lade_cut_choose(const struct lade_cut_engine *const *among, size_t count,
-					      const char *wanted)
+const struct lade_engines *lade_cut_engines(void)
 {
-	for (size_t i = 0; i < count; i++)
-		if ((!wanted || !strcmp(among[i]->name, wanted)) && among[i]->usable() && agrees(among[i]))
-			return among[i];
-	return wanted ? lade_cut_choose(among, count, NULL) : among[count - 1];
-}
-
-static void choose_once(void)
-{
-	chosen = lade_cut_choose(engines, COUNT(engines), getenv("LADE_CPU"));
+	return &engines;
 }
 
 static const struct lade_cut_engine *choice(void)
 {
-	pthread_once(&once, choose_once);
-	return chosen;
+	static _Atomic(const struct lade_engine *) kept;
+
+	return lade_cut_engine_of(lade_engine_chosen(&engines, &kept));
 }
 
 void lade_cut_init(struct lade_cut *cut, const struct lade_run_key *key, unsigned cut_class)
@@ -253,5 +235,5 @@ size_t lade_cut_next(const struct lade_cut *cut, const uint8_t *data, size_t len
 
 const char *lade_cut_name(void)
 {
-	return choice()->name;
+	return choice()->base.name;
 }

@@ -81,5 +81,5 @@ TARGET static size_t next(const struct lade_cut *cut, const uint8_t *data, size_
 	return chunk_len;
 }
 
-const struct lade_cut_engine lade_cut_avx512 = { "avx512", usable, next };
+const struct lade_cut_engine lade_cut_avx512 = { { "avx512", usable }, next };
 #endif

@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "chunker/cut.h"
+#include "chunker/engine.h"
 
 /* A tap of 83 bits is one of a word and 19 bits, that of 293 bits one of four words and 37 bits. */
 #define LADE_CUT_NEAR_WORDS 1
@@ -49,9 +50,7 @@
 
 /* One way to cut; all give the same chunks. */
 struct lade_cut_engine {
-	const char *name;
-	/* True if this processor and kernel can run it. */
-	bool (*usable)(void);
+	struct lade_engine base; /* the first member */
 	/* lade_cut_next(). */
 	size_t (*next)(const struct lade_cut *cut, const uint8_t *data, size_t len);
 };
@@ -69,16 +68,14 @@ extern const struct lade_cut_engine lade_cut_avx512;
 extern const struct lade_cut_engine lade_cut_neon;
 #endif
 
-/* The engines of this architecture, usable or not, the best first; the last one is lade_cut_portable. Static. */
-const struct lade_cut_engine *const *lade_cut_engines(size_t *count_out);
+/* The engine that begins with that. */
+static inline const struct lade_cut_engine *lade_cut_engine_of(const struct lade_engine *base)
+{
+	return (const struct lade_cut_engine *)base;
+}
 
-/*
- * Choose among count engines, the best first and the last one trusted: the first that is usable and
- * agrees with lade_cut_portable, among those called wanted. If there is none, or wanted is
- * NULL, among all. Any thread; takes below a millisecond.
- */
-const struct lade_cut_engine *lade_cut_choose(const struct lade_cut_engine *const *engines, size_t count,
-					      const char *wanted);
+/* The engines of this architecture; the last one is lade_cut_portable. Static. */
+const struct lade_engines *lade_cut_engines(void);
 
 /*
  * A step of an engine: bit i of what it returns says that block[i] is a candidate, for

@@ -109,5 +109,5 @@ TARGET static size_t next(const struct lade_cut *cut, const uint8_t *data, size_
 	return lade_cut_search(cut, data, len, step, &state);
 }
 
-const struct lade_cut_engine lade_cut_neon = { "neon", usable, next };
+const struct lade_cut_engine lade_cut_neon = { { "neon", usable }, next };
 #endif

@@ -113,5 +113,5 @@ static size_t next(const struct lade_cut *cut, const uint8_t *data, size_t len)
 	return __builtin_cpu_supports("avx") ? next_avx(cut, data, len) : next_sse(cut, data, len);
 }
 
-const struct lade_cut_engine lade_cut_pclmul = { "pclmul", usable, next };
+const struct lade_cut_engine lade_cut_pclmul = { { "pclmul", usable }, next };
 #endif

@@ -100,4 +100,4 @@ static size_t next(const struct lade_cut *cut, const uint8_t *data, size_t len)
 	return lade_cut_search(cut, data, len, step, &state);
 }
 
-const struct lade_cut_engine lade_cut_portable = { "portable", usable, next };
+const struct lade_cut_engine lade_cut_portable = { { "portable", usable }, next };

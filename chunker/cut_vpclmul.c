@@ -97,5 +97,5 @@ TARGET static size_t next(const struct lade_cut *cut, const uint8_t *data, size_
 	return chunk_len;
 }
 
-const struct lade_cut_engine lade_cut_vpclmul = { "vpclmul", usable, next };
+const struct lade_cut_engine lade_cut_vpclmul = { { "vpclmul", usable }, next };
 #endif

@@ -6,8 +6,6 @@
 #include "chunker/strict_cut.h"
 
 #include <assert.h>
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "chunker/strict_cut_internal.h"
@@ -23,20 +21,16 @@
 #define TRIAL_COUNT 64u
 #define TRIAL_THRESHOLD (UINT64_C(1) << 62)
 
-static const struct lade_strict_cut_engine *const engines[] = {
+static const struct lade_engine *const list[] = {
 #ifdef LADE_STRICT_CUT_X86
-	&lade_strict_cut_avx512,
-	&lade_strict_cut_aesni,
+	&lade_strict_cut_avx512.base,
+	&lade_strict_cut_aesni.base,
 #endif
 #ifdef LADE_STRICT_CUT_NEON
-	&lade_strict_cut_neon,
+	&lade_strict_cut_neon.base,
 #endif
-	&lade_strict_cut_portable,
+	&lade_strict_cut_portable.base,
 };
-
-/* The choice of this process; set once. */
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static const struct lade_strict_cut_engine *chosen;
 
 /* A product in the field of AES (FIPS 197, 4.2). */
 static uint8_t field_product(uint8_t a, uint8_t b)
@@ -133,7 +127,7 @@ size_t lade_strict_cut_next(const struct lade_strict_cut *cut, const uint8_t *da
 }
 
 /* True if an engine finds what the portable one does, wherever it begins and ends. */
-static bool agrees(const struct lade_strict_cut_engine *engine)
+static bool agrees(const struct lade_engine *engine)
 {
 	static const struct lade_strict_cut_lengths lengths = { 4096, 8192, 16384 };
 	uint8_t secret[LADE_STRICT_CUT_SECRET_LEN], data[TRIAL_LEN];
@@ -152,37 +146,25 @@ static bool agrees(const struct lade_strict_cut_engine *engine)
 		/* Some find something soon, some late, some nothing. */
 		const uint64_t threshold = TRIAL_THRESHOLD >> (i % 16);
 
-		if (engine->find(&cut, data, from, to, threshold) !=
+		if (lade_strict_cut_engine_of(engine)->find(&cut, data, from, to, threshold) !=
 		    lade_strict_cut_portable.find(&cut, data, from, to, threshold))
 			return false;
 	}
 	return true;
 }
 
-const struct lade_strict_cut_engine *const *lade_strict_cut_engines(size_t *count_out)
-{
-	*count_out = COUNT(engines);
-	return engines;
-}
+static const struct lade_engines engines = { list, COUNT(list), agrees };
 
-static const struct lade_strict_cut_engine *choose(const char *wanted)
+const struct lade_engines *lade_strict_cut_engines(void)
 {
-	for (size_t i = 0; i < COUNT(engines); i++) {
-		if ((!wanted || !strcmp(engines[i]->name, wanted)) && engines[i]->usable() && agrees(engines[i]))
-			return engines[i];
-	}
-	return wanted ? choose(NULL) : &lade_strict_cut_portable;
-}
-
-static void choose_once(void)
-{
-	chosen = choose(getenv("LADE_CPU"));
+	return &engines;
 }
 
 static const struct lade_strict_cut_engine *choice(void)
 {
-	pthread_once(&once, choose_once);
-	return chosen;
+	static _Atomic(const struct lade_engine *) kept;
+
+	return lade_strict_cut_engine_of(lade_engine_chosen(&engines, &kept));
 }
 
 bool lade_strict_cut_lengths_ok(const struct lade_strict_cut_lengths *lengths)
@@ -203,5 +185,5 @@ int lade_strict_cut_init(struct lade_strict_cut *cut, const uint8_t secret[LADE_
 
 const char *lade_strict_cut_name(void)
 {
-	return choice()->name;
+	return choice()->base.name;
 }

@@ -58,5 +58,5 @@ static bool usable(void)
 	return __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("aes") && __builtin_cpu_supports("avx");
 }
 
-const struct lade_strict_cut_engine lade_strict_cut_aesni = { "aesni", usable, find };
+const struct lade_strict_cut_engine lade_strict_cut_aesni = { { "aesni", usable }, find };
 #endif

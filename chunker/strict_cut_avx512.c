@@ -103,5 +103,5 @@ static bool usable(void)
 	       has_vaes();
 }
 
-const struct lade_strict_cut_engine lade_strict_cut_avx512 = { "avx512", usable, find };
+const struct lade_strict_cut_engine lade_strict_cut_avx512 = { { "avx512", usable }, find };
 #endif

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "chunker/engine.h"
 #include "chunker/strict_cut.h"
 
 /* No position was found. */
@@ -16,9 +17,7 @@
 
 /* One way to look for cuts; all find the same. */
 struct lade_strict_cut_engine {
-	const char *name;
-	/* True if this processor and kernel can run it. */
-	bool (*usable)(void);
+	struct lade_engine base; /* the first member */
 	/*
 	 * The first length p in from..to whose value, of the window data[p-64..p), is below threshold, or
 	 * LADE_STRICT_CUT_NONE. from is at least 64; only data[from-64..to) is read.
@@ -89,7 +88,13 @@ static inline __attribute__((always_inline)) size_t lade_strict_cut_find(const s
 	return LADE_STRICT_CUT_NONE;
 }
 
-/* The engines of this architecture, usable or not, the best first; the last one is lade_strict_cut_portable. Static. */
-const struct lade_strict_cut_engine *const *lade_strict_cut_engines(size_t *count_out);
+/* The engine that begins with that. */
+static inline const struct lade_strict_cut_engine *lade_strict_cut_engine_of(const struct lade_engine *base)
+{
+	return (const struct lade_strict_cut_engine *)base;
+}
+
+/* The engines of this architecture; the last one is lade_strict_cut_portable. Static. */
+const struct lade_engines *lade_strict_cut_engines(void);
 
 #endif

@@ -64,5 +64,5 @@ static bool usable(void)
 	return (getauxval(AT_HWCAP) & (HWCAP_PMULL | HWCAP_AES)) == (HWCAP_PMULL | HWCAP_AES);
 }
 
-const struct lade_strict_cut_engine lade_strict_cut_neon = { "neon", usable, find };
+const struct lade_strict_cut_engine lade_strict_cut_neon = { { "neon", usable }, find };
 #endif

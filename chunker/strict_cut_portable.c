@@ -83,4 +83,4 @@ static size_t find(const struct lade_strict_cut *cut, const uint8_t *data, size_
 	return found;
 }
 
-const struct lade_strict_cut_engine lade_strict_cut_portable = { "portable", usable, find };
+const struct lade_strict_cut_engine lade_strict_cut_portable = { { "portable", usable }, find };

@@ -122,19 +122,23 @@ bool restore_file_is_several(const struct restore_file *file)
 	return file->recipe->depth > 1 || file->recipe->count > 1;
 }
 
-/* Have the file be as long as it will be, with its blocks if that is of use. */
-static void set_length(struct restore_file *file)
+/* Without room for all of it there is no reason to begin. Others than these cannot do it, and need not. Under the lock, or alone. */
+static void take_room(struct restore_file *file)
 {
 	const off_t len = (off_t)file->recipe->length;
 
-	if (ftruncate(file->temporary.fd, len)) {
-		note_errno(file, "set the length of");
-		return;
-	}
-	/* Without room for all of it there is no reason to begin. Others than these cannot do it, and need not. */
 	if (!file->sparse && !file->dirty && file->recipe->length >= RESTORE_ALLOCATE_LEN && fallocate(file->temporary.fd, 0, 0, len) &&
 	    (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
 		note_errno(file, "take room for");
+}
+
+/* Have the file be as long as it will be, with its blocks if that is of use: what shares those of a basis may need few of its own. */
+static void set_length(struct restore_file *file)
+{
+	if (ftruncate(file->temporary.fd, (off_t)file->recipe->length))
+		note_errno(file, "set the length of");
+	else if (!file->match.range_count)
+		take_room(file);
 }
 
 /* Make the temporary file. Under the lock, or alone. False: the file has failed. */
@@ -198,15 +202,15 @@ void restore_file_write(struct restore_file *file, uint64_t off, struct lade_sli
 
 /* ---- what is there already ---- */
 
-/* Copy a piece of the basis. False: the file has failed, or the piece cannot be read. */
-static bool copy_piece(struct restore_file *file, int basis, const struct restore_basis_range *range)
+/* Copy a range of the basis as it is. False: the file has failed, or the range cannot be read. */
+static bool copy_bytes(struct restore_file *file, int basis, const struct restore_basis_range *range)
 {
 	struct lade_move move = {
 		.in_fd = basis, .in_off = (off_t)range->from, .out_fd = file->temporary.fd, .out_off = (off_t)range->to, .len = range->len,
 	};
 	struct lade_fault fault;
 
-	if (lade_move(file->restore->movers, &move, &fault) == 0)
+	if (!range->len || lade_move(file->restore->movers, &move, &fault) == 0)
 		return true;
 	/* What cannot be read any more may be fetched; what cannot be written cannot. */
 	if (fault.code != LADE_E_SHRUNK && fault.code != LADE_E_SOURCE)
@@ -214,15 +218,34 @@ static bool copy_piece(struct restore_file *file, int basis, const struct restor
 	return false;
 }
 
-/* Copy a range, but for holes. cloned: it is there. */
+/* The same of a piece without holes. shares: its whole blocks, if they are whole at both places, can be shared, but by a move that has nothing else. */
+static bool copy_piece(struct restore_file *file, int basis, const struct restore_basis_range *piece, bool shares)
+{
+	const uint64_t head = (RESTORE_BLOCK_LEN - piece->to % RESTORE_BLOCK_LEN) % RESTORE_BLOCK_LEN;
+	struct restore_basis_range part = { piece->to, piece->from, head };
+
+	if (!shares || piece->to % RESTORE_BLOCK_LEN != piece->from % RESTORE_BLOCK_LEN || piece->len < head + RESTORE_SHARE_LEAST)
+		return copy_bytes(file, basis, piece);
+	if (!copy_bytes(file, basis, &part))
+		return false;
+	part = (struct restore_basis_range){ piece->to + head, piece->from + head, (piece->len - head) / RESTORE_BLOCK_LEN * RESTORE_BLOCK_LEN };
+	if (!copy_bytes(file, basis, &part))
+		return false;
+	part = (struct restore_basis_range){ part.to + part.len, part.from + part.len, piece->len - head - part.len };
+	return copy_bytes(file, basis, &part);
+}
+
+/* Copy a range, but for holes. cloned: all of the basis was, and so what is in its place is there. */
 static bool copy_range(struct restore_file *file, int basis, struct restore_basis_range range, bool cloned)
 {
+	const bool is_there = cloned && range.to == range.from;
+
 	while (range.len) {
 		struct restore_basis_range piece = range;
 		bool hole;
 
 		piece.len = restore_same_kind(file, range.to, range.len, &hole);
-		if (hole ? !restore_leave_out(file, piece.to, piece.len) : !cloned && !copy_piece(file, basis, &piece)) {
+		if (hole ? !restore_leave_out(file, piece.to, piece.len) : !is_there && !copy_piece(file, basis, &piece, cloned)) {
 			if (hole)
 				note_errno(file, "write");
 			return false;
@@ -237,19 +260,19 @@ static bool copy_ranges(struct restore_file *file, int basis)
 {
 	const struct restore_basis_match *match = &file->match;
 	/* All of it at once, where that costs nothing: what is in its place needs no copy then. */
-	const bool clone = ioctl(file->temporary.fd, FICLONE, basis) == 0;
+	const bool cloned = ioctl(file->temporary.fd, FICLONE, basis) == 0;
 
-	if (clone) {
+	if (cloned) {
 		file->dirty = true;
-		if (ftruncate(file->temporary.fd, (off_t)file->recipe->length)) {
+		if (ftruncate(file->temporary.fd, (off_t)file->recipe->length))
 			note_errno(file, "set the length of");
-			return false;
-		}
+	} else {
+		take_room(file);
 	}
-	for (size_t i = 0; i < match->range_count; i++)
-		if (!copy_range(file, basis, match->ranges[i], clone && match->ranges[i].to == match->ranges[i].from))
+	for (size_t i = 0; !file->failed && i < match->range_count; i++)
+		if (!copy_range(file, basis, match->ranges[i], cloned))
 			return false;
-	return true;
+	return !file->failed;
 }
 
 /* What was compared is of no use: all is to be fetched. */

@@ -29,6 +29,10 @@
 #define RESTORE_BATCH_OPEN 512u
 /* From this length on a file's blocks are asked for before its chunks, which come in any order. */
 #define RESTORE_ALLOCATE_LEN (UINT64_C(4) << 20)
+/* Zeros are looked for in pieces of so many bytes, as file systems have holes; extents are shared in multiples of it. */
+#define RESTORE_BLOCK_LEN 4096u
+/* Extents that are shorter are copied: sharing costs a call, and fragments the file. */
+#define RESTORE_SHARE_LEAST (128u << 10)
 /* Holes of a file that are remembered: of one with more the rest is written as zeros. */
 #define RESTORE_HOLES_MAX (1u << 20)
 /* Kinds of metadata that a file system may lack. */

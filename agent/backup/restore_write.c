@@ -8,9 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Zeros are looked for in pieces of so many bytes, as file systems have holes. */
-#define BLOCK_LEN 4096u
-
 bool restore_leave_out(struct restore_file *file, uint64_t off, uint64_t len)
 {
 	static const uint8_t zeros[1u << 16];
@@ -104,15 +101,15 @@ static bool write_around_zeros(struct restore_file *file, uint64_t off, struct l
 	bool good = true;
 
 	while (good && bytes.len) {
-		size_t len = BLOCK_LEN - (size_t)(off % BLOCK_LEN);
+		size_t len = RESTORE_BLOCK_LEN - (size_t)(off % RESTORE_BLOCK_LEN);
 		bool zeros;
 
 		len = len < bytes.len ? len : bytes.len;
 		/* A part of a block, too: what another chunk has of it is written by that. */
 		zeros = is_zeros(bytes.data, len);
 		/* As many of one kind as follow each other. */
-		while (len + BLOCK_LEN <= bytes.len && (off + len) % BLOCK_LEN == 0 && is_zeros(bytes.data + len, BLOCK_LEN) == zeros)
-			len += BLOCK_LEN;
+		while (len + RESTORE_BLOCK_LEN <= bytes.len && (off + len) % RESTORE_BLOCK_LEN == 0 && is_zeros(bytes.data + len, RESTORE_BLOCK_LEN) == zeros)
+			len += RESTORE_BLOCK_LEN;
 		good = zeros ? restore_leave_out(file, off, len) : write_all(file, off, lade_slice(bytes.data, len));
 		off += len;
 		bytes = lade_slice(bytes.data + len, bytes.len - len);

@@ -173,23 +173,22 @@ static struct contender *add(struct contender *contender, enum kind kind, const 
 /* All contenders, memcpy first; how many there are. */
 static size_t line_up(struct contender *list)
 {
-	const struct lade_cut_engine *const *engines;
-	size_t count, n = 0;
+	const struct lade_engines *engines = lade_cut_engines();
+	size_t n = 0;
 
-	engines = lade_cut_engines(&count);
 	add(&list[n++], COPY, "memcpy", 0, 0);
 	add(&list[n++], DIGEST, "none", 16, 1);
 	for (size_t i = 0; i < COUNT(classes); i++)
 		for (int with_digest = 0; with_digest < 2; with_digest++) {
 			add(&list[n++], FASTCDC, "fastcdc", classes[i], with_digest);
-			for (size_t j = 0; j < count && n < CONTENDERS_MAX; j++) {
+			for (size_t j = 0; j < engines->count && n < CONTENDERS_MAX; j++) {
 				struct lade_cut *cut = &list[n].cut;
 
-				if (!engines[j]->usable())
+				if (!engines->list[j]->usable())
 					continue;
-				add(&list[n++], ENGINE, engines[j]->name, classes[i], with_digest);
+				add(&list[n++], ENGINE, engines->list[j]->name, classes[i], with_digest);
 				lade_cut_init(cut, &key, classes[i]);
-				cut->engine = engines[j];
+				cut->engine = lade_cut_engine_of(engines->list[j]);
 			}
 		}
 	return n;

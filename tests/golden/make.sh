@@ -1,8 +1,14 @@
 #!/bin/bash
-# tests/golden/make.sh LADE MAKE OUT: how the golden repositories were made, once, by the program LADE and what make.c becomes. See README.
+# tests/golden/make.sh LADE MAKE OUT [KIND...]: how the golden repositories were made, once, by the program LADE and what make.c becomes. See README.
+# Where OUT has an identity it opens the new ones, too, and is given their pins.
+#
+# A "portable" one needs a processor that has instructions for neither AES nor SHA-256: each of LADE and MAKE was a script of one line, for example
+#   exec qemu-x86_64 -cpu Nehalem /path/to/lade "$@"
 set -eu
 umask 077
 lade=$1 make=$2 out=$3
+kinds=("${@:4}")
+[ ${#kinds[@]} != 0 ] || kinds=(encrypted plain)
 here=$(cd "$(dirname "$0")" && pwd)
 passphrase=$(cat "$here/passphrase")
 # Where attributes may be long.
@@ -79,11 +85,16 @@ END
 }
 
 # ---- the repositories ----
-recipient=$("$lade" key new --recipient="$out/identity")
-for kind in encrypted plain; do
+[ -e "$out/identity" ] || "$lade" key new --recipient="$out/identity" >/dev/null
+recipient=$(sed -n 's/^# //p' "$out/identity")
+for kind in "${kinds[@]}"; do
 	plaintext=()
-	[ $kind = encrypted ] || plaintext=(--plaintext)
+	[ "$kind" != plain ] || plaintext=(--plaintext)
 	"$lade" init -r "$out/$kind" --no-passphrase --recipient "$recipient" --label golden "${plaintext[@]}" >init.out
+	# [format]: the hash of chunk ids.
+	hash=1
+	[ "$kind" != portable ] || hash=2
+	[ "$(od -An -tu1 -j49 -N1 "$out/$kind/format" | tr -d ' ')" = "$hash" ]
 	grep -ao 'lade-pin-[-_A-Za-z0-9]*' init.out | head -n 1 >>"$out/identity"
 	"$make" passphrase "$out/$kind" "$out/identity" "$passphrase"
 	"$lade" key add -r "$out/$kind" --identity "$out/identity" --write-only="$out/$kind.client" --label client
@@ -98,7 +109,7 @@ printf 'longer than it was, but not by much\n' >tree/inline
 printf 'new\n' >tree/new
 find tree -newer "$out/identity" -exec touch -h -d '2026-11-22 04:05:06.789012345' {} +
 list tree >"$out/listing.2"
-for kind in encrypted plain; do
+for kind in "${kinds[@]}"; do
 	"$lade" backup -q -r "$out/$kind" --key-file "$out/$kind.client" --host golden --time @1790003600 tree
 	"$make" session "$out/$kind" "$out/identity" "$passphrase"
 	rm -rf "$out/$kind/tmp"

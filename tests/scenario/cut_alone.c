@@ -66,7 +66,7 @@ static uint8_t *data;
 
 static int differs(const struct lade_cut_engine *engine, unsigned cut_class, const char *what)
 {
-	printf("%s, class %u: other %s\n", engine->name, cut_class, what);
+	printf("%s, class %u: other %s\n", engine->base.name, cut_class, what);
 	return 1;
 }
 
@@ -110,10 +110,9 @@ static int check_ends(const struct lade_cut_engine *engine, const struct lade_cu
 
 int main(void)
 {
-	const struct lade_cut_engine *const *engines;
+	const struct lade_engines *engines = lade_cut_engines();
 	struct lade_run_key key = { .kind = LADE_DIGEST_XXH3 };
 	struct lade_cut cut;
-	size_t count;
 	int failed = 0;
 
 	data = malloc(GOLDEN_LEN);
@@ -121,17 +120,18 @@ int main(void)
 		return 1;
 	golden_key(&key);
 	golden_data(data);
-	engines = lade_cut_engines(&count);
-	for (size_t i = 0; i < count; i++) {
-		if (!engines[i]->usable())
+	for (size_t i = 0; i < engines->count; i++) {
+		const struct lade_cut_engine *engine = lade_cut_engine_of(engines->list[i]);
+
+		if (!engine->base.usable())
 			continue;
 		for (unsigned cut_class = LADE_CUT_CLASS_MIN; cut_class <= LADE_CUT_CLASS_MAX; cut_class++) {
 			lade_cut_init(&cut, &key, cut_class);
-			failed |= check_golden(engines[i], &cut, cut_class);
+			failed |= check_golden(engine, &cut, cut_class);
 			if (cut_class < LADE_CUT_CLASS_MIN + 2)
-				failed |= check_ends(engines[i], &cut, cut_class);
+				failed |= check_ends(engine, &cut, cut_class);
 		}
-		printf("checked: %s\n", engines[i]->name);
+		printf("checked: %s\n", engine->base.name);
 	}
 	printf("in use: %s\n", lade_cut_name());
 	free(data);

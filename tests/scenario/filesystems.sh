@@ -2,46 +2,14 @@
 # content, on the file systems that people have; what an interrupted session leaves; what compression
 # saves; and files that were moved.
 . "${srcdir:-.}/tests/scenario/lib.sh"
-
-MIB=1048576
+. "${srcdir:-.}/tests/scenario/extents.sh"
 
 # ---- what is counted ----
 
 # transferred: content that the last run (with --stats) sent, in bytes.
 transferred() { sed -n 's/^Literal data: \([0-9,]*\) bytes.*/\1/p' "$out" | tr -d ,; }
 
-# at_most NAME NUMBER LIMIT, at_least NAME NUMBER LIMIT
-at_most() {
-	if [ -n "$2" ] && [ "$2" -le "$3" ]; then ok "$1"; else not_ok "$1" "${2:-nothing} is more than $3"; fi
-}
-at_least() {
-	if [ -n "$2" ] && [ "$2" -ge "$3" ]; then ok "$1"; else not_ok "$1" "${2:-nothing} is less than $3"; fi
-}
-
-# blocks FILE...: bytes that the files occupy.
-blocks() { stat -c '%b %B' "$@" | perl -lane '$sum += $F[0] * $F[1]; END { print $sum + 0 }'; }
-
 inode() { stat -c %i "$1"; }
-
-# shared_percent FILE LIMIT: how much of the first LIMIT bytes is in extents that another file has as well.
-shared_percent() {
-	filefrag -s -v -b1 "$1" | LIMIT=$2 perl -ne '
-		my ($start, $end, $flags) = /^\s*\d+:\s+(\d+)\.\.\s*(\d+):.*:\s*(\S*)\s*$/ or next;
-		$end++;
-		$end = $ENV{LIMIT} if $end > $ENV{LIMIT};
-		$shared += $end - $start if $flags =~ /\bshared\b/ && $end > $start;
-		END { printf "%d\n", $shared * 100 / $ENV{LIMIT} }'
-}
-
-# change FILE OFFSET LENGTH...: overwrite ranges with random bytes.
-change() {
-	local file=$1
-	shift
-	while [ $# -gt 0 ]; do
-		head -c "$2" /dev/urandom | dd of="$file" bs=64K oflag=seek_bytes seek="$1" conv=notrunc status=none
-		shift 2
-	done
-}
 
 # ---- a connection that can be cut ----
 
@@ -124,22 +92,6 @@ need_server
 
 # ---- extents ----
 
-# One version before, three after: places overwritten; something inserted; a whole block inserted.
-make_versions() {
-	local size=$((64 * MIB)) at=$((60 * MIB))
-	mkdir -p "$T/extents"/{old,overwritten,inserted,inserted-block,appended,shortened}
-	head -c "$size" /dev/urandom >"$T/extents/old/file"
-	cp "$T/extents/old/file" "$T/extents/overwritten/file"
-	change "$T/extents/overwritten/file" 5000000 100 20000000 5000 33333333 1 50000000 70000 $((size - 50)) 50
-	{ head -c "$at" "$T/extents/old/file"; echo inserted; tail -c +$((at + 1)) "$T/extents/old/file"; } \
-		>"$T/extents/inserted/file"
-	{ head -c "$at" "$T/extents/old/file"; head -c 8192 /dev/urandom; tail -c +$((at + 1)) "$T/extents/old/file"; } \
-		>"$T/extents/inserted-block/file"
-	{ cat "$T/extents/old/file"; echo appended; } >"$T/extents/appended/file"
-	head -c "$at" "$T/extents/old/file" >"$T/extents/shortened/file"
-	touch -d '2020-01-01 00:00:00' "$T"/extents/old/file
-}
-
 # update_extents TYPE WAY VERSION PERCENT LIMIT: so much of the first LIMIT bytes is shared with the old file.
 update_extents() {
 	local type=$1 way=$2 version=$3 percent=$4 limit=$5 name="$1: $2, $3"
@@ -169,32 +121,6 @@ extents() {
 }
 
 # ---- holes ----
-
-# random_at FILE OFFSET LENGTH...: a file of 24 MiB with data there.
-random_at() {
-	rm -f "$1"
-	truncate -s $((24 * MIB)) "$1"
-	change "$@"
-}
-
-# Of each file the source is the same; what stands at the destination differs.
-make_holes() {
-	local name
-	mkdir -p "$T/holes/new" "$T/holes/old"
-	random_at "$T/holes/new/onto-nothing" 0 $MIB 5000000 300000 $((12 * MIB + 4096)) $((MIB - 4096)) 20000001 1
-	for name in onto-dense onto-zeros onto-others onto-filled onto-longer; do
-		cp --sparse=always "$T/holes/new/onto-nothing" "$T/holes/new/$name"
-	done
-	head -c $((24 * MIB)) /dev/urandom >"$T/holes/old/onto-dense"
-	cp --sparse=never "$T/holes/new/onto-nothing" "$T/holes/old/onto-zeros"
-	change "$T/holes/old/onto-zeros" 1000 10
-	random_at "$T/holes/old/onto-others" $((2 * MIB)) $((4 * MIB)) $((20 * MIB)) $MIB
-	# As it is, but for data where there is a hole now.
-	cp --sparse=always "$T/holes/new/onto-nothing" "$T/holes/old/onto-filled"
-	change "$T/holes/old/onto-filled" $((8 * MIB)) $MIB
-	head -c $((30 * MIB)) /dev/urandom >"$T/holes/old/onto-longer"
-	touch -d '2020-01-01 00:00:00' "$T"/holes/old/*
-}
 
 holes() {
 	local type=$1 way name limit

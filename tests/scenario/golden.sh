@@ -37,7 +37,7 @@ as_listed() {
 	return $((wrong > 0))
 }
 
-for kind in encrypted plain; do
+for kind in encrypted plain portable; do
 	export LADE_REPOSITORY=$T/golden/$kind LADE_IDENTITY=$T/golden/identity
 	exits "$kind: it is whole" 0 lade check --read-data
 	prints "$kind: with two snapshots" '^Checked: +2 snapshots, '

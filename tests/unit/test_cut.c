@@ -191,15 +191,15 @@ static void fill(uint8_t *data, size_t len, unsigned kind)
 static size_t check_chunk(const struct lade_cut *cut, const struct reference *reference, const uint8_t *data,
 			  const uint8_t *filtered, size_t len)
 {
-	size_t count, expected = reference_next(reference, data, filtered, len);
-	const struct lade_cut_engine *const *engines = lade_cut_engines(&count);
+	size_t expected = reference_next(reference, data, filtered, len);
+	const struct lade_engines *engines = lade_cut_engines();
 
-	for (size_t i = 0; i < count; i++)
-		if (engines[i]->usable()) {
-			size_t found = engines[i]->next(cut, data, len);
+	for (size_t i = 0; i < engines->count; i++)
+		if (engines->list[i]->usable()) {
+			size_t found = lade_cut_engine_of(engines->list[i])->next(cut, data, len);
 
 			if (found != expected)
-				fail_msg("%s: a chunk of %zu bytes, not %zu, of %zu", engines[i]->name, found,
+				fail_msg("%s: a chunk of %zu bytes, not %zu, of %zu", engines->list[i]->name, found,
 					 expected, len);
 		}
 	assert_int_equal(lade_cut_next(cut, data, len), expected);
@@ -508,60 +508,56 @@ static size_t wrong_next(const struct lade_cut *cut, const uint8_t *data, size_t
 
 static void test_choice(void **state)
 {
-	static const struct lade_cut_engine wrong = { "wrong", always, wrong_next };
-	static const struct lade_cut_engine absent = { "absent", never, NULL };
-	static const struct lade_cut_engine good = { "good", always, NULL };
-	static const struct lade_cut_engine *const engines[] = { &absent, &wrong, &lade_cut_portable, &good };
-	const size_t count = 3;
+	static const struct lade_cut_engine wrong = { { "wrong", always }, wrong_next };
+	static const struct lade_cut_engine absent = { { "absent", never }, NULL };
+	static const struct lade_cut_engine good = { { "good", always }, NULL };
+	static const struct lade_engine *const list[] = { &absent.base, &wrong.base, &lade_cut_portable.base, &good.base };
+	struct lade_engines engines = { list, 3, lade_cut_engines()->agrees };
 
 	(void)state;
-	assert_string_equal(lade_cut_choose(engines, count, NULL)->name, "portable");
-	assert_string_equal(lade_cut_choose(engines, count, "wrong")->name, "portable");
-	assert_string_equal(lade_cut_choose(engines, count, "absent")->name, "portable");
-	assert_string_equal(lade_cut_choose(engines, count, "good")->name, "portable");
-	assert_string_equal(lade_cut_choose(engines, 2, NULL)->name, "wrong");
+	assert_string_equal(lade_engine_choose(&engines, NULL)->name, "portable");
+	assert_string_equal(lade_engine_choose(&engines, "wrong")->name, "portable");
+	assert_string_equal(lade_engine_choose(&engines, "absent")->name, "portable");
+	assert_string_equal(lade_engine_choose(&engines, "good")->name, "portable");
+	engines.count = 2;
+	assert_string_equal(lade_engine_choose(&engines, NULL)->name, "wrong");
 }
 
 static void test_choice_among_the_engines(void **state)
 {
-	const struct lade_cut_engine *best = NULL;
-	const struct lade_cut_engine *const *engines;
-	size_t count;
+	const struct lade_engines *engines = lade_cut_engines();
+	const struct lade_engine *best = NULL;
 
 	(void)state;
-	engines = lade_cut_engines(&count);
-	for (size_t i = 0; i < count; i++) {
-		if (!engines[i]->usable())
+	for (size_t i = 0; i < engines->count; i++) {
+		if (!engines->list[i]->usable())
 			continue;
-		best = best ? best : engines[i];
-		assert_ptr_equal(lade_cut_choose(engines, count, engines[i]->name), engines[i]);
+		best = best ? best : engines->list[i];
+		assert_ptr_equal(lade_engine_choose(engines, engines->list[i]->name), engines->list[i]);
 	}
-	assert_ptr_equal(engines[count - 1], &lade_cut_portable);
-	assert_ptr_equal(lade_cut_choose(engines, count, NULL), best);
-	assert_ptr_equal(lade_cut_choose(engines, count, "no such engine"), best);
+	assert_ptr_equal(engines->list[engines->count - 1], &lade_cut_portable);
+	assert_ptr_equal(lade_engine_choose(engines, NULL), best);
+	assert_ptr_equal(lade_engine_choose(engines, "no such engine"), best);
 }
 
 /* A process chooses once; so one for each name, before this one does. */
 static void test_environment_chooses(void **state)
 {
 	static const char *const names[] = { "portable", "pclmul", "vpclmul", "avx512", "neon", "", "none" };
-	const struct lade_cut_engine *const *engines;
-	size_t count;
 
 	(void)state;
-	engines = lade_cut_engines(&count);
 	for (size_t i = 0; i < COUNT(names); i++) {
 		pid_t child = fork();
 		int status;
 
 		assert_true(child >= 0);
 		if (child == 0) {
-			const char *expected = lade_cut_choose(engines, count, names[i])->name;
+			const char *expected = lade_engine_choose(lade_cut_engines(), names[i])->name;
 			struct lade_cut cut;
 
 			setenv("LADE_CPU", names[i], 1);
 			lade_cut_init(&cut, &key, LADE_CUT_CLASS_MAX);
-			_exit(strcmp(lade_cut_name(), expected) || strcmp(cut.engine->name, expected));
+			_exit(strcmp(lade_cut_name(), expected) || strcmp(cut.engine->base.name, expected));
 		}
 		assert_int_equal(waitpid(child, &status, 0), child);
 		assert_int_equal(status, 0);

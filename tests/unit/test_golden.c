@@ -34,11 +34,16 @@
 #define LISTING_MAX 65536u
 #define OBJECT_MAX (1u << 20)
 
-/* What each of the two has. */
+/* What each of them has. */
 static const struct golden {
 	const char *name, *client;
-	bool encrypted;
-} goldens[] = { { "encrypted", "encrypted.client", true }, { "plain", "plain.client", false } };
+	enum lade_suite suite;
+	enum lade_id_hash id_hash;
+} goldens[] = {
+	{ "encrypted", "encrypted.client", LADE_SUITE_AES_256_GCM, LADE_ID_HMAC_SHA256 },
+	{ "plain", "plain.client", LADE_SUITE_PLAIN, LADE_ID_HMAC_SHA256 },
+	{ "portable", "portable.client", LADE_SUITE_XCHACHA20, LADE_ID_BLAKE2B },
+};
 
 #define GOLDENS (sizeof(goldens) / sizeof(goldens[0]))
 
@@ -113,11 +118,16 @@ static const char *path_of(const char *name)
 
 /* ---- opening ---- */
 
+static bool is_encrypted(const struct golden *golden)
+{
+	return golden->suite != LADE_SUITE_PLAIN;
+}
+
 enum way { BY_PASSPHRASE, BY_IDENTITY, BY_CLIENT };
 
 static struct lade_repository *opened(const struct golden *golden, enum way way)
 {
-	struct lade_repository_credentials credentials = { .plaintext = !golden->encrypted };
+	struct lade_repository_credentials credentials = { .plaintext = !is_encrypted(golden) };
 	struct lade_identity identity = { .secret = NULL };
 	struct lade_repository *repository;
 	struct lade_keyring keyring;
@@ -152,10 +162,11 @@ static void test_who_may_what(void **state)
 			struct lade_repository *repository = opened(&goldens[i], (enum way)way);
 			const unsigned all = LADE_MAY_READ | LADE_MAY_WRITE | LADE_MAY_MANAGE | LADE_IS_ROOT;
 			/* Everybody reads a plain one. */
-			const unsigned client = LADE_MAY_WRITE | (goldens[i].encrypted ? 0 : LADE_MAY_READ);
+			const unsigned client = LADE_MAY_WRITE | (is_encrypted(&goldens[i]) ? 0 : LADE_MAY_READ);
 
 			assert_int_equal(repository->may, way == BY_CLIENT ? client : all);
-			assert_int_equal(repository->format.encrypted, goldens[i].encrypted);
+			assert_int_equal(repository->format.encrypted, is_encrypted(&goldens[i]));
+			assert_int_equal(repository->format.id_hash, goldens[i].id_hash);
 			assert_int_equal(repository->trust.count, 4);
 			assert_int_equal(repository->trust.epoch, 1);
 			assert_int_equal(repository->trust.party_count, 3);
@@ -496,6 +507,32 @@ static uint8_t *read_object(const struct lade_repository *repository, const stru
 	return object;
 }
 
+/* What is sealed is so by the suite that the repository is there for, whatever the one is that this processor would choose. */
+static void test_suites(void **state)
+{
+	static const char *const prefixes[] = { "packs/", "index/", "snapshots/" };
+
+	(void)state;
+	for (size_t i = 0; i < GOLDENS; i++) {
+		struct lade_repository *repository = opened(&goldens[i], BY_IDENTITY);
+
+		for (size_t j = 0; j < sizeof(prefixes) / sizeof(prefixes[0]); j++) {
+			struct lade_object_list list = { .items = NULL };
+
+			assert_int_equal(lade_object_list_get(repository->store, prefixes[j], &list, &fault), 0);
+			assert_true(list.count > 1);
+			for (size_t k = 0; k < list.count; k++) {
+				uint8_t *object = read_object(repository, &list.items[k]);
+
+				assert_int_equal(object[LADE_OBJECT_SUITE_OFF], goldens[i].suite);
+				free(object);
+			}
+			lade_object_list_fini(&list);
+		}
+		lade_repository_close(repository);
+	}
+}
+
 /* Each pack has the name that its bytes have, and a trailer whose rows the tables have, but for those of the session that was left behind. */
 static void test_packs(void **state)
 {
@@ -600,7 +637,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_who_may_what), cmocka_unit_test(test_slots), cmocka_unit_test(test_content),
-		cmocka_unit_test(test_packs),        cmocka_unit_test(test_refs),  cmocka_unit_test(test_session),
+		cmocka_unit_test(test_suites),       cmocka_unit_test(test_packs), cmocka_unit_test(test_refs),
+		cmocka_unit_test(test_session),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -87,30 +87,28 @@ static size_t reference_next(const uint8_t *data, size_t len)
 	return fallback ? fallback : lengths.greatest;
 }
 
-static void prepare(struct lade_strict_cut *cut, const struct lade_strict_cut_engine *engine)
+static void prepare(struct lade_strict_cut *cut, const struct lade_engine *engine)
 {
 	assert_int_equal(lade_strict_cut_init(cut, secret, &lengths), 0);
 	if (engine)
-		cut->engine = engine;
+		cut->engine = lade_strict_cut_engine_of(engine);
 }
 
 /* The first chunk by every engine, out of memory that ends with it. */
 static void check_chunk(const uint8_t *data, size_t len)
 {
 	const size_t expected = reference_next(data, len);
-	const struct lade_strict_cut_engine *const *engines;
+	const struct lade_engines *engines = lade_strict_cut_engines();
 	uint8_t *copy = malloc(len);
-	size_t count;
 
 	assert_non_null(copy);
 	memcpy(copy, data, len);
-	engines = lade_strict_cut_engines(&count);
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < engines->count; i++) {
 		struct lade_strict_cut cut;
 
-		if (!engines[i]->usable())
+		if (!engines->list[i]->usable())
 			continue;
-		prepare(&cut, engines[i]);
+		prepare(&cut, engines->list[i]);
 		assert_int_equal(lade_strict_cut_next(&cut, copy, len), expected);
 	}
 	free(copy);
@@ -294,6 +292,34 @@ static int set_up(void **state)
 	return 0;
 }
 
+static bool always(void)
+{
+	return true;
+}
+
+/* As a processor with a fault: rarely wrong, and by one byte. */
+static size_t wrong_find(const struct lade_strict_cut *cut, const uint8_t *data, size_t from, size_t to, uint64_t threshold)
+{
+	const size_t found = lade_strict_cut_portable.find(cut, data, from, to, threshold);
+
+	return found != LADE_STRICT_CUT_NONE && found > from + 100 ? found - 1 : found;
+}
+
+static void test_choice(void **state)
+{
+	static const struct lade_strict_cut_engine wrong = { { "wrong", always }, wrong_find };
+	static const struct lade_engine *const list[] = { &wrong.base, &lade_strict_cut_portable.base };
+	const struct lade_engines *all = lade_strict_cut_engines(), some = { list, 2, all->agrees };
+
+	(void)state;
+	assert_string_equal(lade_engine_choose(&some, NULL)->name, "portable");
+	assert_string_equal(lade_engine_choose(&some, "wrong")->name, "portable");
+	assert_ptr_equal(all->list[all->count - 1], &lade_strict_cut_portable);
+	for (size_t i = 0; i < all->count; i++)
+		if (all->list[i]->usable())
+			assert_ptr_equal(lade_engine_choose(all, all->list[i]->name), all->list[i]);
+}
+
 static int tear_down(void **state)
 {
 	(void)state;
@@ -306,6 +332,7 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_choice),
 		cmocka_unit_test(test_engines_agree_with_the_reference),
 		cmocka_unit_test(test_every_length_around_the_limits),
 		cmocka_unit_test(test_dull_data),
