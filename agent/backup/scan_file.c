@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/backup/entry_copy.h"
 #include "agent/backup/file_cut.h"
 #include "agent/sync/stamp.h"
 #include "agent/tree/read_open.h"
@@ -25,7 +26,7 @@ struct file_job {
 	struct stat st;
 	struct lade_stream_entry entry; /* what it points to is owned, but for the recipes */
 	const char *path;
-	uint8_t owned[];
+	uint8_t owned[];                /* what the entry points to, then the path */
 };
 
 /* ---- files that are known ---- */
@@ -195,32 +196,18 @@ static void run_file(struct lade_pool_job *job, void *context)
 	lade_tree_deliver(directory, worker);
 }
 
-static struct lade_slice own(struct lade_slice slice, uint8_t **at)
-{
-	struct lade_slice copy = lade_slice(*at, slice.len);
-
-	if (slice.len)
-		memcpy(*at, slice.data, slice.len);
-	*at += slice.len;
-	return copy;
-}
-
 static struct file_job *new_job(struct lade_scan *scan, const struct lade_stream_entry *entry)
 {
-	const size_t path_len = scan->path.len;
-	struct file_job *file = malloc(sizeof(*file) + path_len + entry->name.len + entry->xattrs.len + entry->xattrs_recipe.len + entry->user.len + entry->group.len);
-	uint8_t *at;
+	struct file_job *file = malloc(sizeof(*file) + lade_entry_copy_len(entry) + scan->path.len);
+	uint8_t *path;
 
 	if (!file)
 		return NULL;
-	*file = (struct file_job){ .job.run = run_file, .scan = scan, .directory = scan->stack[scan->depth - 1], .fd = -1, .entry = *entry };
-	at = file->owned;
-	file->path = (const char *)own(lade_slice(scan->path.data, path_len), &at).data;
-	file->entry.name = own(entry->name, &at);
-	file->entry.xattrs = own(entry->xattrs, &at);
-	file->entry.xattrs_recipe = own(entry->xattrs_recipe, &at);
-	file->entry.user = own(entry->user, &at);
-	file->entry.group = own(entry->group, &at);
+	*file = (struct file_job){ .job.run = run_file, .scan = scan, .directory = scan->stack[scan->depth - 1], .fd = -1 };
+	lade_entry_copy(entry, file->owned, &file->entry);
+	path = file->owned + lade_entry_copy_len(entry);
+	memcpy(path, scan->path.data, scan->path.len);
+	file->path = (const char *)path;
 	return file;
 }
 
