@@ -11,6 +11,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "agent/tree/whole.h"
+
 /* A bit stands for so many bytes; a larger page of the system is several of them. */
 #define GRAIN 4096u
 #define GRAINS (LADE_CACHE_WINDOW_LEN / GRAIN)
@@ -101,19 +103,12 @@ ssize_t lade_cache_read(int fd, void *out, size_t len, bool *absent_out)
 		*absent_out = errno == EAGAIN;
 		had = 0;
 	}
-	while ((size_t)had < len) {
-		got = pread(fd, (uint8_t *)out + had, len - (size_t)had, had);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -1;
-		if (got == 0)
-			break;
-		/* There was more behind what was in memory. */
-		*absent_out = *absent_out || had;
-		had += got;
-	}
-	return had;
+	got = lade_whole_read(fd, (uint8_t *)out + had, len - (size_t)had, (uint64_t)had);
+	if (got < 0)
+		return -1;
+	/* There was more behind what was in memory. */
+	*absent_out = *absent_out || (had && got);
+	return had + got;
 }
 
 void lade_cache_give_up(int fd)

@@ -140,6 +140,9 @@ int check_tables(struct check *check, struct lade_fault *fault);
 
 /* ---- check_packs.c ---- */
 
+/* True if a pack is there whose name begins so. Any thread. */
+bool check_has_pack(const struct check *check, const uint8_t prefix[LADE_SHORT_HASH_LEN]);
+
 /* Tell of packs that refs or tables name and that are not there, and of those that nobody names. */
 void check_named_packs(struct check *check);
 

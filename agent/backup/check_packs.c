@@ -29,15 +29,34 @@ static bool is_absent(const struct check *check, const uint8_t *name, size_t len
 	return false;
 }
 
-/* The first pack that is there whose name is not before the prefix; pack_count: none. */
-static size_t first_with(const struct check *check, const uint8_t prefix[LADE_SHORT_HASH_LEN])
+/* Names of packs, in order. */
+struct names {
+	const uint8_t *(*name)(const void *context, size_t i);
+	const void *context;
+	size_t count;
+};
+
+static const uint8_t *name_there(const void *context, size_t i)
 {
-	size_t low = 0, high = check->pack_count;
+	const struct check *check = context;
+
+	return check->packs[i].name;
+}
+
+static const uint8_t *name_in_tables(const void *context, size_t i)
+{
+	return lade_chunk_map_pack(context, i);
+}
+
+/* The first name that is not before the prefix; count: none. */
+static size_t first_with(const struct names *names, const uint8_t prefix[LADE_SHORT_HASH_LEN])
+{
+	size_t low = 0, high = names->count;
 
 	while (low < high) {
 		const size_t middle = low + (high - low) / 2;
 
-		if (memcmp(check->packs[middle].name, prefix, LADE_SHORT_HASH_LEN) < 0)
+		if (memcmp(names->name(names->context, middle), prefix, LADE_SHORT_HASH_LEN) < 0)
 			low = middle + 1;
 		else
 			high = middle;
@@ -45,31 +64,41 @@ static size_t first_with(const struct check *check, const uint8_t prefix[LADE_SH
 	return low;
 }
 
+/* True if one of them begins so. */
+static bool has_with(const struct names *names, const uint8_t prefix[LADE_SHORT_HASH_LEN])
+{
+	const size_t i = first_with(names, prefix);
+
+	return i < names->count && !memcmp(names->name(names->context, i), prefix, LADE_SHORT_HASH_LEN);
+}
+
+static struct names names_there(const struct check *check)
+{
+	return (struct names){ .name = name_there, .context = check, .count = check->pack_count };
+}
+
+bool check_has_pack(const struct check *check, const uint8_t prefix[LADE_SHORT_HASH_LEN])
+{
+	const struct names there = names_there(check);
+
+	return has_with(&there, prefix);
+}
+
 /* True if tables name a pack that begins so. */
 static bool is_in_tables(const struct check *check, const uint8_t prefix[LADE_SHORT_HASH_LEN])
 {
-	size_t low = 0, high = lade_chunk_map_pack_count(check->map);
+	const struct names in_tables = { .name = name_in_tables, .context = check->map, .count = lade_chunk_map_pack_count(check->map) };
 
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-		const int order = memcmp(lade_chunk_map_pack(check->map, middle), prefix, LADE_SHORT_HASH_LEN);
-
-		if (!order)
-			return true;
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return false;
+	return has_with(&in_tables, prefix);
 }
 
 /* One name in a snapshot's refs: a name that two packs begin with names both. */
 static void mark_prefix(struct check *check, const struct check_snapshot *snapshot, const uint8_t prefix[LADE_SHORT_HASH_LEN])
 {
 	char text[2 * LADE_SHORT_HASH_LEN + 1], object[sizeof("packs/xx/") + sizeof(text)];
-	size_t i = first_with(check, prefix);
-	const size_t first = i;
+	const struct names there = names_there(check);
+	const size_t first = first_with(&there, prefix);
+	size_t i = first;
 
 	for (; i < check->pack_count && !memcmp(check->packs[i].name, prefix, LADE_SHORT_HASH_LEN); i++)
 		check->packs[i].flags |= PACK_NAMED_BY_REFS;

@@ -73,25 +73,6 @@ static int check_name(struct check *check, const struct lade_object_item *item)
 	return error == LADE_E_MEMORY ? error : 0;
 }
 
-/* True if a pack is there whose name begins so. */
-static bool has_pack(const struct check *check, const uint8_t prefix[LADE_SHORT_HASH_LEN])
-{
-	size_t low = 0, high = check->pack_count;
-
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-		const int order = memcmp(check->packs[middle].name, prefix, LADE_SHORT_HASH_LEN);
-
-		if (!order)
-			return true;
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return false;
-}
-
 /* True if there are refs of a later generation of the same snapshot, so that what these name may have gone. */
 static bool is_outdated(const struct check *check, const struct lade_object_name *name)
 {
@@ -124,7 +105,7 @@ static int check_refs(struct check *check, const struct lade_object_item *item, 
 		const uint8_t *prefix = refs.packs + (size_t)i * LADE_SHORT_HASH_LEN;
 
 		sodium_bin2hex(text, sizeof(text), prefix, LADE_SHORT_HASH_LEN);
-		if (!has_pack(check, prefix))
+		if (!check_has_pack(check, prefix))
 			check_tell(check, LADE_CHECK_ERROR, name, "names the pack packs/%.2s/%s, which is missing", text, text);
 	}
 	free((void *)object.data);

@@ -31,8 +31,6 @@
 /* A signal may be for another thread than the one that waits for a pipe, which looks up every so often. */
 #define PIPE_LOOK_MS 200
 
-struct content;
-
 /* A chunk under way. */
 struct place {
 	struct lade_pool_job job;

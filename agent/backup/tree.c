@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/backup/entry_copy.h"
 #include "agent/store/stream.h"
 #include "protocol/grow.h"
 
@@ -137,31 +138,13 @@ struct lade_tree_directory *lade_tree_root(struct lade_tree *tree)
 
 /* ---- entries ---- */
 
-/* Copy a slice to *at, which moves behind it. */
-static struct lade_slice own(struct lade_slice slice, uint8_t **at)
-{
-	struct lade_slice copy = lade_slice(*at, slice.len);
-
-	if (slice.len)
-		memcpy(*at, slice.data, slice.len);
-	*at += slice.len;
-	return copy;
-}
-
-/* Copy what an entry points to; there is no recipe yet, nor a target. */
+/* Copy what is known of a directory; there is no recipe yet. */
 static int own_entry(struct lade_tree_directory *directory, const struct lade_stream_entry *entry)
 {
-	uint8_t *at = malloc(entry->name.len + entry->xattrs.len + entry->xattrs_recipe.len + entry->user.len + entry->group.len + 1);
-
-	if (!at)
+	directory->owned = malloc(lade_entry_copy_len(entry));
+	if (!directory->owned)
 		return LADE_E_MEMORY;
-	directory->owned = at;
-	directory->entry = *entry;
-	directory->entry.name = own(entry->name, &at);
-	directory->entry.xattrs = own(entry->xattrs, &at);
-	directory->entry.xattrs_recipe = own(entry->xattrs_recipe, &at);
-	directory->entry.user = own(entry->user, &at);
-	directory->entry.group = own(entry->group, &at);
+	lade_entry_copy(entry, directory->owned, &directory->entry);
 	return 0;
 }
 
