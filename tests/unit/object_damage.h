@@ -1,5 +1,5 @@
 /*
- * What tests of objects share: that whatever happens to the bytes of one is noticed.
+ * What tests of objects share: a place for one, and that whatever happens to the bytes of one is noticed.
  */
 #ifndef LADE_TESTS_UNIT_OBJECT_DAMAGE_H
 #define LADE_TESTS_UNIT_OBJECT_DAMAGE_H
@@ -17,7 +17,50 @@
 #include "agent/store/object.h"
 #include "protocol/error.h"
 
+#define OBJECT_KIND_OFF 4u
 #define OBJECT_VERSION_OFF 5u
+
+/* The repository that objects are of, and one that they are not of. */
+static const uint8_t object_repository[LADE_REPOSITORY_ID_LEN] = "rrrrrrrrrrrrrrr";
+static const uint8_t object_another_repository[LADE_REPOSITORY_ID_LEN] = "rrrrrrrrrrrrrr";
+
+/* ---- scenes, which begin with a struct lade_writer for the object ---- */
+
+/* One of so many bytes, zeros but for its writer, which takes up to max bytes. */
+static inline void *object_scene_new(size_t size, size_t max)
+{
+	void *scene = calloc(1, size);
+
+	assert_non_null(scene);
+	lade_writer_init(scene, max);
+	return scene;
+}
+
+static inline int object_scene_teardown(void **state)
+{
+	lade_writer_fini(*state);
+	free(*state);
+	return 0;
+}
+
+/* A test that is given what the test program's setup() makes. */
+#define OBJECT_TEST(name) cmocka_unit_test_setup_teardown(name, setup, object_scene_teardown)
+
+/* Who signs. */
+struct object_signer {
+	uint8_t seed[LADE_SIGN_SEED_LEN], public_key[LADE_SIGN_PUBLIC_LEN];
+};
+
+static inline void object_signer_make(struct object_signer *signer)
+{
+	uint8_t secret[crypto_sign_SECRETKEYBYTES];
+
+	assert_true(sodium_init() >= 0);
+	memset(signer->seed, 's', sizeof(signer->seed));
+	crypto_sign_seed_keypair(signer->public_key, secret, signer->seed);
+}
+
+/* ---- damage ---- */
 
 /* Reads and verifies an object as its receiver does. Returns 0 or an error. */
 typedef int object_check(const uint8_t *object, size_t len, void *context);
@@ -58,6 +101,21 @@ static inline void assert_damage_is_seen(const struct lade_writer *object, size_
 	free(longer);
 }
 
+/* Reads an object of a repository, without a look at its signature. Returns 0 or an error. */
+typedef int object_read(const uint8_t *object, size_t len, const uint8_t repository[LADE_REPOSITORY_ID_LEN]);
+
+/* The object is good, but not as one of another repository, nor with the kind of another one. */
+static inline void assert_place_is_seen(struct lade_writer *object, char another_kind, object_read *read)
+{
+	const uint8_t kind = object->data[OBJECT_KIND_OFF];
+
+	assert_int_equal(read(object->data, object->len, object_repository), 0);
+	assert_int_equal(read(object->data, object->len, object_another_repository), LADE_E_CHANGED);
+	object->data[OBJECT_KIND_OFF] = (uint8_t)another_kind;
+	assert_int_equal(read(object->data, object->len, object_repository), LADE_E_CHANGED);
+	object->data[OBJECT_KIND_OFF] = kind;
+}
+
 /* An object has this SHA-256, in hexadecimal: no byte of the format is another one than it was. */
 static inline void assert_object_hash(const struct lade_writer *object, const char *wanted)
 {
@@ -67,15 +125,6 @@ static inline void assert_object_hash(const struct lade_writer *object, const ch
 	crypto_hash_sha256(hash, object->data, object->len);
 	sodium_bin2hex(hex, sizeof(hex), hash, sizeof(hash));
 	assert_string_equal(hex, wanted);
-}
-
-/* The public key of a seed. */
-static inline void object_public_key(const uint8_t seed[LADE_SIGN_SEED_LEN], uint8_t public_key_out[LADE_SIGN_PUBLIC_LEN])
-{
-	uint8_t secret[crypto_sign_SECRETKEYBYTES];
-
-	assert_true(sodium_init() >= 0);
-	crypto_sign_seed_keypair(public_key_out, secret, seed);
 }
 
 #endif

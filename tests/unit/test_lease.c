@@ -6,23 +6,18 @@
 #include "agent/store/forgotten.h"
 #include "agent/store/lease.h"
 
-static const uint8_t repository[LADE_REPOSITORY_ID_LEN] = "rrrrrrrrrrrrrrr";
-static const uint8_t another[LADE_REPOSITORY_ID_LEN] = "rrrrrrrrrrrrrr";
-
 struct scene {
-	uint8_t seed[LADE_SIGN_SEED_LEN], public_key[LADE_SIGN_PUBLIC_LEN];
+	struct lade_writer object;
+	struct object_signer signer;
 	struct lade_lease lease;
 	struct lade_forgotten forgotten;
-	struct lade_writer object;
 };
 
 static int setup(void **state)
 {
-	struct scene *scene = calloc(1, sizeof(*scene));
+	struct scene *scene = object_scene_new(sizeof(*scene), 4096);
 
-	assert_non_null(scene);
-	memset(scene->seed, 's', sizeof(scene->seed));
-	object_public_key(scene->seed, scene->public_key);
+	object_signer_make(&scene->signer);
 	memset(scene->lease.session.party, 'p', sizeof(scene->lease.session.party));
 	memset(scene->lease.session.random, 'x', sizeof(scene->lease.session.random));
 	scene->lease.time = 0x0807060504030201;
@@ -31,17 +26,7 @@ static int setup(void **state)
 	memset(scene->forgotten.manager, 'm', sizeof(scene->forgotten.manager));
 	scene->forgotten.number = 17;
 	scene->forgotten.time = 0x1817161514131211;
-	lade_writer_init(&scene->object, 4096);
 	*state = scene;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct scene *scene = *state;
-
-	lade_writer_fini(&scene->object);
-	free(scene);
 	return 0;
 }
 
@@ -50,16 +35,23 @@ static int teardown(void **state)
 static int put_lease(struct scene *scene, bool with_seed)
 {
 	lade_writer_reset(&scene->object);
-	return lade_lease_put(&scene->object, repository, &scene->lease, with_seed ? scene->seed : NULL);
+	return lade_lease_put(&scene->object, object_repository, &scene->lease, with_seed ? scene->signer.seed : NULL);
 }
 
 static int check_lease(const uint8_t *object, size_t len, void *context)
 {
 	const struct scene *scene = context;
 	struct lade_lease lease;
-	int error = lade_lease_get(object, len, repository, &lease);
+	int error = lade_lease_get(object, len, object_repository, &lease);
 
-	return error ? error : lade_lease_verify(object, len, scene->public_key);
+	return error ? error : lade_lease_verify(object, len, scene->signer.public_key);
+}
+
+static int read_lease(const uint8_t *object, size_t len, const uint8_t repository[LADE_REPOSITORY_ID_LEN])
+{
+	struct lade_lease lease;
+
+	return lade_lease_get(object, len, repository, &lease);
 }
 
 static void test_a_lease(void **state)
@@ -71,13 +63,13 @@ static void test_a_lease(void **state)
 	assert_int_equal(scene->object.len, LADE_LEASE_LEN);
 	assert_memory_equal(scene->object.data, "LADEL\1\0\0rrrrrrrrrrrrrrr\0ppppppppppppppppxxxxxxxxxxxxxxxx\1\2\3\4\5\6\7\10", 64);
 	assert_object_hash(&scene->object, "c6d0157291488da8d12b7fe0ca84569f4f0f9aefe6ae91056163c2cd0424fb7a");
-	assert_int_equal(lade_lease_get(scene->object.data, scene->object.len, repository, &lease), 0);
+	assert_int_equal(lade_lease_get(scene->object.data, scene->object.len, object_repository, &lease), 0);
 	assert_memory_equal(&lease.session, &scene->lease.session, sizeof(lease.session));
 	assert_int_equal(lease.time, scene->lease.time);
 	assert_true(lease.is_signed);
 	assert_damage_is_seen(&scene->object, 1, check_lease, scene);
-	assert_int_equal(lade_lease_get(scene->object.data, scene->object.len, another, &lease), LADE_E_CHANGED);
-	assert_int_equal(lade_lease_verify(scene->object.data, scene->object.len - 1, scene->public_key), LADE_E_CHANGED);
+	assert_place_is_seen(&scene->object, 'X', read_lease);
+	assert_int_equal(lade_lease_verify(scene->object.data, scene->object.len - 1, scene->signer.public_key), LADE_E_CHANGED);
 }
 
 static void test_a_daemons_lease(void **state)
@@ -90,14 +82,14 @@ static void test_a_daemons_lease(void **state)
 	assert_int_equal(put_lease(scene, true), LADE_E_USAGE);
 	assert_int_equal(put_lease(scene, false), 0);
 	assert_true(sodium_is_zero(scene->object.data + 64, LADE_SIGNATURE_LEN));
-	assert_int_equal(lade_lease_get(scene->object.data, scene->object.len, repository, &lease), 0);
+	assert_int_equal(lade_lease_get(scene->object.data, scene->object.len, object_repository, &lease), 0);
 	assert_false(lease.is_signed);
 	assert_int_equal(check_lease(scene->object.data, scene->object.len, scene), LADE_E_CHANGED);
 	scene->object.data[30] = 1;
-	assert_int_equal(lade_lease_get(scene->object.data, scene->object.len, repository, &lease), LADE_E_CHANGED);
+	assert_int_equal(lade_lease_get(scene->object.data, scene->object.len, object_repository, &lease), LADE_E_CHANGED);
 	scene->object.data[30] = 0;
 	scene->object.data[127] = 1;
-	assert_int_equal(lade_lease_get(scene->object.data, scene->object.len, repository, &lease), LADE_E_CHANGED);
+	assert_int_equal(lade_lease_get(scene->object.data, scene->object.len, object_repository, &lease), LADE_E_CHANGED);
 }
 
 /* ---- snapshots that were removed ---- */
@@ -105,16 +97,23 @@ static void test_a_daemons_lease(void **state)
 static int put_forgotten(struct scene *scene, bool with_seed)
 {
 	lade_writer_reset(&scene->object);
-	return lade_forgotten_put(&scene->object, repository, &scene->forgotten, with_seed ? scene->seed : NULL);
+	return lade_forgotten_put(&scene->object, object_repository, &scene->forgotten, with_seed ? scene->signer.seed : NULL);
 }
 
 static int check_forgotten(const uint8_t *object, size_t len, void *context)
 {
 	const struct scene *scene = context;
 	struct lade_forgotten forgotten;
-	int error = lade_forgotten_get(object, len, repository, &forgotten);
+	int error = lade_forgotten_get(object, len, object_repository, &forgotten);
 
-	return error ? error : lade_forgotten_verify(object, len, scene->public_key);
+	return error ? error : lade_forgotten_verify(object, len, scene->signer.public_key);
+}
+
+static int read_forgotten(const uint8_t *object, size_t len, const uint8_t repository[LADE_REPOSITORY_ID_LEN])
+{
+	struct lade_forgotten forgotten;
+
+	return lade_forgotten_get(object, len, repository, &forgotten);
 }
 
 static void test_a_snapshot_that_was_removed(void **state)
@@ -127,7 +126,7 @@ static void test_a_snapshot_that_was_removed(void **state)
 	assert_memory_equal(scene->object.data, "LADEX\1\0\0rrrrrrrrrrrrrrr\0wwwwwwwwwwwwwwww\21\0\0\0\0\0\0\0", 48);
 	assert_memory_equal(scene->object.data + 48, "hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh\21\22\23\24\25\26\27\30mmmmmmmmmmmmmmmm", 56);
 	assert_object_hash(&scene->object, "7c09fabaa112ca2c42c944e70ceb10b855ade39dfa678e368f681a87bce4927b");
-	assert_int_equal(lade_forgotten_get(scene->object.data, scene->object.len, repository, &got), 0);
+	assert_int_equal(lade_forgotten_get(scene->object.data, scene->object.len, object_repository, &got), 0);
 	assert_memory_equal(got.writer, scene->forgotten.writer, sizeof(got.writer));
 	assert_memory_equal(got.snapshot, scene->forgotten.snapshot, sizeof(got.snapshot));
 	assert_memory_equal(got.manager, scene->forgotten.manager, sizeof(got.manager));
@@ -135,8 +134,8 @@ static void test_a_snapshot_that_was_removed(void **state)
 	assert_int_equal(got.time, scene->forgotten.time);
 	assert_true(got.is_signed);
 	assert_damage_is_seen(&scene->object, 1, check_forgotten, scene);
-	assert_int_equal(lade_forgotten_get(scene->object.data, scene->object.len, another, &got), LADE_E_CHANGED);
-	assert_int_equal(lade_forgotten_verify(scene->object.data, scene->object.len - 1, scene->public_key), LADE_E_CHANGED);
+	assert_place_is_seen(&scene->object, 'L', read_forgotten);
+	assert_int_equal(lade_forgotten_verify(scene->object.data, scene->object.len - 1, scene->signer.public_key), LADE_E_CHANGED);
 }
 
 static void test_one_that_a_daemon_removed(void **state)
@@ -148,24 +147,22 @@ static void test_one_that_a_daemon_removed(void **state)
 	memset(scene->forgotten.manager, 0, LADE_PARTY_ID_LEN);
 	assert_int_equal(put_forgotten(scene, true), LADE_E_USAGE);
 	assert_int_equal(put_forgotten(scene, false), 0);
-	assert_int_equal(lade_forgotten_get(scene->object.data, scene->object.len, repository, &got), 0);
+	assert_int_equal(lade_forgotten_get(scene->object.data, scene->object.len, object_repository, &got), 0);
 	assert_false(got.is_signed);
 	assert_int_equal(check_forgotten(scene->object.data, scene->object.len, scene), LADE_E_CHANGED);
 	scene->object.data[40] = 0;
-	assert_int_equal(lade_forgotten_get(scene->object.data, scene->object.len, repository, &got), LADE_E_CHANGED);
+	assert_int_equal(lade_forgotten_get(scene->object.data, scene->object.len, object_repository, &got), LADE_E_CHANGED);
 	scene->forgotten.number = 0;
 	assert_int_equal(put_forgotten(scene, false), LADE_E_USAGE);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_a_lease),
-		TEST(test_a_daemons_lease),
-		TEST(test_a_snapshot_that_was_removed),
-		TEST(test_one_that_a_daemon_removed),
+		OBJECT_TEST(test_a_lease),
+		OBJECT_TEST(test_a_daemons_lease),
+		OBJECT_TEST(test_a_snapshot_that_was_removed),
+		OBJECT_TEST(test_one_that_a_daemon_removed),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

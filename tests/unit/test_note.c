@@ -4,15 +4,14 @@
 #include "tests/unit/sealed_object.h"
 
 #include "agent/store/note.h"
-#include "agent/store/sealed_list.h"
 #include "protocol/byteorder.h"
 
 #define HEAD_LEN 204u
 
 struct scene {
+	struct lade_writer object;
 	struct sealed_keys keys;
 	struct lade_note note;
-	struct lade_writer object;
 };
 
 static struct lade_slice some[] = { { (const uint8_t *)"daily", 5 }, { (const uint8_t *)"\xff\0x", 3 }, { (const uint8_t *)"daily", 5 } };
@@ -20,22 +19,11 @@ static const struct lade_note_tags some_tags = { .tags = some, .count = 3 };
 
 static int setup(void **state)
 {
-	struct scene *scene = calloc(1, sizeof(*scene));
+	struct scene *scene = object_scene_new(sizeof(*scene), LADE_NOTE_MAX);
 
-	assert_non_null(scene);
 	memset(scene->note.snapshot, 'h', sizeof(scene->note.snapshot));
 	scene->note.number = 2;
-	lade_writer_init(&scene->object, LADE_NOTE_MAX);
 	*state = scene;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct scene *scene = *state;
-
-	lade_writer_fini(&scene->object);
-	free(scene);
 	return 0;
 }
 
@@ -43,12 +31,20 @@ static int put(struct scene *scene, enum lade_suite suite, const struct lade_not
 {
 	sealed_keys_make(&scene->keys, suite);
 	lade_writer_reset(&scene->object);
-	return lade_note_put(&scene->object, &scene->keys.setup, &scene->note, tags, scene->keys.seed);
+	return lade_note_put(&scene->object, &scene->keys.setup, &scene->note, tags, scene->keys.signer.seed);
 }
 
 static int get(const struct scene *scene, struct lade_note *note)
 {
 	return lade_note_get(scene->object.data, scene->object.len, &scene->keys.format, note);
+}
+
+static int read_head(const uint8_t *object, size_t len, void *context)
+{
+	const struct scene *scene = context;
+	struct lade_note note;
+
+	return lade_note_get(object, len, &scene->keys.format, &note);
 }
 
 static int check(const uint8_t *object, size_t len, void *context)
@@ -57,7 +53,7 @@ static int check(const uint8_t *object, size_t len, void *context)
 	struct lade_note note;
 	int error = lade_note_get(object, len, &scene->keys.format, &note);
 
-	return error ? error : lade_note_verify(&note, scene->keys.public_key);
+	return error ? error : lade_note_verify(&note, scene->keys.signer.public_key);
 }
 
 /* As if everybody could sign: what is sealed says enough. */
@@ -86,7 +82,7 @@ static void assert_opens(const struct scene *scene, const struct lade_note_tags 
 	assert_memory_equal(note.party, scene->keys.setup.writer, sizeof(note.party));
 	assert_memory_equal(note.snapshot, scene->note.snapshot, sizeof(note.snapshot));
 	assert_int_equal(note.suite, scene->keys.setup.suite);
-	assert_int_equal(lade_note_verify(&note, scene->keys.public_key), 0);
+	assert_int_equal(lade_note_verify(&note, scene->keys.signer.public_key), 0);
 	assert_int_equal(lade_note_open(&note, &scene->keys.keys, &tags), 0);
 	assert_int_equal(tags.count, wanted->count);
 	for (size_t i = 0; i < tags.count; i++)
@@ -142,24 +138,13 @@ static void test_where_everything_is(void **state)
 
 static void test_damage(void **state)
 {
+	/* The secret, its commitment and what is sealed, where no signature helps. */
+	static const struct sealed_checks checks = { .read = read_head, .verify = check, .open = check_sealed, .step = 1, .from = 88 };
 	struct scene *scene = *state;
-	struct lade_note note;
 
 	for (size_t i = 0; i < SEALED_SUITES; i++) {
 		assert_int_equal(put(scene, sealed_suites[i], &some_tags), 0);
-		assert_damage_is_seen(&scene->object, 1, check, scene);
-		/* The secret, its commitment and what is sealed, where no signature helps. */
-		for (size_t at = 88; at < scene->object.len - LADE_SIGNATURE_LEN; at++) {
-			scene->object.data[at] ^= 0x40;
-			assert_int_equal(object_check_copy(scene->object.data, scene->object.len, check_sealed, scene), LADE_E_CHANGED);
-			scene->object.data[at] ^= 0x40;
-		}
-		/* Another repository, and another kind of it. */
-		scene->keys.format.repository[15] ^= 1;
-		assert_int_equal(get(scene, &note), LADE_E_CHANGED);
-		scene->keys.format.repository[15] ^= 1;
-		scene->keys.format.encrypted = !scene->keys.format.encrypted;
-		assert_int_equal(get(scene, &note), LADE_E_CHANGED);
+		assert_sealed_damage_is_seen(&scene->object, &scene->keys, &checks, scene);
 	}
 }
 
@@ -168,25 +153,18 @@ static void test_keys_of_another_epoch(void **state)
 	struct scene *scene = *state;
 
 	assert_int_equal(put(scene, LADE_SUITE_AES_256_GCM, &some_tags), 0);
-	memset(scene->keys.keys.read_secret, 'K', sizeof(scene->keys.keys.read_secret));
-	crypto_scalarmult_base(scene->keys.keys.read_public, scene->keys.keys.read_secret);
+	sealed_keys_change(&scene->keys);
 	assert_int_equal(check_sealed(scene->object.data, scene->object.len, scene), LADE_E_CHANGED);
 }
 
 /* A plain note that holds this list. */
 static int open_list(struct scene *scene, struct lade_slice list, size_t least)
 {
-	static const uint8_t none[LADE_SEAL_KEY_LEN];
-	uint8_t data[20] = "rrrrrrrrrrrrrrrrnot";
-	struct lade_seal *seal;
+	const struct sealed_content content = { SEALED_TEXT("rrrrrrrrrrrrrrrrnote"), list, least, "lade note" };
 
-	data[19] = 'e';
 	assert_int_equal(put(scene, LADE_SUITE_PLAIN, &some_tags), 0);
 	scene->object.len = HEAD_LEN - 4;
-	assert_int_equal(lade_seal_new(LADE_SUITE_PLAIN, none, true, &seal), 0);
-	assert_int_equal(lade_sealed_list_put(&scene->object, seal, lade_slice(data, sizeof(data)), list, least), 0);
-	lade_seal_free(seal);
-	assert_int_equal(lade_object_sign(&scene->object, scene->keys.seed, "lade note"), 0);
+	sealed_list_append(&scene->object, &scene->keys, &content);
 	assert_int_equal(check(scene->object.data, scene->object.len, scene), 0);
 	return object_check_copy(scene->object.data, scene->object.len, check_sealed, scene);
 }
@@ -239,13 +217,15 @@ static void test_limits(void **state)
 	assert_int_equal(put(scene, (enum lade_suite)7, &some_tags), LADE_E_UNSUPPORTED);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_there_and_back), TEST(test_where_everything_is), TEST(test_damage),
-		TEST(test_keys_of_another_epoch), TEST(test_lists), TEST(test_limits),
+		OBJECT_TEST(test_there_and_back),
+		OBJECT_TEST(test_where_everything_is),
+		OBJECT_TEST(test_damage),
+		OBJECT_TEST(test_keys_of_another_epoch),
+		OBJECT_TEST(test_lists),
+		OBJECT_TEST(test_limits),
 	};
 
 	sealed_random_start();

@@ -8,38 +8,24 @@
 
 #define PACKS 3u
 
-static const uint8_t repository[LADE_REPOSITORY_ID_LEN] = "rrrrrrrrrrrrrrr";
-static const uint8_t another[LADE_REPOSITORY_ID_LEN] = "rrrrrrrrrrrrrr";
 static const uint8_t packs[] = "aaaaaaaaccccccccdddddddd";
 
 struct scene {
-	uint8_t seed[LADE_SIGN_SEED_LEN], public_key[LADE_SIGN_PUBLIC_LEN];
-	struct lade_refs refs;
 	struct lade_writer object;
+	struct object_signer signer;
+	struct lade_refs refs;
 };
 
 static int setup(void **state)
 {
-	struct scene *scene = calloc(1, sizeof(*scene));
+	struct scene *scene = object_scene_new(sizeof(*scene), LADE_REFS_LEN(LADE_PACKS_MAX));
 
-	assert_non_null(scene);
-	memset(scene->seed, 's', sizeof(scene->seed));
-	object_public_key(scene->seed, scene->public_key);
+	object_signer_make(&scene->signer);
 	memset(scene->refs.snapshot.writer, 'w', sizeof(scene->refs.snapshot.writer));
 	scene->refs.snapshot.number = 5;
 	scene->refs.packs = packs;
 	scene->refs.count = PACKS;
-	lade_writer_init(&scene->object, LADE_REFS_LEN(LADE_PACKS_MAX));
 	*state = scene;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct scene *scene = *state;
-
-	lade_writer_fini(&scene->object);
-	free(scene);
 	return 0;
 }
 
@@ -54,21 +40,28 @@ static void make_later(struct scene *scene)
 static int put(struct scene *scene, bool with_seed)
 {
 	lade_writer_reset(&scene->object);
-	return lade_refs_put(&scene->object, repository, &scene->refs, with_seed ? scene->seed : NULL);
+	return lade_refs_put(&scene->object, object_repository, &scene->refs, with_seed ? scene->signer.seed : NULL);
 }
 
 static int get(const struct scene *scene, struct lade_refs *refs)
 {
-	return lade_refs_get(scene->object.data, scene->object.len, repository, refs);
+	return lade_refs_get(scene->object.data, scene->object.len, object_repository, refs);
 }
 
 static int check(const uint8_t *object, size_t len, void *context)
 {
 	const struct scene *scene = context;
 	struct lade_refs refs;
-	int error = lade_refs_get(object, len, repository, &refs);
+	int error = lade_refs_get(object, len, object_repository, &refs);
 
-	return error ? error : lade_refs_verify(&refs, scene->public_key);
+	return error ? error : lade_refs_verify(&refs, scene->signer.public_key);
+}
+
+static int read_in(const uint8_t *object, size_t len, const uint8_t repository[LADE_REPOSITORY_ID_LEN])
+{
+	struct lade_refs refs;
+
+	return lade_refs_get(object, len, repository, &refs);
 }
 
 static void assert_same(const struct lade_refs *a, const struct lade_refs *b)
@@ -90,7 +83,7 @@ static void test_there_and_back(void **state)
 	assert_int_equal(put(scene, false), 0);
 	assert_int_equal(get(scene, &refs), 0);
 	assert_same(&refs, &scene->refs);
-	assert_int_equal(lade_refs_verify(&refs, scene->public_key), LADE_E_CHANGED);
+	assert_int_equal(lade_refs_verify(&refs, scene->signer.public_key), LADE_E_CHANGED);
 	for (int c = 0; c < 256; c++) {
 		memset(name, 0, sizeof(name));
 		memset(name, c, LADE_SHORT_HASH_LEN);
@@ -102,7 +95,7 @@ static void test_there_and_back(void **state)
 	assert_int_equal(put(scene, true), 0);
 	assert_int_equal(get(scene, &refs), 0);
 	assert_same(&refs, &scene->refs);
-	assert_int_equal(lade_refs_verify(&refs, scene->public_key), 0);
+	assert_int_equal(lade_refs_verify(&refs, scene->signer.public_key), 0);
 }
 
 /* FORMAT.md, byte by byte. */
@@ -130,14 +123,11 @@ static void test_where_everything_is(void **state)
 static void test_damage(void **state)
 {
 	struct scene *scene = *state;
-	struct lade_refs refs;
 
 	make_later(scene);
 	assert_int_equal(put(scene, true), 0);
 	assert_damage_is_seen(&scene->object, 1, check, scene);
-	assert_int_equal(lade_refs_get(scene->object.data, scene->object.len, another, &refs), LADE_E_CHANGED);
-	scene->object.data[4] = 'G';
-	assert_int_equal(get(scene, &refs), LADE_E_CHANGED);
+	assert_place_is_seen(&scene->object, 'G', read_in);
 }
 
 /* The first generation has no signature, but a place for each byte. */
@@ -261,13 +251,16 @@ static void test_a_full_builder(void **state)
 	lade_refs_builder_fini(&builder);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_there_and_back), TEST(test_where_everything_is), TEST(test_damage), TEST(test_what_the_first_has_not),
-		TEST(test_order_and_limits), cmocka_unit_test(test_a_builder), cmocka_unit_test(test_a_full_builder),
+		OBJECT_TEST(test_there_and_back),
+		OBJECT_TEST(test_where_everything_is),
+		OBJECT_TEST(test_damage),
+		OBJECT_TEST(test_what_the_first_has_not),
+		OBJECT_TEST(test_order_and_limits),
+		cmocka_unit_test(test_a_builder),
+		cmocka_unit_test(test_a_full_builder),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

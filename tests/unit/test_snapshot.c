@@ -3,19 +3,18 @@
  */
 #include "tests/unit/sealed_object.h"
 
-#include "agent/store/sealed_list.h"
 #include "agent/store/snapshot.h"
 #include "protocol/byteorder.h"
 
 #define LEAST 1024u
 
 struct scene {
+	struct lade_writer object;
 	struct sealed_keys keys;
 	struct lade_snapshot_head head;
 	uint8_t tables[2 * LADE_HASH_LEN];
 	struct lade_slice paths[2], tags[1], excludes[3];
 	struct lade_snapshot_description description;
-	struct lade_writer object;
 };
 
 static void describe(struct scene *scene)
@@ -46,9 +45,8 @@ static void describe(struct scene *scene)
 
 static int setup(void **state)
 {
-	struct scene *scene = calloc(1, sizeof(*scene));
+	struct scene *scene = object_scene_new(sizeof(*scene), LADE_SNAPSHOT_MAX);
 
-	assert_non_null(scene);
 	scene->head.number = 17;
 	memset(scene->head.before, 'b', sizeof(scene->head.before));
 	scene->head.sealed_time = 0x0807060504030201;
@@ -59,17 +57,7 @@ static int setup(void **state)
 	scene->head.tables = scene->tables;
 	scene->head.table_count = 2;
 	describe(scene);
-	lade_writer_init(&scene->object, LADE_SNAPSHOT_MAX);
 	*state = scene;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct scene *scene = *state;
-
-	lade_writer_fini(&scene->object);
-	free(scene);
 	return 0;
 }
 
@@ -77,12 +65,20 @@ static int put(struct scene *scene, enum lade_suite suite)
 {
 	sealed_keys_make(&scene->keys, suite);
 	lade_writer_reset(&scene->object);
-	return lade_snapshot_put(&scene->object, &scene->keys.setup, &scene->head, &scene->description, scene->keys.seed);
+	return lade_snapshot_put(&scene->object, &scene->keys.setup, &scene->head, &scene->description, scene->keys.signer.seed);
 }
 
 static int get_head(const struct scene *scene, struct lade_snapshot_head *head)
 {
 	return lade_snapshot_get_head(scene->object.data, scene->object.len, &scene->keys.format, head);
+}
+
+static int read_head(const uint8_t *object, size_t len, void *context)
+{
+	const struct scene *scene = context;
+	struct lade_snapshot_head head;
+
+	return lade_snapshot_get_head(object, len, &scene->keys.format, &head);
 }
 
 static int check(const uint8_t *object, size_t len, void *context)
@@ -91,7 +87,7 @@ static int check(const uint8_t *object, size_t len, void *context)
 	struct lade_snapshot_head head;
 	int error = lade_snapshot_get_head(object, len, &scene->keys.format, &head);
 
-	return error ? error : lade_snapshot_verify(&head, scene->keys.public_key);
+	return error ? error : lade_snapshot_verify(&head, scene->keys.signer.public_key);
 }
 
 /* As if everybody could sign: what is sealed says enough. */
@@ -166,7 +162,7 @@ static void assert_opens(const struct scene *scene)
 
 	assert_int_equal(get_head(scene, &head), 0);
 	assert_head(scene, &head);
-	assert_int_equal(lade_snapshot_verify(&head, scene->keys.public_key), 0);
+	assert_int_equal(lade_snapshot_verify(&head, scene->keys.signer.public_key), 0);
 	assert_int_equal(lade_snapshot_open(&head, &scene->keys.keys, &description), 0);
 	assert_description(&description, &scene->description);
 	lade_snapshot_description_fini(&description);
@@ -248,24 +244,12 @@ static void test_where_everything_is(void **state)
 
 static void test_damage(void **state)
 {
+	static const struct sealed_checks checks = { .read = read_head, .verify = check, .open = check_sealed, .step = 5, .from = 0 };
 	struct scene *scene = *state;
-	struct lade_snapshot_head head;
 
 	for (size_t i = 0; i < SEALED_SUITES; i++) {
 		assert_int_equal(put(scene, sealed_suites[i]), 0);
-		assert_damage_is_seen(&scene->object, 5, check, scene);
-		/* All before the signature, where none helps. */
-		for (size_t at = 0; at < scene->object.len - LADE_SIGNATURE_LEN; at++) {
-			scene->object.data[at] ^= 0x40;
-			assert_int_not_equal(object_check_copy(scene->object.data, scene->object.len, check_sealed, scene), 0);
-			scene->object.data[at] ^= 0x40;
-		}
-		/* Another repository, and another kind of it. */
-		scene->keys.format.repository[15] ^= 1;
-		assert_int_equal(get_head(scene, &head), LADE_E_CHANGED);
-		scene->keys.format.repository[15] ^= 1;
-		scene->keys.format.encrypted = !scene->keys.format.encrypted;
-		assert_int_equal(get_head(scene, &head), LADE_E_CHANGED);
+		assert_sealed_damage_is_seen(&scene->object, &scene->keys, &checks, scene);
 	}
 }
 
@@ -274,8 +258,7 @@ static void test_keys_of_another_epoch(void **state)
 	struct scene *scene = *state;
 
 	assert_int_equal(put(scene, LADE_SUITE_XCHACHA20), 0);
-	memset(scene->keys.keys.read_secret, 'K', sizeof(scene->keys.keys.read_secret));
-	crypto_scalarmult_base(scene->keys.keys.read_public, scene->keys.keys.read_secret);
+	sealed_keys_change(&scene->keys);
 	assert_int_equal(check_sealed(scene->object.data, scene->object.len, scene), LADE_E_CHANGED);
 }
 
@@ -347,17 +330,13 @@ static void test_what_is_not_put(void **state)
 /* A plain snapshot that holds this list. */
 static int open_list(struct scene *scene, struct lade_slice list, size_t least)
 {
-	static const uint8_t none[LADE_SEAL_KEY_LEN];
 	uint8_t data[16 + 8 + 252 + 64] = "rrrrrrrrrrrrrrrrsnapshot";
-	struct lade_seal *seal;
+	const struct sealed_content content = { { data, sizeof(data) }, list, least, "lade snapshot" };
 
 	assert_int_equal(put(scene, LADE_SUITE_PLAIN), 0);
 	scene->object.len = 252 + 64;
 	memcpy(data + 24, scene->object.data, scene->object.len);
-	assert_int_equal(lade_seal_new(LADE_SUITE_PLAIN, none, true, &seal), 0);
-	assert_int_equal(lade_sealed_list_put(&scene->object, seal, lade_slice(data, sizeof(data)), list, least), 0);
-	lade_seal_free(seal);
-	assert_int_equal(lade_object_sign(&scene->object, scene->keys.seed, "lade snapshot"), 0);
+	sealed_list_append(&scene->object, &scene->keys, &content);
 	assert_int_equal(check(scene->object.data, scene->object.len, scene), 0);
 	return object_check_copy(scene->object.data, scene->object.len, check_sealed, scene);
 }
@@ -435,14 +414,19 @@ static void test_any_list(void **state)
 	free(list);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_there_and_back), TEST(test_the_least), TEST(test_padding), TEST(test_where_everything_is),
-		TEST(test_damage), TEST(test_keys_of_another_epoch), TEST(test_heads_that_are_none), TEST(test_what_is_not_put),
-		TEST(test_descriptions), TEST(test_any_list),
+		OBJECT_TEST(test_there_and_back),
+		OBJECT_TEST(test_the_least),
+		OBJECT_TEST(test_padding),
+		OBJECT_TEST(test_where_everything_is),
+		OBJECT_TEST(test_damage),
+		OBJECT_TEST(test_keys_of_another_epoch),
+		OBJECT_TEST(test_heads_that_are_none),
+		OBJECT_TEST(test_what_is_not_put),
+		OBJECT_TEST(test_descriptions),
+		OBJECT_TEST(test_any_list),
 	};
 
 	sealed_random_start();
