@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "agent/store/store_folder.h"
+#include "tests/unit/must.h"
 
 /* An object that changed since the last barrier. Names are empty where it has none. */
 struct change {
@@ -56,13 +57,6 @@ enum course { DO, FAIL, DO_AND_FAIL, CUT };
 static struct faulty *faulty_of(struct lade_store *store)
 {
 	return (struct faulty *)(void *)store;
-}
-
-static void *must(void *memory)
-{
-	if (!memory)
-		abort();
-	return memory;
 }
 
 static int say_fault(struct lade_fault *fault)

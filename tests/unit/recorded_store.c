@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/must.h"
+
 /* Bytes of objects, in a chain of all that belong to a recording. */
 struct bytes {
 	struct bytes *next;
@@ -53,13 +55,6 @@ struct recorded_put {
 	uint8_t *data;
 	size_t len;
 };
-
-static void *must(void *memory)
-{
-	if (!memory)
-		abort();
-	return memory;
-}
 
 static struct recording *recording_of(struct lade_store *store)
 {

@@ -18,48 +18,21 @@
 #include <cmocka.h>
 
 #include "agent/store/store_folder.h"
-#include "tests/unit/temp_tree.h"
+#include "tests/unit/store_scene.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* A store, and where it is. */
-struct scene {
-	char path[PATH_MAX];
-	struct lade_store *store;
-};
-
-static int setup(void **state)
-{
-	struct scene *scene = calloc(1, sizeof(*scene));
-
-	assert_non_null(scene);
-	temp_tree_make(scene->path);
-	assert_int_equal(lade_store_folder_open(scene->path, true, &scene->store, NULL), 0);
-	*state = scene;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct scene *scene = *state;
-
-	lade_store_close(scene->store);
-	temp_tree_remove(scene->path);
-	free(scene);
-	return 0;
-}
-
-static void path_of(const struct scene *scene, const char *name, char out[2 * PATH_MAX])
+static void path_of(const struct store_scene *scene, const char *name, char out[2 * PATH_MAX])
 {
 	snprintf(out, 2 * PATH_MAX, "%s/%s", scene->path, name);
 }
 
-static int put(struct scene *scene, const char *name, const char *text)
+static int put(struct store_scene *scene, const char *name, const char *text)
 {
 	return lade_store_put(scene->store, name, text, strlen(text), NULL);
 }
 
-static void assert_holds(struct scene *scene, const char *name, const char *text)
+static void assert_holds(struct store_scene *scene, const char *name, const char *text)
 {
 	char bytes[100];
 	size_t len = strlen(text);
@@ -89,7 +62,7 @@ static int collect(void *context, const struct lade_store_object *object)
 	return ++names->count == names->stop_at ? 42 : 0;
 }
 
-static void assert_lists(struct scene *scene, const char *prefix, const char *wanted)
+static void assert_lists(struct store_scene *scene, const char *prefix, const char *wanted)
 {
 	struct names names = { .count = 0 };
 	char sorted[1000] = "", *lines[50], *rest = names.text;
@@ -110,7 +83,7 @@ static void test_names(void **state)
 {
 	static const char *const good[] = { "format", "packs/ab/0123", "sessions/a-b.committed-12", "index/0/x", "a_b" };
 	static const char *const bad[] = { "", "/", "/a", "a/", "a//b", ".", "..", "a/..", "a/.b", ".a", "A", "a b", "a\n", "a/b/c/d", "\xc3\xa4", "a\\b" };
-	struct scene *scene = *state;
+	struct store_scene *scene = *state;
 	char longest[LADE_OBJECT_NAME_MAX + 2];
 
 	for (size_t i = 0; i < COUNT(good); i++)
@@ -136,7 +109,7 @@ static void test_names(void **state)
 
 static void test_put_and_get(void **state)
 {
-	struct scene *scene = *state;
+	struct store_scene *scene = *state;
 	char bytes[10];
 
 	assert_int_equal(put(scene, "packs/ab/one", "content"), 0);
@@ -152,7 +125,7 @@ static void test_put_and_get(void **state)
 
 static void test_nothing_is_replaced(void **state)
 {
-	struct scene *scene = *state;
+	struct store_scene *scene = *state;
 
 	assert_int_equal(put(scene, "keys/a", "first"), 0);
 	assert_int_equal(put(scene, "keys/a", "second"), LADE_E_EXISTS);
@@ -162,7 +135,7 @@ static void test_nothing_is_replaced(void **state)
 
 static void test_an_object_appears_when_it_is_whole(void **state)
 {
-	struct scene *scene = *state;
+	struct store_scene *scene = *state;
 	struct lade_store_put *first, *second;
 
 	assert_int_equal(lade_store_begin(scene->store, &first, NULL), 0);
@@ -181,7 +154,7 @@ static void test_an_object_appears_when_it_is_whole(void **state)
 /* What somebody moves to the descriptor counts as appended. */
 static void test_put_by_descriptor(void **state)
 {
-	struct scene *scene = *state;
+	struct store_scene *scene = *state;
 	struct lade_store_put *moved;
 
 	assert_int_equal(lade_store_begin(scene->store, &moved, NULL), 0);
@@ -197,7 +170,7 @@ static void test_put_by_descriptor(void **state)
 
 static void test_lists(void **state)
 {
-	struct scene *scene = *state;
+	struct store_scene *scene = *state;
 	struct names names = { .stop_at = 2 };
 	char path[2 * PATH_MAX];
 
@@ -231,7 +204,7 @@ static void test_lists(void **state)
 /* A symlink is no object, wherever it leads. */
 static void test_symlinks_are_not_followed(void **state)
 {
-	struct scene *scene = *state;
+	struct store_scene *scene = *state;
 	char path[2 * PATH_MAX], byte;
 
 	assert_int_equal(put(scene, "keys/a", "key"), 0);
@@ -245,7 +218,7 @@ static void test_symlinks_are_not_followed(void **state)
 
 static void test_rename(void **state)
 {
-	struct scene *scene = *state;
+	struct store_scene *scene = *state;
 
 	assert_int_equal(put(scene, "sessions/a.refs", "refs"), 0);
 	assert_int_equal(put(scene, "taken", "x"), 0);
@@ -260,7 +233,7 @@ static void test_rename(void **state)
 
 static void test_remove(void **state)
 {
-	struct scene *scene = *state;
+	struct store_scene *scene = *state;
 
 	assert_int_equal(put(scene, "packs/ab/x", "x"), 0);
 	assert_int_equal(lade_store_remove(scene->store, "packs/ab/x", NULL), 0);
@@ -294,7 +267,7 @@ static void *race(void *argument)
 
 static void test_one_rename_wins(void **state)
 {
-	struct scene *scene = *state;
+	struct store_scene *scene = *state;
 
 	for (unsigned round = 0; round < 100; round++) {
 		struct racer racers[2] = { { scene->path, "sessions/s.committed-1", 0, NULL }, { scene->path, "sessions/s.fenced", 0, NULL } };
@@ -319,7 +292,7 @@ static void test_one_rename_wins(void **state)
 /* More than a barrier holds open at once. */
 static void test_many_objects_before_a_barrier(void **state)
 {
-	struct scene *scene = *state;
+	struct store_scene *scene = *state;
 	struct names names = { .count = 0 };
 	char name[40];
 
@@ -338,7 +311,7 @@ static void test_many_objects_before_a_barrier(void **state)
 
 static void test_left_overs_go_and_what_is_written_stays(void **state)
 {
-	struct scene *scene = *state;
+	struct store_scene *scene = *state;
 	struct lade_store *other;
 	struct lade_store_put *busy;
 	char path[2 * PATH_MAX];
@@ -356,7 +329,7 @@ static void test_left_overs_go_and_what_is_written_stays(void **state)
 
 static void test_no_folder(void **state)
 {
-	struct scene *scene = *state;
+	struct store_scene *scene = *state;
 	char path[2 * PATH_MAX];
 	struct lade_store *store;
 
@@ -369,24 +342,22 @@ static void test_no_folder(void **state)
 	lade_store_close(NULL);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_names),
-		TEST(test_put_and_get),
-		TEST(test_nothing_is_replaced),
-		TEST(test_an_object_appears_when_it_is_whole),
-		TEST(test_put_by_descriptor),
-		TEST(test_lists),
-		TEST(test_symlinks_are_not_followed),
-		TEST(test_rename),
-		TEST(test_remove),
-		TEST(test_one_rename_wins),
-		TEST(test_many_objects_before_a_barrier),
-		TEST(test_left_overs_go_and_what_is_written_stays),
-		TEST(test_no_folder),
+		STORE_TEST(test_names),
+		STORE_TEST(test_put_and_get),
+		STORE_TEST(test_nothing_is_replaced),
+		STORE_TEST(test_an_object_appears_when_it_is_whole),
+		STORE_TEST(test_put_by_descriptor),
+		STORE_TEST(test_lists),
+		STORE_TEST(test_symlinks_are_not_followed),
+		STORE_TEST(test_rename),
+		STORE_TEST(test_remove),
+		STORE_TEST(test_one_rename_wins),
+		STORE_TEST(test_many_objects_before_a_barrier),
+		STORE_TEST(test_left_overs_go_and_what_is_written_stays),
+		STORE_TEST(test_no_folder),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -12,40 +12,13 @@
 
 #include <cmocka.h>
 
-#include "agent/store/store_folder.h"
 #include "agent/store/store_rights.h"
-#include "tests/unit/temp_tree.h"
+#include "tests/unit/store_scene.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define OWN 0x11
 #define OTHER 0x22
 #define RANDOM 0x33
-
-struct scene {
-	char path[PATH_MAX];
-	struct lade_store *store;
-};
-
-static int setup(void **state)
-{
-	struct scene *scene = calloc(1, sizeof(*scene));
-
-	assert_non_null(scene);
-	temp_tree_make(scene->path);
-	assert_int_equal(lade_store_folder_open(scene->path, true, &scene->store, NULL), 0);
-	*state = scene;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct scene *scene = *state;
-
-	lade_store_close(scene->store);
-	temp_tree_remove(scene->path);
-	free(scene);
-	return 0;
-}
 
 static struct lade_store_rights rights_of(enum lade_store_class class)
 {
@@ -88,7 +61,7 @@ static void head_of(char kind, uint8_t party, uint8_t head[LADE_STORE_HEAD_LEN])
 }
 
 /* May somebody put an object of a kind: in a session of party's, and by its header of header's? */
-static int put(struct scene *scene, enum lade_store_class class, enum lade_name_kind kind, uint8_t party, uint8_t header)
+static int put(struct store_scene *scene, enum lade_store_class class, enum lade_name_kind kind, uint8_t party, uint8_t header)
 {
 	struct lade_store_rights rights = rights_of(class);
 	uint8_t head[LADE_STORE_HEAD_LEN];
@@ -100,7 +73,7 @@ static int put(struct scene *scene, enum lade_store_class class, enum lade_name_
 	return lade_store_rights_put(&rights, scene->store, &candidate, NULL);
 }
 
-static void make(struct scene *scene, enum lade_name_kind kind, uint8_t party)
+static void make(struct store_scene *scene, enum lade_name_kind kind, uint8_t party)
 {
 	char name[LADE_OBJECT_NAME_MAX + 1];
 
@@ -108,7 +81,7 @@ static void make(struct scene *scene, enum lade_name_kind kind, uint8_t party)
 	assert_int_equal(lade_store_put(scene->store, name, "x", 1, NULL), 0);
 }
 
-static void move(struct scene *scene, enum lade_name_kind from, enum lade_name_kind to, uint8_t party)
+static void move(struct store_scene *scene, enum lade_name_kind from, enum lade_name_kind to, uint8_t party)
 {
 	char source[LADE_OBJECT_NAME_MAX + 1], target[LADE_OBJECT_NAME_MAX + 1];
 
@@ -117,7 +90,7 @@ static void move(struct scene *scene, enum lade_name_kind from, enum lade_name_k
 	assert_int_equal(lade_store_rename(scene->store, source, target, NULL), 0);
 }
 
-static int take(struct scene *scene, enum lade_store_class class, enum lade_name_kind kind, uint8_t party)
+static int take(struct store_scene *scene, enum lade_store_class class, enum lade_name_kind kind, uint8_t party)
 {
 	const struct lade_store_rights rights = rights_of(class);
 	char name[LADE_OBJECT_NAME_MAX + 1];
@@ -151,7 +124,7 @@ static void test_put(void **state)
 		[LADE_STORE_MANAGES] = BIT(PACK) | SESSION_OF_MANAGER | BIT(TOMBSTONE) | BIT(FORGOTTEN) | BIT(NOTE) | BIT(KEY) | BIT(TRUST),
 		[LADE_STORE_OWNS] = ALL,
 	};
-	struct scene *scene = *state;
+	struct store_scene *scene = *state;
 
 	make(scene, LADE_NAME_ACTIVE, OWN);
 	for (unsigned class = 0; class < COUNT(may); class++) {
@@ -170,7 +143,7 @@ static void test_put(void **state)
 /* What says that it is somebody else's. */
 static void test_put_of_others(void **state)
 {
-	struct scene *scene = *state;
+	struct store_scene *scene = *state;
 
 	make(scene, LADE_NAME_ACTIVE, OWN);
 	make(scene, LADE_NAME_ACTIVE, OTHER);
@@ -187,7 +160,7 @@ static void test_put_of_others(void **state)
 /* Tables of a higher level and later refs are a manager's, whatever they are called. */
 static void test_put_of_managers(void **state)
 {
-	struct scene *scene = *state;
+	struct store_scene *scene = *state;
 	struct lade_store_rights rights = rights_of(LADE_STORE_WRITES);
 	uint8_t head[LADE_STORE_HEAD_LEN];
 	char name[LADE_OBJECT_NAME_MAX + 1];
@@ -214,7 +187,7 @@ static void test_put_of_managers(void **state)
 static void test_session_that_is_over(void **state)
 {
 	static const enum lade_name_kind ends[] = { LADE_NAME_FENCED, LADE_NAME_COMMITTED };
-	struct scene *scene = *state;
+	struct store_scene *scene = *state;
 
 	assert_int_equal(put(scene, LADE_STORE_WRITES, LADE_NAME_BEAT, OWN, OWN), LADE_E_REFUSED);
 	assert_int_equal(put(scene, LADE_STORE_WRITES, LADE_NAME_ACTIVE, OWN, OWN), 0);
@@ -232,7 +205,7 @@ static void test_session_that_is_over(void **state)
 /* The header says another kind than the name, is short, or is none. */
 static void test_kinds(void **state)
 {
-	struct scene *scene = *state;
+	struct store_scene *scene = *state;
 	struct lade_store_rights rights = rights_of(LADE_STORE_OWNS);
 	uint8_t head[LADE_STORE_HEAD_LEN];
 	char name[LADE_OBJECT_NAME_MAX + 1];
@@ -323,7 +296,7 @@ static void test_rename_into_another_session(void **state)
 static void test_remove(void **state)
 {
 	const unsigned managed = ALL & ~(BIT(FORMAT) | BIT(TRUST)), session = SESSION_OF_MANAGER | BIT(ACTIVE) | BIT(FENCED);
-	struct scene *scene = *state;
+	struct store_scene *scene = *state;
 
 	make(scene, LADE_NAME_ACTIVE, OWN);
 	make(scene, LADE_NAME_ACTIVE, OTHER);
@@ -350,7 +323,7 @@ static void test_remove(void **state)
 /* Whom nobody has named is bound by what he puts first, and by nothing else. */
 static void test_binding(void **state)
 {
-	struct scene *scene = *state;
+	struct store_scene *scene = *state;
 	struct lade_store_rights rights = { .class = LADE_STORE_WRITES };
 	uint8_t head[LADE_STORE_HEAD_LEN];
 	char name[LADE_OBJECT_NAME_MAX + 1], to[LADE_OBJECT_NAME_MAX + 1], out[LADE_OBJECT_NAME_MAX + 1];
@@ -370,21 +343,19 @@ static void test_binding(void **state)
 	assert_int_equal(lade_store_rights_put(&rights, scene->store, &candidate, NULL), LADE_E_REFUSED);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_put),
-		TEST(test_put_of_others),
-		TEST(test_put_of_managers),
-		TEST(test_session_that_is_over),
-		TEST(test_kinds),
-		TEST(test_limits),
-		TEST(test_rename),
-		TEST(test_rename_into_another_session),
-		TEST(test_remove),
-		TEST(test_binding),
+		STORE_TEST(test_put),
+		STORE_TEST(test_put_of_others),
+		STORE_TEST(test_put_of_managers),
+		STORE_TEST(test_session_that_is_over),
+		STORE_TEST(test_kinds),
+		STORE_TEST(test_limits),
+		STORE_TEST(test_rename),
+		STORE_TEST(test_rename_into_another_session),
+		STORE_TEST(test_remove),
+		STORE_TEST(test_binding),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
