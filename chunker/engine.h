@@ -27,7 +27,7 @@ struct lade_engines {
 
 /*
  * Choose: the first engine that is usable and agrees, among those called wanted. If there is none, or wanted is NULL, among all; then the last
- * one. Any thread; takes below a millisecond.
+ * one. Any thread; takes some milliseconds at most.
  */
 static inline const struct lade_engine *lade_engine_choose(const struct lade_engines *engines, const char *wanted)
 {

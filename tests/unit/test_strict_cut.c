@@ -302,7 +302,7 @@ static size_t wrong_find(const struct lade_strict_cut *cut, const uint8_t *data,
 {
 	const size_t found = lade_strict_cut_portable.find(cut, data, from, to, threshold);
 
-	return found != LADE_STRICT_CUT_NONE && found > from + 100 ? found - 1 : found;
+	return found != LADE_STRICT_CUT_NONE && found > from + 40 ? found - 1 : found;
 }
 
 static void test_choice(void **state)
