@@ -131,7 +131,7 @@ static int add_directory(struct lade_scan *scan, struct lade_walk *walk, const s
 {
 	const struct lade_mark_wish wish = lade_scan_marks(&scan->setup);
 	struct lade_stream_entry entry;
-	int error = scan_describe(scan, item, &entry, fault);
+	int error = scan_describe(scan, item, -1, &entry, fault);
 
 	if (!error && enter(scan, &entry))
 		error = scan_no_memory(scan, fault);
@@ -148,7 +148,7 @@ static int add_directory(struct lade_scan *scan, struct lade_walk *walk, const s
 static int add_other(struct lade_scan *scan, const struct lade_walk_item *item, struct lade_fault *fault)
 {
 	struct lade_stream_entry entry;
-	int error = scan_describe(scan, item, &entry, fault);
+	int error = scan_describe(scan, item, -1, &entry, fault);
 
 	if (error)
 		return error < 0 ? error : 0;
