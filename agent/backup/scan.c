@@ -140,7 +140,7 @@ static int add_directory(struct lade_scan *scan, struct lade_walk *walk, const s
 	scan_tell_entry(scan, (const char *)scan->path.data, &item->st, LADE_BACKUP_OTHER);
 	if (!item->implied && lade_mark_found(&wish, item->parent_fd, item->name)) {
 		lade_walk_skip(walk);
-		lade_tree_leave(scan->stack[--scan->depth]);
+		lade_tree_leave(scan->stack[--scan->depth], scan->worker);
 	}
 	return 0;
 }
@@ -214,7 +214,7 @@ static int step(struct lade_scan *scan, struct lade_walk *walk, struct lade_faul
 	case LADE_WALK_LEAVE:
 		/* The root is left at the end. */
 		if (scan->depth > 1)
-			lade_tree_leave(scan->stack[--scan->depth]);
+			lade_tree_leave(scan->stack[--scan->depth], scan->worker);
 		return 0;
 	case LADE_WALK_PROBLEM:
 		walk_problem(scan, &item, fault);
@@ -262,7 +262,7 @@ int lade_scan_run(struct lade_scan *scan, struct lade_tree *tree, struct lade_fa
 	if (error)
 		scan_fail(scan, error, &walked);
 	while (scan->depth)
-		lade_tree_leave(scan->stack[--scan->depth]);
+		lade_tree_leave(scan->stack[--scan->depth], scan->worker);
 	lade_pool_drain(scan->worker->shared->pool);
 	if (scan->error)
 		*fault = scan->fault;
