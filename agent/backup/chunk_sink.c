@@ -7,6 +7,7 @@
  */
 #include "agent/backup/chunk_sink.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdatomic.h>
@@ -21,6 +22,11 @@
 #define CONTENT_PACKS 4u
 #define OTHER_PACKS 2u
 #define PACKS (CONTENT_PACKS + OTHER_PACKS)
+
+/* Bytes of chance that a hand takes at once: each is a system call otherwise. */
+#define CHANCES 256u
+
+static_assert(256 % CONTENT_PACKS == 0 && 256 % OTHER_PACKS == 0, "a byte leads to each pack as often");
 
 /* Of a chunk's id, what tells it from all others of a backup. */
 #define CLAIM_LEN 16u
@@ -54,6 +60,8 @@ struct lade_chunk_hand {
 	struct lade_codec *codec;
 	uint8_t *frame; /* frame_size bytes */
 	size_t frame_size;
+	uint8_t chances[CHANCES];
+	unsigned chance_count; /* of them, that were not used yet: the first ones */
 };
 
 /* ---- the beginning and the end ---- */
@@ -190,11 +198,21 @@ static int add(struct lade_chunk_sink *sink, struct open_pack *open, const struc
 	return error;
 }
 
+static unsigned next_chance(struct lade_chunk_hand *hand)
+{
+	if (!hand->chance_count) {
+		randombytes_buf(hand->chances, CHANCES);
+		hand->chance_count = CHANCES;
+	}
+	return hand->chances[--hand->chance_count];
+}
+
 /* One of the packs that may have chunks of the kind, by chance, locked: another one if it is in use, which says nothing about chunks. */
-static struct open_pack *take_pack(struct lade_chunk_sink *sink, enum lade_chunk_kind kind)
+static struct open_pack *take_pack(struct lade_chunk_hand *hand, enum lade_chunk_kind kind)
 {
 	const unsigned first = kind == LADE_CHUNK_CONTENT ? 0 : CONTENT_PACKS, count = kind == LADE_CHUNK_CONTENT ? CONTENT_PACKS : OTHER_PACKS;
-	const unsigned chance = randombytes_uniform(count);
+	const unsigned chance = next_chance(hand) % count;
+	struct lade_chunk_sink *sink = hand->sink;
 
 	for (unsigned i = 0; i < count; i++) {
 		struct open_pack *open = &sink->packs[first + (chance + i) % count];
@@ -242,7 +260,7 @@ static int store(struct lade_chunk_hand *hand, const struct lade_pack_row *chunk
 	if (compress(hand, bytes, &stored))
 		return fail_memory(fault);
 	if (sink->setup.store) {
-		open = take_pack(sink, chunk->kind);
+		open = take_pack(hand, chunk->kind);
 		error = add(sink, open, chunk, stored, fault);
 		pthread_mutex_unlock(&open->lock);
 	}

@@ -131,7 +131,7 @@ static int add_directory(struct lade_scan *scan, struct lade_walk *walk, const s
 {
 	const struct lade_mark_wish wish = lade_scan_marks(&scan->setup);
 	struct lade_stream_entry entry;
-	int error = scan_describe(scan, item, &entry, fault);
+	int error = scan_describe(scan, item, -1, &entry, fault);
 
 	if (!error && enter(scan, &entry))
 		error = scan_no_memory(scan, fault);
@@ -140,7 +140,7 @@ static int add_directory(struct lade_scan *scan, struct lade_walk *walk, const s
 	scan_tell_entry(scan, (const char *)scan->path.data, &item->st, LADE_BACKUP_OTHER);
 	if (!item->implied && lade_mark_found(&wish, item->parent_fd, item->name)) {
 		lade_walk_skip(walk);
-		lade_tree_leave(scan->stack[--scan->depth]);
+		lade_tree_leave(scan->stack[--scan->depth], scan->worker);
 	}
 	return 0;
 }
@@ -148,7 +148,7 @@ static int add_directory(struct lade_scan *scan, struct lade_walk *walk, const s
 static int add_other(struct lade_scan *scan, const struct lade_walk_item *item, struct lade_fault *fault)
 {
 	struct lade_stream_entry entry;
-	int error = scan_describe(scan, item, &entry, fault);
+	int error = scan_describe(scan, item, -1, &entry, fault);
 
 	if (error)
 		return error < 0 ? error : 0;
@@ -214,7 +214,7 @@ static int step(struct lade_scan *scan, struct lade_walk *walk, struct lade_faul
 	case LADE_WALK_LEAVE:
 		/* The root is left at the end. */
 		if (scan->depth > 1)
-			lade_tree_leave(scan->stack[--scan->depth]);
+			lade_tree_leave(scan->stack[--scan->depth], scan->worker);
 		return 0;
 	case LADE_WALK_PROBLEM:
 		walk_problem(scan, &item, fault);
@@ -262,7 +262,7 @@ int lade_scan_run(struct lade_scan *scan, struct lade_tree *tree, struct lade_fa
 	if (error)
 		scan_fail(scan, error, &walked);
 	while (scan->depth)
-		lade_tree_leave(scan->stack[--scan->depth]);
+		lade_tree_leave(scan->stack[--scan->depth], scan->worker);
 	lade_pool_drain(scan->worker->shared->pool);
 	if (scan->error)
 		*fault = scan->fault;

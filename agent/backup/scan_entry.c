@@ -39,11 +39,11 @@ static int put_xattrs_stream(struct lade_scan *scan, struct lade_stream_entry *e
 	return error;
 }
 
-/* Extended attributes and ACLs. What cannot be read of them is a problem, and the entry is there without. */
-static int add_xattrs(struct lade_scan *scan, const struct lade_walk_item *item, struct lade_stream_entry *entry, struct lade_fault *fault)
+/* Extended attributes and ACLs, by fd if it is not -1. What cannot be read of them is a problem, and the entry is there without. */
+static int add_xattrs(struct lade_scan *scan, const struct lade_walk_item *item, int fd, struct lade_stream_entry *entry, struct lade_fault *fault)
 {
 	const struct lade_attributes_wish wish = { .xattrs = true, .acls = true, .filter = scan->setup.filter, .super = scan->setup.super };
-	const struct lade_attributes_place place = { item->path[0] ? -1 : item->parent_fd, item->parent_fd, item->name };
+	const struct lade_attributes_place place = { fd, item->parent_fd, item->name };
 	struct lade_fault problem;
 
 	lade_writer_reset(&scan->xattrs);
@@ -96,14 +96,14 @@ static struct lade_stream_time time_of(const struct timespec *time)
 	return (struct lade_stream_time){ .s = time->tv_sec, .ns = (uint32_t)time->tv_nsec };
 }
 
-void scan_add_times(const struct stat *st, struct lade_stream_entry *entry)
+static void add_times(const struct stat *st, struct lade_stream_entry *entry)
 {
 	entry->mtime = time_of(&st->st_mtim);
 	entry->ctime = time_of(&st->st_ctim);
 	entry->fields |= LADE_ENTRY_MTIME | LADE_ENTRY_TIMES;
 }
 
-void scan_add_stat(const struct stat *st, struct lade_stream_entry *entry)
+static void add_stat(const struct stat *st, struct lade_stream_entry *entry)
 {
 	entry->mode = st->st_mode;
 	if (st->st_nlink > 1 && !S_ISDIR(st->st_mode)) {
@@ -119,16 +119,16 @@ void scan_add_stat(const struct stat *st, struct lade_stream_entry *entry)
 	}
 }
 
-int scan_describe(struct lade_scan *scan, const struct lade_walk_item *item, struct lade_stream_entry *entry, struct lade_fault *fault)
+int scan_describe(struct lade_scan *scan, const struct lade_walk_item *item, int fd, struct lade_stream_entry *entry, struct lade_fault *fault)
 {
 	*entry = (struct lade_stream_entry){ .name = lade_slice(item->name, item->name_len) };
-	scan_add_stat(&item->st, entry);
+	add_stat(&item->st, entry);
 	/* Those of a directory on the way say when something beside what is backed up came or went, which makes no other backup of it. */
 	if (!item->implied)
-		scan_add_times(&item->st, entry);
+		add_times(&item->st, entry);
 	if (add_owners(scan, &item->st, entry))
 		return scan_no_memory(scan, fault);
 	if (S_ISLNK(item->st.st_mode) && !add_target(scan, item, entry))
 		return 1;
-	return add_xattrs(scan, item, entry, fault);
+	return add_xattrs(scan, item, fd, entry, fault);
 }

@@ -86,13 +86,6 @@ static int take_known(struct lade_scan *scan, const struct lade_walk_item *item)
 
 /* ---- files that are read ---- */
 
-static void free_job(struct file_job *file)
-{
-	if (file->fd >= 0)
-		close(file->fd);
-	free(file);
-}
-
 /* The entry, with what was read. */
 static int put_file(struct file_job *file, const struct lade_file_cut_result *content, bool settled)
 {
@@ -192,18 +185,20 @@ static void run_file(struct lade_pool_job *job, void *context)
 		error = read_file(file, worker, &fault);
 	if (error)
 		scan_fail(file->scan, error, &fault);
-	free_job(file);
+	close(file->fd);
+	free(file);
 	lade_tree_deliver(directory, worker);
 }
 
-static struct file_job *new_job(struct lade_scan *scan, const struct lade_stream_entry *entry)
+/* A job for what is open as fd, which it owns then, and is described by entry. */
+static struct file_job *new_job(struct lade_scan *scan, int fd, const struct stat *st, const struct lade_stream_entry *entry)
 {
 	struct file_job *file = malloc(sizeof(*file) + lade_entry_copy_len(entry) + scan->path.len);
 	uint8_t *path;
 
 	if (!file)
 		return NULL;
-	*file = (struct file_job){ .job.run = run_file, .scan = scan, .directory = scan->stack[scan->depth - 1], .fd = -1 };
+	*file = (struct file_job){ .job.run = run_file, .scan = scan, .directory = scan->stack[scan->depth - 1], .fd = fd, .st = *st };
 	lade_entry_copy(entry, file->owned, &file->entry);
 	path = file->owned + lade_entry_copy_len(entry);
 	memcpy(path, scan->path.data, scan->path.len);
@@ -211,36 +206,50 @@ static struct file_job *new_job(struct lade_scan *scan, const struct lade_stream
 	return file;
 }
 
-int scan_add_file(struct lade_scan *scan, const struct lade_walk_item *item, struct lade_fault *fault)
+/* Open a file, which may be another one than the walk saw. Returns its descriptor, or -1, which was told. */
+static int open_file(struct lade_scan *scan, const struct lade_walk_item *item, struct stat *st_out)
 {
+	int fd = lade_read_open(item->parent_fd, item->name, LADE_READ_NOATIME);
+
+	if (fd >= 0 && fstat(fd, st_out) == 0) {
+		if (S_ISREG(st_out->st_mode))
+			return fd;
+		/* Something else has the name now. */
+		errno = ESTALE;
+	}
+	scan_problem_here(scan, "open");
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* Have a file read. */
+static int add_unknown(struct lade_scan *scan, const struct lade_walk_item *item, struct lade_fault *fault)
+{
+	struct lade_walk_item opened = *item;
 	struct lade_stream_entry entry;
 	struct file_job *file;
-	int error = take_known(scan, item);
+	int fd = open_file(scan, item, &opened.st), error;
 
-	if (error)
-		return error < 0 ? scan_no_memory(scan, fault) : 0;
-	error = scan_describe(scan, item, &entry, fault);
-	if (error)
-		return error < 0 ? error : 0;
-	file = new_job(scan, &entry);
-	if (!file)
-		return scan_no_memory(scan, fault);
-	file->fd = lade_read_open(item->parent_fd, item->name, LADE_READ_NOATIME);
-	if (file->fd < 0 || fstat(file->fd, &file->st)) {
-		scan_problem_here(scan, "open");
-		free_job(file);
+	if (fd < 0)
 		return 0;
+	/* By what is open: that is what will be read, and attributes cost less by a descriptor than by a path. */
+	error = scan_describe(scan, &opened, fd, &entry, fault);
+	file = error ? NULL : new_job(scan, fd, &opened.st, &entry);
+	if (!file) {
+		close(fd);
+		return error ? error : scan_no_memory(scan, fault);
 	}
-	/* Something else has the name now. */
-	if (!S_ISREG(file->st.st_mode)) {
-		errno = ESTALE;
-		scan_problem_here(scan, "open");
-		free_job(file);
-		return 0;
-	}
-	scan_add_stat(&file->st, &file->entry);
-	scan_add_times(&file->st, &file->entry);
 	lade_tree_expect(file->directory);
 	lade_pool_add(scan->worker->shared->pool, &file->job);
 	return 0;
+}
+
+int scan_add_file(struct lade_scan *scan, const struct lade_walk_item *item, struct lade_fault *fault)
+{
+	const int known = take_known(scan, item);
+
+	if (known)
+		return known < 0 ? scan_no_memory(scan, fault) : 0;
+	return add_unknown(scan, item, fault);
 }

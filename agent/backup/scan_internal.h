@@ -51,19 +51,13 @@ int scan_no_memory(const struct lade_scan *scan, struct lade_fault *fault);
 /* True if nothing more need be done. Any thread. */
 bool scan_is_over(const struct lade_scan *scan);
 
-/* ---- scan_entry.c: what is said of a name. The walk's thread but for the first two. ---- */
-
-/* What stat(2) says, but owners and times. Any thread. */
-void scan_add_stat(const struct stat *st, struct lade_stream_entry *entry);
-
-/* Its times. Any thread. */
-void scan_add_times(const struct stat *st, struct lade_stream_entry *entry);
+/* ---- scan_entry.c: what is said of a name ---- */
 
 /*
- * All of an entry but its recipe; what it points to is the scan's or the item's until the next entry. Returns 0; 1: it is left out, which was told; LADE_E_MEMORY; or what the
- * sink says.
+ * All of an entry but its recipe. fd: it is open as that, and its attributes are read there; -1: by its name. What the entry points to is the scan's or the item's, until the next
+ * one. Returns 0; 1: it is left out, which was told, and does not happen to a file; LADE_E_MEMORY; or what the sink says. The walk's thread.
  */
-int scan_describe(struct lade_scan *scan, const struct lade_walk_item *item, struct lade_stream_entry *entry, struct lade_fault *fault);
+int scan_describe(struct lade_scan *scan, const struct lade_walk_item *item, int fd, struct lade_stream_entry *entry, struct lade_fault *fault);
 
 /* ---- scan_file.c: regular files ---- */
 

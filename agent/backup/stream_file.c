@@ -105,7 +105,7 @@ int lade_stream_file_put(const struct lade_stream_file *file, struct lade_tree *
 		lade_pool_add(worker->shared->pool, &stream.job);
 	}
 	while (depth)
-		lade_tree_leave(directories[--depth]);
+		lade_tree_leave(directories[--depth], worker);
 	lade_pool_drain(worker->shared->pool);
 	free(directories);
 	figures_out->files = 1;

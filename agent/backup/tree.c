@@ -15,6 +15,9 @@
 /* All that is encoded of one directory's entries at once; 10^7 entries are some 1.5 GB. */
 #define ENTRIES_MAX ((size_t)64 << 30)
 
+/* Bytes of a directory's entries that are put at once by who leaves it: to wake another thread for them costs as much. */
+#define SMALL_LEN 16384u
+
 /* An encoded entry in the directory's bytes. */
 struct item {
 	size_t off;
@@ -296,12 +299,16 @@ static void run_complete(struct lade_pool_job *job, void *worker)
 	complete_up((struct lade_tree_directory *)job, worker);
 }
 
-void lade_tree_leave(struct lade_tree_directory *directory)
+void lade_tree_leave(struct lade_tree_directory *directory, struct lade_backup_worker *worker)
 {
 	if (!waited(directory))
 		return;
-	directory->job.run = run_complete;
-	lade_pool_add(directory->tree->shared->pool, &directory->job);
+	if (directory->bytes.len <= SMALL_LEN) {
+		complete_up(directory, worker);
+	} else {
+		directory->job.run = run_complete;
+		lade_pool_add(directory->tree->shared->pool, &directory->job);
+	}
 }
 
 int lade_tree_finish(struct lade_tree *tree, struct lade_slice *recipe_out, struct lade_fault *fault)

@@ -33,8 +33,11 @@ int lade_tree_enter(struct lade_tree_directory *parent, const struct lade_stream
 /* An entry will come from another thread: lade_tree_deliver(). */
 void lade_tree_expect(struct lade_tree_directory *directory);
 
-/* No more entries than those that are there or expected. A job of the pool is made of it when all are there. The directory is not to be used then. */
-void lade_tree_leave(struct lade_tree_directory *directory);
+/*
+ * No more entries than those that are there or expected. If all are there it is made an entry of the one above: with worker, which is the thread's own, if it is small, else by a
+ * job of the pool. The directory is not to be used any more.
+ */
+void lade_tree_leave(struct lade_tree_directory *directory, struct lade_backup_worker *worker);
 
 /* Add an entry: as it is encoded, with its name. Any thread, while the directory is not left or something is expected. Returns 0 or LADE_E_MEMORY. */
 int lade_tree_add(struct lade_tree_directory *directory, struct lade_slice name, struct lade_slice entry);

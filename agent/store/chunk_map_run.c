@@ -100,19 +100,22 @@ static uint64_t guess(uint64_t low, uint64_t high, uint64_t from, uint64_t to, u
 	return at < high ? at : high - 1;
 }
 
-/* The first page whose last id is not less than id: that begins it, if it is there. *page_out: its number, or row_pages. Returns 0 or LADE_E_CHANGED. */
-static int search(const struct run *run, const uint8_t id[LADE_CHUNK_ID_LEN], uint64_t *page_out)
+/*
+ * The first page whose last id is not less than id: that begins it, if it is there. *at_out: its number, and page_out: the page; or row_pages, and nothing. Returns 0 or
+ * LADE_E_CHANGED.
+ */
+static int search(const struct run *run, const uint8_t id[LADE_CHUNK_ID_LEN], uint64_t *at_out, uint8_t page_out[RUN_PAGE_LEN])
 {
 	const uint64_t prefix = map_prefix(id);
-	uint64_t low = 0, high = run->row_pages, from = 0, to = UINT64_MAX;
-	uint8_t page[RUN_PAGE_LEN];
+	uint64_t low = 0, high = run->row_pages, from = 0, to = UINT64_MAX, have = UINT64_MAX;
 
 	for (unsigned step = 0; low < high; step++) {
 		const uint64_t at = step < GUESSES ? guess(low, high, from, to, prefix) : low + (high - low) / 2;
-		const uint8_t *first = page, *last = page + (rows_in(run, at) - 1) * LADE_TABLE_ROW_LEN;
+		const uint8_t *first = page_out, *last = page_out + (rows_in(run, at) - 1) * LADE_TABLE_ROW_LEN;
 
-		if (!get_page(run, run->filter_pages + at, page))
+		if (!get_page(run, run->filter_pages + at, page_out))
 			return LADE_E_CHANGED;
+		have = at;
 		if (memcmp(last, id, LADE_CHUNK_ID_LEN) < 0) {
 			low = at + 1;
 			from = map_prefix(last);
@@ -123,8 +126,9 @@ static int search(const struct run *run, const uint8_t id[LADE_CHUNK_ID_LEN], ui
 			to = map_prefix(first);
 		}
 	}
-	*page_out = low;
-	return 0;
+	*at_out = low;
+	/* Most often the last one that was looked at is the one. */
+	return low == have || low == run->row_pages || get_page(run, run->filter_pages + low, page_out) ? 0 : LADE_E_CHANGED;
 }
 
 /* The first row of a page whose id is not less. */
@@ -152,14 +156,15 @@ int map_run_visit(const struct run *run, const uint8_t id[LADE_CHUNK_ID_LEN], in
 
 	if (result <= 0)
 		return result;
-	result = search(run, id, &at);
-	for (unsigned row = UINT32_MAX; !result && at < run->row_pages; at++, row = 0) {
+	result = search(run, id, &at, page);
+	for (bool first = true; !result && at < run->row_pages; at++, first = false) {
 		const unsigned count = rows_in(run, at);
+		unsigned row = 0;
 
-		if (!get_page(run, run->filter_pages + at, page))
-			return LADE_E_CHANGED;
-		if (row)
+		if (first)
 			row = search_page(page, count, id);
+		else if (!get_page(run, run->filter_pages + at, page))
+			return LADE_E_CHANGED;
 		for (; row < count && !result; row++) {
 			struct lade_table_row got;
 

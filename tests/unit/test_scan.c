@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <sodium.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "agent/backup/known_parent.h"
@@ -518,6 +519,49 @@ static void test_types(void **state)
 	free(keep);
 }
 
+/* The attribute of that value, as an entry has it. */
+static void assert_attribute(struct scene *scene, const char *name, const char *value)
+{
+	struct lade_stream_entry entry;
+	struct lade_writer expected;
+	uint8_t *keep;
+
+	lade_writer_init(&expected, 1000);
+	lade_writer_put_varint(&expected, 1);
+	lade_writer_put_slice(&expected, lade_slice("user.lade", 9));
+	lade_writer_put_slice(&expected, lade_slice(value, strlen(value)));
+	assert_true(look(scene, name, &entry, &keep));
+	assert_true(entry.fields & LADE_ENTRY_XATTRS);
+	assert_true(lade_slice_equal(entry.xattrs, lade_slice(expected.data, expected.len)));
+	free(keep);
+	lade_writer_fini(&expected);
+}
+
+/* Of a file and of a directory; and of neither that has none, whoever came before it. */
+static void test_attributes(void **state)
+{
+	struct scene *scene = *state;
+	struct lade_stream_entry entry;
+	char path[PATH_MAX + 16];
+	uint8_t *keep;
+
+	put_file(scene, "a", "1", 1);
+	put_file(scene, "b", "2", 1);
+	snprintf(path, sizeof(path), "%s/c", scene->tree);
+	assert_int_equal(mkdir(path, 0700), 0);
+	if (setxattr(path, "user.lade", "of c", 4, 0) && errno == EOPNOTSUPP)
+		skip();
+	snprintf(path, sizeof(path), "%s/a", scene->tree);
+	assert_int_equal(setxattr(path, "user.lade", "of a", 4, 0), 0);
+	assert_int_equal(run(scene, "known"), 0);
+	assert_int_equal(scene->told.problems, 0);
+	assert_attribute(scene, "a", "of a");
+	assert_attribute(scene, "c", "of c");
+	assert_true(look(scene, "b", &entry, &keep));
+	assert_false(entry.fields & (LADE_ENTRY_XATTRS | LADE_ENTRY_XATTRS_RECIPE));
+	free(keep);
+}
+
 /* A file of holes takes no time to read and none in the repository, and the holes are noted. */
 static void test_holes(void **state)
 {
@@ -735,7 +779,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_contents, setup, teardown), cmocka_unit_test_setup_teardown(test_known, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_types, setup, teardown), cmocka_unit_test_setup_teardown(test_holes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_types, setup, teardown), cmocka_unit_test_setup_teardown(test_attributes, setup, teardown), cmocka_unit_test_setup_teardown(test_holes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_left_out, setup, teardown), cmocka_unit_test_setup_teardown(test_problems, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stop, setup, teardown), cmocka_unit_test_setup_teardown(test_parent, setup, teardown), cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stream, setup, teardown), cmocka_unit_test_setup_teardown(test_stop_waiting, setup, teardown),
