@@ -7,16 +7,19 @@
 #include "agent/backup/restore_basis.h"
 
 #include <errno.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "protocol/byteorder.h"
 #include "protocol/grow.h"
 
 /* A hash table of missing chunks by id: places in `missing` and 1; 0 is free. */
 struct table {
 	uint32_t *slots;
 	size_t mask;
+	uint8_t secret[crypto_shorthash_KEYBYTES];
 };
 
 int restore_basis_reader_init(struct restore_basis_reader *reader, enum lade_id_hash hash, const uint8_t *ids_key, const struct lade_strict_cut *cut)
@@ -129,11 +132,11 @@ static int find_in_place(struct restore_basis_reader *reader, int fd, uint64_t b
 
 static size_t slot_of(const struct table *table, const uint8_t id[LADE_CHUNK_ID_LEN])
 {
-	uint64_t start;
+	uint8_t hash[crypto_shorthash_BYTES];
 
-	/* Ids are hashes already. */
-	memcpy(&start, id, sizeof(start));
-	return (size_t)start & table->mask;
+	/* Ids are what the snapshot's writer says: not all need be hashes. */
+	crypto_shorthash(hash, id, LADE_CHUNK_ID_LEN, table->secret);
+	return (size_t)lade_get_le64(hash) & table->mask;
 }
 
 static int table_init(struct table *table, const struct restore_basis_match *match)
@@ -144,6 +147,7 @@ static int table_init(struct table *table, const struct restore_basis_match *mat
 		room *= 2;
 	table->slots = calloc(room, sizeof(*table->slots));
 	table->mask = room - 1;
+	randombytes_buf(table->secret, sizeof(table->secret));
 	if (!table->slots)
 		return LADE_E_MEMORY;
 	for (size_t i = 0; i < match->missing_count; i++) {

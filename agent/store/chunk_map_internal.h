@@ -15,6 +15,7 @@
 #include <xxhash.h>
 
 #include "agent/store/chunk_map.h"
+#include "agent/store/name_table.h"
 
 #define RUN_PAGE_LEN 4096u
 #define RUN_HASH_OFF (RUN_PAGE_LEN - 8u)
@@ -82,8 +83,7 @@ struct lade_chunk_map {
 	size_t run_count, run_room;
 	struct part *parts;
 	size_t part_count, part_room;
-	uint8_t (*names)[LADE_HASH_LEN]; /* a hash table of all tables' names; zeros: free; name_mask + 1 of them */
-	size_t name_count, name_mask;
+	struct lade_name_table names; /* of all tables */
 	struct pack_ref *packs;
 	size_t pack_count;
 	uint64_t row_count;
