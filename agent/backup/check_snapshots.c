@@ -252,10 +252,23 @@ static int take_refs(struct check_snapshot *snapshot, const struct lade_refs *re
 	return 0;
 }
 
+/* Refs of a later generation, of whichever snapshot they name. Returns as check_refs(). */
+static int check_later(struct check *check, const struct lade_refs *refs, struct check_snapshot *snapshot)
+{
+	const struct lade_party *party = lade_trust_find(&check->repository->trust, refs->manager);
+	int error;
+
+	if (!party || party->kind != LADE_SAYS_MANAGER)
+		return LADE_E_REFUSED;
+	if (memcmp(refs->snapshot.hash, snapshot->id.hash, LADE_SHORT_HASH_LEN) != 0)
+		return LADE_E_CHANGED;
+	error = lade_refs_verify(refs, party->public_key);
+	return error ? error : take_refs(snapshot, refs);
+}
+
 /* Returns 0, what is wrong with the refs, or LADE_E_MEMORY. snapshot: whose they are by their name; NULL: those of a session. */
 static int check_refs(struct check *check, const struct lade_object_name *name, struct lade_slice object, struct check_snapshot *snapshot)
 {
-	const struct lade_party *party;
 	uint8_t hash[LADE_HASH_LEN];
 	struct lade_refs refs;
 	int error = lade_refs_get(object.data, object.len, check->repository->format.repository, &refs);
@@ -277,13 +290,15 @@ static int check_refs(struct check *check, const struct lade_object_name *name, 
 			return LADE_E_CHANGED;
 		return take_refs(snapshot, &refs);
 	}
-	party = lade_trust_find(&check->repository->trust, refs.manager);
-	if (!party || party->kind != LADE_SAYS_MANAGER)
-		return LADE_E_REFUSED;
-	if (memcmp(refs.snapshot.hash, snapshot->id.hash, LADE_SHORT_HASH_LEN) != 0)
-		return LADE_E_CHANGED;
-	error = lade_refs_verify(&refs, party->public_key);
-	return error ? error : take_refs(snapshot, &refs);
+	return check_later(check, &refs, snapshot);
+}
+
+static void tell_orphan(struct check *check, const struct lade_snapshot_id *id, const char *name)
+{
+	if (is_forgotten(check, id))
+		check_tell(check, LADE_CHECK_NOTE, name, "belongs to a snapshot that was forgotten: it is removed with the next collection");
+	else
+		check_tell(check, LADE_CHECK_ERROR, name, "belongs to a snapshot that is missing, and was not forgotten");
 }
 
 static int check_refs_item(struct check *check, const struct lade_object_item *item)
@@ -296,10 +311,7 @@ static int check_refs_item(struct check *check, const struct lade_object_item *i
 
 	lade_object_name_format(&item->name, name);
 	if (published && !snapshot) {
-		if (is_forgotten(check, &item->name.snapshot))
-			check_tell(check, LADE_CHECK_NOTE, name, "belongs to a snapshot that was forgotten: it is removed with the next collection");
-		else
-			check_tell(check, LADE_CHECK_ERROR, name, "belongs to a snapshot that is missing, and was not forgotten");
+		tell_orphan(check, &item->name.snapshot, name);
 		return 0;
 	}
 	error = check_read(check, item, REFS_MAX, &object);
@@ -311,6 +323,34 @@ static int check_refs_item(struct check *check, const struct lade_object_item *i
 		return error;
 	check_tell(check, LADE_CHECK_ERROR, name, "%s", error == LADE_E_CHANGED ? "is damaged, or not the one that belongs to its snapshot" : check_problem(error));
 	return 0;
+}
+
+/* [publish] Later refs where a manager has put them, in a session that is committed: they count as they will where they belong, if nothing is there by then. */
+static int check_later_refs_item(struct check *check, const struct lade_object_item *item)
+{
+	char name[LADE_OBJECT_NAME_MAX + 1];
+	struct lade_slice object = { NULL, 0 };
+	struct check_snapshot *snapshot;
+	struct lade_refs refs;
+	int error = check_read(check, item, REFS_MAX, &object);
+
+	if (error)
+		return error == LADE_E_MEMORY ? error : 0;
+	lade_object_name_format(&item->name, name);
+	error = lade_refs_get(object.data, object.len, check->repository->format.repository, &refs);
+	if (!error && (refs.generation == 0 || memcmp(refs.manager, item->name.session.party, LADE_PARTY_ID_LEN) != 0))
+		error = LADE_E_CHANGED;
+	if (!error) {
+		snapshot = find_snapshot(check, &refs.snapshot);
+		if (snapshot)
+			error = check_later(check, &refs, snapshot);
+		else
+			tell_orphan(check, &refs.snapshot, name);
+	}
+	free((void *)object.data);
+	if (error && error != LADE_E_MEMORY)
+		check_tell(check, LADE_CHECK_ERROR, name, "%s: it does not count", check_problem(error));
+	return error == LADE_E_MEMORY ? error : 0;
 }
 
 /* ---- notes ---- */
@@ -414,6 +454,9 @@ int check_snapshots(struct check *check)
 	}
 	if (!error)
 		error = for_all(check, LADE_NAME_REFS, LADE_NAME_SESSION_REFS, check_refs_item);
+	/* What was published goes first: of two of one generation it counts. */
+	if (!error)
+		error = for_all(check, LADE_NAME_COUNT, LADE_NAME_LATER_REFS, check_later_refs_item);
 	if (!error)
 		error = for_all(check, LADE_NAME_NOTE, LADE_NAME_NOTE, check_note_item);
 	for (size_t i = 0; i < check->snapshot_count && !error; i++) {
