@@ -101,6 +101,7 @@ static int check_forgotten(struct check *check, const struct lade_object_name *n
 		return LADE_E_MEMORY;
 	check->forgotten = all;
 	all[check->forgotten_count].id = name->snapshot;
+	all[check->forgotten_count].by_manager = forgotten.is_signed && !lade_trust_find(&check->repository->trust, forgotten.manager)->revoked;
 	memcpy(all[check->forgotten_count++].hash, forgotten.snapshot, LADE_HASH_LEN);
 	return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "agent/backup/check_internal.h"
 #include "agent/store/note.h"
+#include "agent/store/revoked_chain.h"
 #include "agent/store/session_list.h"
 #include "agent/store/signed_snapshot.h"
 #include "protocol/grow.h"
@@ -16,22 +17,18 @@
 
 /* ---- snapshots ---- */
 
-static bool is_forgotten(const struct check *check, const struct lade_snapshot_id *id)
+static struct check_forgotten *find_forgotten(const struct check *check, const struct lade_snapshot_id *id)
 {
 	for (size_t i = 0; i < check->forgotten_count; i++) {
 		if (!memcmp(&check->forgotten[i].id, id, sizeof(*id)))
-			return true;
+			return &check->forgotten[i];
 	}
-	return false;
+	return NULL;
 }
 
-/* True if what the root key says of the writer lets the snapshot count. */
-static bool is_trusted(const struct check *check, const struct check_snapshot *snapshot)
+static bool is_forgotten(const struct check *check, const struct lade_snapshot_id *id)
 {
-	const struct lade_party *party = lade_trust_find(&check->repository->trust, snapshot->id.writer);
-
-	return !party || !party->revoked || snapshot->id.number < party->last_number ||
-	       (snapshot->id.number == party->last_number && !memcmp(snapshot->hash, party->last_hash, sizeof(snapshot->hash)));
+	return find_forgotten(check, id) != NULL;
 }
 
 /* Tables that a snapshot names, and that nobody has replaced, have to be there; where managers have replaced some it is chunks that have to be found. */
@@ -99,10 +96,6 @@ static int read_snapshot(struct check *check, const struct lade_object_item *ite
 	lade_signed_snapshot_fini(&object);
 	snapshot->good = !error;
 	sodium_bin2hex(snapshot->short_id, sizeof(snapshot->short_id), snapshot->id.hash, sizeof(snapshot->id.hash));
-	if (!error && !is_trusted(check, snapshot)) {
-		check_tell(check, LADE_CHECK_ERROR, snapshot->object, "is not among those that its writer had made before he was revoked");
-		snapshot->good = false;
-	}
 	return error;
 }
 
@@ -141,6 +134,62 @@ static int take_snapshot(struct check *check, const struct lade_object_item *ite
 	}
 	free(snapshot->root);
 	return error == LADE_E_MEMORY ? error : 0;
+}
+
+/* ---- writers who were revoked ---- */
+
+/* lade_revoked_removed. */
+static int was_removed(void *context, const struct lade_party *writer, uint64_t number, const uint8_t *hash)
+{
+	const struct check *check = context;
+
+	for (size_t i = 0; i < check->forgotten_count; i++) {
+		const struct check_forgotten *forgotten = &check->forgotten[i];
+
+		if ((forgotten->by_manager || forgotten->there) && forgotten->id.number == number && !memcmp(forgotten->id.writer, writer->id, LADE_PARTY_ID_LEN) &&
+		    (!hash || !memcmp(forgotten->hash, hash, LADE_HASH_LEN)))
+			return 1;
+	}
+	return 0;
+}
+
+/* [trust] */
+static int check_revoked(struct check *check, const struct lade_party *party)
+{
+	struct lade_revoked_snapshot *all = calloc(check->snapshot_count + 1, sizeof(*all));
+	size_t count = 0;
+
+	if (!all)
+		return LADE_E_MEMORY;
+	for (size_t i = 0; i < check->snapshot_count; i++) {
+		const struct check_snapshot *snapshot = &check->snapshots[i];
+
+		if (snapshot->good && !memcmp(snapshot->id.writer, party->id, LADE_PARTY_ID_LEN))
+			all[count++] = (struct lade_revoked_snapshot){ .number = snapshot->id.number, .hash = snapshot->hash, .before = snapshot->before, .index = i };
+	}
+	(void)lade_revoked_weigh(party, all, count, was_removed, check);
+	for (size_t i = 0; i < count; i++) {
+		struct check_snapshot *snapshot = &check->snapshots[all[i].index];
+
+		if (all[i].good)
+			continue;
+		check_tell(check, LADE_CHECK_ERROR, snapshot->object, "is not among those that its writer had made before he was revoked");
+		snapshot->good = false;
+	}
+	free(all);
+	return 0;
+}
+
+static int check_all_revoked(struct check *check)
+{
+	const struct lade_trust *trust = &check->repository->trust;
+	int error = 0;
+
+	for (size_t i = 0; i < trust->party_count && !error; i++) {
+		if (trust->parties[i].kind == LADE_SAYS_WRITER && trust->parties[i].revoked)
+			error = check_revoked(check, &trust->parties[i]);
+	}
+	return error;
 }
 
 /* ---- chains ---- */
@@ -433,10 +482,12 @@ static int for_all(struct check *check, enum lade_name_kind kind, enum lade_name
 
 static int take_if_kept(struct check *check, const struct lade_object_item *item)
 {
+	struct check_forgotten *forgotten = item->name.kind == LADE_NAME_SNAPSHOT ? find_forgotten(check, &item->name.snapshot) : NULL;
 	char name[LADE_OBJECT_NAME_MAX + 1];
 
-	if (item->name.kind != LADE_NAME_SNAPSHOT || !is_forgotten(check, &item->name.snapshot))
+	if (!forgotten)
 		return take_snapshot(check, item);
+	forgotten->there = true;
 	lade_object_name_format(&item->name, name);
 	check_tell(check, LADE_CHECK_NOTE, name, "was forgotten: it is removed with the next collection");
 	return 0;
@@ -447,6 +498,8 @@ int check_snapshots(struct check *check)
 	int error = for_all(check, LADE_NAME_SNAPSHOT, LADE_NAME_SESSION_SNAPSHOT, take_if_kept);
 
 	check->figures.snapshots = check->snapshot_count;
+	if (!error)
+		error = check_all_revoked(check);
 	for (size_t i = 0; i < check->snapshot_count && !error; i++) {
 		if (check->snapshots[i].good)
 			check_link(check, &check->snapshots[i]);
