@@ -56,6 +56,7 @@ struct run {
 	const uint8_t *packs, *replaced;  /* in the map */
 	uint32_t table_count, pack_count, replaced_count;
 	uint8_t *pack_flags;              /* pack_count, from settling */
+	_Atomic int *debts;               /* table_count: how often a table misled somebody, less how often it did not since; from 0 */
 };
 
 /* A table in the spool: names of replaced tables, names of packs, rows, as in FORMAT.md [table], one after the other. */
