@@ -57,7 +57,7 @@ static void tell_bad(void *context, const char *object, int error)
 static void open_place(struct lade_snapshot_reading *reading)
 {
 	const struct lade_repository_place *place = &reading->place;
-	struct lade_rollback_wish wish = { .repository = reading->repository, .note = say };
+	struct lade_rollback_wish wish = { .repository = reading->repository, .list = &reading->list, .note = say };
 	struct lade_complaint note;
 	struct lade_fault fault;
 	int error = lade_repository_place_open(&reading->place, reading->repository, &fault);

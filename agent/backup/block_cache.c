@@ -1,12 +1,15 @@
 /*
- * A hash table of lists, and one list of all blocks, the one that was used last first. Names of packs are random, so that their first bytes spread well.
+ * A hash table of lists, and one list of all blocks, the one that was used last first. A writer chooses the names of packs that he puts in tables, so that a keyed hash says in which list a block is; and as packs may be
+ * short, what a block takes besides its bytes counts, too.
  */
 #include "agent/backup/block_cache.h"
 
 #include <pthread.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "protocol/byteorder.h"
 #include "protocol/error.h"
 
 #define SLOTS 1024u
@@ -23,6 +26,7 @@ struct lade_block_cache {
 	pthread_mutex_t lock;
 	size_t limit, len;
 	struct block *newest, *oldest;
+	uint8_t secret[crypto_shorthash_KEYBYTES];
 	struct block *slots[SLOTS];
 };
 
@@ -34,6 +38,7 @@ int lade_block_cache_new(size_t len, struct lade_block_cache **cache_out)
 		return LADE_E_MEMORY;
 	pthread_mutex_init(&cache->lock, NULL);
 	cache->limit = len;
+	randombytes_buf(cache->secret, sizeof(cache->secret));
 	*cache_out = cache;
 	return 0;
 }
@@ -52,12 +57,20 @@ void lade_block_cache_free(struct lade_block_cache *cache)
 	free(cache);
 }
 
+/* What a block of so many bytes takes, as far as the limit goes. */
+static size_t size_of(size_t len)
+{
+	return sizeof(struct block) + len;
+}
+
 static struct block **slot_of(struct lade_block_cache *cache, const struct lade_block_key *key)
 {
-	uint32_t hash;
+	uint8_t bytes[sizeof(key->pack) + sizeof(key->number)], hash[crypto_shorthash_BYTES];
 
-	memcpy(&hash, key->pack, sizeof(hash));
-	return &cache->slots[(hash ^ (key->number * 0x9e3779b1u)) % SLOTS];
+	memcpy(bytes, key->pack, sizeof(key->pack));
+	lade_put_le32(bytes + sizeof(key->pack), key->number);
+	crypto_shorthash(hash, bytes, sizeof(bytes), cache->secret);
+	return &cache->slots[lade_get_le32(hash) % SLOTS];
 }
 
 /* Lock held. */
@@ -98,7 +111,7 @@ static void drop_oldest(struct lade_block_cache *cache)
 		cache->oldest->older = NULL;
 	else
 		cache->newest = NULL;
-	cache->len -= block->len;
+	cache->len -= size_of(block->len);
 	free(block);
 }
 
@@ -121,7 +134,8 @@ bool lade_block_cache_copy(struct lade_block_cache *cache, const struct lade_blo
 
 void lade_block_cache_keep(struct lade_block_cache *cache, const struct lade_block_key *key, const uint8_t *bytes, size_t len)
 {
-	struct block *block = len <= cache->limit ? malloc(sizeof(*block) + len) : NULL;
+	const size_t size = size_of(len);
+	struct block *block = size <= cache->limit ? malloc(size) : NULL;
 
 	if (!block)
 		return;
@@ -134,12 +148,12 @@ void lade_block_cache_keep(struct lade_block_cache *cache, const struct lade_blo
 	} else {
 		struct block **slot = slot_of(cache, key);
 
-		while (cache->oldest && cache->len > cache->limit - len)
+		while (cache->oldest && cache->len > cache->limit - size)
 			drop_oldest(cache);
 		block->next = *slot;
 		*slot = block;
 		link_newest(cache, block);
-		cache->len += len;
+		cache->len += size;
 	}
 	pthread_mutex_unlock(&cache->lock);
 }

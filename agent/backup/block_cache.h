@@ -18,7 +18,7 @@ struct lade_block_key {
 	uint32_t number;
 };
 
-/* Make one for at most len bytes of blocks; those that were of no use for longest go first. Returns 0 or LADE_E_MEMORY; the caller frees it with lade_block_cache_free(). */
+/* Make one that takes at most len bytes or so for blocks; those that were of no use for longest go first. Returns 0 or LADE_E_MEMORY; the caller frees it with lade_block_cache_free(). */
 int lade_block_cache_new(size_t len, struct lade_block_cache **cache_out);
 
 /* Free it. NULL does nothing. */

@@ -52,6 +52,8 @@ struct check_snapshot {
 struct check_forgotten {
 	struct lade_snapshot_id id;
 	uint8_t hash[LADE_HASH_LEN];
+	bool by_manager;      /* who is not revoked has signed it */
+	bool there;           /* it has not been removed yet */
 };
 
 struct check {

@@ -125,16 +125,16 @@ static void choose_count(struct check *check, size_t count)
 static void choose_bytes(struct check *check, uint64_t bytes)
 {
 	uint64_t all = 0;
+	size_t first;
 
 	for (size_t i = 0; i < check->pack_count; i++)
 		all += check->packs[i].len;
-	/* As many as have that many bytes on average, then as many more as that was too few. */
+	/* As many as have that many bytes on average, then, from some place on, as many more as that was too few. */
 	if (all && bytes < all)
 		choose_count(check, (size_t)((double)check->pack_count * ((double)bytes / (double)all)));
-	for (size_t i = 0, at; i < check->pack_count && check->figures.bytes_to_read < bytes; i++) {
-		at = bytes < all ? randombytes_uniform((uint32_t)check->pack_count) : i;
-		choose(check, &check->packs[at]);
-	}
+	first = check->pack_count ? randombytes_uniform((uint32_t)check->pack_count) : 0;
+	for (size_t i = 0; i < check->pack_count && check->figures.bytes_to_read < bytes; i++)
+		choose(check, &check->packs[(first + i) % check->pack_count]);
 }
 
 void check_choose_packs(struct check *check)

@@ -101,6 +101,7 @@ static int check_forgotten(struct check *check, const struct lade_object_name *n
 		return LADE_E_MEMORY;
 	check->forgotten = all;
 	all[check->forgotten_count].id = name->snapshot;
+	all[check->forgotten_count].by_manager = forgotten.is_signed && !lade_trust_find(&check->repository->trust, forgotten.manager)->revoked;
 	memcpy(all[check->forgotten_count++].hash, forgotten.snapshot, LADE_HASH_LEN);
 	return 0;
 }
@@ -124,6 +125,20 @@ static const struct kind kinds[] = {
 	{ LADE_NAME_FORGOTTEN, LADE_FORGOTTEN_LEN, check_forgotten },
 };
 
+/* Lists of packs that do not read stand in the way of backups: what to do is told as well. */
+static void tell_bad(struct check *check, const struct lade_object_name *name, int error)
+{
+	char object[LADE_OBJECT_NAME_MAX + 1];
+
+	lade_object_name_format(name, object);
+	if (error != LADE_E_REFUSED && name->kind == LADE_NAME_TOMBSTONE)
+		check_tell(check, LADE_CHECK_ERROR, object, "%s: no backup begins while a collection is under way; once none is, it may be deleted", check_problem(error));
+	else if (error != LADE_E_REFUSED && name->kind == LADE_NAME_GONE)
+		check_tell(check, LADE_CHECK_ERROR, object, "%s: no backup begins; if no pack is missing, it may be deleted while nobody uses the repository", check_problem(error));
+	else
+		check_tell_damage(check, name, error);
+}
+
 /* Returns 0 or LADE_E_MEMORY; all else is told. */
 static int check_item(struct check *check, const struct kind *kind, const struct lade_object_item *item)
 {
@@ -134,10 +149,9 @@ static int check_item(struct check *check, const struct kind *kind, const struct
 		return error == LADE_E_MEMORY ? error : 0;
 	error = kind->check(check, &item->name, object);
 	free((void *)object.data);
-	if (!error || error == LADE_E_MEMORY)
-		return error;
-	check_tell_damage(check, &item->name, error);
-	return 0;
+	if (error && error != LADE_E_MEMORY)
+		tell_bad(check, &item->name, error);
+	return error == LADE_E_MEMORY ? error : 0;
 }
 
 /* What was read when the repository was opened: nothing may be missing of it, and nothing be there besides. */

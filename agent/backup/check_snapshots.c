@@ -8,6 +8,7 @@
 
 #include "agent/backup/check_internal.h"
 #include "agent/store/note.h"
+#include "agent/store/revoked_chain.h"
 #include "agent/store/session_list.h"
 #include "agent/store/signed_snapshot.h"
 #include "protocol/grow.h"
@@ -16,22 +17,18 @@
 
 /* ---- snapshots ---- */
 
-static bool is_forgotten(const struct check *check, const struct lade_snapshot_id *id)
+static struct check_forgotten *find_forgotten(const struct check *check, const struct lade_snapshot_id *id)
 {
 	for (size_t i = 0; i < check->forgotten_count; i++) {
 		if (!memcmp(&check->forgotten[i].id, id, sizeof(*id)))
-			return true;
+			return &check->forgotten[i];
 	}
-	return false;
+	return NULL;
 }
 
-/* True if what the root key says of the writer lets the snapshot count. */
-static bool is_trusted(const struct check *check, const struct check_snapshot *snapshot)
+static bool is_forgotten(const struct check *check, const struct lade_snapshot_id *id)
 {
-	const struct lade_party *party = lade_trust_find(&check->repository->trust, snapshot->id.writer);
-
-	return !party || !party->revoked || snapshot->id.number < party->last_number ||
-	       (snapshot->id.number == party->last_number && !memcmp(snapshot->hash, party->last_hash, sizeof(snapshot->hash)));
+	return find_forgotten(check, id) != NULL;
 }
 
 /* Tables that a snapshot names, and that nobody has replaced, have to be there; where managers have replaced some it is chunks that have to be found. */
@@ -99,10 +96,6 @@ static int read_snapshot(struct check *check, const struct lade_object_item *ite
 	lade_signed_snapshot_fini(&object);
 	snapshot->good = !error;
 	sodium_bin2hex(snapshot->short_id, sizeof(snapshot->short_id), snapshot->id.hash, sizeof(snapshot->id.hash));
-	if (!error && !is_trusted(check, snapshot)) {
-		check_tell(check, LADE_CHECK_ERROR, snapshot->object, "is not among those that its writer had made before he was revoked");
-		snapshot->good = false;
-	}
 	return error;
 }
 
@@ -141,6 +134,62 @@ static int take_snapshot(struct check *check, const struct lade_object_item *ite
 	}
 	free(snapshot->root);
 	return error == LADE_E_MEMORY ? error : 0;
+}
+
+/* ---- writers who were revoked ---- */
+
+/* lade_revoked_removed. */
+static int was_removed(void *context, const struct lade_party *writer, uint64_t number, const uint8_t *hash)
+{
+	const struct check *check = context;
+
+	for (size_t i = 0; i < check->forgotten_count; i++) {
+		const struct check_forgotten *forgotten = &check->forgotten[i];
+
+		if ((forgotten->by_manager || forgotten->there) && forgotten->id.number == number && !memcmp(forgotten->id.writer, writer->id, LADE_PARTY_ID_LEN) &&
+		    (!hash || !memcmp(forgotten->hash, hash, LADE_HASH_LEN)))
+			return 1;
+	}
+	return 0;
+}
+
+/* [trust] */
+static int check_revoked(struct check *check, const struct lade_party *party)
+{
+	struct lade_revoked_snapshot *all = calloc(check->snapshot_count + 1, sizeof(*all));
+	size_t count = 0;
+
+	if (!all)
+		return LADE_E_MEMORY;
+	for (size_t i = 0; i < check->snapshot_count; i++) {
+		const struct check_snapshot *snapshot = &check->snapshots[i];
+
+		if (snapshot->good && !memcmp(snapshot->id.writer, party->id, LADE_PARTY_ID_LEN))
+			all[count++] = (struct lade_revoked_snapshot){ .number = snapshot->id.number, .hash = snapshot->hash, .before = snapshot->before, .index = i };
+	}
+	(void)lade_revoked_weigh(party, all, count, was_removed, check);
+	for (size_t i = 0; i < count; i++) {
+		struct check_snapshot *snapshot = &check->snapshots[all[i].index];
+
+		if (all[i].good)
+			continue;
+		check_tell(check, LADE_CHECK_ERROR, snapshot->object, "is not among those that its writer had made before he was revoked");
+		snapshot->good = false;
+	}
+	free(all);
+	return 0;
+}
+
+static int check_all_revoked(struct check *check)
+{
+	const struct lade_trust *trust = &check->repository->trust;
+	int error = 0;
+
+	for (size_t i = 0; i < trust->party_count && !error; i++) {
+		if (trust->parties[i].kind == LADE_SAYS_WRITER && trust->parties[i].revoked)
+			error = check_revoked(check, &trust->parties[i]);
+	}
+	return error;
 }
 
 /* ---- chains ---- */
@@ -252,10 +301,23 @@ static int take_refs(struct check_snapshot *snapshot, const struct lade_refs *re
 	return 0;
 }
 
+/* Refs of a later generation, of whichever snapshot they name. Returns as check_refs(). */
+static int check_later(struct check *check, const struct lade_refs *refs, struct check_snapshot *snapshot)
+{
+	const struct lade_party *party = lade_trust_find(&check->repository->trust, refs->manager);
+	int error;
+
+	if (!party || party->kind != LADE_SAYS_MANAGER)
+		return LADE_E_REFUSED;
+	if (memcmp(refs->snapshot.hash, snapshot->id.hash, LADE_SHORT_HASH_LEN) != 0)
+		return LADE_E_CHANGED;
+	error = lade_refs_verify(refs, party->public_key);
+	return error ? error : take_refs(snapshot, refs);
+}
+
 /* Returns 0, what is wrong with the refs, or LADE_E_MEMORY. snapshot: whose they are by their name; NULL: those of a session. */
 static int check_refs(struct check *check, const struct lade_object_name *name, struct lade_slice object, struct check_snapshot *snapshot)
 {
-	const struct lade_party *party;
 	uint8_t hash[LADE_HASH_LEN];
 	struct lade_refs refs;
 	int error = lade_refs_get(object.data, object.len, check->repository->format.repository, &refs);
@@ -277,13 +339,15 @@ static int check_refs(struct check *check, const struct lade_object_name *name, 
 			return LADE_E_CHANGED;
 		return take_refs(snapshot, &refs);
 	}
-	party = lade_trust_find(&check->repository->trust, refs.manager);
-	if (!party || party->kind != LADE_SAYS_MANAGER)
-		return LADE_E_REFUSED;
-	if (memcmp(refs.snapshot.hash, snapshot->id.hash, LADE_SHORT_HASH_LEN) != 0)
-		return LADE_E_CHANGED;
-	error = lade_refs_verify(&refs, party->public_key);
-	return error ? error : take_refs(snapshot, &refs);
+	return check_later(check, &refs, snapshot);
+}
+
+static void tell_orphan(struct check *check, const struct lade_snapshot_id *id, const char *name)
+{
+	if (is_forgotten(check, id))
+		check_tell(check, LADE_CHECK_NOTE, name, "belongs to a snapshot that was forgotten: it is removed with the next collection");
+	else
+		check_tell(check, LADE_CHECK_ERROR, name, "belongs to a snapshot that is missing, and was not forgotten");
 }
 
 static int check_refs_item(struct check *check, const struct lade_object_item *item)
@@ -296,10 +360,7 @@ static int check_refs_item(struct check *check, const struct lade_object_item *i
 
 	lade_object_name_format(&item->name, name);
 	if (published && !snapshot) {
-		if (is_forgotten(check, &item->name.snapshot))
-			check_tell(check, LADE_CHECK_NOTE, name, "belongs to a snapshot that was forgotten: it is removed with the next collection");
-		else
-			check_tell(check, LADE_CHECK_ERROR, name, "belongs to a snapshot that is missing, and was not forgotten");
+		tell_orphan(check, &item->name.snapshot, name);
 		return 0;
 	}
 	error = check_read(check, item, REFS_MAX, &object);
@@ -311,6 +372,34 @@ static int check_refs_item(struct check *check, const struct lade_object_item *i
 		return error;
 	check_tell(check, LADE_CHECK_ERROR, name, "%s", error == LADE_E_CHANGED ? "is damaged, or not the one that belongs to its snapshot" : check_problem(error));
 	return 0;
+}
+
+/* [publish] Later refs where a manager has put them, in a session that is committed: they count as they will where they belong, if nothing is there by then. */
+static int check_later_refs_item(struct check *check, const struct lade_object_item *item)
+{
+	char name[LADE_OBJECT_NAME_MAX + 1];
+	struct lade_slice object = { NULL, 0 };
+	struct check_snapshot *snapshot;
+	struct lade_refs refs;
+	int error = check_read(check, item, REFS_MAX, &object);
+
+	if (error)
+		return error == LADE_E_MEMORY ? error : 0;
+	lade_object_name_format(&item->name, name);
+	error = lade_refs_get(object.data, object.len, check->repository->format.repository, &refs);
+	if (!error && (refs.generation == 0 || memcmp(refs.manager, item->name.session.party, LADE_PARTY_ID_LEN) != 0))
+		error = LADE_E_CHANGED;
+	if (!error) {
+		snapshot = find_snapshot(check, &refs.snapshot);
+		if (snapshot)
+			error = check_later(check, &refs, snapshot);
+		else
+			tell_orphan(check, &refs.snapshot, name);
+	}
+	free((void *)object.data);
+	if (error && error != LADE_E_MEMORY)
+		check_tell(check, LADE_CHECK_ERROR, name, "%s: it does not count", check_problem(error));
+	return error == LADE_E_MEMORY ? error : 0;
 }
 
 /* ---- notes ---- */
@@ -393,10 +482,12 @@ static int for_all(struct check *check, enum lade_name_kind kind, enum lade_name
 
 static int take_if_kept(struct check *check, const struct lade_object_item *item)
 {
+	struct check_forgotten *forgotten = item->name.kind == LADE_NAME_SNAPSHOT ? find_forgotten(check, &item->name.snapshot) : NULL;
 	char name[LADE_OBJECT_NAME_MAX + 1];
 
-	if (item->name.kind != LADE_NAME_SNAPSHOT || !is_forgotten(check, &item->name.snapshot))
+	if (!forgotten)
 		return take_snapshot(check, item);
+	forgotten->there = true;
 	lade_object_name_format(&item->name, name);
 	check_tell(check, LADE_CHECK_NOTE, name, "was forgotten: it is removed with the next collection");
 	return 0;
@@ -407,6 +498,8 @@ int check_snapshots(struct check *check)
 	int error = for_all(check, LADE_NAME_SNAPSHOT, LADE_NAME_SESSION_SNAPSHOT, take_if_kept);
 
 	check->figures.snapshots = check->snapshot_count;
+	if (!error)
+		error = check_all_revoked(check);
 	for (size_t i = 0; i < check->snapshot_count && !error; i++) {
 		if (check->snapshots[i].good)
 			check_link(check, &check->snapshots[i]);
@@ -414,6 +507,9 @@ int check_snapshots(struct check *check)
 	}
 	if (!error)
 		error = for_all(check, LADE_NAME_REFS, LADE_NAME_SESSION_REFS, check_refs_item);
+	/* What was published goes first: of two of one generation it counts. */
+	if (!error)
+		error = for_all(check, LADE_NAME_COUNT, LADE_NAME_LATER_REFS, check_later_refs_item);
 	if (!error)
 		error = for_all(check, LADE_NAME_NOTE, LADE_NAME_NOTE, check_note_item);
 	for (size_t i = 0; i < check->snapshot_count && !error; i++) {

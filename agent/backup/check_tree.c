@@ -308,7 +308,7 @@ static int node_of(struct tree *tree, struct lade_slice recipe, uint32_t *number
 
 	if (tree->node_count >= UINT32_MAX - 1 || grow_slots(tree))
 		return LADE_E_MEMORY;
-	crypto_generichash(key, sizeof(key), recipe.data, recipe.len, NULL, 0);
+	crypto_generichash(key, sizeof(key), recipe.data, recipe.len, tree->secret, sizeof(tree->secret));
 	slot = slot_of(tree, key);
 	if (*slot) {
 		*number_out = *slot - 1;
@@ -486,6 +486,7 @@ int check_trees(struct check *check, struct lade_fault *fault)
 	uint32_t *roots = calloc(check->snapshot_count + 1, sizeof(*roots));
 	int error = roots ? 0 : LADE_E_MEMORY;
 
+	randombytes_buf(tree.secret, sizeof(tree.secret));
 	pthread_mutex_init(&tree.lock, NULL);
 	pthread_cond_init(&tree.change, NULL);
 	for (size_t i = 0; i < check->snapshot_count && !error; i++) {

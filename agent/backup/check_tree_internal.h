@@ -27,7 +27,7 @@ struct hurt {
 
 /* A directory. What it has in it is filled in by whoever goes through it. */
 struct node {
-	uint8_t key[16];             /* hash of its recipe */
+	uint8_t key[16];             /* hash of its recipe, under the tree's secret */
 	uint8_t *recipe;             /* until it was gone through */
 	size_t recipe_len;
 	struct edge *edges;
@@ -45,6 +45,7 @@ struct tree {
 	pthread_cond_t change;
 	struct node **nodes;         /* node_count of node_room */
 	size_t node_count, node_room;
+	uint8_t secret[32];          /* random: who wrote the recipes shall not choose where they meet */
 	uint32_t *slots;             /* number of a node and 1, by its key; 0: free */
 	size_t slot_count;           /* a power of two, at least twice node_count */
 	uint32_t *waiting;           /* nodes that nobody has gone through; waiting_count of waiting_room */

@@ -246,6 +246,9 @@ static int try_place(void *context, const struct lade_chunk_place *place)
 	if (!error)
 		error = get_at(search, &place->row, pack, &fault);
 	lade_pack_source_give(search->fetch->packs, pack);
+	/* A store that does not answer, or a key that is missing, is not the table's fault. */
+	if (!error || error == LADE_E_ABSENT || error == LADE_E_CHANGED || error == LADE_E_TRUNCATED)
+		lade_chunk_map_judge(search->fetch->setup.map, place, !error);
 	if (!error)
 		return 1;
 	if (error == LADE_E_TRUNCATED)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/backup/chunk_fetch_internal.h"
+#include "agent/store/name_table.h"
 
 /* Bytes that are read at once, and of a pack that one thread goes through. */
 #define STEP_LEN (4u * LADE_FETCH_BLOCK_LEN)
@@ -25,21 +26,13 @@ struct item {
 	uint32_t want;
 };
 
-/* Packs by numbers: a hash table of those that were met, by the first bytes of their names, which are random. */
-struct packs {
-	uint8_t (*names)[LADE_HASH_LEN];
-	uint32_t count, room;
-	uint32_t *slots; /* number + 1, 0: free; slot_count, a power of two */
-	uint32_t slot_count;
-};
-
 struct run {
 	struct lade_chunk_fetch *fetch;
 	const struct lade_chunk_want *wants;
 	const struct lade_chunk_fetch_events *events;
 	struct item *items;
 	uint32_t count;
-	struct packs packs;
+	struct lade_name_table packs; /* their names */
 	uint64_t segment_len;
 	pthread_mutex_t lock;  /* of next, and of error and its fault */
 	uint32_t next;         /* the first item that nobody has taken */
@@ -49,58 +42,6 @@ struct run {
 };
 
 /* ---- planning ---- */
-
-static uint32_t *slot_of(const struct packs *packs, const uint8_t name[LADE_HASH_LEN])
-{
-	uint32_t slot;
-
-	memcpy(&slot, name, sizeof(slot));
-	while (packs->slots[slot & (packs->slot_count - 1)] &&
-	       memcmp(packs->names[packs->slots[slot & (packs->slot_count - 1)] - 1], name, LADE_HASH_LEN) != 0)
-		slot++;
-	return &packs->slots[slot & (packs->slot_count - 1)];
-}
-
-/* Have room for one more. */
-static int grow_packs(struct packs *packs)
-{
-	const uint32_t room = packs->room ? packs->room * 2 : 64;
-	uint8_t (*names)[LADE_HASH_LEN];
-	uint32_t *slots;
-
-	if (packs->count < packs->room)
-		return 0;
-	names = realloc(packs->names, room * sizeof(*names));
-	if (!names)
-		return LADE_E_MEMORY;
-	packs->names = names;
-	slots = calloc(2u * room, sizeof(*slots));
-	if (!slots)
-		return LADE_E_MEMORY;
-	free(packs->slots);
-	packs->slots = slots;
-	packs->slot_count = 2 * room;
-	packs->room = room;
-	for (uint32_t i = 0; i < packs->count; i++)
-		*slot_of(packs, packs->names[i]) = i + 1;
-	return 0;
-}
-
-static int number_of(struct packs *packs, const uint8_t name[LADE_HASH_LEN], uint32_t *number_out)
-{
-	int error = grow_packs(packs);
-	uint32_t *slot;
-
-	if (error)
-		return error;
-	slot = slot_of(packs, name);
-	if (!*slot) {
-		memcpy(packs->names[packs->count], name, LADE_HASH_LEN);
-		*slot = ++packs->count;
-	}
-	*number_out = *slot - 1;
-	return 0;
-}
 
 /* Where a want is. */
 struct finding {
@@ -118,7 +59,7 @@ static int take_place(void *context, const struct lade_chunk_place *place)
 	if (row->len != finding->want->len || row->sealed_len > row->len + LADE_SEAL_TAG_LEN || row->sealed_len <= LADE_SEAL_TAG_LEN ||
 	    row->off >= LADE_PACK_LEN)
 		return 0;
-	error = number_of(&finding->run->packs, place->pack, &finding->item->pack);
+	error = lade_name_table_add(&finding->run->packs, place->pack, &finding->item->pack);
 	if (error)
 		return error;
 	finding->item->off = row->off;
@@ -149,7 +90,7 @@ static int plan(struct run *run)
 		run->items[i] = (struct item){ .pack = NOWHERE, .want = i };
 		if (run->wants[i].len && run->wants[i].len <= lade_stream_greatest(&run->fetch->lengths, run->wants[i].kind))
 			error = lade_chunk_map_visit(run->fetch->setup.map, &visit);
-		if (error == LADE_E_MEMORY)
+		if (error == LADE_E_MEMORY || error == LADE_E_LIMIT)
 			return error;
 		total += run->items[i].sealed_len;
 	}
@@ -395,7 +336,6 @@ int lade_chunk_fetch_run(struct lade_chunk_fetch *fetch, const struct lade_chunk
 		pthread_mutex_destroy(&run.lock);
 	}
 	free(run.items);
-	free(run.packs.names);
-	free(run.packs.slots);
+	lade_name_table_fini(&run.packs);
 	return run.error;
 }

@@ -1,11 +1,12 @@
 /*
- * Open addressing in parts, each under a lock of its own: the first bytes of a key say where it is. A place that is all zeros is free; the key that is
- * all zeros itself is a flag.
+ * Open addressing in parts, each under a lock of its own: SipHash-2-4 under a key of the set says where a key is, as who wrote a repository chose the keys that are met there. A place that is all zeros is free; the key
+ * that is all zeros itself is a flag.
  */
 #include "agent/backup/key_set.h"
 
 #include <assert.h>
 #include <pthread.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +29,7 @@ struct part {
 
 struct lade_key_set {
 	size_t key_len;
+	uint8_t secret[crypto_shorthash_KEYBYTES];
 	struct part parts[PARTS];
 };
 
@@ -40,6 +42,7 @@ int lade_key_set_new(size_t key_len, struct lade_key_set **set_out)
 	if (!set)
 		return LADE_E_MEMORY;
 	set->key_len = key_len;
+	randombytes_buf(set->secret, sizeof(set->secret));
 	for (unsigned i = 0; i < PARTS; i++)
 		pthread_mutex_init(&set->parts[i].lock, NULL);
 	*set_out = set;
@@ -57,16 +60,25 @@ void lade_key_set_free(struct lade_key_set *set)
 	free(set);
 }
 
+/* Its lower bits choose the part, the others the place there. */
+static uint64_t hash_of(const struct lade_key_set *set, const uint8_t *key)
+{
+	uint8_t hash[crypto_shorthash_BYTES];
+
+	crypto_shorthash(hash, key, set->key_len, set->secret);
+	return lade_get_le64(hash);
+}
+
 static struct part *part_of(struct lade_key_set *set, const uint8_t *key)
 {
-	return &set->parts[key[0] % PARTS];
+	return &set->parts[hash_of(set, key) % PARTS];
 }
 
 /* Where the key is, or the free place for it. There is one. */
-static uint8_t *find(const struct part *part, size_t key_len, const uint8_t *key)
+static uint8_t *find(const struct lade_key_set *set, const struct part *part, const uint8_t *key)
 {
-	/* The first byte chose the part. */
-	size_t at = (size_t)lade_get_le64(key + 1) & (part->size - 1);
+	const size_t key_len = set->key_len;
+	size_t at = (size_t)(hash_of(set, key) / PARTS) & (part->size - 1);
 
 	for (;;) {
 		uint8_t *place = part->places + at * key_len;
@@ -78,8 +90,9 @@ static uint8_t *find(const struct part *part, size_t key_len, const uint8_t *key
 }
 
 /* Room for one more: at most three of four places are taken. */
-static int make_room(struct part *part, size_t key_len)
+static int make_room(const struct lade_key_set *set, struct part *part)
 {
+	const size_t key_len = set->key_len;
 	struct part grown = { .size = part->size ? part->size * 2 : PLACES_LEAST };
 
 	if (part->size && part->count + 1 <= part->size / 4 * 3)
@@ -91,7 +104,7 @@ static int make_room(struct part *part, size_t key_len)
 		const uint8_t *place = part->places + i * key_len;
 
 		if (memcmp(place, zeros, key_len) != 0)
-			memcpy(find(&grown, key_len, place), place, key_len);
+			memcpy(find(set, &grown, place), place, key_len);
 	}
 	free(part->places);
 	part->places = grown.places;
@@ -100,8 +113,9 @@ static int make_room(struct part *part, size_t key_len)
 }
 
 /* Lock held. */
-static int add(struct part *part, size_t key_len, const uint8_t *key)
+static int add(const struct lade_key_set *set, struct part *part, const uint8_t *key)
 {
+	const size_t key_len = set->key_len;
 	uint8_t *place;
 
 	if (memcmp(key, zeros, key_len) == 0) {
@@ -110,9 +124,9 @@ static int add(struct part *part, size_t key_len, const uint8_t *key)
 		part->has_zeros = true;
 		return !had;
 	}
-	if (make_room(part, key_len))
+	if (make_room(set, part))
 		return LADE_E_MEMORY;
-	place = find(part, key_len, key);
+	place = find(set, part, key);
 	if (memcmp(place, key, key_len) == 0)
 		return 0;
 	memcpy(place, key, key_len);
@@ -126,7 +140,7 @@ int lade_key_set_add(struct lade_key_set *set, const uint8_t *key)
 	int result;
 
 	pthread_mutex_lock(&part->lock);
-	result = add(part, set->key_len, key);
+	result = add(set, part, key);
 	pthread_mutex_unlock(&part->lock);
 	return result;
 }
@@ -140,7 +154,7 @@ bool lade_key_set_has(struct lade_key_set *set, const uint8_t *key)
 	if (memcmp(key, zeros, set->key_len) == 0)
 		has = part->has_zeros;
 	else
-		has = part->size && memcmp(find(part, set->key_len, key), key, set->key_len) == 0;
+		has = part->size && memcmp(find(set, part, key), key, set->key_len) == 0;
 	pthread_mutex_unlock(&part->lock);
 	return has;
 }

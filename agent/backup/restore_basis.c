@@ -6,9 +6,11 @@
  */
 #include "agent/backup/restore_basis.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "protocol/byteorder.h"
 #include "protocol/grow.h"
 
 /*
@@ -21,6 +23,7 @@
 struct table {
 	uint32_t *slots;
 	size_t mask;
+	uint8_t secret[crypto_shorthash_KEYBYTES];
 };
 
 void restore_basis_match_init(struct restore_basis_match *match)
@@ -86,11 +89,11 @@ static int find_in_place(struct restore_reader *reader, const struct restore_see
 
 static size_t slot_of(const struct table *table, const uint8_t id[LADE_CHUNK_ID_LEN])
 {
-	uint64_t start;
+	uint8_t hash[crypto_shorthash_BYTES];
 
-	/* Ids are hashes already. */
-	memcpy(&start, id, sizeof(start));
-	return (size_t)start & table->mask;
+	/* Ids are what the snapshot's writer says: not all need be hashes. */
+	crypto_shorthash(hash, id, LADE_CHUNK_ID_LEN, table->secret);
+	return (size_t)lade_get_le64(hash) & table->mask;
 }
 
 static int table_init(struct table *table, const struct restore_basis_match *match)
@@ -101,6 +104,7 @@ static int table_init(struct table *table, const struct restore_basis_match *mat
 		room *= 2;
 	table->slots = calloc(room, sizeof(*table->slots));
 	table->mask = room - 1;
+	randombytes_buf(table->secret, sizeof(table->secret));
 	if (!table->slots)
 		return LADE_E_MEMORY;
 	for (size_t i = 0; i < match->missing_count; i++) {

@@ -3,6 +3,9 @@
  * a writer has no say in it, as his sessions are the one place where he could put such a list.
  *
  * Sessions are listed before gone/: lists move from there to here.
+ *
+ * A tombstone that is damaged has to be minded as long as whoever put it may be at work. If no collector is, he has committed, and what he took is in his `.gone` or in gone/, or he deletes nothing. Someone who commits
+ * while sessions are listed may be in that list under neither name, but not in the next one as well.
  */
 #include "agent/store/absent_packs.h"
 
@@ -12,6 +15,14 @@
 #include "agent/store/pack_list.h"
 #include "agent/store/session_list.h"
 #include "protocol/error.h"
+
+/* A list under way. */
+struct reading {
+	const struct lade_repository *repository;
+	struct lade_absent_packs *packs;
+	char damaged[LADE_OBJECT_NAME_MAX + 1]; /* a tombstone; empty: there is none */
+	int error;                              /* what is wrong with it */
+};
 
 static int add_all(struct lade_absent_packs *packs, const struct lade_pack_list *list)
 {
@@ -34,10 +45,9 @@ static int add_all(struct lade_absent_packs *packs, const struct lade_pack_list 
 }
 
 /* A list in tombstones/ or gone/, whose name is its SHA-256. */
-static int add_named(const struct lade_repository *repository, const struct lade_object_item *item, struct lade_absent_packs *packs,
-		     struct lade_fault *fault)
+static int add_named(const struct reading *reading, const struct lade_object_item *item, struct lade_fault *fault)
 {
-	char name[LADE_OBJECT_NAME_MAX + 1];
+	const struct lade_repository *repository = reading->repository;
 	uint8_t *object = NULL, hash[LADE_HASH_LEN];
 	struct lade_pack_list list;
 	int error = lade_object_list_read(repository->store, item, LADE_PACK_LIST_LEN(LADE_PACKS_MAX), &object, fault);
@@ -50,19 +60,38 @@ static int add_named(const struct lade_repository *repository, const struct lade
 	if (!error)
 		error = lade_pack_list_get(object, (size_t)item->len, repository->format.repository, &list);
 	if (!error)
-		error = add_all(packs, &list);
+		error = add_all(reading->packs, &list);
 	free(object);
-	lade_object_name_format(&item->name, name);
-	return error ? lade_fault_set(fault, error, "verify", name) : 0;
+	return error;
 }
 
-static int add_directory(const struct lade_repository *repository, const char *prefix, struct lade_absent_packs *packs, struct lade_fault *fault)
+/* True if it is the object that is bad, and not the store. */
+static bool is_bad(int error)
+{
+	return error == LADE_E_CHANGED || error == LADE_E_VERSION || error == LADE_E_TRUNCATED || error == LADE_E_LIMIT;
+}
+
+static int add_directory(struct reading *reading, const char *prefix, struct lade_fault *fault)
 {
 	struct lade_object_list list = { .items = NULL };
-	int error = lade_object_list_get(repository->store, prefix, &list, fault);
+	char name[LADE_OBJECT_NAME_MAX + 1];
+	int error = lade_object_list_get(reading->repository->store, prefix, &list, fault);
 
-	for (size_t i = 0; i < list.count && !error; i++)
-		error = add_named(repository, &list.items[i], packs, fault);
+	for (size_t i = 0; i < list.count && !error; i++) {
+		error = add_named(reading, &list.items[i], fault);
+		if (!error || !is_bad(error)) {
+			error = error ? lade_fault_set(fault, error, "read", prefix) : 0;
+			continue;
+		}
+		lade_object_name_format(&list.items[i].name, name);
+		if (list.items[i].name.kind != LADE_NAME_TOMBSTONE) {
+			lade_fault_set(fault, error, "know which packs went (a list is damaged; see \"Lists that are damaged\" in lade-check(1))", name);
+		} else {
+			memcpy(reading->damaged, name, sizeof(name));
+			reading->error = error;
+			error = 0;
+		}
+	}
 	lade_object_list_fini(&list);
 	return error;
 }
@@ -93,15 +122,27 @@ static int add_of_session(const struct lade_repository *repository, const struct
 	return error ? lade_fault_set(fault, error, "read", "sessions/") : 0;
 }
 
-static int add_sessions(const struct lade_repository *repository, struct lade_absent_packs *packs, struct lade_fault *fault)
+/* True if the session may be one of a collector who is at work. One whom nobody knows may be a manager who is new. */
+static bool may_collect(const struct lade_repository *repository, const struct lade_session *session)
 {
+	const struct lade_party *party = lade_trust_find(&repository->trust, session->id.party);
+
+	return (session->state == LADE_SESSION_ACTIVE || session->state == LADE_SESSION_LEFT) && (!party || party->kind != LADE_SAYS_WRITER);
+}
+
+static int add_sessions(const struct reading *reading, struct lade_fault *fault)
+{
+	const struct lade_repository *repository = reading->repository;
 	struct lade_session_list list;
 	int error = lade_session_list_get(repository->store, &list, fault);
 
 	for (size_t i = 0; i < list.count && !error; i++) {
 		/* One that is being renamed may be committed. */
 		if (list.sessions[i].gone && list.sessions[i].state != LADE_SESSION_FENCED)
-			error = add_of_session(repository, &list.sessions[i], packs, fault);
+			error = add_of_session(repository, &list.sessions[i], reading->packs, fault);
+		if (!error && *reading->damaged && may_collect(repository, &list.sessions[i]))
+			error = lade_fault_set(fault, reading->error, "know which packs are about to go (a collection is under way, and its list is damaged; see \"Lists that are damaged\" in lade-check(1))",
+					       reading->damaged);
 	}
 	lade_session_list_fini(&list);
 	return error;
@@ -114,12 +155,15 @@ static int compare(const void *a, const void *b)
 
 int lade_absent_packs_read(const struct lade_repository *repository, struct lade_absent_packs *packs, struct lade_fault *fault)
 {
-	int error = add_directory(repository, "tombstones/", packs, fault);
+	struct reading reading = { .repository = repository, .packs = packs };
+	int error = add_directory(&reading, "tombstones/", fault);
 
 	if (!error)
-		error = add_sessions(repository, packs, fault);
+		error = add_sessions(&reading, fault);
+	if (!error && *reading.damaged)
+		error = add_sessions(&reading, fault);
 	if (!error)
-		error = add_directory(repository, "gone/", packs, fault);
+		error = add_directory(&reading, "gone/", fault);
 	if (packs->count)
 		packs->count = lade_object_sort(packs->names[0], packs->count, sizeof(packs->names[0]));
 	return error;

@@ -18,7 +18,7 @@ struct lade_absent_packs {
 
 /*
  * List and read tombstones/, then what sessions say to be gone, then gone/, into packs, which is empty before; lade_absent_packs_fini() frees what it has then, failure or not. What goes away meanwhile has moved
- * on, or is of no more use. Returns 0; LADE_E_CHANGED: a tombstone or a list in gone/ is damaged, so that it is not known which packs are absent; LADE_E_VERSION, LADE_E_LIMIT, LADE_E_MEMORY or what else
+ * on, or is of no more use. Returns 0; LADE_E_CHANGED: a tombstone, while a collector is at work, or a list in gone/ is damaged, which the fault names, so that it is not known which packs are absent; LADE_E_TRUNCATED, LADE_E_VERSION, LADE_E_LIMIT, LADE_E_MEMORY or what else
  * the store says.
  */
 int lade_absent_packs_read(const struct lade_repository *repository, struct lade_absent_packs *packs, struct lade_fault *fault);

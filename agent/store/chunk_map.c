@@ -20,60 +20,24 @@
 
 /* ---- names of tables ---- */
 
-/* Where a name is, or belongs. Names are SHA-256: their first bytes are as good as a hash. */
-static uint8_t *name_slot(const struct lade_chunk_map *map, const uint8_t name[LADE_HASH_LEN])
-{
-	size_t at = (size_t)map_prefix(name) & map->name_mask;
-
-	while (!sodium_is_zero(map->names[at], LADE_HASH_LEN) && memcmp(map->names[at], name, LADE_HASH_LEN) != 0)
-		at = (at + 1) & map->name_mask;
-	return map->names[at];
-}
-
 bool lade_chunk_map_has(const struct lade_chunk_map *map, const uint8_t table[LADE_HASH_LEN])
 {
-	return map->names && memcmp(name_slot(map, table), table, LADE_HASH_LEN) == 0;
+	return lade_name_table_has(&map->names, table);
 }
 
-/* Take names for so many tables in all. Names that are there are forgotten. Returns 0 or LADE_E_MEMORY. */
-static int make_names(struct lade_chunk_map *map, size_t count)
-{
-	size_t room = 64;
-
-	while (room < 4 * count)
-		room *= 2;
-	free(map->names);
-	map->name_count = 0;
-	map->name_mask = room - 1;
-	map->names = calloc(room, sizeof(*map->names));
-	return map->names ? 0 : LADE_E_MEMORY;
-}
-
-static void add_name(struct lade_chunk_map *map, const uint8_t name[LADE_HASH_LEN])
-{
-	uint8_t *slot = name_slot(map, name);
-
-	if (sodium_is_zero(slot, LADE_HASH_LEN))
-		map->name_count++;
-	memcpy(slot, name, LADE_HASH_LEN);
-}
-
-/* Learn the names of all tables of the map, with room for more. */
+/* Learn the names of all tables of the map, and forget others. Returns 0 or LADE_E_MEMORY. */
 static int learn_names(struct lade_chunk_map *map)
 {
-	size_t count = map->part_count;
-	int error;
+	int error = 0;
 
-	for (size_t i = 0; i < map->run_count; i++)
-		count += map->runs[i]->table_count;
-	error = make_names(map, count + 1);
-	for (size_t i = 0; i < map->run_count && !error; i++) {
-		for (uint32_t j = 0; j < map->runs[i]->table_count; j++)
-			add_name(map, map->runs[i]->tables[j].info.name);
+	lade_name_table_fini(&map->names);
+	for (size_t i = 0; i < map->run_count; i++) {
+		for (uint32_t j = 0; j < map->runs[i]->table_count && !error; j++)
+			error = lade_name_table_add(&map->names, map->runs[i]->tables[j].info.name, NULL);
 	}
 	for (size_t i = 0; i < map->part_count && !error; i++)
-		add_name(map, map->parts[i].table.info.name);
-	return error;
+		error = lade_name_table_add(&map->names, map->parts[i].table.info.name, NULL);
+	return error ? LADE_E_MEMORY : 0;
 }
 
 /* ---- opening ---- */
@@ -106,7 +70,7 @@ int lade_chunk_map_open(const struct lade_chunk_map_setup *setup, struct lade_ch
 }
 
 /* Forget all; the cache as well. */
-static int forget_all(struct lade_chunk_map *map)
+static void forget_all(struct lade_chunk_map *map)
 {
 	map_cache_forget(map);
 	map->part_count = 0;
@@ -114,7 +78,7 @@ static int forget_all(struct lade_chunk_map *map)
 	map->pack_count = 0;
 	map->row_count = 0;
 	atomic_store(&map->damaged, false);
-	return make_names(map, 0);
+	lade_name_table_fini(&map->names);
 }
 
 int lade_chunk_map_leave_cache(struct lade_chunk_map *map, struct lade_fault *fault)
@@ -132,7 +96,8 @@ int lade_chunk_map_leave_cache(struct lade_chunk_map *map, struct lade_fault *fa
 	map->spool = map_cache_new_file(map);
 	if (map->spool < 0)
 		return lade_fault_set(fault, LADE_E_SYSTEM, "make", "a temporary file");
-	return forget_all(map) ? lade_fault_set(fault, LADE_E_MEMORY, "open the table of chunks", NULL) : 1;
+	forget_all(map);
+	return 1;
 }
 
 void lade_chunk_map_close(struct lade_chunk_map *map)
@@ -140,12 +105,12 @@ void lade_chunk_map_close(struct lade_chunk_map *map)
 	if (!map)
 		return;
 	if (lade_chunk_map_damaged(map))
-		(void)forget_all(map);
+		forget_all(map);
 	while (map->run_count)
 		map_run_free(map->runs[--map->run_count]);
 	free(map->runs);
 	free(map->parts);
-	free(map->names);
+	lade_name_table_fini(&map->names);
 	free(map->packs);
 	free(map->manifest);
 	if (map->spool >= 0)
@@ -225,15 +190,10 @@ static int keep_part(struct adding *adding, struct lade_fault *fault)
 	if (!parts)
 		return lade_fault_set(fault, LADE_E_MEMORY, "add a table", NULL);
 	map->parts = parts;
+	error = lade_name_table_add(&map->names, adding->part.table.info.name, NULL);
+	if (error)
+		return lade_fault_set(fault, error, "add a table", NULL);
 	parts[map->part_count++] = adding->part;
-	if (2 * map->name_count > map->name_mask) {
-		if (learn_names(map)) {
-			map->part_count--;
-			return lade_fault_set(fault, LADE_E_MEMORY, "add a table", NULL);
-		}
-	} else {
-		add_name(map, adding->part.table.info.name);
-	}
 	map->spool_len = adding->off;
 	if (map->part_count < PARTS_MAX || lade_chunk_map_damaged(map))
 		return 0;
@@ -252,8 +212,6 @@ int lade_chunk_map_add(struct lade_chunk_map *map, const struct lade_table_sourc
 	struct adding *adding;
 	int error;
 
-	if (!map->names)
-		return lade_fault_set(fault, LADE_E_MEMORY, "add a table", NULL);
 	if (source->name && lade_chunk_map_has(map, source->name)) {
 		memcpy(info.name, source->name, sizeof(info.name));
 		if (info_out)
@@ -482,8 +440,7 @@ int lade_chunk_map_settle(struct lade_chunk_map *map, const struct lade_chunk_ma
 	free(settling.replaced.items);
 	if (error != LADE_E_CHANGED)
 		return error;
-	if (forget_all(map))
-		return lade_fault_set(fault, LADE_E_MEMORY, "settle the table of chunks", NULL);
+	forget_all(map);
 	return lade_fault_set(fault, LADE_E_AGAIN, "settle the table of chunks", NULL);
 }
 
@@ -492,87 +449,6 @@ int lade_chunk_map_settle(struct lade_chunk_map *map, const struct lade_chunk_ma
 bool lade_chunk_map_damaged(const struct lade_chunk_map *map)
 {
 	return atomic_load_explicit(&map->damaged, memory_order_relaxed);
-}
-
-/* A lookup met damage; a map that is looked up is const but for this. */
-static void note_damage(const struct lade_chunk_map *map)
-{
-	atomic_store_explicit(&((struct lade_chunk_map *)map)->damaged, true, memory_order_relaxed);
-}
-
-static void place_of(const struct run *run, const struct lade_table_row *row, struct lade_chunk_place *place_out)
-{
-	memcpy(place_out->pack, run->packs + (size_t)row->pack * LADE_HASH_LEN, LADE_HASH_LEN);
-	place_out->row = row->row;
-}
-
-struct finding {
-	enum lade_chunk_kind kind;
-	struct lade_chunk_place *place;
-};
-
-static int take_believed(void *context, const struct run *run, const struct lade_table_row *row)
-{
-	const struct finding *finding = context;
-	const unsigned wanted = TABLE_COUNTS | TABLE_BELIEVED;
-
-	if (row->row.kind != finding->kind || (run->pack_flags[row->pack] & (wanted | PACK_ABSENT)) != wanted)
-		return 0;
-	place_of(run, row, finding->place);
-	return 1;
-}
-
-bool lade_chunk_map_find(const struct lade_chunk_map *map, const uint8_t id[LADE_CHUNK_ID_LEN], enum lade_chunk_kind kind,
-			 struct lade_chunk_place *place_out)
-{
-	struct finding finding = { .kind = kind, .place = place_out };
-
-	for (size_t i = 0; i < map->run_count; i++) {
-		const int result = map_run_visit(map->runs[i], id, take_believed, &finding);
-
-		if (result > 0)
-			return true;
-		if (result < 0)
-			note_damage(map);
-	}
-	return false;
-}
-
-/* The caller's result is kept apart: it may be any number. */
-struct visiting {
-	const struct lade_chunk_map_visit *visit;
-	int result;
-};
-
-static int show(void *context, const struct run *run, const struct lade_table_row *row)
-{
-	struct visiting *visiting = context;
-	struct lade_chunk_place place;
-
-	if (row->row.kind != visiting->visit->kind || !(run->pack_flags[row->pack] & TABLE_COUNTS))
-		return 0;
-	place_of(run, row, &place);
-	visiting->result = visiting->visit->visit(visiting->visit->context, &place);
-	return visiting->result != 0;
-}
-
-int lade_chunk_map_visit(const struct lade_chunk_map *map, const struct lade_chunk_map_visit *visit)
-{
-	struct visiting visiting = { .visit = visit };
-	bool damaged = false;
-
-	for (size_t i = 0; i < map->run_count; i++) {
-		const int result = map_run_visit(map->runs[i], visit->id, show, &visiting);
-
-		if (result > 0)
-			return visiting.result;
-		if (result < 0)
-			damaged = true;
-	}
-	if (!damaged)
-		return 0;
-	note_damage(map);
-	return LADE_E_CHANGED;
 }
 
 bool lade_chunk_map_has_pack(const struct lade_chunk_map *map, const uint8_t pack[LADE_HASH_LEN])

@@ -29,6 +29,7 @@ struct lade_chunk_map_setup {
 struct lade_chunk_place {
 	uint8_t pack[LADE_HASH_LEN];
 	struct lade_pack_row row;
+	uint32_t run, table; /* who says so, for lade_chunk_map_judge(), until the next lade_chunk_map_settle() */
 };
 
 /* What lade_chunk_map_view's judge says of a table; bits. */
@@ -93,11 +94,15 @@ struct lade_chunk_map_visit {
 };
 
 /*
- * Visit all places of a chunk in tables that count, for reading: nobody need be believed, and packs that are absent may still be there. Returns 0,
+ * Visit all places of a chunk in tables that count, for reading: nobody need be believed, and packs that are absent may still be there. Those of tables that misled who went by them come last; when a table does so
+ * during a visit, a place may be visited twice. Returns 0,
  * what visit returned, or LADE_E_CHANGED if the cache is damaged, so that places may be missing: the next lade_chunk_map_settle() makes it again. Any
  * thread.
  */
 int lade_chunk_map_visit(const struct lade_chunk_map *map, const struct lade_chunk_map_visit *visit);
+
+/* Say of a place that lade_chunk_map_visit() showed whether the chunk was there: others of the same table go by it. Any thread. */
+void lade_chunk_map_judge(const struct lade_chunk_map *map, const struct lade_chunk_place *place, bool there);
 
 /* True if a lookup met damage. The next lade_chunk_map_settle() says LADE_E_AGAIN then; lade_chunk_map_close() forgets the cache. Any thread. */
 bool lade_chunk_map_damaged(const struct lade_chunk_map *map);

@@ -15,6 +15,7 @@
 #include <xxhash.h>
 
 #include "agent/store/chunk_map.h"
+#include "agent/store/name_table.h"
 
 #define RUN_PAGE_LEN 4096u
 #define RUN_HASH_OFF (RUN_PAGE_LEN - 8u)
@@ -55,6 +56,7 @@ struct run {
 	const uint8_t *packs, *replaced;  /* in the map */
 	uint32_t table_count, pack_count, replaced_count;
 	uint8_t *pack_flags;              /* pack_count, from settling */
+	_Atomic int *debts;               /* table_count: how often a table misled somebody, less how often it did not since; from 0 */
 };
 
 /* A table in the spool: names of replaced tables, names of packs, rows, as in FORMAT.md [table], one after the other. */
@@ -82,8 +84,7 @@ struct lade_chunk_map {
 	size_t run_count, run_room;
 	struct part *parts;
 	size_t part_count, part_room;
-	uint8_t (*names)[LADE_HASH_LEN]; /* a hash table of all tables' names; zeros: free; name_mask + 1 of them */
-	size_t name_count, name_mask;
+	struct lade_name_table names; /* of all tables */
 	struct pack_ref *packs;
 	size_t pack_count;
 	uint64_t row_count;

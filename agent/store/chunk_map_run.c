@@ -298,7 +298,8 @@ static int load(struct run *run, const uint8_t repository[LADE_REPOSITORY_ID_LEN
 		return LADE_E_CHANGED;
 	run->tables = calloc(run->table_count + 1u, sizeof(*run->tables));
 	run->pack_flags = calloc(run->pack_count + (size_t)1, 1);
-	if (!run->tables || !run->pack_flags)
+	run->debts = calloc(run->table_count + (size_t)1, sizeof(*run->debts));
+	if (!run->tables || !run->pack_flags || !run->debts)
 		return LADE_E_MEMORY;
 	for (uint32_t i = 0; i < run->table_count; i++, off += RUN_TABLE_LEN)
 		get_table(run->map + off, &run->tables[i]);
@@ -344,5 +345,6 @@ void map_run_free(struct run *run)
 	close(run->fd);
 	free(run->tables);
 	free(run->pack_flags);
+	free(run->debts);
 	free(run);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/store/sealed_list.h"
+#include "agent/store/snapshot.h"
 #include "protocol/error.h"
 #include "protocol/grow.h"
 
@@ -38,6 +39,8 @@ static struct data describe(const uint8_t *object)
 
 static int put_tags(struct lade_writer *list, const struct lade_note_tags *tags)
 {
+	if (tags->count > LADE_SNAPSHOT_TEXTS_MAX)
+		return LADE_E_LIMIT;
 	for (size_t i = 0; i < tags->count; i++) {
 		if (!tags->tags[i].len)
 			return LADE_E_USAGE;
@@ -134,6 +137,8 @@ static int get_tags(struct lade_note_tags *tags, size_t len)
 			return LADE_E_CHANGED;
 		if (!tag.len)
 			return lade_sealed_list_finish(&reader, end, LIST_LEAST);
+		if (tags->count == LADE_SNAPSHOT_TEXTS_MAX)
+			return LADE_E_CHANGED;
 		grown = lade_grown(tags->tags, tags->count, &room, sizeof(*grown));
 		if (!grown)
 			return LADE_E_MEMORY;

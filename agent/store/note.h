@@ -33,7 +33,7 @@ struct lade_note_tags {
 /*
  * Append a note to an empty writer. setup: suite, epoch with its public key, repository, and whose id goes with seed; of note snapshot and number
  * count. Returns 0, LADE_E_MEMORY, LADE_E_REFUSED (the epoch's key is none), LADE_E_UNSUPPORTED (no such suite); LADE_E_LIMIT: it would be above
- * LADE_NOTE_MAX, or what the writer may hold; LADE_E_USAGE: an empty tag, or a number of 0.
+ * LADE_NOTE_MAX or LADE_SNAPSHOT_TEXTS_MAX, or what the writer may hold; LADE_E_USAGE: an empty tag, or a number of 0.
  */
 int lade_note_put(struct lade_writer *writer, const struct lade_pack_setup *setup, const struct lade_note *note, const struct lade_note_tags *tags,
 		  const uint8_t seed[LADE_SIGN_SEED_LEN]);

@@ -154,13 +154,45 @@ static struct seen *find_seen(const struct memory *memory, const uint8_t writer[
 	return NULL;
 }
 
+static bool is_less(const struct lade_snapshot_chain *chain, const struct lade_snapshot_chain *than)
+{
+	return chain->number < than->number || (chain->number == than->number && memcmp(chain->hash, than->hash, LADE_HASH_LEN) != 0);
+}
+
+/* The writer's last snapshot of those that were listed; of several of that number the one that is remembered. */
+static void find_listed(const struct lade_snapshot_list *list, const uint8_t writer[LADE_PARTY_ID_LEN], const struct seen *seen, struct lade_snapshot_chain *chain_out)
+{
+	*chain_out = (struct lade_snapshot_chain){ .number = 0 };
+	for (size_t i = 0; i < list->count; i++) {
+		const struct lade_snapshot_item *item = &list->items[i];
+		const bool is_seen = seen && item->id.number == seen->chain.number && memcmp(item->hash, seen->chain.hash, LADE_HASH_LEN) == 0;
+
+		if (memcmp(item->id.writer, writer, LADE_PARTY_ID_LEN) != 0 || item->id.number < chain_out->number || (item->id.number == chain_out->number && !is_seen))
+			continue;
+		chain_out->number = item->id.number;
+		memcpy(chain_out->hash, item->hash, LADE_HASH_LEN);
+	}
+}
+
+/* How far a writer is. What was forgotten is in no list: where that shows less than is remembered all is looked at. */
+static int find_chain(const struct lade_rollback_wish *wish, const uint8_t writer[LADE_PARTY_ID_LEN], const struct seen *seen, struct lade_snapshot_chain *chain_out,
+		      struct lade_fault *fault)
+{
+	if (wish->list) {
+		find_listed(wish->list, writer, seen, chain_out);
+		if (!seen || !is_less(chain_out, &seen->chain))
+			return 0;
+	}
+	return lade_snapshot_chain_find(wish->repository, writer, chain_out, fault);
+}
+
 /* 1: something is missing, and told; 0, or an error. */
 static int compare_writer(const struct lade_rollback_wish *wish, struct memory *memory, const uint8_t writer[LADE_PARTY_ID_LEN], struct lade_fault *fault)
 {
 	struct seen *seen = find_seen(memory, writer);
 	char text[LINE_SIZE + 64], id[ID_HEX + 1];
 	struct lade_snapshot_chain chain;
-	int error = lade_snapshot_chain_find(wish->repository, writer, &chain, fault);
+	int error = find_chain(wish, writer, seen, &chain, fault);
 
 	if (error)
 		return error;
@@ -168,7 +200,7 @@ static int compare_writer(const struct lade_rollback_wish *wish, struct memory *
 		return 0;
 	if (!seen && add_seen(memory, writer, &seen))
 		return lade_fault_set(fault, LADE_E_MEMORY, "remember the repository", NULL);
-	if (chain.number < seen->chain.number || (chain.number == seen->chain.number && memcmp(chain.hash, seen->chain.hash, LADE_HASH_LEN) != 0)) {
+	if (is_less(&chain, &seen->chain)) {
 		sodium_bin2hex(id, sizeof(id), writer, LADE_PARTY_ID_LEN);
 		snprintf(text, sizeof(text), "the repository shows an older state than it did: snapshot %" PRIu64 " of writer %.8s was the last one, and is withheld",
 			 seen->chain.number, id);

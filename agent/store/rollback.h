@@ -8,12 +8,14 @@
 #define LADE_AGENT_STORE_ROLLBACK_H
 
 #include "agent/store/repository.h"
+#include "agent/store/snapshot_list.h"
 
 /* Whose words count, and who is told; all borrowed for the time of the call. */
 struct lade_rollback_wish {
 	const struct lade_repository *repository; /* whose store nobody else uses meanwhile */
 	int state_fd;                             /* directory of this host's state of this repository */
 	const uint8_t *writer;                    /* this one alone, LADE_PARTY_ID_LEN bytes; NULL: all whom the root names */
+	const struct lade_snapshot_list *list;    /* the snapshots, if they were listed already: then the store is asked only about writers of whom it shows less than is remembered; NULL: about all */
 	void (*note)(void *context, const char *text); /* something is less than it was: in words for people */
 	void *context;
 };

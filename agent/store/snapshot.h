@@ -13,6 +13,9 @@
 
 #define LADE_SNAPSHOT_MAX (16u << 20)
 
+/* Paths, tags and excludes of a snapshot, and tags of a note, at most: where they are takes no more memory than the longest snapshot itself, however short each is. */
+#define LADE_SNAPSHOT_TEXTS_MAX (1u << 20)
+
 /* What is in the clear. */
 struct lade_snapshot_head {
 	struct lade_slice object;             /* all of it, borrowed from who got it */
@@ -75,7 +78,7 @@ struct lade_snapshot_description {
 /*
  * Append a snapshot to an empty writer. setup: suite, epoch with its public key, repository, and the writer's id, that of seed; of head number,
  * before, both times, refs and tables count. Returns 0, LADE_E_MEMORY, LADE_E_REFUSED (the epoch's key is none), LADE_E_UNSUPPORTED (no such
- * suite); LADE_E_LIMIT: it would be above LADE_SNAPSHOT_MAX, or what the writer may hold; LADE_E_USAGE: number and before do not go together,
+ * suite); LADE_E_LIMIT: it would be above LADE_SNAPSHOT_MAX or LADE_SNAPSHOT_TEXTS_MAX, or what the writer may hold; LADE_E_USAGE: number and before do not go together,
  * tables are not in order, there is no root, or a second has too many nanoseconds.
  */
 int lade_snapshot_put(struct lade_writer *writer, const struct lade_pack_setup *setup, const struct lade_snapshot_head *head,

@@ -88,6 +88,8 @@ int lade_snapshot_description_put(struct lade_writer *list, const struct lade_sn
 	if (!description->root.data ||
 	    (description->has_times && (description->begin.nanoseconds > NANOSECONDS_MAX || description->end.nanoseconds > NANOSECONDS_MAX)))
 		return LADE_E_USAGE;
+	if (description->paths.count + description->tags.count + description->excludes.count > LADE_SNAPSHOT_TEXTS_MAX)
+		return LADE_E_LIMIT;
 	lade_writer_init(&value, VALUE_MAX);
 	put_text(list, ITEM_ROOT, description->root);
 	put_text(list, ITEM_HOST, description->host);
@@ -179,15 +181,19 @@ static int get_parts(struct lade_snapshot_description *out, enum item item, bool
 	return lade_reader_finish(&reader) ? LADE_E_CHANGED : 0;
 }
 
-/* How much room there is for texts while they are read. */
+/* How much room there is for texts while they are read, and how many there are. */
 struct rooms {
 	size_t paths, tags, excludes;
+	size_t count;
 };
 
-static int add_text(struct lade_snapshot_texts *texts, size_t *room, struct lade_slice value)
+static int add_text(struct lade_snapshot_texts *texts, struct rooms *rooms, size_t *room, struct lade_slice value)
 {
-	struct lade_slice *grown = lade_grown(texts->texts, texts->count, room, sizeof(*grown));
+	struct lade_slice *grown;
 
+	if (rooms->count++ == LADE_SNAPSHOT_TEXTS_MAX)
+		return LADE_E_CHANGED;
+	grown = lade_grown(texts->texts, texts->count, room, sizeof(*grown));
 	if (!grown)
 		return LADE_E_MEMORY;
 	texts->texts = grown;
@@ -205,11 +211,11 @@ static int get_item(struct lade_snapshot_description *out, struct rooms *rooms, 
 	case ITEM_USER:
 		return get_text(&out->user, value);
 	case ITEM_PATH:
-		return add_text(&out->paths, &rooms->paths, value);
+		return add_text(&out->paths, rooms, &rooms->paths, value);
 	case ITEM_TAG:
-		return add_text(&out->tags, &rooms->tags, value);
+		return add_text(&out->tags, rooms, &rooms->tags, value);
 	case ITEM_EXCLUDE:
-		return add_text(&out->excludes, &rooms->excludes, value);
+		return add_text(&out->excludes, rooms, &rooms->excludes, value);
 	case ITEM_PROGRAM:
 		return get_text(&out->program, value);
 	case ITEM_TIMES:

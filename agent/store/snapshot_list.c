@@ -2,7 +2,7 @@
  * Lists in the order in which things move: sessions/, then snapshots/. What was moved in between is in both, and is told apart by its hash. forgotten/ and notes/ come last: what is in there counts for what was
  * found, however late it was put.
  *
- * Of a writer who was revoked those snapshots are good that its last good one leads to, from hash to hash; below a gap in the chain, where a snapshot was forgotten, whatever has a lower number.
+ * Of a writer who was revoked those snapshots are good that its last good one leads to (revoked_chain.c).
  */
 #include "agent/store/snapshot_list.h"
 
@@ -12,6 +12,7 @@
 
 #include "agent/store/forgotten.h"
 #include "agent/store/refs.h"
+#include "agent/store/revoked_chain.h"
 #include "agent/store/session_list.h"
 #include "protocol/error.h"
 #include "protocol/grow.h"
@@ -23,6 +24,8 @@ struct work {
 	const struct lade_snapshot_list_setup *setup;
 	const struct lade_repository *repository;
 	struct lade_snapshot_list *list;
+	struct lade_object_list forgotten; /* names of forgotten/ */
+	struct lade_fault *fault;
 	bool has_asked; /* trust/ was read again */
 };
 
@@ -199,99 +202,36 @@ static int read_published(struct work *work, struct lade_fault *fault)
 	return error;
 }
 
-/* ---- writers who were revoked ---- */
-
-static int compare_numbers(const void *a, const void *b)
-{
-	const struct lade_snapshot_item *x = a, *y = b;
-
-	return x->id.number > y->id.number ? -1 : x->id.number < y->id.number;
-}
-
-/* What the chain says of the snapshot of a number. */
-struct link {
-	uint64_t number;
-	bool is_known; /* what its hash has to be */
-	uint8_t hash[LADE_HASH_LEN];
-};
-
-/* Go down the chain to a number that is not above that of link. */
-static void descend(struct link *link, uint64_t number)
-{
-	if (number == link->number)
-		return;
-	link->number = number;
-	link->is_known = false;
-}
-
-/* [trust] Tell and drop what a revoked writer has signed after his last good snapshot. Items come by falling numbers. */
-static void drop_revoked(struct work *work, const struct lade_party *party)
-{
-	struct lade_snapshot_list *list = work->list;
-	struct link link = { .number = party->last_number, .is_known = true }, next = { .number = 0 };
-	size_t kept = 0;
-
-	memcpy(link.hash, party->last_hash, sizeof(link.hash));
-	for (size_t i = 0; i < list->count; i++) {
-		struct lade_snapshot_item *item = &list->items[i];
-		bool good = true;
-
-		if (memcmp(item->id.writer, party->id, sizeof(party->id)) == 0) {
-			if (next.number && item->id.number <= next.number) {
-				link = next;
-				next.number = 0;
-			}
-			if (item->id.number < link.number)
-				descend(&link, item->id.number);
-			good = item->id.number == link.number && (!link.is_known || memcmp(item->hash, link.hash, sizeof(link.hash)) == 0);
-			if (good && item->id.number > 1) {
-				next = (struct link){ .number = item->id.number - 1, .is_known = link.is_known };
-				memcpy(next.hash, item->head.before, sizeof(next.hash));
-			}
-		}
-		if (good) {
-			list->items[kept++] = *item;
-			continue;
-		}
-		(void)leave_out(work, &(struct lade_object_item){ .name = item->name }, LADE_E_AUTH);
-		free_item(item);
-	}
-	list->count = kept;
-}
-
-static void weigh_writers(struct work *work)
-{
-	const struct lade_trust *trust = &work->repository->trust;
-
-	if (work->list->count)
-		qsort(work->list->items, work->list->count, sizeof(*work->list->items), compare_numbers);
-	for (size_t i = 0; i < trust->party_count; i++) {
-		if (trust->parties[i].kind == LADE_SAYS_WRITER && trust->parties[i].revoked)
-			drop_revoked(work, &trust->parties[i]);
-	}
-}
-
 /* ---- what was forgotten ---- */
 
 /* [forgotten] Verify that somebody who may has said so. Returns 0, or what is wrong with it. */
-static int verify_forgotten(const struct lade_repository *repository, const struct lade_object_item *item, const uint8_t *object, uint8_t hash_out[LADE_HASH_LEN])
+static int verify_forgotten(const struct lade_repository *repository, const struct lade_object_item *item, const uint8_t *object, struct lade_forgotten *out)
 {
-	struct lade_forgotten forgotten;
 	const struct lade_party *party;
-	int error = lade_forgotten_get(object, (size_t)item->len, repository->format.repository, &forgotten);
+	int error = lade_forgotten_get(object, (size_t)item->len, repository->format.repository, out);
 
 	if (error)
 		return error;
-	if (memcmp(forgotten.writer, item->name.snapshot.writer, sizeof(forgotten.writer)) != 0 || forgotten.number != item->name.snapshot.number ||
-	    memcmp(forgotten.snapshot, item->name.snapshot.hash, sizeof(item->name.snapshot.hash)) != 0)
+	if (memcmp(out->writer, item->name.snapshot.writer, sizeof(out->writer)) != 0 || out->number != item->name.snapshot.number ||
+	    memcmp(out->snapshot, item->name.snapshot.hash, sizeof(item->name.snapshot.hash)) != 0)
 		return LADE_E_CHANGED;
-	memcpy(hash_out, forgotten.snapshot, LADE_HASH_LEN);
-	if (!forgotten.is_signed)
+	if (!out->is_signed)
 		return 0;
-	party = lade_trust_find(&repository->trust, forgotten.manager);
+	party = lade_trust_find(&repository->trust, out->manager);
 	if (!party || party->kind != LADE_SAYS_MANAGER || party->revoked)
 		return LADE_E_AUTH;
 	return lade_forgotten_verify(object, (size_t)item->len, party->public_key);
+}
+
+static int read_forgotten(const struct work *work, const struct lade_object_item *item, struct lade_forgotten *out, struct lade_fault *fault)
+{
+	uint8_t *object = NULL;
+	int error = lade_object_list_read(work->repository->store, item, LADE_FORGOTTEN_LEN, &object, fault);
+
+	if (!error)
+		error = verify_forgotten(work->repository, item, object, out);
+	free(object);
+	return error;
 }
 
 static bool is_other(const struct lade_snapshot_item *item, const void *context)
@@ -301,14 +241,11 @@ static bool is_other(const struct lade_snapshot_item *item, const void *context)
 
 static int drop_forgotten(struct work *work, const struct lade_object_item *item, struct lade_fault *fault)
 {
-	uint8_t *object = NULL, hash[LADE_HASH_LEN];
-	int error = lade_object_list_read(work->repository->store, item, LADE_FORGOTTEN_LEN, &object, fault);
+	struct lade_forgotten forgotten;
+	int error = read_forgotten(work, item, &forgotten, fault);
 
 	if (!error)
-		error = verify_forgotten(work->repository, item, object, hash);
-	free(object);
-	if (!error)
-		filter(work->list, is_other, hash);
+		filter(work->list, is_other, forgotten.snapshot);
 	return leave_out(work, item, error);
 }
 
@@ -320,18 +257,99 @@ static bool is_id(const struct lade_snapshot_item *item, const struct lade_snaps
 /* Read those that are about a snapshot that is there. */
 static int drop_all_forgotten(struct work *work, struct lade_fault *fault)
 {
-	struct lade_object_list objects = { .items = NULL };
-	int error = lade_object_list_get(work->repository->store, "forgotten/", &objects, fault);
+	int error = 0;
 
-	for (size_t i = 0; i < objects.count && !error; i++) {
+	for (size_t i = 0; i < work->forgotten.count && !error; i++) {
+		const struct lade_object_item *item = &work->forgotten.items[i];
 		bool concerns = false;
 
 		for (size_t at = 0; at < work->list->count && !concerns; at++)
-			concerns = is_id(&work->list->items[at], &objects.items[i].name.snapshot);
+			concerns = is_id(&work->list->items[at], &item->name.snapshot);
 		if (concerns)
-			error = drop_forgotten(work, &objects.items[i], fault);
+			error = drop_forgotten(work, item, fault);
 	}
-	lade_object_list_fini(&objects);
+	return error;
+}
+
+/* ---- writers who were revoked ---- */
+
+/* lade_revoked_removed. */
+static int was_removed(void *context, const struct lade_party *writer, uint64_t number, const uint8_t *hash)
+{
+	const struct work *work = context;
+
+	for (size_t i = 0; i < work->forgotten.count; i++) {
+		const struct lade_object_item *item = &work->forgotten.items[i];
+		struct lade_forgotten forgotten;
+		int error;
+
+		if (item->name.snapshot.number != number || memcmp(item->name.snapshot.writer, writer->id, sizeof(writer->id)) != 0 ||
+		    (hash && memcmp(item->name.snapshot.hash, hash, sizeof(item->name.snapshot.hash)) != 0))
+			continue;
+		error = read_forgotten(work, item, &forgotten, work->fault);
+		if (!error && forgotten.is_signed && (!hash || memcmp(forgotten.snapshot, hash, LADE_HASH_LEN) == 0))
+			return 1;
+		error = leave_out(work, item, error);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+/* Tell and drop what is not good of the snapshots that were weighed. */
+static void drop_others(struct work *work, const struct lade_revoked_snapshot *snapshots, size_t count)
+{
+	struct lade_snapshot_list *list = work->list;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct lade_snapshot_item *item = &list->items[snapshots[i].index];
+
+		if (snapshots[i].good)
+			continue;
+		(void)leave_out(work, &(struct lade_object_item){ .name = item->name }, LADE_E_AUTH);
+		free_item(item);
+		item->object = NULL;
+	}
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->items[i].object)
+			list->items[kept++] = list->items[i];
+	}
+	list->count = kept;
+}
+
+/* [trust] */
+static int drop_revoked(struct work *work, const struct lade_party *party)
+{
+	const struct lade_snapshot_list *list = work->list;
+	struct lade_revoked_snapshot *snapshots = calloc(list->count + 1, sizeof(*snapshots));
+	size_t count = 0;
+	int error;
+
+	if (!snapshots)
+		return lade_fault_set(work->fault, LADE_E_MEMORY, "list snapshots", NULL);
+	for (size_t i = 0; i < list->count; i++) {
+		const struct lade_snapshot_item *item = &list->items[i];
+
+		if (memcmp(item->id.writer, party->id, sizeof(party->id)) == 0)
+			snapshots[count++] = (struct lade_revoked_snapshot){ .number = item->id.number, .hash = item->hash, .before = item->head.before, .index = i };
+	}
+	error = lade_revoked_weigh(party, snapshots, count, was_removed, work);
+	if (!error)
+		drop_others(work, snapshots, count);
+	free(snapshots);
+	return error;
+}
+
+static int weigh_writers(struct work *work)
+{
+	const struct lade_trust *trust = &work->repository->trust;
+	int error = 0;
+
+	for (size_t i = 0; i < trust->party_count && !error; i++) {
+		if (trust->parties[i].kind == LADE_SAYS_WRITER && trust->parties[i].revoked)
+			error = drop_revoked(work, &trust->parties[i]);
+	}
 	return error;
 }
 
@@ -444,19 +462,22 @@ static void finish(struct work *work)
 
 int lade_snapshot_list_get(const struct lade_snapshot_list_setup *setup, struct lade_snapshot_list *list_out, struct lade_fault *fault)
 {
-	struct work work = { .setup = setup, .repository = setup->repository, .list = list_out };
+	struct work work = { .setup = setup, .repository = setup->repository, .list = list_out, .fault = fault };
 	int error;
 
 	*list_out = (struct lade_snapshot_list){ .items = NULL };
 	error = read_sessions(&work, fault);
 	if (!error)
 		error = read_published(&work, fault);
-	if (!error) {
-		weigh_writers(&work);
+	if (!error)
+		error = lade_object_list_get(work.repository->store, "forgotten/", &work.forgotten, fault);
+	if (!error)
+		error = weigh_writers(&work);
+	if (!error)
 		error = drop_all_forgotten(&work, fault);
-	}
 	if (!error)
 		error = read_notes(&work, fault);
+	lade_object_list_fini(&work.forgotten);
 	if (error)
 		lade_snapshot_list_fini(list_out);
 	finish(&work);

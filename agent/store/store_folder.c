@@ -4,6 +4,8 @@
  *
  * A barrier is about what everybody did, names that came and went among it, so it is syncfs(2); which tells of errors since Linux 5.8 only, and so our own objects are
  * open until fsync(2) has said that they are on disk. They are written out as they come: there is little left to wait for.
+ *
+ * The folder itself may be reached by symlinks; in it none is followed, neither for an object nor for a directory that one is in, for whoever may write to the folder could lead us anywhere by that. See openat2(2).
  */
 #include "agent/store/store_folder.h"
 
@@ -20,6 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/tree/directory_open.h"
 #include "agent/tree/whole.h"
 
 /* Objects that are finished and not yet known to be on disk; more than these are waited for at once. */
@@ -34,6 +37,7 @@
 struct folder {
 	struct lade_store store;
 	int root;
+	enum lade_directory_way way;
 	pthread_mutex_t lock; /* of these two: puts may be finished by several threads */
 	int open[OPEN_MAX_COUNT];
 	unsigned open_count;
@@ -95,6 +99,41 @@ static int barrier(struct lade_store *store, struct lade_fault *fault)
 
 /* ---- directories ---- */
 
+/* Open the directory that name is in, without following a symlink; *last_out: what name is called there. A descriptor that the caller closes, or -1 with errno. */
+static int open_parent(const struct folder *folder, const char *name, const char **last_out)
+{
+	const char *slash = strrchr(name, '/');
+	char path[LADE_OBJECT_NAME_MAX + 1] = ".";
+
+	*last_out = slash ? slash + 1 : name;
+	if (slash) {
+		memcpy(path, name, (size_t)(slash - name));
+		path[slash - name] = '\0';
+	}
+	return lade_directory_open_at(folder->way, folder->root, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* Close a descriptor, if it is one, and keep errno. */
+static void close_quietly(int fd)
+{
+	const int saved = errno;
+
+	if (fd >= 0)
+		close(fd);
+	errno = saved;
+}
+
+/* mkdirat(2) below the folder. */
+static int make_directory(const struct folder *folder, const char *path)
+{
+	const char *last;
+	const int parent = open_parent(folder, path, &last);
+	const int result = parent < 0 ? -1 : mkdirat(parent, last, 0700);
+
+	close_quietly(parent);
+	return result;
+}
+
 /* Make the directories that name is in. */
 static int make_directories(const struct folder *folder, const char *name, struct lade_fault *fault)
 {
@@ -103,24 +142,36 @@ static int make_directories(const struct folder *folder, const char *name, struc
 	for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
 		memcpy(path, name, (size_t)(slash - name));
 		path[slash - name] = '\0';
-		if (mkdirat(folder->root, path, 0700) && errno != EEXIST)
+		if (make_directory(folder, path) && errno != EEXIST)
 			return lade_fault_set(fault, LADE_E_SYSTEM, "create", path);
 	}
 	return 0;
 }
 
-/* renameat2(2) to a name that must be free, whose directories are made where they are missing. */
+/* renameat2(2) below the folder, to a name that must be free. */
+static int rename_below(const struct folder *folder, const char *from, const char *to)
+{
+	const char *from_last, *to_last;
+	const int from_parent = open_parent(folder, from, &from_last), to_parent = from_parent < 0 ? -1 : open_parent(folder, to, &to_last);
+	const int result = to_parent < 0 ? -1 : renameat2(from_parent, from_last, to_parent, to_last, RENAME_NOREPLACE);
+
+	close_quietly(to_parent);
+	close_quietly(from_parent);
+	return result;
+}
+
+/* rename_below(), with the directories of to made where they are missing. */
 static int give_name(const struct folder *folder, const char *from, const char *to, const char *operation, struct lade_fault *fault)
 {
 	int error;
 
-	if (renameat2(folder->root, from, folder->root, to, RENAME_NOREPLACE) == 0)
+	if (rename_below(folder, from, to) == 0)
 		return 0;
 	if (errno == ENOENT && strchr(to, '/')) {
 		error = make_directories(folder, to, fault);
 		if (error)
 			return error;
-		if (renameat2(folder->root, from, folder->root, to, RENAME_NOREPLACE) == 0)
+		if (rename_below(folder, from, to) == 0)
 			return 0;
 	}
 	return errno == EEXIST ? lade_fault_set(fault, LADE_E_EXISTS, operation, to) : failed(fault, operation, errno == ENOENT ? from : to);
@@ -135,18 +186,32 @@ static int give_name(const struct folder *folder, const char *from, const char *
 static int new_file(const struct folder *folder, char name[TEMPORARY_NAME_SIZE])
 {
 	uint8_t random[16];
+	const char *last;
 	struct stat st;
-	int fd;
+	int fd, parent;
 
 	memcpy(name, TEMPORARY "/", sizeof(TEMPORARY));
 	do {
 		randombytes_buf(random, sizeof(random));
 		sodium_bin2hex(name + sizeof(TEMPORARY), TEMPORARY_NAME_SIZE - sizeof(TEMPORARY), random, sizeof(random));
-		fd = openat(folder->root, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		parent = open_parent(folder, name, &last);
+		fd = parent < 0 ? -1 : openat(parent, last, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		close_quietly(parent);
 		if (fd < 0 || (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 && st.st_nlink == 1))
 			return fd;
 		close(fd);
 	} while (true);
+}
+
+/* unlinkat(2) below the folder. */
+static int unlink_below(const struct folder *folder, const char *name)
+{
+	const char *last;
+	const int parent = open_parent(folder, name, &last);
+	const int result = parent < 0 ? -1 : unlinkat(parent, last, 0);
+
+	close_quietly(parent);
+	return result;
 }
 
 static int begin(struct lade_store *store, struct lade_store_put **put_out, struct lade_fault *fault)
@@ -196,7 +261,7 @@ static void abandon(struct lade_store_put *opaque)
 {
 	struct folder_put *put = put_of(opaque);
 
-	(void)unlinkat(folder_of(put->put.store)->root, put->name, 0);
+	(void)unlink_below(folder_of(put->put.store), put->name);
 	close(put->fd);
 	free(put);
 }
@@ -234,7 +299,9 @@ static int finish(struct lade_store_put *opaque, const char *name, struct lade_f
 
 static int open_object(struct lade_store *store, const char *name)
 {
-	return openat(folder_of(store)->root, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	const struct folder *folder = folder_of(store);
+
+	return lade_directory_open_at(folder->way, folder->root, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 }
 
 int lade_store_folder_open_object(struct lade_store *store, const char *name, int *fd_out, uint64_t *len_out, struct lade_fault *fault)
@@ -277,7 +344,7 @@ static int rename_once(struct lade_store *store, const char *from, const char *t
 
 static int remove_object(struct lade_store *store, const char *name, struct lade_fault *fault)
 {
-	if (unlinkat(folder_of(store)->root, name, 0) && errno != ENOENT)
+	if (unlink_below(folder_of(store), name) && errno != ENOENT)
 		return lade_fault_set(fault, LADE_E_SYSTEM, "delete", name);
 	return 0;
 }
@@ -303,6 +370,20 @@ static bool leads_there(const struct listing *listing, size_t len)
 	return memcmp(listing->path, listing->prefix, len < prefix_len ? len : prefix_len) == 0;
 }
 
+/* True if a directory of a repository has that path. */
+static bool is_directory(const char *path)
+{
+	static const char *const names[] = { "packs", "index", "snapshots", "notes", "refs", "trust", "keys", "forgotten", "sessions", "tombstones", "gone" };
+	const size_t len = strcspn(path, "/"), nested = 5;
+
+	/* The first ones have directories in them. */
+	for (size_t i = 0; i < (path[len] ? nested : sizeof(names) / sizeof(names[0])); i++) {
+		if (strlen(names[i]) == len && memcmp(path, names[i], len) == 0)
+			return !path[len] || !strchr(path + len + 1, '/');
+	}
+	return false;
+}
+
 /* One name: path and what follows it have len bytes. */
 static int list_name(struct listing *listing, int directory, const char *name, size_t len, struct lade_fault *fault)
 {
@@ -319,6 +400,11 @@ static int list_name(struct listing *listing, int directory, const char *name, s
 			return 0;
 		memcpy(listing->path + len, "/", 2);
 		return list_directory(listing, len + 1, fault);
+	}
+	/* What is in there is not to be seen, and was perhaps meant to be: nobody may take it for missing. */
+	if (S_ISLNK(st.st_mode) && is_directory(listing->path)) {
+		errno = ELOOP;
+		return lade_fault_set(fault, LADE_E_SYSTEM, "list", listing->path);
 	}
 	if (!S_ISREG(st.st_mode) || len < strlen(listing->prefix) || !lade_object_name_ok(listing->path, false))
 		return 0;
@@ -351,10 +437,16 @@ static int list_names(struct listing *listing, DIR *stream, size_t path_len, str
 
 static int list_directory(struct listing *listing, size_t path_len, struct lade_fault *fault)
 {
-	const int fd = openat(listing->folder->root, path_len ? listing->path : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	char path[LADE_OBJECT_NAME_MAX + 1] = ".";
 	DIR *stream;
-	int error;
+	int error, fd;
 
+	/* Without the "/" at its end. */
+	if (path_len) {
+		memcpy(path, listing->path, path_len);
+		path[path_len - 1] = '\0';
+	}
+	fd = lade_directory_open_at(listing->folder->way, listing->folder->root, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : lade_fault_set(fault, LADE_E_SYSTEM, "open", listing->path);
 	stream = fdopendir(fd);
@@ -442,6 +534,7 @@ int lade_store_folder_adopt(int fd, struct lade_store **store_out, struct lade_f
 	}
 	folder->store.operations = &operations;
 	folder->root = fd;
+	folder->way = lade_directory_open_probe(fd) ? LADE_DIRECTORY_CONFINED : LADE_DIRECTORY_PLAIN;
 	pthread_mutex_init(&folder->lock, NULL);
 	*store_out = &folder->store;
 	return 0;

@@ -7,7 +7,7 @@
 #include "agent/store/store.h"
 
 /*
- * Open the folder at path; create: make it if it is not there (its parent is). Returns 0, LADE_E_ABSENT, LADE_E_MEMORY, LADE_E_SYSTEM. The caller closes *store_out with
+ * Open the folder at path, which may lead there by symlinks; in it none is followed: a directory of the repository that is one is LADE_E_SYSTEM with ELOOP or ENOTDIR. create: make the folder if it is not there (its parent is). Returns 0, LADE_E_ABSENT, LADE_E_MEMORY, LADE_E_SYSTEM. The caller closes *store_out with
  * lade_store_close().
  */
 int lade_store_folder_open(const char *path, bool create, struct lade_store **store_out, struct lade_fault *fault);

@@ -7,12 +7,14 @@
  */
 #include "agent/store/table.h"
 
+#include <assert.h>
 #include <openssl/evp.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/store/name_table.h"
 #include "protocol/byteorder.h"
 #include "protocol/grow.h"
 
@@ -305,17 +307,11 @@ int lade_table_write(const struct lade_table_setup *setup, const struct lade_tab
 
 /* ---- rows in any order ---- */
 
-struct pack_name {
-	uint8_t name[LADE_HASH_LEN];
-	uint32_t number; /* in the rows */
-};
-
 struct lade_table_builder {
 	uint8_t (*rows)[LADE_TABLE_ROW_LEN]; /* count of room */
-	struct pack_name *packs;             /* pack_count of pack_room */
-	uint32_t *slots;                     /* a hash table of numbers of packs, from 1; 0: free; mask + 1 of them */
-	size_t room, pack_room;
-	uint32_t count, pack_count, mask;
+	size_t room;
+	uint32_t count;
+	struct lade_name_table packs;        /* their names, by the numbers in the rows */
 };
 
 int lade_table_builder_new(struct lade_table_builder **builder_out)
@@ -329,8 +325,7 @@ void lade_table_builder_free(struct lade_table_builder *builder)
 	if (!builder)
 		return;
 	free(builder->rows);
-	free(builder->packs);
-	free(builder->slots);
+	lade_name_table_fini(&builder->packs);
 	free(builder);
 }
 
@@ -339,62 +334,11 @@ uint32_t lade_table_builder_count(const struct lade_table_builder *builder)
 	return builder->count;
 }
 
-/* The slot that has a pack, or in which it belongs. Names are SHA-256: their first bytes are as good as a hash. */
-static uint32_t *slot_of(const struct lade_table_builder *builder, const uint8_t name[LADE_HASH_LEN])
-{
-	uint32_t at = lade_get_le32(name) & builder->mask;
-
-	while (builder->slots[at] && memcmp(builder->packs[builder->slots[at] - 1].name, name, LADE_HASH_LEN) != 0)
-		at = (at + 1) & builder->mask;
-	return &builder->slots[at];
-}
-
-/* Keep the hash table at most half full, so that a search ends. */
-static int make_slots(struct lade_table_builder *builder)
-{
-	const uint32_t room = builder->slots ? builder->mask + 1 : 0;
-	uint32_t *slots, wanted = 64;
-
-	if (2 * (builder->pack_count + 1) <= room)
-		return 0;
-	while (wanted < 4 * (builder->pack_count + 1))
-		wanted *= 2;
-	slots = calloc(wanted, sizeof(*slots));
-	if (!slots)
-		return LADE_E_MEMORY;
-	free(builder->slots);
-	builder->slots = slots;
-	builder->mask = wanted - 1;
-	for (uint32_t i = 0; i < builder->pack_count; i++)
-		*slot_of(builder, builder->packs[i].name) = i + 1;
-	return 0;
-}
-
-/* The number of a pack, from 1; 0 without memory. */
-static uint32_t number_of(struct lade_table_builder *builder, const uint8_t name[LADE_HASH_LEN])
-{
-	struct pack_name *packs;
-	uint32_t *slot;
-
-	if (make_slots(builder))
-		return 0;
-	slot = slot_of(builder, name);
-	if (*slot)
-		return *slot;
-	packs = lade_grown(builder->packs, builder->pack_count, &builder->pack_room, sizeof(*packs));
-	if (!packs)
-		return 0;
-	builder->packs = packs;
-	memcpy(packs[builder->pack_count].name, name, LADE_HASH_LEN);
-	packs[builder->pack_count].number = builder->pack_count;
-	*slot = ++builder->pack_count;
-	return *slot;
-}
-
 int lade_table_builder_add(struct lade_table_builder *builder, const uint8_t pack[LADE_HASH_LEN], const struct lade_pack_row *row)
 {
 	struct lade_table_row full = { .row = *row };
 	void *rows;
+	int error;
 
 	if (builder->count == LADE_TABLE_ROWS_MAX_0)
 		return LADE_E_LIMIT;
@@ -404,17 +348,11 @@ int lade_table_builder_add(struct lade_table_builder *builder, const uint8_t pac
 	if (!rows)
 		return LADE_E_MEMORY;
 	builder->rows = rows;
-	full.pack = number_of(builder, pack);
-	if (!full.pack)
-		return LADE_E_MEMORY;
-	full.pack--;
+	error = lade_name_table_add(&builder->packs, pack, &full.pack);
+	if (error)
+		return error;
 	lade_table_row_put(builder->rows[builder->count++], &full);
 	return 0;
-}
-
-static int compare_packs(const void *a, const void *b)
-{
-	return memcmp(a, b, LADE_HASH_LEN);
 }
 
 static int compare_rows(const void *a, const void *b)
@@ -450,32 +388,19 @@ static void drop_doubles(struct lade_table_builder *builder)
 	builder->count = kept;
 }
 
-/* Sort all. *names_out gets the packs, in order, which the caller frees. The hash table is made again by who needs it. */
-static int sort(struct lade_table_builder *builder, uint8_t (**names_out)[LADE_HASH_LEN])
+/* Sort all. */
+static int sort(struct lade_table_builder *builder)
 {
-	uint32_t *to = calloc(builder->pack_count + 1u, sizeof(*to));
-	uint8_t(*names)[LADE_HASH_LEN] = calloc(builder->pack_count + 1u, sizeof(*names));
+	uint32_t *to;
+	int error = lade_name_table_sort(&builder->packs, &to);
 
-	if (!to || !names) {
-		free(to);
-		free(names);
-		return LADE_E_MEMORY;
-	}
-	if (builder->pack_count)
-		qsort(builder->packs, builder->pack_count, sizeof(*builder->packs), compare_packs);
-	for (uint32_t i = 0; i < builder->pack_count; i++) {
-		to[builder->packs[i].number] = i;
-		builder->packs[i].number = i;
-		memcpy(names[i], builder->packs[i].name, LADE_HASH_LEN);
-	}
+	if (error)
+		return error;
 	renumber(builder, to);
 	free(to);
 	if (builder->count)
 		qsort(builder->rows, builder->count, LADE_TABLE_ROW_LEN, compare_rows);
 	drop_doubles(builder);
-	free(builder->slots);
-	builder->slots = NULL;
-	*names_out = names;
 	return 0;
 }
 
@@ -496,20 +421,21 @@ static int next_row(void *context, struct lade_table_row *row_out, struct lade_f
 int lade_table_builder_write(struct lade_table_builder *builder, const struct lade_table_setup *setup, uint8_t name_out[LADE_HASH_LEN],
 			     struct lade_fault *fault)
 {
-	uint8_t(*names)[LADE_HASH_LEN] = NULL;
 	struct builder_rows rows = { .builder = builder };
 	struct lade_table_content content = { .next = next_row, .context = &rows };
-	int error = setup->info.level ? LADE_E_REFUSED : sort(builder, &names);
+	int error = setup->info.level ? LADE_E_REFUSED : sort(builder);
 
 	if (error)
 		return lade_fault_set(fault, error, "make a table", NULL);
-	content.packs = (const uint8_t(*)[LADE_HASH_LEN])names;
-	content.pack_count = builder->pack_count;
+	/* Once they were sorted there is an array, even of none. */
+	assert(builder->packs.names);
+	content.packs = (const uint8_t(*)[LADE_HASH_LEN])builder->packs.names;
+	content.pack_count = builder->packs.count;
 	content.row_count = builder->count;
 	error = lade_table_write(setup, &content, name_out, fault);
-	free(names);
 	if (error)
 		return error;
-	builder->count = builder->pack_count = 0;
+	builder->count = 0;
+	lade_name_table_fini(&builder->packs);
 	return 0;
 }

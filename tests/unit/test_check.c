@@ -643,6 +643,95 @@ static void test_refs_that_lack_a_pack(void **state)
 	assert_true(says(scene, scene_object(scene->base.packs[4]), "needed by no snapshot"));
 }
 
+/* A manager's session that has later refs of the last snapshot: that they are its first packs and one more, which begins so. */
+static void put_later_refs(struct scene *scene, enum lade_name_kind state, uint32_t generation, uint8_t more)
+{
+	const struct lade_repository *repository = scene->base.repository;
+	struct lade_lease lease = { .time = 1700000000 };
+	struct lade_object_name name = { .kind = state, .time = state == LADE_NAME_COMMITTED ? 1700000300 : 0 };
+	struct lade_refs refs = { .generation = generation, .snapshot = { .number = scene->number } };
+	uint8_t packs[17 * LADE_SHORT_HASH_LEN];
+	struct lade_writer object;
+	uint32_t count = 0;
+
+	memcpy(lease.session.party, repository->manager.id, LADE_PARTY_ID_LEN);
+	memset(lease.session.random, 'l', sizeof(lease.session.random));
+	name.session = lease.session;
+	lade_writer_init(&object, OBJECT_MAX);
+	assert_int_equal(lade_lease_put(&object, repository->format.repository, &lease, repository->manager.seed), 0);
+	put_object(scene, &name, &object);
+	lade_writer_reset(&object);
+	memcpy(refs.snapshot.writer, repository->writer.id, LADE_PARTY_ID_LEN);
+	memcpy(refs.snapshot.hash, scene->last, LADE_SHORT_HASH_LEN);
+	memcpy(refs.manager, repository->manager.id, LADE_PARTY_ID_LEN);
+	for (; count < scene->base.pack_count; count++)
+		memcpy(packs + count * LADE_SHORT_HASH_LEN, scene->base.packs[count], LADE_SHORT_HASH_LEN);
+	if (more)
+		memset(packs + count++ * LADE_SHORT_HASH_LEN, more, LADE_SHORT_HASH_LEN);
+	refs.count = (uint32_t)lade_object_sort(packs, count, LADE_SHORT_HASH_LEN);
+	refs.packs = packs;
+	assert_int_equal(lade_refs_put(&object, repository->format.repository, &refs, repository->manager.seed), 0);
+	name = (struct lade_object_name){ .kind = LADE_NAME_LATER_REFS, .session = lease.session, .number = 1 };
+	put_object(scene, &name, &object);
+	lade_writer_fini(&object);
+}
+
+static const char *find_object(const struct scene *scene, const char *part, char out[LADE_OBJECT_NAME_MAX + 1])
+{
+	struct scene all = { .base = scene->base };
+
+	*out = '\0';
+	assert_int_equal(lade_store_list(scene->base.repository->store, "sessions/", take_object, &all, NULL), 0);
+	for (unsigned i = 0; i < all.object_count; i++) {
+		if (strstr(all.objects[i].name, part))
+			strcpy(out, all.objects[i].name);
+		free(all.objects[i].bytes);
+	}
+	assert_true(*out);
+	return out;
+}
+
+/* Refs of a manager's session count as soon as that is committed, and are checked as others are. */
+static void test_later_refs_of_a_session(void **state)
+{
+	struct scene *scene = *state;
+	struct lade_store *store = scene->base.repository->store;
+	char object[LADE_OBJECT_NAME_MAX + 1], lease[LADE_OBJECT_NAME_MAX + 1];
+	struct lade_writer root;
+
+	lade_writer_init(&root, OBJECT_MAX);
+	put_tree(scene, true, &root);
+	put_snapshot(scene, &root, 2);
+	lade_writer_fini(&root);
+	/* One that is under way says nothing. */
+	put_later_refs(scene, LADE_NAME_ACTIVE, 1, 0);
+	assert_int_equal(check(scene, LADE_CHECK_READ_NONE), 0);
+	assert_int_equal(scene->told.figures.errors, 2);
+	assert_int_equal(lade_store_remove(store, find_object(scene, ".active", lease), NULL), 0);
+	assert_int_equal(lade_store_remove(store, find_object(scene, ".refs-1", object), NULL), 0);
+	put_later_refs(scene, LADE_NAME_COMMITTED, 1, 0);
+	assert_int_equal(check(scene, LADE_CHECK_READ_NONE), 0);
+	if (scene->told.figures.errors)
+		print(scene);
+	assert_int_equal(scene->told.figures.errors, 0);
+	/* What they name has to be there, and they have to be whole. */
+	scene_flip(&scene->base, object, 61);
+	assert_int_equal(check(scene, LADE_CHECK_READ_NONE), 0);
+	assert_true(says(scene, "error sessions/", ".refs-1: is damaged: it does not count"));
+	assert_int_equal(lade_store_remove(store, object, NULL), 0);
+	assert_int_equal(lade_store_remove(store, find_object(scene, ".committed-", lease), NULL), 0);
+	put_later_refs(scene, LADE_NAME_COMMITTED, 2, 0xee);
+	assert_int_equal(check(scene, LADE_CHECK_READ_NONE), 0);
+	assert_true(says(scene, "error packs/ee/eeeeeeeeeeeeeeee", "is missing"));
+	/* Of a snapshot that is not there. */
+	assert_int_equal(lade_store_remove(store, object, NULL), 0);
+	assert_int_equal(lade_store_remove(store, find_object(scene, ".committed-", lease), NULL), 0);
+	scene->last[0] ^= 1;
+	put_later_refs(scene, LADE_NAME_COMMITTED, 1, 0);
+	assert_int_equal(check(scene, LADE_CHECK_READ_NONE), 0);
+	assert_true(says(scene, "error sessions/", "belongs to a snapshot that is missing"));
+}
+
 /* Two snapshots with one number are both good. */
 static void test_fork(void **state)
 {
@@ -768,6 +857,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_who_is_hurt_by_a_bit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lost_directory, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refs_that_lack_a_pack, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_later_refs_of_a_session, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fork, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_paths, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_subsets, setup, teardown),

@@ -341,6 +341,51 @@ static void test_lies(void **state)
 	free(bytes);
 }
 
+/* The pack that a map shows first. */
+static int take_first(void *context, const struct lade_chunk_place *place)
+{
+	memcpy(context, place->pack, LADE_HASH_LEN);
+	return 1;
+}
+
+static bool is_junk_first(const struct scene *scene, unsigned chunk)
+{
+	uint8_t pack[LADE_HASH_LEN], junk[LADE_HASH_LEN - 1];
+	const struct lade_chunk_map_visit visit = { scene->wants[chunk].id, scene->wants[chunk].kind, take_first, pack };
+
+	memset(junk, 'j', sizeof(junk));
+	assert_int_equal(lade_chunk_map_visit(scene->base.map, &visit), 1);
+	return memcmp(pack, junk, sizeof(junk)) == 0;
+}
+
+/* Tables that name packs that nobody has for all chunks: who was misled goes by the others first. */
+static void test_junk_rows(void **state)
+{
+	struct scene *scene = *state;
+	struct lade_pack_row row = { .off = LADE_PACK_HEADER_LEN };
+	uint8_t pack[LADE_HASH_LEN];
+
+	/* Until one of them comes first, as most do. */
+	do {
+		memset(pack, 'j', sizeof(pack));
+		pack[LADE_HASH_LEN - 1] = (uint8_t)scene->base.table_count;
+		for (unsigned i = 0; i < CHUNKS; i++) {
+			memcpy(row.id, scene->wants[i].id, sizeof(row.id));
+			row.kind = scene->wants[i].kind;
+			row.len = scene->wants[i].len;
+			row.sealed_len = row.len + LADE_SEAL_TAG_LEN;
+			assert_int_equal(lade_table_builder_add(scene->base.table, pack, &row), 0);
+		}
+		scene_table(&scene->base);
+		open_fetch(scene, 1u << 20);
+	} while (!is_junk_first(scene, 0) && scene->base.table_count < 15);
+	check_run(scene, 0, 0, 0);
+	for (unsigned i = 0; i < CHUNKS; i++) {
+		assert_int_equal(get(scene, &scene->wants[i]), 0);
+		assert_false(is_junk_first(scene, i));
+	}
+}
+
 static void test_lengths(void **state)
 {
 	struct scene *scene = *state;
@@ -457,6 +502,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_same_twice, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nobody_has_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_missing_pack, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_junk_rows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damaged_header, setup, teardown),
 		{ "test_damaged_header of a plain repository", test_damaged_header, setup_plain, teardown, NULL },
 		cmocka_unit_test_setup_teardown(test_damaged_chunk, setup, teardown),

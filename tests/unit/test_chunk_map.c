@@ -196,6 +196,96 @@ static int count_place(void *context, const struct lade_chunk_place *place)
 	return 0;
 }
 
+/* ---- tables that lie ---- */
+
+#define LIES 100u
+
+/* A table that says of a chunk that it is in LIES packs, from 1000 on. */
+static void make_liar(struct scene *scene, unsigned chunk)
+{
+	const unsigned number = scene->table_count++;
+	struct lade_table_row list[LIES];
+	struct rows rows = { .rows = list };
+	uint8_t names[LIES][LADE_HASH_LEN];
+	struct lade_table_content content = { .packs = (const uint8_t(*)[LADE_HASH_LEN])names, .pack_count = LIES, .row_count = LIES, .next = next_row, .context = &rows };
+	struct lade_table_setup table = table_scene_setup(&scene->table, LADE_SUITE_AES_256_GCM, false, scene->tables[number].object);
+
+	snprintf(scene->tables[number].object, sizeof(scene->tables[number].object), "sessions/a.table-%u", number + 1);
+	for (unsigned i = 0; i < LIES; i++) {
+		table_scene_pack(1000 + i, names[i]);
+		list[i] = (struct lade_table_row){ .row = table_scene_row(chunk), .pack = i };
+	}
+	qsort(names, LIES, LADE_HASH_LEN, compare_names);
+	assert_int_equal(lade_table_write(&table, &content, scene->tables[number].name, NULL), 0);
+	scene->tables[number].there = true;
+}
+
+/* Who looks for a chunk, and finds it in one pack, or in none. */
+struct seeker {
+	const struct lade_chunk_map *map;
+	uint8_t pack[LADE_HASH_LEN];
+	unsigned looks;
+	uint8_t seen[LIES + 8][LADE_HASH_LEN];
+	unsigned seen_count; /* different packs */
+};
+
+static int look_there(void *context, const struct lade_chunk_place *place)
+{
+	struct seeker *seeker = context;
+	const bool there = memcmp(place->pack, seeker->pack, LADE_HASH_LEN) == 0;
+	bool known = false;
+
+	for (unsigned i = 0; i < seeker->seen_count; i++)
+		known = known || memcmp(seeker->seen[i], place->pack, LADE_HASH_LEN) == 0;
+	if (!known)
+		memcpy(seeker->seen[seeker->seen_count++], place->pack, LADE_HASH_LEN);
+	seeker->looks++;
+	lade_chunk_map_judge(seeker->map, place, there);
+	return there;
+}
+
+/* How many places are looked at until the chunk is found in that pack; 0: it is not, and all packs were looked at, so many. */
+static unsigned looks(const struct scene *scene, unsigned number, unsigned pack, unsigned all)
+{
+	const struct lade_pack_row row = table_scene_row(number);
+	struct seeker seeker = { .map = scene->map };
+	const struct lade_chunk_map_visit visit = { row.id, row.kind, look_there, &seeker };
+	int found;
+
+	table_scene_pack(pack, seeker.pack);
+	found = lade_chunk_map_visit(scene->map, &visit);
+	if (found != 1)
+		assert_int_equal(seeker.seen_count, all);
+	return found == 1 ? seeker.looks : 0;
+}
+
+/* A table that lies costs a look, and not one for each of its rows; what is only there is still found. */
+static void test_liars(void **state)
+{
+	struct scene *scene = *state;
+
+	for (unsigned i = 0; i < 3; i++)
+		make_liar(scene, 7);
+	make(scene, 0, 20, 1, -1);
+	for (unsigned i = 0; i < 3; i++)
+		make_liar(scene, 8);
+	update(scene);
+	assert_in_range(looks(scene, 7, 1, 0), 1, 4);
+	assert_in_range(looks(scene, 8, 1, 0), 1, 4);
+	assert_int_equal(looks(scene, 7, 1, 0), 1);
+	assert_int_equal(looks(scene, 8, 1, 0), 1);
+	/* The honest one misled somebody, too, as its pack has gone: it owes less than the others, which are asked more often. */
+	assert_int_equal(looks(scene, 9, 2, 1), 0);
+	for (unsigned i = 0; i < 8; i++) {
+		assert_in_range(looks(scene, 7, 1, 0), 1, 8);
+		assert_int_equal(looks(scene, 9, 2, 1), 0);
+	}
+	/* Nobody has it: every place is looked at. */
+	assert_int_equal(looks(scene, 7, 2, LIES + 1), 0);
+	/* A liar who was right once. */
+	assert_in_range(looks(scene, 7, 1000 + LIES - 1, 0), 1, 4 * LIES + 8);
+}
+
 /* How many places a chunk has. */
 static unsigned places(const struct scene *scene, unsigned number)
 {
@@ -778,6 +868,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_chunks_are_found),
 		TEST(test_many_places),
+		TEST(test_liars),
 		TEST(test_packs_are_counted_once),
 		TEST(test_whom_it_believes),
 		TEST(test_dead_tables),

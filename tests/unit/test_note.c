@@ -4,6 +4,7 @@
 #include "tests/unit/sealed_object.h"
 
 #include "agent/store/note.h"
+#include "agent/store/snapshot.h"
 #include "protocol/byteorder.h"
 
 #define HEAD_LEN 204u
@@ -190,6 +191,27 @@ static void test_lists(void **state)
 	assert_int_equal(open_list(scene, lade_slice(full, sizeof(full)), 256), LADE_E_CHANGED);
 }
 
+/* As many tags as may be, and one more. */
+static void test_many_tags(void **state)
+{
+	struct scene *scene = *state;
+	const size_t room = 2 * (LADE_SNAPSHOT_TEXTS_MAX + 1);
+	uint8_t *list = malloc(room);
+	struct lade_slice *tags = calloc(LADE_SNAPSHOT_TEXTS_MAX + 1, sizeof(*tags));
+
+	assert_true(list && tags);
+	for (uint32_t i = 0; i <= LADE_SNAPSHOT_TEXTS_MAX; i++) {
+		memcpy(list + 2 * i, "\1t", 2);
+		tags[i] = lade_slice("t", 1);
+	}
+	assert_int_equal(open_list(scene, lade_slice(list, room - 2), 256), 0);
+	assert_int_equal(open_list(scene, lade_slice(list, room), 256), LADE_E_CHANGED);
+	assert_int_equal(put(scene, LADE_SUITE_PLAIN, &(struct lade_note_tags){ .tags = tags, .count = LADE_SNAPSHOT_TEXTS_MAX }), 0);
+	assert_int_equal(put(scene, LADE_SUITE_PLAIN, &(struct lade_note_tags){ .tags = tags, .count = LADE_SNAPSHOT_TEXTS_MAX + 1 }), LADE_E_LIMIT);
+	free(tags);
+	free(list);
+}
+
 static void test_limits(void **state)
 {
 	struct scene *scene = *state;
@@ -225,6 +247,7 @@ int main(void)
 		OBJECT_TEST(test_damage),
 		OBJECT_TEST(test_keys_of_another_epoch),
 		OBJECT_TEST(test_lists),
+		OBJECT_TEST(test_many_tags),
 		OBJECT_TEST(test_limits),
 	};
 

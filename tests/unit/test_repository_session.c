@@ -16,6 +16,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
+#include "agent/store/absent_packs.h"
 #include "agent/store/pack_list.h"
 #include "agent/store/repository_internal.h"
 #include "agent/store/session_list.h"
@@ -340,23 +341,18 @@ static void test_absent(void **state)
 	}
 }
 
-/* One that is damaged may not be passed over. */
-static void test_damaged_tombstone(void **state)
+/* An object of somebody's session, of some kind. */
+static void put_session(struct lade_store *store, const uint8_t *party, enum lade_name_kind kind)
 {
-	struct scene *scene = *state;
-	struct lade_repository *repository = scene_open(scene);
-	struct scene_backup backup;
-	char name[100] = "tombstones/";
+	struct lade_object_name name = { .kind = kind, .number = kind == LADE_NAME_BEAT, .time = kind == LADE_NAME_COMMITTED ? 1700000000 : 0 };
+	char text[LADE_OBJECT_NAME_MAX + 1];
 
-	memset(name + strlen(name), 'a', 64);
-	assert_int_equal(lade_store_put(repository->store, name, "LADE", 4, NULL), 0);
-	assert_int_equal(scene_begin(scene, repository, true, &backup), LADE_E_CHANGED);
-	/* It has left nothing. */
-	assert_int_equal(scene_count(scene, "sessions/"), 0);
-	lade_repository_close(repository);
+	if (party)
+		memcpy(name.session.party, party, sizeof(name.session.party));
+	memset(name.session.random, 'c', sizeof(name.session.random));
+	lade_object_name_format(&name, text);
+	assert_int_equal(lade_store_put(store, text, "LADE", 4, NULL), 0);
 }
-
-/* ---- a collector at work ---- */
 
 static void remove_all(struct lade_store *store, const char *prefix)
 {
@@ -370,6 +366,117 @@ static void remove_all(struct lade_store *store, const char *prefix)
 	}
 	lade_object_list_fini(&list);
 }
+
+/* A tombstone that is damaged is passed over if no collector is at work; a list of what went never is. */
+static void test_damaged_tombstone(void **state)
+{
+	static const uint8_t stranger[LADE_PARTY_ID_LEN] = { 1 };
+	struct scene *scene = *state;
+	struct lade_repository *repository = scene_open(scene);
+	const uint8_t *const parties[] = { NULL, repository->manager.id, stranger, repository->writer.id };
+	const enum lade_name_kind kinds[] = { LADE_NAME_ACTIVE, LADE_NAME_BEAT, LADE_NAME_FENCED };
+	struct lade_absent_packs absent = { .names = NULL };
+	struct scene_backup backup;
+	struct lade_fault fault;
+	char name[100] = "tombstones/";
+
+	memset(name + strlen(name), 'a', 64);
+	for (unsigned len = 4; len; len -= 4) {
+		assert_int_equal(lade_store_put(repository->store, name, "LADE", len, NULL), 0);
+		for (unsigned i = 0; i < sizeof(parties) / sizeof(parties[0]); i++) {
+			for (unsigned k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+				const bool works = i < 3 && k < 2;
+
+				put_session(repository->store, parties[i], kinds[k]);
+				assert_int_equal(lade_absent_packs_read(repository, &absent, &fault), works ? LADE_E_CHANGED : 0);
+				if (works)
+					assert_string_equal(fault.subject, name);
+				lade_absent_packs_fini(&absent);
+				remove_all(repository->store, "sessions/");
+			}
+		}
+		assert_int_equal(lade_store_remove(repository->store, name, NULL), 0);
+	}
+	/* A whole begin. */
+	assert_int_equal(lade_store_put(repository->store, name, "LADE", 4, NULL), 0);
+	put_session(repository->store, repository->manager.id, LADE_NAME_ACTIVE);
+	assert_int_equal(scene_begin(scene, repository, true, &backup), LADE_E_CHANGED);
+	/* It has left nothing. */
+	assert_int_equal(scene_count(scene, "sessions/"), 1);
+	remove_all(repository->store, "sessions/");
+	assert_int_equal(scene_begin(scene, repository, true, &backup), 0);
+	lade_repository_session_leave(backup.session);
+	remove_all(repository->store, "tombstones/");
+	memset(name, 0, sizeof(name));
+	strcpy(name, "gone/");
+	memset(name + strlen(name), 'a', 64);
+	assert_int_equal(lade_store_put(repository->store, name, "LADE", 4, NULL), 0);
+	assert_int_equal(lade_absent_packs_read(repository, &absent, &fault), LADE_E_CHANGED);
+	assert_string_equal(fault.subject, name);
+	lade_absent_packs_fini(&absent);
+	lade_repository_close(repository);
+}
+
+/* What a collector is doing when sessions are listed. */
+struct committing {
+	struct lade_repository *repository;
+	uint8_t pack[LADE_HASH_LEN];
+};
+
+/* He commits, and publishes, and is no more. */
+static void commit_collection(void *context)
+{
+	const struct committing *committing = context;
+	struct lade_store *store = committing->repository->store;
+	struct lade_pack_list list = { .names = committing->pack, .count = 1 };
+	struct lade_object_name name = { .kind = LADE_NAME_GONE };
+	char text[LADE_OBJECT_NAME_MAX + 1];
+	struct lade_writer writer;
+
+	faulty_store_at(store, 0, NULL, NULL);
+	memcpy(list.session.party, committing->repository->manager.id, sizeof(list.session.party));
+	lade_writer_init(&writer, 10000);
+	assert_int_equal(lade_pack_list_put(&writer, committing->repository->format.repository, &list, committing->repository->manager.seed), 0);
+	assert_int_equal(lade_object_hash(writer.data, writer.len, name.hash), 0);
+	lade_object_name_format(&name, text);
+	assert_int_equal(lade_store_put(store, text, writer.data, writer.len, NULL), 0);
+	lade_writer_fini(&writer);
+	remove_all(store, "sessions/");
+}
+
+/* A collector whose tombstone is damaged comes to his end at each moment: either that is in the way, or what he took is known. */
+static void test_damaged_tombstone_meanwhile(void **state)
+{
+	struct scene *scene = *state;
+	struct lade_repository *repository = scene_open(scene);
+	struct committing committing = { .repository = repository, .pack = { 7 } };
+	struct lade_absent_packs absent = { .names = NULL };
+	char name[100] = "tombstones/";
+	unsigned refused = 0, known = 0;
+
+	memset(name + strlen(name), 'a', 64);
+	assert_int_equal(lade_store_put(repository->store, name, "LADE", 4, NULL), 0);
+	for (unsigned number = 1; number < 7; number++) {
+		int error;
+
+		put_session(repository->store, repository->manager.id, LADE_NAME_ACTIVE);
+		faulty_store_at(repository->store, number, commit_collection, &committing);
+		error = lade_absent_packs_read(repository, &absent, NULL);
+		faulty_store_at(repository->store, 0, NULL, NULL);
+		if (error)
+			refused++;
+		else
+			known += lade_absent_packs_has(&absent, committing.pack);
+		lade_absent_packs_fini(&absent);
+		remove_all(repository->store, "sessions/");
+		remove_all(repository->store, "gone/");
+	}
+	assert_true(refused && known);
+	assert_int_equal(refused + known, 6);
+	lade_repository_close(repository);
+}
+
+/* ---- a collector at work ---- */
 
 /* All snapshots, as if they never were. */
 static void forget_snapshots(struct scene *scene)
@@ -731,6 +838,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_fenced_meanwhile, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_absent, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_damaged_tombstone, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_damaged_tombstone_meanwhile, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_beats, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_beat_fails, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_each_operation, set_up, tear_down),

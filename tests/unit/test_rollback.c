@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "agent/store/forgotten.h"
 #include "agent/store/object_list.h"
 #include "agent/store/rollback.h"
 #include "tests/unit/repository_scene.h"
@@ -99,6 +100,103 @@ static void test_snapshots(void **state)
 	lade_repository_close(repository);
 }
 
+/* By a list that was made before. *count_out: what the store was asked. */
+static int compare_list(struct scene *scene, struct lade_repository *repository, unsigned *count_out)
+{
+	struct lade_snapshot_list list;
+	struct lade_rollback_wish wish = { .repository = repository, .state_fd = scene->state_fd, .list = &list, .note = note };
+	int result;
+
+	said[0] = '\0';
+	scene_list(scene, repository, &list);
+	faulty_store_at(repository->store, 0, NULL, NULL);
+	result = lade_rollback_compare(&wish, NULL);
+	*count_out = faulty_store_count(repository->store);
+	lade_snapshot_list_fini(&list);
+	return result;
+}
+
+/* Say of the writer's last snapshot that a manager removed it. */
+static void forget_last(struct scene *scene, struct lade_repository *repository)
+{
+	struct lade_forgotten forgotten = { .time = 1800000000 };
+	struct lade_object_name name = { .kind = LADE_NAME_FORGOTTEN, .time = 1800000000 };
+	char text[LADE_OBJECT_NAME_MAX + 1];
+	struct lade_snapshot_list list;
+	struct lade_writer writer;
+
+	scene_list(scene, repository, &list);
+	name.snapshot = list.items[list.count - 1].id;
+	memcpy(forgotten.writer, name.snapshot.writer, sizeof(forgotten.writer));
+	memcpy(forgotten.snapshot, list.items[list.count - 1].hash, sizeof(forgotten.snapshot));
+	memcpy(forgotten.manager, repository->manager.id, sizeof(forgotten.manager));
+	forgotten.number = name.snapshot.number;
+	lade_snapshot_list_fini(&list);
+	lade_writer_init(&writer, 1000);
+	assert_int_equal(lade_forgotten_put(&writer, repository->format.repository, &forgotten, repository->manager.seed), 0);
+	lade_object_name_format(&name, text);
+	assert_int_equal(lade_store_put(repository->store, text, writer.data, writer.len, NULL), 0);
+	lade_writer_fini(&writer);
+}
+
+/* Who has a list asks only where that shows less than is remembered. */
+static void test_list(void **state)
+{
+	struct scene *scene = *state;
+	struct lade_repository *repository = scene_open(scene);
+	unsigned count;
+
+	assert_int_equal(compare_list(scene, repository, &count), 0);
+	assert_int_equal(count, 0);
+	back_up(scene, repository, "a");
+	back_up(scene, repository, "b");
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(compare_list(scene, repository, &count), 0);
+		assert_int_equal(count, 0);
+	}
+	/* It was remembered as it is by who asks. */
+	assert_int_equal(compare(scene, repository), 0);
+	/* What was forgotten is in no list, and not withheld. */
+	forget_last(scene, repository);
+	assert_int_equal(compare_list(scene, repository, &count), 0);
+	assert_true(count > 0);
+	assert_string_equal(said, "");
+	withhold(repository, "forgotten/");
+	withhold(repository, "snapshots/");
+	assert_int_equal(compare_list(scene, repository, &count), 1);
+	assert_non_null(strstr(said, "older state"));
+	lade_repository_close(repository);
+}
+
+/* Two snapshots of one number: the one that is remembered is not missing, and another one in its place is. */
+static void test_fork_in_a_list(void **state)
+{
+	struct scene *scene = *state;
+	struct lade_repository *repository = scene_open(scene);
+	struct lade_snapshot_item items[2] = { { .id = { .number = 0 } } };
+	const struct lade_snapshot_list list = { .items = items, .count = 2 }, one = { .items = items, .count = 1 };
+	struct lade_rollback_wish wish = { .repository = repository, .state_fd = scene->state_fd, .list = &one, .note = note };
+
+	for (unsigned i = 0; i < 2; i++) {
+		memcpy(items[i].id.writer, repository->writer.id, LADE_PARTY_ID_LEN);
+		items[i].id.number = 5;
+		items[i].hash[0] = (uint8_t)i;
+	}
+	assert_int_equal(lade_rollback_compare(&wish, NULL), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		const struct lade_snapshot_item item = items[0];
+
+		wish.list = &list;
+		assert_int_equal(lade_rollback_compare(&wish, NULL), 0);
+		items[0] = items[1];
+		items[1] = item;
+	}
+	items[0].hash[0] = 1;
+	wish.list = &one;
+	assert_int_equal(lade_rollback_compare(&wish, NULL), 1);
+	lade_repository_close(repository);
+}
+
 static void test_statements(void **state)
 {
 	struct scene *scene = *state;
@@ -139,6 +237,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_snapshots, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_list, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_fork_in_a_list, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_statements, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_damage, set_up, tear_down),
 	};

@@ -414,6 +414,34 @@ static void test_any_list(void **state)
 	free(list);
 }
 
+/* Texts of no length: so many that where they are takes no more memory than a snapshot may have, and one more. */
+static void test_many_texts(void **state)
+{
+	struct scene *scene = *state;
+	const size_t room = 3 + 2 * (LADE_SNAPSHOT_TEXTS_MAX + 1);
+	uint8_t *list = malloc(room);
+	struct lade_slice *texts = calloc(LADE_SNAPSHOT_TEXTS_MAX, sizeof(*texts));
+
+	assert_true(list && texts);
+	memcpy(list, "\1\1r", 3);
+	for (uint32_t i = 0; i <= LADE_SNAPSHOT_TEXTS_MAX; i++) {
+		list[3 + 2 * i] = (uint8_t)(4 + i % 3);
+		list[4 + 2 * i] = 0;
+	}
+	assert_int_equal(open_list(scene, lade_slice(list, room - 2), LEAST), 0);
+	assert_int_equal(open_list(scene, lade_slice(list, room), LEAST), LADE_E_CHANGED);
+	for (uint32_t i = 0; i < LADE_SNAPSHOT_TEXTS_MAX; i++)
+		texts[i] = lade_slice("", 0);
+	scene->description.paths = (struct lade_snapshot_texts){ texts, LADE_SNAPSHOT_TEXTS_MAX - 2 };
+	scene->description.excludes = (struct lade_snapshot_texts){ texts, 1 };
+	scene->description.tags = (struct lade_snapshot_texts){ texts, 2 };
+	assert_int_equal(put(scene, LADE_SUITE_PLAIN), LADE_E_LIMIT);
+	scene->description.tags.count = 1;
+	assert_int_equal(put(scene, LADE_SUITE_PLAIN), 0);
+	free(texts);
+	free(list);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -427,6 +455,7 @@ int main(void)
 		OBJECT_TEST(test_what_is_not_put),
 		OBJECT_TEST(test_descriptions),
 		OBJECT_TEST(test_any_list),
+		OBJECT_TEST(test_many_texts),
 	};
 
 	sealed_random_start();

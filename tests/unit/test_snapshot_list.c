@@ -13,6 +13,7 @@
 #include <sodium.h>
 
 #include "agent/store/forgotten.h"
+#include "agent/store/revoked_chain.h"
 #include "agent/store/snapshot_chain.h"
 #include "agent/store/snapshot_list.h"
 #include "tests/unit/repository_scene.h"
@@ -374,9 +375,125 @@ static void test_revoked(void **state)
 	/* Another snapshot of that number than the good one. */
 	party->last_hash[0] ^= 1;
 	scene_list(scene, repository, &list);
-	assert_int_equal(list.count, 2);
+	assert_int_equal(list.count, 0);
+	assert_int_equal(scene->bad, 4);
 	lade_snapshot_list_fini(&list);
 	lade_repository_close(repository);
+}
+
+/* A snapshot in the middle of a revoked writer's chain is missing: only if a manager says that he removed it those before it are good. */
+static void test_revoked_gap(void **state)
+{
+	struct scene *scene = *state;
+
+	for (enum how how = BY_MANAGER; how <= OF_OTHER + 1; how++) {
+		struct lade_repository *repository = scene_open(scene);
+		struct lade_snapshot_list list;
+		uint8_t hashes[4][LADE_HASH_LEN];
+
+		for (unsigned i = 0; i < 4; i++)
+			back_up(scene, repository, (const char *const[]){ "a", "b", "c", "d" }[i], hashes[i]);
+		scene_list(scene, repository, &list);
+		if (how <= OF_OTHER)
+			forget(repository, &list.items[2], how);
+		lade_snapshot_list_fini(&list);
+		for (size_t i = 0; i < repository->trust.party_count; i++) {
+			struct lade_party *party = &repository->trust.parties[i];
+
+			if (memcmp(party->id, repository->writer.id, LADE_PARTY_ID_LEN) != 0)
+				continue;
+			party->revoked = true;
+			party->last_number = 4;
+			memcpy(party->last_hash, hashes[3], LADE_HASH_LEN);
+		}
+		/* As long as it is there it leads to those before it. */
+		scene_list(scene, repository, &list);
+		assert_int_equal(list.count, how == BY_MANAGER || how == BY_DAEMON ? 3 : 4);
+		lade_snapshot_list_fini(&list);
+		remove_snapshot(repository, hashes[2]);
+		scene_list(scene, repository, &list);
+		assert_int_equal(list.count, how == BY_MANAGER ? 3 : 1);
+		assert_memory_equal(list.items[list.count - 1].hash, hashes[3], LADE_HASH_LEN);
+		lade_snapshot_list_fini(&list);
+		lade_repository_close(repository);
+		scene_fini(scene);
+		scene_init(scene);
+	}
+}
+
+/* ---- chains of revoked writers, without a repository ---- */
+
+/* What managers have removed: numbers with the first byte of a hash, ended by 0. */
+struct removed {
+	uint64_t number;
+	uint8_t first;
+};
+
+static int was_removed(void *context, const struct lade_party *writer, uint64_t number, const uint8_t *hash)
+{
+	(void)writer;
+	for (const struct removed *removed = context; removed->number; removed++) {
+		if (removed->number == UINT64_MAX)
+			return LADE_E_SYSTEM;
+		if (removed->number == number && (!hash || *hash == removed->first))
+			return 1;
+	}
+	return 0;
+}
+
+/* Snapshots by number, the first byte of their hash, that of the one before, and whether they are good. */
+struct made {
+	uint64_t number;
+	uint8_t hash, before;
+	bool good;
+};
+
+static void assert_weighed(const struct made *made, size_t count, const struct removed *removed)
+{
+	struct lade_party writer = { .last_number = 9, .last_hash = { 9 } };
+	struct lade_revoked_snapshot snapshots[8];
+	uint8_t hashes[8][2][LADE_HASH_LEN] = { 0 };
+
+	/* In whatever order they come. */
+	for (size_t turn = 0; turn < count; turn++) {
+		for (size_t i = 0; i < count; i++) {
+			const size_t at = (i + turn) % count;
+
+			hashes[at][0][0] = made[at].hash;
+			hashes[at][1][0] = made[at].before;
+			snapshots[i] = (struct lade_revoked_snapshot){ made[at].number, hashes[at][0], hashes[at][1], at, !made[at].good };
+		}
+		assert_int_equal(lade_revoked_weigh(&writer, snapshots, count, was_removed, (void *)(uintptr_t)removed), 0);
+		for (size_t i = 0; i < count; i++)
+			assert_int_equal(snapshots[i].good, made[snapshots[i].index].good);
+	}
+}
+
+static void test_revoked_chain(void **state)
+{
+	const struct removed none[] = { { 0, 0 } }, some[] = { { 8, 8 }, { 7, 7 }, { 0, 0 } }, last[] = { { 9, 9 }, { 0, 0 } }, fails[] = { { UINT64_MAX, 0 } };
+	const struct lade_party writer = { .last_number = 9, .last_hash = { 9 } };
+	const uint8_t hash[LADE_HASH_LEN] = { 5 };
+	struct lade_revoked_snapshot low = { 5, hash, hash, 0, true };
+
+	(void)state;
+	/* Others of the numbers of the chain, and after it. */
+	assert_weighed((const struct made[]){ { 10, 10, 9, false }, { 9, 9, 8, true }, { 9, 19, 8, false }, { 8, 8, 7, true }, { 8, 18, 7, false }, { 7, 7, 6, true }, { 7, 17, 6, false } },
+		       7, none);
+	/* A gap that nobody explains, and one that a manager does. */
+	assert_weighed((const struct made[]){ { 9, 9, 8, true }, { 7, 7, 6, false }, { 6, 6, 5, false } }, 3, none);
+	assert_weighed((const struct made[]){ { 9, 9, 8, true }, { 6, 6, 5, true }, { 5, 5, 4, true }, { 5, 15, 4, false } }, 4, some);
+	/* Another one of the number of what was removed is none of the chain, and does not end it. */
+	assert_weighed((const struct made[]){ { 9, 9, 8, true }, { 8, 18, 17, false }, { 7, 17, 16, true }, { 6, 16, 5, true } }, 4, some);
+	/* Two of a number whose hash nobody knows: each leads on. */
+	assert_weighed((const struct made[]){ { 9, 9, 8, true }, { 6, 6, 5, true }, { 6, 16, 15, true }, { 5, 5, 4, true }, { 5, 15, 4, true }, { 5, 25, 4, false } }, 6, some);
+	/* The last good one itself was removed. */
+	assert_weighed((const struct made[]){ { 8, 8, 7, true }, { 7, 7, 6, true } }, 2, last);
+	assert_weighed((const struct made[]){ { 8, 8, 7, false }, { 7, 7, 6, false } }, 2, none);
+	/* Who cannot say ends it. */
+	assert_int_equal(lade_revoked_weigh(&writer, &low, 1, was_removed, (void *)(uintptr_t)fails), LADE_E_SYSTEM);
+	assert_false(low.good);
+	assert_int_equal(lade_revoked_weigh(&writer, NULL, 0, was_removed, (void *)(uintptr_t)fails), 0);
 }
 
 int main(void)
@@ -389,6 +506,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_forgotten, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_notes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_revoked, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_revoked_gap, set_up, tear_down),
+		cmocka_unit_test(test_revoked_chain),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -214,6 +214,71 @@ static void test_symlinks_are_not_followed(void **state)
 	assert_int_equal(put(scene, "keys/b", "x"), LADE_E_EXISTS);
 }
 
+/* Each operation on a folder one of whose directories is a symlink to another place: nothing is read, put, renamed or deleted there. */
+static void test_symlinked_directories(void **state)
+{
+	static const char *const directories[] = { "packs", "index", "snapshots", "notes", "refs", "trust", "keys", "forgotten", "sessions", "tombstones", "gone" };
+	struct store_scene *scene = *state;
+	char outside[PATH_MAX], path[2 * PATH_MAX], inside[2 * PATH_MAX], name[100], byte;
+	struct names names = { .count = 0 };
+
+	assert_int_equal(put(scene, "format", "f"), 0);
+	temp_tree_make(outside);
+	snprintf(inside, sizeof(inside), "%s/a", outside);
+	for (size_t i = 0; i < COUNT(directories); i++) {
+		path_of(scene, directories[i], path);
+		assert_int_equal(symlink(outside, path), 0);
+		assert_int_equal(close(open(inside, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)), 0);
+		snprintf(name, sizeof(name), "%s/a", directories[i]);
+		assert_int_equal(lade_store_get(scene->store, name, 0, 0, &byte, NULL), LADE_E_SYSTEM);
+		assert_int_equal(lade_store_rename(scene->store, name, "b", NULL), LADE_E_SYSTEM);
+		assert_int_equal(lade_store_rename(scene->store, "format", name, NULL), LADE_E_SYSTEM);
+		assert_int_equal(lade_store_remove(scene->store, name, NULL), LADE_E_SYSTEM);
+		assert_int_equal(lade_store_list(scene->store, "", collect, &names, NULL), LADE_E_SYSTEM);
+		assert_int_equal(lade_store_list(scene->store, name, collect, &names, NULL), LADE_E_SYSTEM);
+		assert_int_equal(access(inside, F_OK), 0);
+		name[strlen(name) - 1] = 'b';
+		assert_int_equal(put(scene, name, "x"), LADE_E_SYSTEM);
+		assert_int_equal(unlink(inside), 0);
+		assert_int_equal(rmdir(outside), 0);
+		assert_int_equal(mkdir(outside, 0700), 0);
+		assert_int_equal(unlink(path), 0);
+	}
+	assert_holds(scene, "format", "f");
+	/* One that is deeper. */
+	assert_int_equal(put(scene, "packs/ab/ab1", "1"), 0);
+	path_of(scene, "packs/ac", path);
+	assert_int_equal(symlink("ab", path), 0);
+	assert_int_equal(lade_store_get(scene->store, "packs/ac/ab1", 0, 1, &byte, NULL), LADE_E_SYSTEM);
+	assert_int_equal(lade_store_list(scene->store, "packs/", collect, &names, NULL), LADE_E_SYSTEM);
+	assert_lists(scene, "packs/ab", "packs/ab/ab1=1");
+	assert_int_equal(unlink(path), 0);
+	/* What is not finished is put nowhere else either. */
+	path_of(scene, "tmp", path);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(symlink(outside, path), 0);
+	assert_int_equal(put(scene, "c", "x"), LADE_E_SYSTEM);
+	assert_int_equal(rmdir(outside), 0);
+}
+
+/* The folder itself may be reached by a symlink. */
+static void test_symlink_to_the_folder(void **state)
+{
+	struct store_scene *scene = *state;
+	struct lade_store *store;
+	char path[PATH_MAX + 8], byte;
+
+	assert_int_equal(put(scene, "packs/ab/ab1", "1"), 0);
+	snprintf(path, sizeof(path), "%s.link", scene->path);
+	assert_int_equal(symlink(scene->path, path), 0);
+	assert_int_equal(lade_store_folder_open(path, true, &store, NULL), 0);
+	assert_int_equal(lade_store_get(store, "packs/ab/ab1", 0, 1, &byte, NULL), 0);
+	assert_int_equal(lade_store_put(store, "packs/ab/ab2", "2", 1, NULL), 0);
+	assert_lists(scene, "packs/", "packs/ab/ab1=1 packs/ab/ab2=1");
+	lade_store_close(store);
+	assert_int_equal(unlink(path), 0);
+}
+
 /* ---- rename and delete ---- */
 
 static void test_rename(void **state)
@@ -352,6 +417,8 @@ int main(void)
 		STORE_TEST(test_put_by_descriptor),
 		STORE_TEST(test_lists),
 		STORE_TEST(test_symlinks_are_not_followed),
+		STORE_TEST(test_symlinked_directories),
+		STORE_TEST(test_symlink_to_the_folder),
 		STORE_TEST(test_rename),
 		STORE_TEST(test_remove),
 		STORE_TEST(test_one_rename_wins),
