@@ -167,7 +167,7 @@ static void look_at_type(const struct look *look)
 		"write only", "timeout", "bwlimit", "max memory", "filter", "include from", "include", "exclude from", "exclude", "incoming chmod", "outgoing chmod",
 		"refuse options", "munge symlinks", "fake super", "sendfile", "directio", "aio",
 	};
-	static const char *const of_repositories[] = { "writers", "managers" };
+	static const char *const of_repositories[] = { "writers", "managers", "min free", "quota" };
 	const bool repository = look->module->repository;
 	const char *const *others = repository ? of_trees : of_repositories;
 	const size_t count = repository ? sizeof(of_trees) / sizeof(of_trees[0]) : sizeof(of_repositories) / sizeof(of_repositories[0]);
@@ -182,6 +182,10 @@ static void look_at_type(const struct look *look)
 		complain_both(look, "read only", look->module->writers_count ? "writers" : "managers", "nobody could write; one of them has to be left out");
 	if (repository && look->module->append_only && look->module->managers_count)
 		complain_both(look, "append only", "managers", "managers remove; one of them has to be left out");
+	if (repository && look->module->read_only && look->module->min_free)
+		complain_both(look, "min free", "read only", "nothing comes in; leave one of them out");
+	if (repository && look->module->read_only && look->module->quota)
+		complain_both(look, "quota", "read only", "nothing comes in; leave one of them out");
 }
 
 static void look_at_auth(const struct look *look)

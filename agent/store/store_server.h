@@ -7,6 +7,7 @@
 #define LADE_AGENT_STORE_STORE_SERVER_H
 
 #include "agent/store/store_rights.h"
+#include "agent/store/store_room.h"
 #include "chunker/digest.h"
 #include "transport/connection.h"
 
@@ -16,6 +17,7 @@ struct lade_store_serving {
 	const struct lade_run_key *key;
 	int root_fd;                            /* what the client names is below this directory; -1: it names whatever this process can open */
 	struct lade_store_rights rights;        /* of a client who does not own the store sessions are published here */
+	struct lade_store_room *room;           /* what is put is counted there; NULL: nothing bounds it */
 	void (*note)(void *context, const char *text); /* what whoever runs the server should know: of publishing; may be NULL */
 	void *context;
 };

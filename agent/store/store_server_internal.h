@@ -15,7 +15,9 @@ struct served_put {
 	bool used;
 	int error;                   /* what is wrong with it, which its end is answered with */
 	struct lade_fault fault;
+	bool no_room;                /* that is the error, and the fault's subject says why */
 	uint64_t len;
+	uint64_t claimed;            /* bytes that the room has counted for it */
 	uint8_t head[LADE_STORE_HEAD_LEN]; /* its first bytes */
 	size_t head_len;
 };

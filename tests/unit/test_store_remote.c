@@ -2,6 +2,7 @@
  * Tests of agent/store/store_remote, store_server and store_limited: the six operations over a connection, several threads at a time, and clients and servers that break the
  * protocol or lie. The server is a thread of the test, at the other end of a socket pair.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -465,6 +467,88 @@ static void test_kinds_and_lengths(void **state)
 	assert_int_equal(put(scene->store, PACK_NAME, 'P', 67108864), 0);
 	assert_int_equal(lade_store_rename(scene->store, PACK_NAME, "tmp/x", NULL), LADE_E_REFUSED);
 	assert_int_equal(lade_store_remove(scene->store, "tmp", NULL), LADE_E_REFUSED);
+}
+
+/* ---- a server without room ---- */
+
+#define MIB (UINT64_C(1) << 20)
+
+/* Put one more megabyte, from a pack's beginning on, and throw it away. */
+static void put_and_abandon(struct scene *scene)
+{
+	uint8_t *object = make_object('P', MIB, 1);
+	struct lade_store_put *put;
+
+	assert_int_equal(lade_store_begin(scene->store, &put, NULL), 0);
+	assert_int_equal(lade_store_append(put, object, MIB, NULL), 0);
+	lade_store_abandon(put);
+	free(object);
+}
+
+static void assert_no_room(struct scene *scene, const char *name, char kind, size_t len, int reason, const char *words)
+{
+	uint8_t *object = make_object(kind, len, 1);
+	struct lade_fault fault;
+
+	assert_int_equal(lade_store_put(scene->store, name, object, len, &fault), LADE_E_SYSTEM);
+	assert_int_equal(fault.sys_errno, reason);
+	assert_non_null(strstr(fault.subject, name));
+	assert_non_null(strstr(fault.subject, words));
+	free(object);
+}
+
+static void test_quota(void **state)
+{
+	struct scene *scene = *state;
+	const int tree = open(scene->path, O_PATH | O_DIRECTORY | O_CLOEXEC), account = memfd_create("account", MFD_CLOEXEC);
+	const struct lade_store_room_setup limits = { .quota = 8 * MIB, .tree_fd = tree, .account_fd = account };
+
+	assert_int_equal(lade_store_room_new(&limits, &scene->serving.room, NULL), 0);
+	assert_int_equal(open_store(scene, false, scene->path), 0);
+	assert_int_equal(put(scene->store, PACK_NAME, 'P', 6 * MIB), 0);
+	/* What got no name counts no more. */
+	for (int i = 0; i < 10; i++) {
+		assert_no_room(scene, OTHER_NAME, 'P', 3 * MIB, EDQUOT, "quota = 8388608");
+		assert_int_equal(put(scene->store, PACK_NAME, 'P', MIB), LADE_E_EXISTS);
+		assert_int_equal(put(scene->store, OTHER_NAME, 'F', MIB), LADE_E_LIMIT);
+		put_and_abandon(scene);
+	}
+	assert_int_equal(put(scene->store, OTHER_NAME, 'P', 2 * MIB - 4096), 0);
+	assert_holds(scene->store, OTHER_NAME, 'P', 2 * MIB - 4096);
+	/* What is empty takes room as well, and nothing is refused that makes some: for a while. */
+	assert_no_room(scene, "packs/ef/ef00000000000000000000000000000000000000000000000000000000000000", 'P', 100, EDQUOT, "quota");
+	assert_int_equal(put(scene->store, "refs/x", 'R', 100), LADE_E_REFUSED);
+	assert_int_equal(put(scene->store, BEAT_NAME, 0, 0), 0);
+	assert_int_equal(put(scene->store, "index/0/ab00000000000000000000000000000000000000000000000000000000000000", 'I', MIB - 8192), 0);
+	assert_int_equal(put(scene->store, "keys/00000000000000000000000000000000", 'K', 100), 0);
+	assert_no_room(scene, "keys/00000000000000000000000000000001", 'K', 100, EDQUOT, "quota");
+	assert_no_room(scene, "sessions/01010101010101010101010101010101-02020202020202020202020202020202.beat-2", 0, 0, EDQUOT, "quota");
+	lade_store_close(scene->store);
+	scene->store = NULL;
+	assert_int_equal(join(scene), 0);
+	assert_no_temporaries(scene);
+	lade_store_room_free(scene->serving.room);
+	close(account);
+	close(tree);
+}
+
+/* Nothing of an object that leaves too little stays, and who reads goes on. */
+static void test_min_free(void **state)
+{
+	struct scene *scene = *state;
+	const struct lade_store_room_setup limits = { .min_free = INT64_MAX, .tree_fd = -1, .account_fd = -1 };
+	uint8_t bytes[5];
+
+	assert_int_equal(lade_store_room_new(&limits, &scene->serving.room, NULL), 0);
+	assert_int_equal(open_store(scene, false, scene->path), 0);
+	assert_no_room(scene, PACK_NAME, 'P', 3 * MIB, ENOSPC, "min free = ");
+	assert_no_room(scene, BEAT_NAME, 0, 0, ENOSPC, "min free = ");
+	assert_int_equal(lade_store_get(scene->store, "format", 0, 5, bytes, NULL), 0);
+	lade_store_close(scene->store);
+	scene->store = NULL;
+	assert_int_equal(join(scene), 0);
+	assert_no_temporaries(scene);
+	lade_store_room_free(scene->serving.room);
 }
 
 /* ---- clients that break the protocol ---- */
@@ -949,6 +1033,8 @@ int main(void)
 		TEST(test_below_a_root),
 		TEST(test_reader),
 		TEST(test_kinds_and_lengths),
+		TEST(test_quota),
+		TEST(test_min_free),
 		TEST(test_nothing_before_the_opening),
 		TEST(test_one_opening),
 		TEST(test_path_with_nul),
