@@ -21,6 +21,7 @@
 #include "agent/store/store_server.h"
 #include "agent/sync/grant.h"
 #include "agent/sync/handshake.h"
+#include "agent/sync/memory_limit.h"
 #include "agent/sync/sync.h"
 #include "transport/clock.h"
 #include "transport/connection.h"
@@ -325,15 +326,29 @@ static int serve_repository(struct work *work)
 		.quota = module->quota, .min_free = module->min_free, .tree_fd = work->grant.root_fd, .account_fd = work->account_fd,
 	};
 	struct lade_store_serving serving = {
-		.connection = &work->connection, .key = &work->key, .root_fd = work->grant.root_fd, .rights = rights_of(work->visit), .note = note, .context = work,
+		.connection = &work->connection, .key = &work->key, .root_fd = work->grant.root_fd, .rights = rights_of(work->visit),
+		.timeout = module->timeout, .bwlimit = module->bwlimit, .note = note, .context = work,
 	};
 	struct lade_fault fault;
-	int error = lade_store_room_new(&setup, &serving.room, &fault);
+	int error = lade_memory_limit(module->max_memory, &fault);
 
+	if (!error)
+		error = lade_store_room_new(&setup, &serving.room, &fault);
 	if (!error)
 		error = lade_store_serve(&serving, &fault);
 	lade_store_room_free(serving.room);
-	return !error ? LADE_EXIT_OK : error == LADE_E_PROTOCOL ? LADE_EXIT_VERSION : LADE_EXIT_STREAM;
+	switch (error) {
+	case 0:
+		return LADE_EXIT_OK;
+	case LADE_E_PROTOCOL:
+		return LADE_EXIT_VERSION;
+	case LADE_E_TIMEOUT:
+		return LADE_EXIT_TIMEOUT;
+	case LADE_E_MEMORY:
+		return LADE_EXIT_MEMORY;
+	default:
+		return LADE_EXIT_STREAM;
+	}
 }
 
 static int serve(struct work *work)

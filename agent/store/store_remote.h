@@ -21,6 +21,9 @@
 int lade_store_remote_open(const struct lade_connection *connection, const struct lade_run_key *key, const char *path, bool create,
 			   struct lade_store **store_out, struct lade_fault *fault);
 
+/* Over TCP something is said at least so often, in seconds, whatever the caller does: a server's time-out is for those who are gone. */
+#define LADE_STORE_SIGN_S 10u
+
 /* True once the connection is lost. Any thread. */
 bool lade_store_remote_is_lost(struct lade_store *store);
 

@@ -6,6 +6,7 @@
 
 #include "agent/store/repository.h"
 #include "agent/store/store_server.h"
+#include "agent/store/store_server_watch.h"
 #include "protocol/message.h"
 #include "transport/mover.h"
 
@@ -30,6 +31,8 @@ struct store_server {
 	struct lade_store *store;
 	struct lade_repository *repository; /* it has the store then; NULL where nothing is published */
 	struct lade_movers *movers;
+	struct lade_store_watch *watch;     /* NULL: there is no time-out */
+	struct lade_throttle *incoming, *outgoing; /* NULL: there is no limit */
 	struct lade_writer out;
 	uint8_t *buffer;                    /* LADE_PAYLOAD_MAX bytes, where they are needed */
 	struct served_put *puts[LADE_PUTS_MAX];

@@ -134,7 +134,7 @@ static int splice_run(struct store_server *server, struct served_put *put, uint3
 		.out_fd = lade_store_folder_put_fd(put->put), .out_off = (off_t)(put->len + done),
 		.len = len - done, .path = LADE_PATH_SPLICE,
 		/* The kernel's TLS may take the beginning of a record off the queue: then less than is announced is left to wait for. */
-		.eager = connection->tls,
+		.eager = connection->tls || server->watch,
 	};
 	struct lade_fault own;
 	int error = lade_move(server->movers, &move, &own);
@@ -216,6 +216,16 @@ static int land(struct store_server *server, struct served_put *put, uint32_t le
 	return copy(server, put, put->len + (uint32_t)ahead, len - (uint32_t)ahead, fault);
 }
 
+/* Runs wait in the connection until they may come, and so the client does. It is us who are slow then. */
+static void wait_for_rate(struct store_server *server, uint32_t len)
+{
+	if (!server->incoming)
+		return;
+	lade_store_watch_busy(server->watch, true);
+	lade_throttle_take_all(server->incoming, len);
+	lade_store_watch_busy(server->watch, false);
+}
+
 int lade_store_server_run(struct store_server *server, const struct lade_msg_put_run *run, struct lade_fault *fault)
 {
 	struct served_put *put = server->puts[run->put];
@@ -223,6 +233,7 @@ int lade_store_server_run(struct store_server *server, const struct lade_msg_put
 
 	if (!put || !put->used)
 		return broken(server, fault);
+	wait_for_rate(server, run->len);
 	if (!put->put)
 		return drop(server, run->len, fault);
 	error = land(server, put, run->len, fault);

@@ -31,6 +31,7 @@ need_daemon \
 	"[few]" "path = $T/own/repo" "auth = any" "type = repository" "append only = yes" "quota = 20m" "$(as_we_are)" \
 	"[little]" "path = $T/own/repo" "auth = any" "type = repository" "append only = yes" "min free = 8000p" "$(as_we_are)" \
 	"[mine]" "path = $T/mine" "auth = any" "type = repository" "read only = no" "quota = 6m" "$(as_we_are)" \
+	"[slow]" "path = $T/open" "auth = any" "type = repository" "read only = no" "bwlimit = 1m" "max memory = 128m" "timeout = 30" "$(as_we_are)" \
 	"[full]" "path = $T/full" "auth = any" "read only = no" "$(as_we_are)"
 
 # Whoever may do everything.
@@ -92,6 +93,33 @@ says "as it says" "quota = 6291456"
 exits "nothing is wrong with what is there" 0 lade check -r mine --read-data
 exits "nor in the others" 0 lade check -r own/repo --read-data
 
+# What bounds a session: its rate, both ways, and its memory.
+head -c 3000000 /dev/urandom >src/slow
+started=$EPOCHREALTIME
+"$LADE" backup -r "$daemon/slow/" src/slow >"$T/slow.out" 2>&1 &
+client=$!
+# What runs for the daemon with that limit: the worker.
+has_limit() {
+	local pid
+	for pid in $(ps -o pid= --ppid "$server_pid"); do
+		! grep -qE '^Max data size +134217728 ' "/proc/$pid/limits" 2>/dev/null || return 0
+	done
+	return 1
+}
+if grep -qaE '__(asan|tsan)_init' "$LADE"; then
+	skip "the memory of a session is limited" "a sanitizer's shadow would count"
+else
+	check "the memory of a session is limited" wait_for has_limit
+fi
+wait "$client"
+check "the backup is made" [ $? = 0 ]
+# seconds_since TIME: whole ones.
+seconds_since() { echo $(((${EPOCHREALTIME/./} - ${1/./}) / 1000000)); }
+check "slowly" [ "$(seconds_since "$started")" -ge 2 ]
+started=$EPOCHREALTIME
+exits "and it is restored" 0 lade restore -r "$daemon/slow/" latest --target="$T/slowly"
+check "as slowly" [ "$(seconds_since "$started")" -ge 2 ]
+
 # What configurations say.
 # wrong NAME LINE...: refused by --check.
 wrong() {
@@ -104,6 +132,7 @@ wrong "a filter of a repository" "type = repository" "filter = - a"
 wrong "write only" "type = repository" "write only = yes"
 wrong "a quota of a tree" "quota = 1g"
 wrong "a quota of what nobody adds to" "type = repository" "quota = 1g"
+wrong "a time-out that is shorter than clients are silent" "type = repository" "timeout = 10"
 wrong "a writer without an id" "type = repository" "writers = $writer"
 wrong "a writer without a key" "type = repository" "writers = $id"
 wrong "a fingerprint that is none" "type = repository" "writers = $id:SHA256:x"

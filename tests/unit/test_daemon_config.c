@@ -260,12 +260,16 @@ static void test_parties(void **state)
 /* What bounds a repository. */
 static void test_room(void **state)
 {
-	struct lade_daemon_config *config = read_good(GOOD "type = repository\nappend only = yes\nmin free = 5g\nquota = 1.5t\n[n]\npath = /srv\nauth = any\n"
+	struct lade_daemon_config *config = read_good(GOOD "type = repository\nappend only = yes\nmin free = 5g\nquota = 1.5t\n"
+						      "timeout = 30\nbwlimit = 1m\nmax memory = 128m\n[n]\npath = /srv\nauth = any\n"
 						      "type = repository\nmin free = off\nquota = OFF\n");
 
 	(void)state;
 	assert_true(config->modules[0].min_free == UINT64_C(5) << 30);
 	assert_true(config->modules[0].quota == UINT64_C(3) << 39);
+	assert_int_equal(config->modules[0].timeout, 30);
+	assert_int_equal(config->modules[0].bwlimit, 1 << 20);
+	assert_int_equal(config->modules[0].max_memory, 128 << 20);
 	assert_true(config->modules[1].read_only);
 	assert_int_equal(config->modules[1].min_free + config->modules[1].quota, 0);
 	lade_daemon_config_free(config);
@@ -408,7 +412,8 @@ static const struct bad {
 	{ GOOD "type = box\n", 4, "tree or repository" }, { GOOD "writers = " PARTY ":" KEY "\n", 4, "type = repository" },
 	{ GOOD "type = repository\nwriters = " KEY "\n", 5, "ID:FINGERPRINT" }, { GOOD "type = repository\nwriters = " PARTY "\n", 5, "ID:FINGERPRINT" },
 	{ GOOD "type = repository\nmanagers = " PARTY ":SHA256:x\n", 5, "43 characters" }, { GOOD "type = repository\nmanagers = x" PARTY ":" KEY "\n", 5, "ID:FINGERPRINT" },
-	{ GOOD "type = repository\nfilter = - a\n", 5, "for trees" }, { GOOD "type = repository\nbwlimit = 1m\n", 5, "for trees" },
+	{ GOOD "type = repository\nfilter = - a\n", 5, "for trees" }, { GOOD "type = repository\noutgoing chmod = F644\n", 5, "for trees" },
+	{ GOOD "type = repository\ntimeout = 29\n", 5, "at least 30" },
 	{ GOOD "type = repository\nread only = yes\nwriters = " PARTY ":" KEY "\n", 6, "nobody could write" },
 	{ GOOD "type = repository\nappend only = yes\nmanagers = " PARTY ":" KEY "\n", 6, "managers remove" },
 	{ GOOD "quota = 1g\n", 4, "type = repository" }, { GOOD "min free = 1g\n", 4, "type = repository" },

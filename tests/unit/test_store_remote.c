@@ -14,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -994,6 +996,131 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
+/* ---- limits of time ---- */
+
+/* A hundred times as fast as asked for: what is waited for takes seconds. */
+int __real_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *lock, const struct timespec *until);
+int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *lock, const struct timespec *until);
+int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *lock, const struct timespec *until)
+{
+	const double at = now();
+	const double end = at + ((double)until->tv_sec + (double)until->tv_nsec / 1e9 - at) / 100;
+	const struct timespec sooner = { (time_t)end, (long)((end - (double)(time_t)end) * 1e9) };
+
+	return __real_pthread_cond_timedwait(cond, lock, &sooner);
+}
+
+/* [get] No bytes of an object. */
+static void ask_by_hand(struct scene *scene, uint64_t len)
+{
+	const struct lade_msg_get get = { .request = 7, .len = len, .name = lade_slice("format", 6) };
+
+	lade_put_get(&scene->out, &get);
+	say(scene, NULL);
+}
+
+static void test_silence(void **state)
+{
+	struct scene *scene = *state;
+	struct lade_message message;
+	double started;
+
+	scene->serving.timeout = 1;
+	open_by_hand(scene);
+	/* Whoever says something now and then goes on. */
+	for (int i = 0; i < 5; i++) {
+		const struct timespec pause = { 0, 400000000 };
+
+		(void)nanosleep(&pause, NULL);
+		ask_by_hand(scene, 0);
+		assert_int_equal(hear(scene, &message), 0);
+		assert_int_equal(message.answer.result, 0);
+	}
+	started = now();
+	assert_int_not_equal(hear(scene, &message), 0);
+	assert_true(now() - started > 0.8);
+	assert_true(now() - started < 5);
+	assert_int_equal(join(scene), LADE_E_TIMEOUT);
+}
+
+/* From before the opening on. */
+static void test_silence_at_first(void **state)
+{
+	struct scene *scene = *state;
+
+	scene->serving.timeout = 1;
+	start(scene);
+	assert_int_equal(join(scene), LADE_E_TIMEOUT);
+}
+
+/* Who takes no answers is silent as well, though what he has said is there to be read. */
+static void test_answers_not_taken(void **state)
+{
+	struct scene *scene = *state;
+	const struct lade_msg_list list = { .request = 1, .prefix = lade_slice("", 0) };
+	const struct timeval patience = { 0, 200000 };
+	struct iovec vector;
+	ssize_t sent;
+
+	scene->serving.timeout = 1;
+	open_by_hand(scene);
+	lade_put_list(&scene->out, &list);
+	say(scene, NULL);
+	assert_int_equal(setsockopt(scene->near.out_fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)), 0);
+	do {
+		uint8_t frame[64] = { 0 };
+
+		lade_put_list(&scene->out, &list);
+		frame[0] = (uint8_t)scene->out.len;
+		memcpy(frame + 8, scene->out.data, scene->out.len);
+		vector = (struct iovec){ frame, 8 + scene->out.len };
+		lade_writer_reset(&scene->out);
+		sent = writev(scene->near.out_fd, &vector, 1);
+	} while (sent > 0);
+	assert_int_equal(join(scene), LADE_E_TIMEOUT);
+}
+
+/* A limit makes the server slow, not the client. */
+static void test_served_slowly(void **state)
+{
+	struct scene *scene = *state;
+	double started;
+
+	scene->serving.timeout = 1;
+	scene->serving.bwlimit = 600 << 10;
+	assert_int_equal(open_store(scene, false, scene->path), 0);
+	started = now();
+	assert_int_equal(put(scene->store, PACK_NAME, 'P', 1 << 20), 0);
+	assert_true(now() - started > 1.3);
+	started = now();
+	assert_holds(scene->store, PACK_NAME, 'P', 1 << 20);
+	assert_true(now() - started > 2.6);
+	lade_store_close(scene->store);
+	scene->store = NULL;
+	assert_int_equal(join(scene), 0);
+	assert_null(scene->far.throttle);
+}
+
+/* Over TCP a client that has nothing to say says it; a pair of sockets is as good. */
+static void test_signs_of_life(void **state)
+{
+	struct scene *scene = *state;
+	const struct timespec pause = { 0, 300000000 };
+	uint64_t heard;
+
+	scene->near.kind = LADE_CONNECTION_TCP;
+	assert_int_equal(open_store(scene, false, scene->path), 0);
+	heard = atomic_load(&scene->far.received);
+	(void)nanosleep(&pause, NULL);
+	(void)nanosleep(&pause, NULL);
+	assert_true(atomic_load(&scene->far.received) > heard);
+	assert_int_equal(put(scene->store, PACK_NAME, 'P', 5000), 0);
+	assert_holds(scene->store, PACK_NAME, 'P', 5000);
+	lade_store_close(scene->store);
+	scene->store = NULL;
+	assert_int_equal(join(scene), 0);
+}
+
 static void test_limited(void **state)
 {
 	struct scene *scene = *state;
@@ -1053,6 +1180,11 @@ int main(void)
 		TEST(test_servers_that_lie),
 		TEST(test_loss),
 		TEST(test_limited),
+		TEST(test_silence),
+		TEST(test_silence_at_first),
+		TEST(test_answers_not_taken),
+		TEST(test_served_slowly),
+		TEST(test_signs_of_life),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
