@@ -340,15 +340,11 @@ static int hear_opening(struct store_server *server, struct lade_writer *control
 static int serve_frames(struct store_server *server, struct lade_writer *control, struct lade_fault *fault)
 {
 	uint32_t payload_len;
-	uint64_t heard;
-	bool ahead;
 	int error;
 
 	do {
-		heard = server->connection->received;
-		ahead = server->connection->ahead_len;
 		error = lade_frame_read(server->connection, control, &payload_len, fault);
-		if (error == LADE_E_CLOSED && server->connection->received == heard && !ahead)
+		if (error == LADE_E_CLOSED && !server->connection->torn)
 			return 0;
 		if (!error)
 			error = serve_frame(server, lade_slice(control->data, control->len), payload_len, fault);
