@@ -16,7 +16,7 @@
 
 #define DEFAULT_LISTEN "[::]:8730"
 
-/* Seconds of silence that a client of a repository has at least: three signs of life, of which one may be late. */
+/* Seconds of silence that a client of a repository has at least: more than two pauses between signs of life. */
 #define REPOSITORY_TIMEOUT_MIN (3 * LADE_STORE_SIGN_S)
 
 /* A module that is looked at. */
@@ -187,8 +187,8 @@ static void look_at_type(const struct look *look)
 	if (repository && look->module->append_only && look->module->managers_count)
 		complain_both(look, "append only", "managers", "managers remove; one of them has to be left out");
 	if (repository && look->module->timeout && look->module->timeout < REPOSITORY_TIMEOUT_MIN)
-		lade_config_fault(look->faults, line_of(look, "timeout"), "timeout: clients of a repository say something every %u seconds: it has to be at least %u",
-				  LADE_STORE_SIGN_S, REPOSITORY_TIMEOUT_MIN);
+		lade_config_fault(look->faults, line_of(look, "timeout"), "timeout: clients of a repository may be silent for %u seconds: it has to be at least %u",
+				  2 * LADE_STORE_SIGN_S, REPOSITORY_TIMEOUT_MIN);
 	if (repository && look->module->read_only && look->module->min_free)
 		complain_both(look, "min free", "read only", "nothing comes in; leave one of them out");
 	if (repository && look->module->read_only && look->module->quota)

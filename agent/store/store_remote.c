@@ -13,6 +13,10 @@
 #include "agent/store/store_answer.h"
 #include "transport/frame.h"
 
+/* What the server's key has done when it is time to look for another one, whatever kernel he has: half of what transport/connection_tls_write.c lets one do, two writes to a frame. */
+#define HEARD_BYTES_MAX (UINT64_C(1) << 36)
+#define HEARD_COUNT_MAX (UINT64_C(1) << 20)
+
 /* Seconds that a server has for hanging up. */
 #define PATIENCE_S 5
 
@@ -404,6 +408,23 @@ bool lade_store_remote_is_lost(struct lade_store *store)
 	lost = remote->lost;
 	pthread_mutex_unlock(&remote->lock);
 	return lost;
+}
+
+bool lade_store_remote_is_worn(struct lade_store *store)
+{
+	struct remote *remote = remote_of(store);
+	bool worn;
+
+	if (!remote->connection.tls || lade_store_remote_is_lost(store))
+		return false;
+	if (atomic_load(&remote->connection.received) >= HEARD_BYTES_MAX || atomic_load(&remote->heard) >= HEARD_COUNT_MAX)
+		return true;
+	/* Whoever writes asks again before the next thing. */
+	if (pthread_mutex_trylock(&remote->writing))
+		return false;
+	worn = lade_connection_wear(&remote->connection) != LADE_WEAR_NONE;
+	pthread_mutex_unlock(&remote->writing);
+	return worn;
 }
 
 /* The server hangs up when it has heard the end; then the reader ends. One that does not is left alone after a while. */

@@ -29,6 +29,7 @@ struct remote {
 	struct lade_run_key key;
 	pthread_t reader, sign;
 	bool has_reader, has_sign;
+	_Atomic uint64_t heard;     /* frames that came */
 	pthread_mutex_t writing;    /* of frames */
 	struct lade_writer frame;   /* with `writing` */
 	pthread_mutex_t lock;       /* of what follows */

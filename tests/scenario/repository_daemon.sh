@@ -1,12 +1,13 @@
 # tests/scenario/repository_daemon.sh: repositories at a daemon: who may do what in one, by the client's key, and who publishes.
 . "${srcdir:-.}/tests/scenario/lib.sh"
 
+build=${abs_top_builddir:-$PWD/build}
 unset "${!LADE_@}"
 LADE=$T/lade
 cd "$T" || exit 99
 (umask 077; echo 'correct horse' >right)
 export LADE_PASSWORD_FILE=$T/right XDG_CACHE_HOME=$T/cache
-mkdir src open own full mine
+mkdir src open own full mine wearing
 make_tree src/tree
 head -c 5000000 /dev/urandom >src/big
 snapshots() { find "$1/snapshots" -type f 2>/dev/null | wc -l; }
@@ -32,6 +33,7 @@ need_daemon \
 	"[little]" "path = $T/own/repo" "auth = any" "type = repository" "append only = yes" "min free = 8000p" "$(as_we_are)" \
 	"[mine]" "path = $T/mine" "auth = any" "type = repository" "read only = no" "quota = 6m" "$(as_we_are)" \
 	"[slow]" "path = $T/open" "auth = any" "type = repository" "read only = no" "bwlimit = 1m" "max memory = 128m" "timeout = 30" "$(as_we_are)" \
+	"[wearing]" "path = $T/wearing" "auth = any" "type = repository" "read only = no" "$(as_we_are)" \
 	"[full]" "path = $T/full" "auth = any" "read only = no" "$(as_we_are)"
 
 # Whoever may do everything.
@@ -93,6 +95,9 @@ says "as it says" "quota = 6291456"
 exits "nothing is wrong with what is there" 0 lade check -r mine --read-data
 exits "nor in the others" 0 lade check -r own/repo --read-data
 
+check "sessions that ended well are told so" grep -qE "': own receive .* status=0\$" "$T/.server.err"
+check "and none is told as anything else" [ -z "$(grep "': own receive .* status=" "$T/.server.err" | grep -v 'status=0$')" ]
+
 # What bounds a session: its rate, both ways, and its memory.
 head -c 3000000 /dev/urandom >src/slow
 started=$EPOCHREALTIME
@@ -119,6 +124,31 @@ check "slowly" [ "$(seconds_since "$started")" -ge 2 ]
 started=$EPOCHREALTIME
 exits "and it is restored" 0 lade restore -r "$daemon/slow/" latest --target="$T/slowly"
 check "as slowly" [ "$(seconds_since "$started")" -ge 2 ]
+
+# Keys that wear out: a client that has its session go on over other connections, each bound anew where nobody is named.
+worn=$build/tests/scenario/worn
+if [ -x "$worn" ]; then
+	# sessions MODULE: how many its log knows of.
+	sessions() { grep -c "': $1 " "$T/.server.err"; }
+	exits "a client whose keys wear out makes a repository" 0 "$worn" init -r "$daemon/wearing/"
+	exits "a backup" 0 "$worn" backup -r "$daemon/wearing/" src/huge src/tree
+	exits "and another one" 0 "$worn" backup -r "$daemon/wearing/" src/big src/tree
+	check "over more than one connection each" [ "$(sessions wearing)" -gt 3 ]
+	exits "all is there" 0 lade check -r wearing --read-data
+	exits "which it restores" 0 "$worn" restore -r "$daemon/wearing/" latest --target="$T/from-worn"
+	unset LADE_PASSWORD_FILE
+	export LADE_KEY_FILE=$T/writer.key
+	head -c 20000000 /dev/urandom >src/more
+	before=$(sessions bound)
+	exits "a writer goes on in the same way" 0 "$worn" backup -r "$daemon/bound/" --host-key "$T/reader" src/more src/tree
+	check "over more than one, too" [ "$(sessions bound)" -gt $((before + 1)) ]
+	unset LADE_KEY_FILE
+	export LADE_PASSWORD_FILE=$T/right
+	exits "nothing is wrong with it" 0 lade check -r own/repo --read-data
+	check "and no session is left" [ -z "$(ls own/repo/sessions)" ]
+else
+	skip "keys that wear out" "tests/scenario/worn is not built"
+fi
 
 # What configurations say.
 # wrong NAME LINE...: refused by --check.

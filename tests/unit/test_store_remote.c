@@ -25,7 +25,7 @@
 #include "agent/store/store_answer.h"
 #include "agent/store/store_folder.h"
 #include "agent/store/store_limited.h"
-#include "agent/store/store_remote.h"
+#include "agent/store/store_remote_internal.h"
 #include "agent/store/store_server.h"
 #include "protocol/message.h"
 #include "tests/unit/temp_tree.h"
@@ -1101,6 +1101,33 @@ static void test_served_slowly(void **state)
 	assert_null(scene->far.throttle);
 }
 
+/* What is not protected never wears out; what is does by what came, too. */
+static void test_wear(void **state)
+{
+	static uint8_t nothing[4096];
+	struct remote remote = { .lost = 0 };
+
+	(void)state;
+	pthread_mutex_init(&remote.writing, NULL);
+	pthread_mutex_init(&remote.lock, NULL);
+	atomic_store(&remote.connection.received, UINT64_C(1) << 36);
+	assert_false(lade_store_remote_is_worn(&remote.store));
+	remote.connection.tls = (struct lade_connection_tls *)(void *)nothing;
+	assert_true(lade_store_remote_is_worn(&remote.store));
+	atomic_store(&remote.connection.received, (UINT64_C(1) << 36) - 1);
+	atomic_store(&remote.heard, (1u << 20) - 1);
+	/* Somebody writes: it is not looked at what he does. */
+	pthread_mutex_lock(&remote.writing);
+	assert_false(lade_store_remote_is_worn(&remote.store));
+	atomic_store(&remote.heard, 1u << 20);
+	assert_true(lade_store_remote_is_worn(&remote.store));
+	pthread_mutex_unlock(&remote.writing);
+	remote.lost = LADE_E_CLOSED;
+	assert_false(lade_store_remote_is_worn(&remote.store));
+	pthread_mutex_destroy(&remote.writing);
+	pthread_mutex_destroy(&remote.lock);
+}
+
 /* Over TCP a client that has nothing to say says it; a pair of sockets is as good. */
 static void test_signs_of_life(void **state)
 {
@@ -1184,6 +1211,7 @@ int main(void)
 		TEST(test_silence_at_first),
 		TEST(test_answers_not_taken),
 		TEST(test_served_slowly),
+		cmocka_unit_test(test_wear),
 		TEST(test_signs_of_life),
 	};
 
