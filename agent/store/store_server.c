@@ -323,7 +323,9 @@ static int hear_opening(struct store_server *server, struct lade_writer *control
 		return lade_fault_set(fault, error, "understand", server->connection->peer);
 	memcpy(path, message.open_store.path.data, message.open_store.path.len);
 	path[message.open_store.path.len] = '\0';
+	lade_store_watch_busy(server->watch, true);
 	result = open_store(server, path, message.open_store.create, fault);
+	lade_store_watch_busy(server->watch, false);
 	if (result)
 		own = *fault;
 	error = answer(server, 0, result, fault);

@@ -50,7 +50,10 @@ static int claim(struct store_server *server, struct served_put *put, struct lad
 
 	if (!server->serving->room || wanted <= put->claimed)
 		return 0;
+	/* It may look at all that there is. */
+	lade_store_watch_busy(server->watch, true);
 	error = lade_store_room_take(server->serving->room, &of, wanted - put->claimed, fault);
+	lade_store_watch_busy(server->watch, false);
 	put->no_room = error;
 	if (!error)
 		put->claimed = wanted;
@@ -74,11 +77,13 @@ int lade_store_server_put(struct store_server *server, uint32_t number, struct l
 		put->error = lade_fault_set(&put->fault, LADE_E_REFUSED, "store", NULL);
 		return 0;
 	}
+	lade_store_watch_busy(server->watch, true);
 	error = server->serving->room ? lade_store_room_look(server->serving->room, &put->fault) : 0;
 	put->no_room = error;
 	if (!error)
 		error = lade_store_begin(server->store, &put->put, &put->fault);
 	put->error = error;
+	lade_store_watch_busy(server->watch, false);
 	return 0;
 }
 

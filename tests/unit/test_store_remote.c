@@ -1128,6 +1128,40 @@ static void test_wear(void **state)
 	pthread_mutex_destroy(&remote.lock);
 }
 
+/* How long it takes to see how much is there. */
+static unsigned look_ms;
+
+int __real_lade_store_room_look(struct lade_store_room *room, struct lade_fault *fault);
+int __wrap_lade_store_room_look(struct lade_store_room *room, struct lade_fault *fault);
+int __wrap_lade_store_room_look(struct lade_store_room *room, struct lade_fault *fault)
+{
+	const struct timespec pause = { look_ms / 1000, look_ms % 1000 * 1000000 };
+
+	(void)nanosleep(&pause, NULL);
+	return __real_lade_store_room_look(room, fault);
+}
+
+/* A large repository on a slow disk is not the client's silence. */
+static void test_slow_look(void **state)
+{
+	struct scene *scene = *state;
+	const int tree = open(scene->path, O_PATH | O_DIRECTORY | O_CLOEXEC), account = memfd_create("account", MFD_CLOEXEC);
+	const struct lade_store_room_setup limits = { .quota = 8 * MIB, .tree_fd = tree, .account_fd = account };
+
+	look_ms = 1700;
+	scene->serving.timeout = 1;
+	assert_int_equal(lade_store_room_new(&limits, &scene->serving.room, NULL), 0);
+	assert_int_equal(open_store(scene, false, scene->path), 0);
+	assert_int_equal(put(scene->store, PACK_NAME, 'P', 5000), 0);
+	look_ms = 0;
+	lade_store_close(scene->store);
+	scene->store = NULL;
+	assert_int_equal(join(scene), 0);
+	lade_store_room_free(scene->serving.room);
+	close(account);
+	close(tree);
+}
+
 /* Over TCP a client that has nothing to say says it; a pair of sockets is as good. */
 static void test_signs_of_life(void **state)
 {
@@ -1211,6 +1245,7 @@ int main(void)
 		TEST(test_silence_at_first),
 		TEST(test_answers_not_taken),
 		TEST(test_served_slowly),
+		TEST(test_slow_look),
 		cmocka_unit_test(test_wear),
 		TEST(test_signs_of_life),
 	};
