@@ -13,6 +13,7 @@
 #include "agent/contact.h"
 #include "agent/endpoint.h"
 #include "agent/remote_shell.h"
+#include "agent/repository_again.h"
 #include "agent/secret.h"
 #include "agent/store/store_folder.h"
 #include "agent/store/store_limited.h"
@@ -164,25 +165,6 @@ static int reach_tcp(struct reach *reach, struct lade_store **store_out)
 	return error ? lade_repository_complain(reach->complaint, reach->place, &fault) : open_remote(reach, &connection, &key, store_out);
 }
 
-/* [select] Say who we are and which repository is meant, and hear the daemon's greeting. */
-static int introduce(struct reach *reach, struct lade_connection *connection, const struct lade_contact_peer *peer, const struct lade_secret *secret,
-		     struct lade_run_key *key_out)
-{
-	const struct lade_selection selection = {
-		.module = reach->endpoint.module, .user = reach->endpoint.user ? reach->endpoint.user : "",
-		.secret = lade_slice(secret->bytes, secret->len), .exporter = peer->exporter,
-	};
-	uint8_t hello[LADE_HELLO_LEN];
-	struct lade_fault fault;
-	int error = lade_handshake_say_hello(connection, hello, &fault);
-
-	if (!error)
-		error = lade_handshake_select(connection, &selection, &fault);
-	if (!error)
-		error = lade_handshake_hear_hello(connection, hello, true, key_out, &fault);
-	return error ? lade_repository_complain(reach->complaint, reach->place, &fault) : 0;
-}
-
 static int reach_daemon(struct reach *reach, struct lade_store **store_out)
 {
 	const struct lade_repository_options *options = reach->options;
@@ -192,8 +174,10 @@ static int reach_daemon(struct reach *reach, struct lade_store **store_out)
 	};
 	struct lade_contact_peer peer = { .address = "" };
 	struct lade_secret secret = { 0 };
+	const struct lade_repository_way way = { &contact, &peer, &reach->endpoint, &secret };
 	struct lade_connection connection;
 	struct lade_run_key key;
+	struct lade_fault fault;
 	int error = 0;
 
 	if (!*reach->endpoint.module)
@@ -204,14 +188,15 @@ static int reach_daemon(struct reach *reach, struct lade_store **store_out)
 		error = lade_secret_read(options->token_file, &secret, reach->complaint);
 	if (!error)
 		error = lade_contact_make(&contact, &connection, &peer, reach->complaint);
-	if (!error) {
-		error = introduce(reach, &connection, &peer, &secret, &key);
-		if (error)
-			lade_connection_close(&connection);
-		else
-			error = open_remote(reach, &connection, &key, store_out);
-	} else {
+	if (error) {
 		lade_repository_own_complaint(reach->complaint);
+	} else if (lade_repository_introduce(&way, peer.exporter, &connection, &key, &fault)) {
+		lade_connection_close(&connection);
+		error = lade_repository_complain(reach->complaint, reach->place, &fault);
+	} else {
+		error = open_remote(reach, &connection, &key, store_out);
+		if (!error && lade_repository_again_new(&way, *store_out, store_out, &fault))
+			error = lade_complain_fault(reach->complaint, LADE_REPOSITORY_ERROR, &fault);
 	}
 	lade_secret_fini(&secret);
 	return error;

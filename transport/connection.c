@@ -298,10 +298,12 @@ int lade_connection_read_ahead(struct lade_connection *connection, void *buf, si
 		int error = receive(connection, (uint8_t *)buf + done, len - done, len - done, ahead_max, &got,
 				    fault);
 
-		if (error)
+		if (!error && got == 0)
+			error = lade_fault_set(fault, LADE_E_CLOSED, "receive from", connection->peer);
+		if (error) {
+			connection->torn = done > 0;
 			return error;
-		if (got == 0)
-			return lade_fault_set(fault, LADE_E_CLOSED, "receive from", connection->peer);
+		}
 	}
 	return 0;
 }

@@ -44,8 +44,10 @@ int lade_frame_read(struct lade_connection *connection, struct lade_writer *cont
 	if (!room)
 		return lade_fault_set(fault, control->error, "receive from", connection->peer);
 	error = lade_connection_read(connection, room, control_len, fault);
-	if (error)
+	if (error) {
+		connection->torn = true;
 		return error;
+	}
 	lade_writer_commit(control, control_len);
 	connection->received_len += LADE_FRAME_HEADER_LEN + control_len + *payload_len_out;
 	if (*payload_len_out)

@@ -34,6 +34,8 @@ struct lade_module {
 	uint64_t timeout;       /* seconds; 0: the client's alone */
 	uint64_t bwlimit;       /* bytes a second for each session; 0: the client's alone */
 	uint64_t max_memory;    /* bytes that each session may take; default 1 GiB */
+	uint64_t min_free;      /* of a repository: bytes that stay free on its disk; 0: none */
+	uint64_t quota;         /* of a repository: bytes that may be below path; 0: no limit */
 	struct lade_filter *filter; /* what no client sees, nor makes; never NULL; anchored at path; reads nothing in the tree */
 	char *rules, *include_from, *include, *exclude_from, *exclude; /* what it is made of, in that order, as rsyncd.conf(5) has it; or NULL */
 	struct lade_mode_changes *incoming_chmod, *outgoing_chmod; /* or NULL */

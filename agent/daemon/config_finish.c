@@ -12,8 +12,12 @@
 #include "agent/daemon/config_value.h"
 #include "agent/daemon/place.h"
 #include "agent/daemon/trusted_file.h"
+#include "agent/store/store_remote.h"
 
 #define DEFAULT_LISTEN "[::]:8730"
+
+/* Seconds of silence that a client of a repository has at least: more than two pauses between signs of life. */
+#define REPOSITORY_TIMEOUT_MIN (3 * LADE_STORE_SIGN_S)
 
 /* A module that is looked at. */
 struct look {
@@ -164,10 +168,10 @@ static void look_at_rights(const struct look *look)
 static void look_at_type(const struct look *look)
 {
 	static const char *const of_trees[] = {
-		"write only", "timeout", "bwlimit", "max memory", "filter", "include from", "include", "exclude from", "exclude", "incoming chmod", "outgoing chmod",
+		"write only", "filter", "include from", "include", "exclude from", "exclude", "incoming chmod", "outgoing chmod",
 		"refuse options", "munge symlinks", "fake super", "sendfile", "directio", "aio",
 	};
-	static const char *const of_repositories[] = { "writers", "managers" };
+	static const char *const of_repositories[] = { "writers", "managers", "min free", "quota" };
 	const bool repository = look->module->repository;
 	const char *const *others = repository ? of_trees : of_repositories;
 	const size_t count = repository ? sizeof(of_trees) / sizeof(of_trees[0]) : sizeof(of_repositories) / sizeof(of_repositories[0]);
@@ -182,6 +186,13 @@ static void look_at_type(const struct look *look)
 		complain_both(look, "read only", look->module->writers_count ? "writers" : "managers", "nobody could write; one of them has to be left out");
 	if (repository && look->module->append_only && look->module->managers_count)
 		complain_both(look, "append only", "managers", "managers remove; one of them has to be left out");
+	if (repository && look->module->timeout && look->module->timeout < REPOSITORY_TIMEOUT_MIN)
+		lade_config_fault(look->faults, line_of(look, "timeout"), "timeout: clients of a repository may be silent for %u seconds: it has to be at least %u",
+				  2 * LADE_STORE_SIGN_S, REPOSITORY_TIMEOUT_MIN);
+	if (repository && look->module->read_only && look->module->min_free)
+		complain_both(look, "min free", "read only", "nothing comes in; leave one of them out");
+	if (repository && look->module->read_only && look->module->quota)
+		complain_both(look, "quota", "read only", "nothing comes in; leave one of them out");
 }
 
 static void look_at_auth(const struct look *look)

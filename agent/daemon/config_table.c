@@ -68,6 +68,8 @@ static const struct lade_config_row module_rows[] = {
 	{ "timeout", lade_config_set_seconds, offsetof(struct lade_module, timeout), 0, 0, LADE_TIMEOUT_MAX },
 	MODULE("bwlimit", rate, bwlimit),
 	{ "max memory", lade_config_set_memory, offsetof(struct lade_module, max_memory), 0, LADE_MEMORY_MIN, INT64_MAX },
+	MODULE("min free", threshold, min_free),
+	MODULE("quota", threshold, quota),
 	MODULE("filter", text, rules),
 	MODULE("include from", path, include_from),
 	MODULE("include", text, include),

@@ -21,6 +21,7 @@
 #include "agent/store/store_server.h"
 #include "agent/sync/grant.h"
 #include "agent/sync/handshake.h"
+#include "agent/sync/memory_limit.h"
 #include "agent/sync/sync.h"
 #include "transport/clock.h"
 #include "transport/connection.h"
@@ -28,14 +29,16 @@
 /* How often the monitor is told how far it is, at most. */
 #define PROGRESS_MS 1000
 
-/* The directory of the daemon's state that has one for each module. */
+/* The directory of the daemon's state that has one for each module, and the file there of what is put into a repository. */
 #define STATE_MODULES "modules"
+#define STATE_ACCOUNT "account"
 
 struct work {
 	struct visit *visit;
 	struct lade_connection connection;
 	struct lade_run_key key;
 	struct lade_grant grant;
+	int account_fd;                       /* of a repository with a quota: see agent/store/store_room.h; else -1 */
 	struct lade_successors successors;
 	struct lade_progress last;            /* the last that was heard of the session */
 	struct lade_served served;            /* its direction is right as soon as there is progress */
@@ -219,19 +222,33 @@ static void open_state(struct work *work, const struct lade_privileges *user)
 	close(modules);
 }
 
+/* Open what sessions of a repository account in, as its user. A session that has come to its file needs the directory no more. */
+static int open_account(struct work *work, struct lade_fault *fault)
+{
+	work->account_fd = openat(work->grant.state_fd, STATE_ACCOUNT, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (work->account_fd < 0)
+		return lade_fault_set(fault, LADE_E_SYSTEM, "open the account of the module", work->visit->module->name);
+	close(work->grant.state_fd);
+	work->grant.state_fd = -1;
+	return 0;
+}
+
 /* Everything that needs the daemon's rights, and then give them up. */
 static int settle_down(struct work *work, const struct monitor *monitor, struct lade_fault *fault)
 {
+	const struct lade_module *module = work->visit->module;
 	struct lade_privileges user;
-	int error = find_user(monitor, work->visit->module, &user, fault);
+	int error = find_user(monitor, module, &user, fault);
 
 	if (error)
 		return error;
-	if (work->grant.may_read && !work->visit->module->repository)
+	if (module->repository ? module->quota > 0 : work->grant.may_read)
 		open_state(work, &user);
 	error = open_root(work, fault);
 	if (!error)
 		error = lade_privileges_drop(&user, fault);
+	if (!error && module->repository && module->quota)
+		error = open_account(work, fault);
 	if (!error)
 		error = lade_sync_setup(fault);
 	if (!error && lade_grant_confine(&work->grant, fault) < 0)
@@ -304,13 +321,34 @@ static void note(void *context, const char *text)
 
 static int serve_repository(struct work *work)
 {
-	const struct lade_store_serving serving = {
-		.connection = &work->connection, .key = &work->key, .root_fd = work->grant.root_fd, .rights = rights_of(work->visit), .note = note, .context = work,
+	const struct lade_module *module = work->visit->module;
+	const struct lade_store_room_setup setup = {
+		.quota = module->quota, .min_free = module->min_free, .tree_fd = work->grant.root_fd, .account_fd = work->account_fd,
+	};
+	struct lade_store_serving serving = {
+		.connection = &work->connection, .key = &work->key, .root_fd = work->grant.root_fd, .rights = rights_of(work->visit),
+		.timeout = module->timeout, .bwlimit = module->bwlimit, .note = note, .context = work,
 	};
 	struct lade_fault fault;
-	const int error = lade_store_serve(&serving, &fault);
+	int error = lade_memory_limit(module->max_memory, &fault);
 
-	return !error ? LADE_EXIT_OK : error == LADE_E_PROTOCOL ? LADE_EXIT_VERSION : LADE_EXIT_STREAM;
+	if (!error)
+		error = lade_store_room_new(&setup, &serving.room, &fault);
+	if (!error)
+		error = lade_store_serve(&serving, &fault);
+	lade_store_room_free(serving.room);
+	switch (error) {
+	case 0:
+		return LADE_EXIT_OK;
+	case LADE_E_PROTOCOL:
+		return LADE_EXIT_VERSION;
+	case LADE_E_TIMEOUT:
+		return LADE_EXIT_TIMEOUT;
+	case LADE_E_MEMORY:
+		return LADE_EXIT_MEMORY;
+	default:
+		return LADE_EXIT_STREAM;
+	}
 }
 
 static int serve(struct work *work)
@@ -329,7 +367,7 @@ static int serve(struct work *work)
 
 int lade_worker_run(struct monitor *monitor, struct visit *visit)
 {
-	struct work work = { .visit = visit };
+	struct work work = { .visit = visit, .account_fd = -1 };
 	struct lade_fault fault;
 	int error, status;
 

@@ -13,6 +13,10 @@
 #include "agent/store/store_answer.h"
 #include "transport/frame.h"
 
+/* What the server's key has done when it is time to look for another one, whatever kernel he has: half of what transport/connection_tls_write.c lets one do, two writes to a frame. */
+#define HEARD_BYTES_MAX (UINT64_C(1) << 36)
+#define HEARD_COUNT_MAX (UINT64_C(1) << 20)
+
 /* Seconds that a server has for hanging up. */
 #define PATIENCE_S 5
 
@@ -406,6 +410,23 @@ bool lade_store_remote_is_lost(struct lade_store *store)
 	return lost;
 }
 
+bool lade_store_remote_is_worn(struct lade_store *store)
+{
+	struct remote *remote = remote_of(store);
+	bool worn;
+
+	if (!remote->connection.tls || lade_store_remote_is_lost(store))
+		return false;
+	if (atomic_load(&remote->connection.received) >= HEARD_BYTES_MAX || atomic_load(&remote->heard) >= HEARD_COUNT_MAX)
+		return true;
+	/* Whoever writes asks again before the next thing. */
+	if (pthread_mutex_trylock(&remote->writing))
+		return false;
+	worn = lade_connection_wear(&remote->connection) != LADE_WEAR_NONE;
+	pthread_mutex_unlock(&remote->writing);
+	return worn;
+}
+
 /* The server hangs up when it has heard the end; then the reader ends. One that does not is left alone after a while. */
 static void stop_reading(struct remote *remote)
 {
@@ -426,8 +447,16 @@ static void close_remote(struct lade_store *store)
 {
 	struct remote *remote = remote_of(store);
 
+	pthread_mutex_lock(&remote->lock);
+	remote->closing = true;
+	pthread_cond_signal(&remote->woken);
+	pthread_mutex_unlock(&remote->lock);
 	if (remote->has_reader)
 		stop_reading(remote);
+	/* If it waits for an answer, the end of the reader was one. */
+	if (remote->has_sign)
+		pthread_join(remote->sign, NULL);
+	pthread_cond_destroy(&remote->woken);
 	(void)lade_connection_reap(&remote->connection);
 	lade_writer_fini(&remote->frame);
 	pthread_mutex_destroy(&remote->writing);
@@ -495,11 +524,23 @@ static int open_it(struct remote *remote, const char *path, bool create, struct 
 	return error && error != LADE_E_CLOSED ? error : hear_answer(remote, path, fault);
 }
 
+/* Begin to read, and to give signs of life to a server that may hang up. */
+static int start_threads(struct remote *remote, const char *path, struct lade_fault *fault)
+{
+	remote->has_reader = pthread_create(&remote->reader, NULL, lade_store_remote_read, remote) == 0;
+	if (remote->has_reader && remote->connection.kind == LADE_CONNECTION_TCP)
+		remote->has_sign = pthread_create(&remote->sign, NULL, lade_store_remote_stay, remote) == 0;
+	if (!remote->has_reader || (remote->connection.kind == LADE_CONNECTION_TCP && !remote->has_sign))
+		return lade_fault_set(fault, LADE_E_MEMORY, "open", path);
+	return 0;
+}
+
 int lade_store_remote_open(const struct lade_connection *connection, const struct lade_run_key *key, const char *path, bool create,
 			   struct lade_store **store_out, struct lade_fault *fault)
 {
 	struct remote *remote = calloc(1, sizeof(*remote));
 	struct lade_connection copy = *connection;
+	pthread_condattr_t monotonic;
 	struct lade_fault own;
 	int error;
 
@@ -514,10 +555,13 @@ int lade_store_remote_open(const struct lade_connection *connection, const struc
 	pthread_mutex_init(&remote->writing, NULL);
 	pthread_mutex_init(&remote->lock, NULL);
 	lade_writer_init(&remote->frame, LADE_CONTROL_MAX);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&remote->woken, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	error = open_it(remote, path, create, fault);
-	if (!error && pthread_create(&remote->reader, NULL, lade_store_remote_read, remote))
-		error = lade_fault_set(fault, LADE_E_MEMORY, "open", path);
-	remote->has_reader = !error;
+	if (!error)
+		error = start_threads(remote, path, fault);
 	if (error)
 		close_remote(&remote->store);
 	else

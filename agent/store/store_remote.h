@@ -21,6 +21,15 @@
 int lade_store_remote_open(const struct lade_connection *connection, const struct lade_run_key *key, const char *path, bool create,
 			   struct lade_store **store_out, struct lade_fault *fault);
 
+/* Over TCP it is seen to so often, in seconds, that something was said meanwhile, whatever the caller does: a server's time-out is for those who are gone. */
+#define LADE_STORE_SIGN_S 10u
+
+/*
+ * True if a key that protects the connection has done so much that it is time for another one: ours, or the server's, as far as can be seen from here. Nothing has to be wrong.
+ * What is not protected, or is lost, is never worn. Any thread.
+ */
+bool lade_store_remote_is_worn(struct lade_store *store);
+
 /* True once the connection is lost. Any thread. */
 bool lade_store_remote_is_lost(struct lade_store *store);
 

@@ -27,14 +27,17 @@ struct remote {
 	struct lade_store store;
 	struct lade_connection connection;
 	struct lade_run_key key;
-	pthread_t reader;
-	bool has_reader;
+	pthread_t reader, sign;
+	bool has_reader, has_sign;
+	_Atomic uint64_t heard;     /* frames that came */
 	pthread_mutex_t writing;    /* of frames */
 	struct lade_writer frame;   /* with `writing` */
 	pthread_mutex_t lock;       /* of what follows */
 	struct waiting *waiting;
 	uint32_t last_number;
 	bool puts[LADE_PUTS_MAX];   /* numbers that are in use */
+	bool closing;               /* no more signs of life; then `woken` is told */
+	pthread_cond_t woken;
 	int lost;                   /* 0, or why there will be no answer any more: */
 	struct lade_fault why;
 };
@@ -47,6 +50,9 @@ struct waiting *lade_store_remote_find(struct remote *remote, uint32_t number);
 
 /* [report] Take the last words of a server. Returns LADE_E_REMOTE with the fault, or LADE_E_PROTOCOL: they are not the last. */
 int lade_store_remote_take_report(const struct remote *remote, const struct lade_msg_report *report, struct lade_fault *fault);
+
+/* The thread that gives signs of life, until remote->closing. context: the struct remote. Returns NULL. */
+void *lade_store_remote_stay(void *context);
 
 /* The thread that reads: until the connection ends, or the server breaks the protocol. context: the struct remote. Returns NULL. */
 void *lade_store_remote_read(void *context);

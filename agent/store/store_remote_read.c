@@ -155,6 +155,7 @@ void *lade_store_remote_read(void *context)
 	lade_writer_init(&control, LADE_CONTROL_MAX);
 	do {
 		error = lade_frame_read(&remote->connection, &control, &payload_len, &fault);
+		atomic_fetch_add(&remote->heard, 1);
 		if (!error)
 			error = take_frame(remote, lade_slice(control.data, control.len), payload_len, &fault);
 	} while (!error);

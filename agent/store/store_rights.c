@@ -104,20 +104,17 @@ uint64_t lade_store_rights_limit(const uint8_t *head, size_t len)
 	return row ? row->most : len > 4 ? 0 : TABLE_MAX;
 }
 
-/* True if id is who the client is known, or was bound, to be. */
-static bool is_own(const struct lade_store_rights *rights, const uint8_t *id)
-{
-	return rights->has_party && memcmp(rights->party, id, LADE_PARTY_ID_LEN) == 0;
-}
-
-/* The same of what he puts: one who is not known yet is whoever he first puts something as. */
+/*
+ * True if id is who the client is known, or was bound, to be. One who is not known yet is whoever he first does something as: that need be no put, as a session may go on by
+ * another connection.
+ */
 static bool becomes_own(struct lade_store_rights *rights, const uint8_t *id)
 {
 	if (!rights->has_party) {
 		memcpy(rights->party, id, LADE_PARTY_ID_LEN);
 		rights->has_party = true;
 	}
-	return is_own(rights, id);
+	return memcmp(rights->party, id, LADE_PARTY_ID_LEN) == 0;
 }
 
 /* ---- putting ---- */
@@ -252,7 +249,7 @@ static bool same_session(const struct lade_object_name *from, const struct lade_
 	return memcmp(&from->session, &to->session, sizeof(from->session)) == 0;
 }
 
-int lade_store_rights_rename(const struct lade_store_rights *rights, const char *from, const char *to, char to_out[LADE_OBJECT_NAME_MAX + 1],
+int lade_store_rights_rename(struct lade_store_rights *rights, const char *from, const char *to, char to_out[LADE_OBJECT_NAME_MAX + 1],
 			     struct lade_fault *fault)
 {
 	struct lade_object_name source, target;
@@ -266,11 +263,11 @@ int lade_store_rights_rename(const struct lade_store_rights *rights, const char 
 		return 0;
 	}
 	if (ends && target.kind == LADE_NAME_COMMITTED) {
-		if (!is_own(rights, source.session.party))
+		if (!becomes_own(rights, source.session.party))
 			return refuse(fault, "commit another one's session", from);
 		target.time = (uint64_t)time(NULL);
 	} else if (ends && target.kind == LADE_NAME_FENCED) {
-		if (rights->class != LADE_STORE_MANAGES && !is_own(rights, source.session.party))
+		if (rights->class != LADE_STORE_MANAGES && !becomes_own(rights, source.session.party))
 			return refuse(fault, "end another one's session", from);
 	} else if (rights->class != LADE_STORE_MANAGES || !publishes(&source, &target)) {
 		return refuse(fault, "rename", from);
@@ -282,14 +279,14 @@ int lade_store_rights_rename(const struct lade_store_rights *rights, const char 
 /* ---- deleting ---- */
 
 /* A writer: beats of an own session, and all that is left of one that is fenced. */
-static int remove_own(const struct lade_store_rights *rights, struct lade_store *store, const struct lade_object_name *name, const char *text,
+static int remove_own(struct lade_store_rights *rights, struct lade_store *store, const struct lade_object_name *name, const char *text,
 		      struct lade_fault *fault)
 {
 	const unsigned may = name_rows[name->kind].may;
 	enum lade_session_state state;
 	int error;
 
-	if (!(may & REMOVE_WRITES) || !is_own(rights, name->session.party))
+	if (!(may & REMOVE_WRITES) || !becomes_own(rights, name->session.party))
 		return refuse(fault, "delete", text);
 	error = find_state(store, &name->session, &state, fault);
 	if (error)
@@ -299,7 +296,7 @@ static int remove_own(const struct lade_store_rights *rights, struct lade_store 
 	return refuse(fault, "delete", text);
 }
 
-int lade_store_rights_remove(const struct lade_store_rights *rights, struct lade_store *store, const char *name, struct lade_fault *fault)
+int lade_store_rights_remove(struct lade_store_rights *rights, struct lade_store *store, const char *name, struct lade_fault *fault)
 {
 	struct lade_object_name parsed;
 

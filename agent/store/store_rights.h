@@ -24,7 +24,7 @@ enum lade_store_class {
 /* Start with zeros: such a client may only read. */
 struct lade_store_rights {
 	enum lade_store_class class;
-	bool has_party;                       /* WRITES, MANAGES: it is known who the client is; else the first that it writes as is whom it is bound to */
+	bool has_party;                       /* WRITES, MANAGES: it is known who the client is; else the first that it does something as is whom it is bound to */
 	uint8_t party[LADE_PARTY_ID_LEN];
 };
 
@@ -51,12 +51,12 @@ int lade_store_rights_put(struct lade_store_rights *rights, struct lade_store *s
 
 /*
  * May an object be renamed? Where the store says when a session was committed (clients who do not own it), to_out gets the name that has its time, else `to`. Returns 0,
- * LADE_E_REFUSED.
+ * LADE_E_REFUSED. It may bind as well.
  */
-int lade_store_rights_rename(const struct lade_store_rights *rights, const char *from, const char *to, char to_out[LADE_OBJECT_NAME_MAX + 1],
+int lade_store_rights_rename(struct lade_store_rights *rights, const char *from, const char *to, char to_out[LADE_OBJECT_NAME_MAX + 1],
 			     struct lade_fault *fault);
 
-/* May an object be deleted? Returns 0, LADE_E_REFUSED, LADE_E_MEMORY or what the store says. */
-int lade_store_rights_remove(const struct lade_store_rights *rights, struct lade_store *store, const char *name, struct lade_fault *fault);
+/* May an object be deleted? Returns 0, LADE_E_REFUSED, LADE_E_MEMORY or what the store says. It may bind as well. */
+int lade_store_rights_remove(struct lade_store_rights *rights, struct lade_store *store, const char *name, struct lade_fault *fault);
 
 #endif

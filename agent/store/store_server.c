@@ -120,9 +120,13 @@ static void publish(struct store_server *server)
 	const struct lade_publish_setup setup = { .repository = server->repository, .note = server->serving->note, .context = server->serving->context };
 	struct lade_fault fault;
 
-	if (server->repository && lade_publish_all(&setup, &fault))
+	if (!server->repository)
+		return;
+	lade_store_watch_busy(server->watch, true);
+	if (lade_publish_all(&setup, &fault))
 		lade_publish_tell(setup.note, setup.context, "a backup is committed, and is still to be published: %s \"%s\": %s", fault.operation, fault.subject,
 				  lade_fault_reason(&fault));
+	lade_store_watch_busy(server->watch, false);
 }
 
 /* [rename] *committed_out: somebody's session is. */
@@ -155,6 +159,32 @@ static int remove_object(struct store_server *server, const struct lade_msg_remo
 
 /* ---- requests ---- */
 
+/*
+ * Do what is done here, and nothing is said meanwhile: the client waits for us. *session_out: it is a failure of the session; *committed_out: somebody's session is. Returns
+ * 0 or what went wrong.
+ */
+static int do_here(struct store_server *server, const struct lade_message *message, bool *session_out, bool *committed_out, struct lade_fault *fault)
+{
+	int result;
+
+	lade_store_watch_busy(server->watch, true);
+	switch (message->type) {
+	case LADE_MSG_PUT_END:
+		result = lade_store_server_end(server, &message->put_end, session_out, fault);
+		break;
+	case LADE_MSG_RENAME:
+		result = rename_object(server, &message->rename, committed_out, fault);
+		break;
+	case LADE_MSG_REMOVE:
+		result = remove_object(server, &message->remove, fault);
+		break;
+	default:
+		result = lade_store_barrier(server->store, fault); /* [barrier] */
+	}
+	lade_store_watch_busy(server->watch, false);
+	return result;
+}
+
 /* Do a request and answer it. Returns 0 or a failure of the session. */
 static int serve_request(struct store_server *server, const struct lade_message *message, struct lade_fault *fault)
 {
@@ -165,7 +195,7 @@ static int serve_request(struct store_server *server, const struct lade_message 
 	switch (message->type) {
 	case LADE_MSG_PUT_END:
 		request = message->put_end.request;
-		result = lade_store_server_end(server, &message->put_end, &session, fault);
+		result = do_here(server, message, &session, &committed, fault);
 		break;
 	case LADE_MSG_GET:
 		request = message->get.request;
@@ -177,15 +207,15 @@ static int serve_request(struct store_server *server, const struct lade_message 
 		break;
 	case LADE_MSG_RENAME:
 		request = message->rename.request;
-		result = rename_object(server, &message->rename, &committed, fault);
+		result = do_here(server, message, &session, &committed, fault);
 		break;
 	case LADE_MSG_REMOVE:
 		request = message->remove.request;
-		result = remove_object(server, &message->remove, fault);
+		result = do_here(server, message, &session, &committed, fault);
 		break;
-	case LADE_MSG_BARRIER: /* [barrier] */
+	case LADE_MSG_BARRIER:
 		request = message->barrier.request;
-		result = lade_store_barrier(server->store, fault);
+		result = do_here(server, message, &session, &committed, fault);
 		break;
 	default:
 		return lade_fault_set(fault, LADE_E_PROTOCOL, "understand", server->connection->peer);
@@ -293,7 +323,9 @@ static int hear_opening(struct store_server *server, struct lade_writer *control
 		return lade_fault_set(fault, error, "understand", server->connection->peer);
 	memcpy(path, message.open_store.path.data, message.open_store.path.len);
 	path[message.open_store.path.len] = '\0';
+	lade_store_watch_busy(server->watch, true);
 	result = open_store(server, path, message.open_store.create, fault);
+	lade_store_watch_busy(server->watch, false);
 	if (result)
 		own = *fault;
 	error = answer(server, 0, result, fault);
@@ -310,15 +342,11 @@ static int hear_opening(struct store_server *server, struct lade_writer *control
 static int serve_frames(struct store_server *server, struct lade_writer *control, struct lade_fault *fault)
 {
 	uint32_t payload_len;
-	uint64_t heard;
-	bool ahead;
 	int error;
 
 	do {
-		heard = server->connection->received;
-		ahead = server->connection->ahead_len;
 		error = lade_frame_read(server->connection, control, &payload_len, fault);
-		if (error == LADE_E_CLOSED && server->connection->received == heard && !ahead)
+		if (error == LADE_E_CLOSED && !server->connection->torn)
 			return 0;
 		if (!error)
 			error = serve_frame(server, lade_slice(control->data, control->len), payload_len, fault);
@@ -367,6 +395,40 @@ static bool is_breach(int error)
 	return error == LADE_E_PROTOCOL || error == LADE_E_LIMIT || error == LADE_E_TRUNCATED || error == LADE_E_MEMORY;
 }
 
+/* What a session needs before a word is heard: movers, limits, and somebody who watches. */
+static int prepare(struct store_server *server, struct lade_fault *fault)
+{
+	const struct lade_store_serving *serving = server->serving;
+	int error = lade_movers_new(NULL, &server->movers);
+
+	if (!error && serving->bwlimit)
+		error = lade_throttle_new(serving->bwlimit, &server->incoming);
+	if (!error && serving->bwlimit && !serving->connection->throttle) {
+		error = lade_throttle_new(serving->bwlimit, &server->outgoing);
+		serving->connection->throttle = server->outgoing;
+	}
+	if (error)
+		return lade_fault_set(fault, error, "serve", serving->connection->peer);
+	return serving->timeout ? lade_store_watch_start(serving->connection, server->movers, serving->timeout, &server->watch, fault) : 0;
+}
+
+/* Nothing is left of it. */
+static void clean_up(struct store_server *server)
+{
+	lade_store_server_forget(server);
+	if (server->repository)
+		lade_repository_close(server->repository);
+	else
+		lade_store_close(server->store);
+	if (server->outgoing)
+		server->connection->throttle = NULL;
+	lade_throttle_free(server->incoming);
+	lade_throttle_free(server->outgoing);
+	lade_movers_free(server->movers);
+	lade_writer_fini(&server->out);
+	free(server->buffer);
+}
+
 int lade_store_serve(const struct lade_store_serving *serving, struct lade_fault *fault)
 {
 	struct store_server server = { .serving = serving, .connection = serving->connection, .rights = serving->rights };
@@ -378,25 +440,20 @@ int lade_store_serve(const struct lade_store_serving *serving, struct lade_fault
 	fault = fault ? fault : &own;
 	lade_writer_init(&control, LADE_CONTROL_MAX);
 	lade_writer_init(&server.out, LADE_CONTROL_MAX);
-	error = lade_movers_new(NULL, &server.movers);
-	if (error)
-		error = lade_fault_set(fault, error, "serve", serving->connection->peer);
+	error = prepare(&server, fault);
 	if (!error)
 		error = hear_opening(&server, &control, &told, fault);
 	if (!error) {
 		publish(&server);
 		error = serve_frames(&server, &control, fault);
 	}
+	/* Last words do not wait for the limit. */
+	lade_throttle_lift(server.outgoing);
 	if (error && !told && is_breach(error))
 		complain(&server, fault);
-	lade_store_server_forget(&server);
-	if (server.repository)
-		lade_repository_close(server.repository);
-	else
-		lade_store_close(server.store);
-	lade_movers_free(server.movers);
-	lade_writer_fini(&server.out);
+	if (lade_store_watch_stop(server.watch))
+		error = lade_fault_set(fault, LADE_E_TIMEOUT, "wait for", serving->connection->peer);
+	clean_up(&server);
 	lade_writer_fini(&control);
-	free(server.buffer);
 	return error;
 }

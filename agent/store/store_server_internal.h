@@ -6,6 +6,7 @@
 
 #include "agent/store/repository.h"
 #include "agent/store/store_server.h"
+#include "agent/store/store_server_watch.h"
 #include "protocol/message.h"
 #include "transport/mover.h"
 
@@ -15,7 +16,9 @@ struct served_put {
 	bool used;
 	int error;                   /* what is wrong with it, which its end is answered with */
 	struct lade_fault fault;
+	bool no_room;                /* that is the error, and the fault's subject says why */
 	uint64_t len;
+	uint64_t claimed;            /* bytes that the room has counted for it */
 	uint8_t head[LADE_STORE_HEAD_LEN]; /* its first bytes */
 	size_t head_len;
 };
@@ -28,6 +31,8 @@ struct store_server {
 	struct lade_store *store;
 	struct lade_repository *repository; /* it has the store then; NULL where nothing is published */
 	struct lade_movers *movers;
+	struct lade_store_watch *watch;     /* NULL: there is no time-out */
+	struct lade_throttle *incoming, *outgoing; /* NULL: there is no limit */
 	struct lade_writer out;
 	uint8_t *buffer;                    /* LADE_PAYLOAD_MAX bytes, where they are needed */
 	struct served_put *puts[LADE_PUTS_MAX];

@@ -7,6 +7,7 @@
 #include "agent/store/store_server_internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,12 +21,43 @@ static int broken(const struct store_server *server, struct lade_fault *fault)
 	return lade_fault_set(fault, LADE_E_PROTOCOL, "understand", server->connection->peer);
 }
 
-/* No more is taken of it: put->fault says why. */
-static void fail(struct served_put *put, int error)
+/* Throw away what there is of it. */
+static void discard(struct store_server *server, struct served_put *put)
 {
-	put->error = error;
 	lade_store_abandon(put->put);
 	put->put = NULL;
+	if (server->serving->room)
+		lade_store_room_give_back(server->serving->room, put->claimed);
+	put->claimed = 0;
+}
+
+/* No more is taken of it: put->fault says why. */
+static void fail(struct store_server *server, struct served_put *put, int error)
+{
+	put->error = error;
+	discard(server, put);
+}
+
+/* Count what has come of it. Whoever may delete needs some objects for that, but no packs. Returns 0 or what is to be its failure. */
+static int claim(struct store_server *server, struct served_put *put, struct lade_fault *fault)
+{
+	const bool deletes = server->rights.class == LADE_STORE_MANAGES || server->rights.class == LADE_STORE_OWNS;
+	const struct lade_store_room_claim of = {
+		.fd = lade_store_folder_put_fd(put->put), .reserve = deletes && (put->head_len <= 4 || put->head[4] != LADE_OBJECT_PACK),
+	};
+	const uint64_t wanted = lade_store_room_of(put->len);
+	int error;
+
+	if (!server->serving->room || wanted <= put->claimed)
+		return 0;
+	/* It may look at all that there is. */
+	lade_store_watch_busy(server->watch, true);
+	error = lade_store_room_take(server->serving->room, &of, wanted - put->claimed, fault);
+	lade_store_watch_busy(server->watch, false);
+	put->no_room = error;
+	if (!error)
+		put->claimed = wanted;
+	return error;
 }
 
 int lade_store_server_put(struct store_server *server, uint32_t number, struct lade_fault *fault)
@@ -45,9 +77,13 @@ int lade_store_server_put(struct store_server *server, uint32_t number, struct l
 		put->error = lade_fault_set(&put->fault, LADE_E_REFUSED, "store", NULL);
 		return 0;
 	}
-	error = lade_store_begin(server->store, &put->put, &put->fault);
-	if (error)
-		put->error = error;
+	lade_store_watch_busy(server->watch, true);
+	error = server->serving->room ? lade_store_room_look(server->serving->room, &put->fault) : 0;
+	put->no_room = error;
+	if (!error)
+		error = lade_store_begin(server->store, &put->put, &put->fault);
+	put->error = error;
+	lade_store_watch_busy(server->watch, false);
 	return 0;
 }
 
@@ -78,7 +114,7 @@ static int copy(struct store_server *server, struct served_put *put, uint64_t of
 		return lade_fault_set(fault, LADE_E_MEMORY, "receive", NULL);
 	error = lade_frame_read_payload(server->connection, buffer, len, fault);
 	if (!error && lade_whole_write(lade_store_folder_put_fd(put->put), buffer, len, off))
-		fail(put, lade_fault_set(&put->fault, LADE_E_SYSTEM, "write", NULL));
+		fail(server, put, lade_fault_set(&put->fault, LADE_E_SYSTEM, "write", NULL));
 	return error;
 }
 
@@ -90,7 +126,7 @@ static int take_ahead(struct store_server *server, struct served_put *put, uint3
 	int error = ahead ? lade_connection_read(server->connection, bytes, ahead, fault) : 0;
 
 	if (!error && ahead && lade_whole_write(lade_store_folder_put_fd(put->put), bytes, ahead, put->len))
-		fail(put, lade_fault_set(&put->fault, LADE_E_SYSTEM, "write", NULL));
+		fail(server, put, lade_fault_set(&put->fault, LADE_E_SYSTEM, "write", NULL));
 	return error ? error : (int)ahead;
 }
 
@@ -103,7 +139,7 @@ static int splice_run(struct store_server *server, struct served_put *put, uint3
 		.out_fd = lade_store_folder_put_fd(put->put), .out_off = (off_t)(put->len + done),
 		.len = len - done, .path = LADE_PATH_SPLICE,
 		/* The kernel's TLS may take the beginning of a record off the queue: then less than is announced is left to wait for. */
-		.eager = connection->tls,
+		.eager = connection->tls || server->watch,
 	};
 	struct lade_fault own;
 	int error = lade_move(server->movers, &move, &own);
@@ -115,7 +151,7 @@ static int splice_run(struct store_server *server, struct served_put *put, uint3
 		return copy(server, put, put->len + done + move.consumed, len - done - (size_t)move.consumed, fault);
 	if (error == LADE_E_TARGET) {
 		errno = own.sys_errno;
-		fail(put, lade_fault_set(&put->fault, LADE_E_SYSTEM, "write", NULL));
+		fail(server, put, lade_fault_set(&put->fault, LADE_E_SYSTEM, "write", NULL));
 		return drop(server, len - done - move.consumed, fault);
 	}
 	*fault = own;
@@ -166,7 +202,9 @@ static int judge(struct store_server *server, struct served_put *put, const stru
 			return lade_fault_set(&put->fault, LADE_E_SYSTEM, "read again", NULL);
 		put->head_len = (size_t)got;
 	}
-	return put->len > lade_store_rights_limit(put->head, put->head_len) ? lade_fault_set(&put->fault, LADE_E_LIMIT, "store", NULL) : 0;
+	if (put->len > lade_store_rights_limit(put->head, put->head_len))
+		return lade_fault_set(&put->fault, LADE_E_LIMIT, "store", NULL);
+	return claim(server, put, &put->fault);
 }
 
 /* Have a run in the file: by the kernel, but for what is in memory already. */
@@ -183,6 +221,16 @@ static int land(struct store_server *server, struct served_put *put, uint32_t le
 	return copy(server, put, put->len + (uint32_t)ahead, len - (uint32_t)ahead, fault);
 }
 
+/* Runs wait in the connection until they may come, and so the client does. It is us who are slow then. */
+static void wait_for_rate(struct store_server *server, uint32_t len)
+{
+	if (!server->incoming)
+		return;
+	lade_store_watch_busy(server->watch, true);
+	lade_throttle_take_all(server->incoming, len);
+	lade_store_watch_busy(server->watch, false);
+}
+
 int lade_store_server_run(struct store_server *server, const struct lade_msg_put_run *run, struct lade_fault *fault)
 {
 	struct served_put *put = server->puts[run->put];
@@ -190,6 +238,7 @@ int lade_store_server_run(struct store_server *server, const struct lade_msg_put
 
 	if (!put || !put->used)
 		return broken(server, fault);
+	wait_for_rate(server, run->len);
 	if (!put->put)
 		return drop(server, run->len, fault);
 	error = land(server, put, run->len, fault);
@@ -197,35 +246,60 @@ int lade_store_server_run(struct store_server *server, const struct lade_msg_put
 		return error;
 	error = judge(server, put, run);
 	if (error)
-		fail(put, error);
+		fail(server, put, error);
 	return 0;
 }
 
 /* ---- the end ---- */
 
+/* What an object failed of, as its end is answered: its name, and which limit there is. */
+static int tell(const struct served_put *put, const char *name, struct lade_fault *fault)
+{
+	/* Its errno is still there. */
+	*fault = put->fault;
+	if (put->no_room)
+		snprintf(fault->subject, sizeof(fault->subject), "%.*s (%.200s)", (int)LADE_OBJECT_NAME_MAX, name, put->fault.subject);
+	else
+		memcpy(fault->subject, name, strlen(name) + 1);
+	return put->error;
+}
+
+/* May it have its name? */
+static int judge_end(struct store_server *server, struct served_put *put, const struct lade_msg_put_end *end, const char *name, struct lade_fault *fault)
+{
+	const struct lade_store_candidate candidate = { .name = name, .head = put->head, .head_len = put->head_len, .len = put->len };
+	int error;
+
+	if (put->error)
+		return tell(put, name, fault);
+	if (end->len != put->len)
+		return lade_fault_set(fault, LADE_E_CHANGED, "receive all of", name);
+	error = lade_store_rights_put(&server->rights, server->store, &candidate, fault);
+	if (error)
+		return error;
+	/* One without bytes was not counted yet. */
+	put->error = claim(server, put, &put->fault);
+	return put->error ? tell(put, name, fault) : 0;
+}
+
 /* Give it its name, if all is well. */
 static int finish(struct store_server *server, struct served_put *put, const struct lade_msg_put_end *end, struct lade_fault *fault)
 {
-	struct lade_store_candidate candidate = { .head = put->head, .head_len = put->head_len, .len = put->len };
 	char name[LADE_OBJECT_NAME_MAX + 1];
 	int error = lade_store_server_name(end->name, name, fault);
 
-	if (!error && put->error) {
-		/* Its errno is still there. */
-		*fault = put->fault;
-		memcpy(fault->subject, name, strlen(name) + 1);
-		error = put->error;
-	}
-	if (!error && end->len != put->len)
-		error = lade_fault_set(fault, LADE_E_CHANGED, "receive all of", name);
-	candidate.name = name;
 	if (!error)
-		error = lade_store_rights_put(&server->rights, server->store, &candidate, fault);
+		error = judge_end(server, put, end, name, fault);
 	if (error) {
-		lade_store_abandon(put->put);
+		discard(server, put);
 		return error;
 	}
-	return lade_store_finish(put->put, name, fault);
+	error = lade_store_finish(put->put, name, fault);
+	put->put = NULL;
+	/* What did not get the name is gone; of other failures nobody knows. */
+	if (error == LADE_E_EXISTS)
+		discard(server, put);
+	return error;
 }
 
 int lade_store_server_end(struct store_server *server, const struct lade_msg_put_end *end, bool *session_out, struct lade_fault *fault)
@@ -237,7 +311,6 @@ int lade_store_server_end(struct store_server *server, const struct lade_msg_put
 	if (*session_out)
 		return broken(server, fault);
 	error = finish(server, put, end, fault);
-	put->put = NULL;
 	put->used = false;
 	return error;
 }
@@ -248,8 +321,7 @@ int lade_store_server_abandon(struct store_server *server, uint32_t number, stru
 
 	if (!put || !put->used)
 		return broken(server, fault);
-	lade_store_abandon(put->put);
-	put->put = NULL;
+	discard(server, put);
 	put->used = false;
 	return 0;
 }
@@ -258,7 +330,7 @@ void lade_store_server_forget(struct store_server *server)
 {
 	for (size_t i = 0; i < LADE_PUTS_MAX; i++) {
 		if (server->puts[i])
-			lade_store_abandon(server->puts[i]->put);
+			discard(server, server->puts[i]);
 		free(server->puts[i]);
 	}
 }

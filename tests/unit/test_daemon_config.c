@@ -108,7 +108,7 @@ static void test_defaults(void **state)
 	assert_null(module->uid);
 	assert_null(module->gid);
 	assert_int_equal(module->max_connections + module->max_connections_per_peer, 0);
-	assert_int_equal(module->timeout + module->bwlimit + module->directio, 0);
+	assert_int_equal(module->timeout + module->bwlimit + module->directio + module->min_free + module->quota, 0);
 	assert_true(module->max_memory == UINT64_C(1) << 30);
 	assert_true(lade_filter_empty(module->filter));
 	assert_int_equal(module->refuse_count, 0);
@@ -257,6 +257,24 @@ static void test_parties(void **state)
 	lade_daemon_config_free(config);
 }
 
+/* What bounds a repository. */
+static void test_room(void **state)
+{
+	struct lade_daemon_config *config = read_good(GOOD "type = repository\nappend only = yes\nmin free = 5g\nquota = 1.5t\n"
+						      "timeout = 30\nbwlimit = 1m\nmax memory = 128m\n[n]\npath = /srv\nauth = any\n"
+						      "type = repository\nmin free = off\nquota = OFF\n");
+
+	(void)state;
+	assert_true(config->modules[0].min_free == UINT64_C(5) << 30);
+	assert_true(config->modules[0].quota == UINT64_C(3) << 39);
+	assert_int_equal(config->modules[0].timeout, 30);
+	assert_int_equal(config->modules[0].bwlimit, 1 << 20);
+	assert_int_equal(config->modules[0].max_memory, 128 << 20);
+	assert_true(config->modules[1].read_only);
+	assert_int_equal(config->modules[1].min_free + config->modules[1].quota, 0);
+	lade_daemon_config_free(config);
+}
+
 /* What a module may do, by what is said of it. */
 static void test_rights(void **state)
 {
@@ -394,9 +412,13 @@ static const struct bad {
 	{ GOOD "type = box\n", 4, "tree or repository" }, { GOOD "writers = " PARTY ":" KEY "\n", 4, "type = repository" },
 	{ GOOD "type = repository\nwriters = " KEY "\n", 5, "ID:FINGERPRINT" }, { GOOD "type = repository\nwriters = " PARTY "\n", 5, "ID:FINGERPRINT" },
 	{ GOOD "type = repository\nmanagers = " PARTY ":SHA256:x\n", 5, "43 characters" }, { GOOD "type = repository\nmanagers = x" PARTY ":" KEY "\n", 5, "ID:FINGERPRINT" },
-	{ GOOD "type = repository\nfilter = - a\n", 5, "for trees" }, { GOOD "type = repository\nbwlimit = 1m\n", 5, "for trees" },
+	{ GOOD "type = repository\nfilter = - a\n", 5, "for trees" }, { GOOD "type = repository\noutgoing chmod = F644\n", 5, "for trees" },
+	{ GOOD "type = repository\ntimeout = 29\n", 5, "at least 30" },
 	{ GOOD "type = repository\nread only = yes\nwriters = " PARTY ":" KEY "\n", 6, "nobody could write" },
 	{ GOOD "type = repository\nappend only = yes\nmanagers = " PARTY ":" KEY "\n", 6, "managers remove" },
+	{ GOOD "quota = 1g\n", 4, "type = repository" }, { GOOD "min free = 1g\n", 4, "type = repository" },
+	{ GOOD "type = repository\nread only = no\nquota = 0\n", 6, "size" }, { GOOD "type = repository\nread only = no\nmin free = 10%\n", 6, "size" },
+	{ GOOD "type = repository\nquota = 1g\n", 5, "nothing comes in" }, { GOOD "type = repository\nread only = yes\nmin free = 1g\n", 6, "nothing comes in" },
 	/* what is included: see test_included_faults, too */
 	{ "include = modules.d\n" GOOD, 1, "absolute" }, { "include = /nonexistent/*.conf\n" GOOD, 1, "No such file" },
 	{ "include = /nonexistent/lade.conf\n" GOOD, 1, "No such file" }, { "include = /etc/*/lade.conf\n" GOOD, 1, "only its last component" },
@@ -830,6 +852,7 @@ int main(void)
 		cmocka_unit_test(test_globals),
 		cmocka_unit_test(test_modules),
 		cmocka_unit_test(test_parties),
+		cmocka_unit_test(test_room),
 		cmocka_unit_test(test_rights),
 		cmocka_unit_test(test_pattern_files),
 		cmocka_unit_test(test_filter),

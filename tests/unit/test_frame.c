@@ -215,6 +215,8 @@ static void test_the_end_comes_too_early(void **state)
 		assert_int_equal(lade_frame_read(&near, &control, &payload_len, &fault),
 				 len == sizeof(frame) ? 0 : LADE_E_CLOSED);
 		assert_int_equal(fault.code, len == sizeof(frame) ? 0 : LADE_E_CLOSED);
+		/* Between two frames is the end that may come. */
+		assert_int_equal(near.torn, len && len < sizeof(frame));
 		assert_int_equal(control.len, len == sizeof(frame) ? 5 : 0);
 		lade_writer_fini(&control);
 		lade_connection_close(&near);

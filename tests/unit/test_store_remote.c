@@ -2,6 +2,7 @@
  * Tests of agent/store/store_remote, store_server and store_limited: the six operations over a connection, several threads at a time, and clients and servers that break the
  * protocol or lie. The server is a thread of the test, at the other end of a socket pair.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -12,7 +13,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,7 +25,7 @@
 #include "agent/store/store_answer.h"
 #include "agent/store/store_folder.h"
 #include "agent/store/store_limited.h"
-#include "agent/store/store_remote.h"
+#include "agent/store/store_remote_internal.h"
 #include "agent/store/store_server.h"
 #include "protocol/message.h"
 #include "tests/unit/temp_tree.h"
@@ -467,6 +471,88 @@ static void test_kinds_and_lengths(void **state)
 	assert_int_equal(lade_store_remove(scene->store, "tmp", NULL), LADE_E_REFUSED);
 }
 
+/* ---- a server without room ---- */
+
+#define MIB (UINT64_C(1) << 20)
+
+/* Put one more megabyte, from a pack's beginning on, and throw it away. */
+static void put_and_abandon(struct scene *scene)
+{
+	uint8_t *object = make_object('P', MIB, 1);
+	struct lade_store_put *put;
+
+	assert_int_equal(lade_store_begin(scene->store, &put, NULL), 0);
+	assert_int_equal(lade_store_append(put, object, MIB, NULL), 0);
+	lade_store_abandon(put);
+	free(object);
+}
+
+static void assert_no_room(struct scene *scene, const char *name, char kind, size_t len, int reason, const char *words)
+{
+	uint8_t *object = make_object(kind, len, 1);
+	struct lade_fault fault;
+
+	assert_int_equal(lade_store_put(scene->store, name, object, len, &fault), LADE_E_SYSTEM);
+	assert_int_equal(fault.sys_errno, reason);
+	assert_non_null(strstr(fault.subject, name));
+	assert_non_null(strstr(fault.subject, words));
+	free(object);
+}
+
+static void test_quota(void **state)
+{
+	struct scene *scene = *state;
+	const int tree = open(scene->path, O_PATH | O_DIRECTORY | O_CLOEXEC), account = memfd_create("account", MFD_CLOEXEC);
+	const struct lade_store_room_setup limits = { .quota = 8 * MIB, .tree_fd = tree, .account_fd = account };
+
+	assert_int_equal(lade_store_room_new(&limits, &scene->serving.room, NULL), 0);
+	assert_int_equal(open_store(scene, false, scene->path), 0);
+	assert_int_equal(put(scene->store, PACK_NAME, 'P', 6 * MIB), 0);
+	/* What got no name counts no more. */
+	for (int i = 0; i < 10; i++) {
+		assert_no_room(scene, OTHER_NAME, 'P', 3 * MIB, EDQUOT, "quota = 8388608");
+		assert_int_equal(put(scene->store, PACK_NAME, 'P', MIB), LADE_E_EXISTS);
+		assert_int_equal(put(scene->store, OTHER_NAME, 'F', MIB), LADE_E_LIMIT);
+		put_and_abandon(scene);
+	}
+	assert_int_equal(put(scene->store, OTHER_NAME, 'P', 2 * MIB - 4096), 0);
+	assert_holds(scene->store, OTHER_NAME, 'P', 2 * MIB - 4096);
+	/* What is empty takes room as well, and nothing is refused that makes some: for a while. */
+	assert_no_room(scene, "packs/ef/ef00000000000000000000000000000000000000000000000000000000000000", 'P', 100, EDQUOT, "quota");
+	assert_int_equal(put(scene->store, "refs/x", 'R', 100), LADE_E_REFUSED);
+	assert_int_equal(put(scene->store, BEAT_NAME, 0, 0), 0);
+	assert_int_equal(put(scene->store, "index/0/ab00000000000000000000000000000000000000000000000000000000000000", 'I', MIB - 8192), 0);
+	assert_int_equal(put(scene->store, "keys/00000000000000000000000000000000", 'K', 100), 0);
+	assert_no_room(scene, "keys/00000000000000000000000000000001", 'K', 100, EDQUOT, "quota");
+	assert_no_room(scene, "sessions/01010101010101010101010101010101-02020202020202020202020202020202.beat-2", 0, 0, EDQUOT, "quota");
+	lade_store_close(scene->store);
+	scene->store = NULL;
+	assert_int_equal(join(scene), 0);
+	assert_no_temporaries(scene);
+	lade_store_room_free(scene->serving.room);
+	close(account);
+	close(tree);
+}
+
+/* Nothing of an object that leaves too little stays, and who reads goes on. */
+static void test_min_free(void **state)
+{
+	struct scene *scene = *state;
+	const struct lade_store_room_setup limits = { .min_free = INT64_MAX, .tree_fd = -1, .account_fd = -1 };
+	uint8_t bytes[5];
+
+	assert_int_equal(lade_store_room_new(&limits, &scene->serving.room, NULL), 0);
+	assert_int_equal(open_store(scene, false, scene->path), 0);
+	assert_no_room(scene, PACK_NAME, 'P', 3 * MIB, ENOSPC, "min free = ");
+	assert_no_room(scene, BEAT_NAME, 0, 0, ENOSPC, "min free = ");
+	assert_int_equal(lade_store_get(scene->store, "format", 0, 5, bytes, NULL), 0);
+	lade_store_close(scene->store);
+	scene->store = NULL;
+	assert_int_equal(join(scene), 0);
+	assert_no_temporaries(scene);
+	lade_store_room_free(scene->serving.room);
+}
+
 /* ---- clients that break the protocol ---- */
 
 static void say(struct scene *scene, const char *payload)
@@ -910,6 +996,192 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
+/* ---- limits of time ---- */
+
+/* A hundred times as fast as asked for: what is waited for takes seconds. */
+int __real_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *lock, const struct timespec *until);
+int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *lock, const struct timespec *until);
+int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *lock, const struct timespec *until)
+{
+	const double at = now();
+	const double end = at + ((double)until->tv_sec + (double)until->tv_nsec / 1e9 - at) / 100;
+	const struct timespec sooner = { (time_t)end, (long)((end - (double)(time_t)end) * 1e9) };
+
+	return __real_pthread_cond_timedwait(cond, lock, &sooner);
+}
+
+/* [get] No bytes of an object. */
+static void ask_by_hand(struct scene *scene, uint64_t len)
+{
+	const struct lade_msg_get get = { .request = 7, .len = len, .name = lade_slice("format", 6) };
+
+	lade_put_get(&scene->out, &get);
+	say(scene, NULL);
+}
+
+static void test_silence(void **state)
+{
+	struct scene *scene = *state;
+	struct lade_message message;
+	double started;
+
+	scene->serving.timeout = 1;
+	open_by_hand(scene);
+	/* Whoever says something now and then goes on. */
+	for (int i = 0; i < 5; i++) {
+		const struct timespec pause = { 0, 400000000 };
+
+		(void)nanosleep(&pause, NULL);
+		ask_by_hand(scene, 0);
+		assert_int_equal(hear(scene, &message), 0);
+		assert_int_equal(message.answer.result, 0);
+	}
+	started = now();
+	assert_int_not_equal(hear(scene, &message), 0);
+	assert_true(now() - started > 0.8);
+	assert_true(now() - started < 5);
+	assert_int_equal(join(scene), LADE_E_TIMEOUT);
+}
+
+/* From before the opening on. */
+static void test_silence_at_first(void **state)
+{
+	struct scene *scene = *state;
+
+	scene->serving.timeout = 1;
+	start(scene);
+	assert_int_equal(join(scene), LADE_E_TIMEOUT);
+}
+
+/* Who takes no answers is silent as well, though what he has said is there to be read. */
+static void test_answers_not_taken(void **state)
+{
+	struct scene *scene = *state;
+	const struct lade_msg_list list = { .request = 1, .prefix = lade_slice("", 0) };
+	const struct timeval patience = { 0, 200000 };
+	struct iovec vector;
+	ssize_t sent;
+
+	scene->serving.timeout = 1;
+	open_by_hand(scene);
+	lade_put_list(&scene->out, &list);
+	say(scene, NULL);
+	assert_int_equal(setsockopt(scene->near.out_fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)), 0);
+	do {
+		uint8_t frame[64] = { 0 };
+
+		lade_put_list(&scene->out, &list);
+		frame[0] = (uint8_t)scene->out.len;
+		memcpy(frame + 8, scene->out.data, scene->out.len);
+		vector = (struct iovec){ frame, 8 + scene->out.len };
+		lade_writer_reset(&scene->out);
+		sent = writev(scene->near.out_fd, &vector, 1);
+	} while (sent > 0);
+	assert_int_equal(join(scene), LADE_E_TIMEOUT);
+}
+
+/* A limit makes the server slow, not the client. */
+static void test_served_slowly(void **state)
+{
+	struct scene *scene = *state;
+	double started;
+
+	scene->serving.timeout = 1;
+	scene->serving.bwlimit = 600 << 10;
+	assert_int_equal(open_store(scene, false, scene->path), 0);
+	started = now();
+	assert_int_equal(put(scene->store, PACK_NAME, 'P', 1 << 20), 0);
+	assert_true(now() - started > 1.3);
+	started = now();
+	assert_holds(scene->store, PACK_NAME, 'P', 1 << 20);
+	assert_true(now() - started > 2.6);
+	lade_store_close(scene->store);
+	scene->store = NULL;
+	assert_int_equal(join(scene), 0);
+	assert_null(scene->far.throttle);
+}
+
+/* What is not protected never wears out; what is does by what came, too. */
+static void test_wear(void **state)
+{
+	static uint8_t nothing[4096];
+	struct remote remote = { .lost = 0 };
+
+	(void)state;
+	pthread_mutex_init(&remote.writing, NULL);
+	pthread_mutex_init(&remote.lock, NULL);
+	atomic_store(&remote.connection.received, UINT64_C(1) << 36);
+	assert_false(lade_store_remote_is_worn(&remote.store));
+	remote.connection.tls = (struct lade_connection_tls *)(void *)nothing;
+	assert_true(lade_store_remote_is_worn(&remote.store));
+	atomic_store(&remote.connection.received, (UINT64_C(1) << 36) - 1);
+	atomic_store(&remote.heard, (1u << 20) - 1);
+	/* Somebody writes: it is not looked at what he does. */
+	pthread_mutex_lock(&remote.writing);
+	assert_false(lade_store_remote_is_worn(&remote.store));
+	atomic_store(&remote.heard, 1u << 20);
+	assert_true(lade_store_remote_is_worn(&remote.store));
+	pthread_mutex_unlock(&remote.writing);
+	remote.lost = LADE_E_CLOSED;
+	assert_false(lade_store_remote_is_worn(&remote.store));
+	pthread_mutex_destroy(&remote.writing);
+	pthread_mutex_destroy(&remote.lock);
+}
+
+/* How long it takes to see how much is there. */
+static unsigned look_ms;
+
+int __real_lade_store_room_look(struct lade_store_room *room, struct lade_fault *fault);
+int __wrap_lade_store_room_look(struct lade_store_room *room, struct lade_fault *fault);
+int __wrap_lade_store_room_look(struct lade_store_room *room, struct lade_fault *fault)
+{
+	const struct timespec pause = { look_ms / 1000, look_ms % 1000 * 1000000 };
+
+	(void)nanosleep(&pause, NULL);
+	return __real_lade_store_room_look(room, fault);
+}
+
+/* A large repository on a slow disk is not the client's silence. */
+static void test_slow_look(void **state)
+{
+	struct scene *scene = *state;
+	const int tree = open(scene->path, O_PATH | O_DIRECTORY | O_CLOEXEC), account = memfd_create("account", MFD_CLOEXEC);
+	const struct lade_store_room_setup limits = { .quota = 8 * MIB, .tree_fd = tree, .account_fd = account };
+
+	look_ms = 1700;
+	scene->serving.timeout = 1;
+	assert_int_equal(lade_store_room_new(&limits, &scene->serving.room, NULL), 0);
+	assert_int_equal(open_store(scene, false, scene->path), 0);
+	assert_int_equal(put(scene->store, PACK_NAME, 'P', 5000), 0);
+	look_ms = 0;
+	lade_store_close(scene->store);
+	scene->store = NULL;
+	assert_int_equal(join(scene), 0);
+	lade_store_room_free(scene->serving.room);
+	close(account);
+	close(tree);
+}
+
+/* Over TCP a client that has nothing to say says it; a pair of sockets is as good. */
+static void test_signs_of_life(void **state)
+{
+	struct scene *scene = *state;
+	const struct timespec pause = { 0, 300000000 };
+	uint64_t heard;
+
+	scene->near.kind = LADE_CONNECTION_TCP;
+	assert_int_equal(open_store(scene, false, scene->path), 0);
+	heard = atomic_load(&scene->far.received);
+	(void)nanosleep(&pause, NULL);
+	(void)nanosleep(&pause, NULL);
+	assert_true(atomic_load(&scene->far.received) > heard);
+	assert_int_equal(put(scene->store, PACK_NAME, 'P', 5000), 0);
+	assert_holds(scene->store, PACK_NAME, 'P', 5000);
+	lade_store_close(scene->store);
+	scene->store = NULL;
+	assert_int_equal(join(scene), 0);
+}
+
 static void test_limited(void **state)
 {
 	struct scene *scene = *state;
@@ -949,6 +1221,8 @@ int main(void)
 		TEST(test_below_a_root),
 		TEST(test_reader),
 		TEST(test_kinds_and_lengths),
+		TEST(test_quota),
+		TEST(test_min_free),
 		TEST(test_nothing_before_the_opening),
 		TEST(test_one_opening),
 		TEST(test_path_with_nul),
@@ -967,6 +1241,13 @@ int main(void)
 		TEST(test_servers_that_lie),
 		TEST(test_loss),
 		TEST(test_limited),
+		TEST(test_silence),
+		TEST(test_silence_at_first),
+		TEST(test_answers_not_taken),
+		TEST(test_served_slowly),
+		TEST(test_slow_look),
+		cmocka_unit_test(test_wear),
+		TEST(test_signs_of_life),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

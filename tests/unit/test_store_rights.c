@@ -92,7 +92,7 @@ static void move(struct store_scene *scene, enum lade_name_kind from, enum lade_
 
 static int take(struct store_scene *scene, enum lade_store_class class, enum lade_name_kind kind, uint8_t party)
 {
-	const struct lade_store_rights rights = rights_of(class);
+	struct lade_store_rights rights = rights_of(class);
 	char name[LADE_OBJECT_NAME_MAX + 1];
 
 	name_of(kind, party, name);
@@ -101,7 +101,7 @@ static int take(struct store_scene *scene, enum lade_store_class class, enum lad
 
 static int change(enum lade_store_class class, enum lade_name_kind from, enum lade_name_kind to, uint8_t party, char to_out[LADE_OBJECT_NAME_MAX + 1])
 {
-	const struct lade_store_rights rights = rights_of(class);
+	struct lade_store_rights rights = rights_of(class);
 	char source[LADE_OBJECT_NAME_MAX + 1], target[LADE_OBJECT_NAME_MAX + 1];
 
 	name_of(from, party, source);
@@ -281,7 +281,7 @@ static void test_rename(void **state)
 /* One session's lease is not another one's end. */
 static void test_rename_into_another_session(void **state)
 {
-	const struct lade_store_rights writer = rights_of(LADE_STORE_WRITES), manager = rights_of(LADE_STORE_MANAGES);
+	struct lade_store_rights writer = rights_of(LADE_STORE_WRITES), manager = rights_of(LADE_STORE_MANAGES);
 	char from[LADE_OBJECT_NAME_MAX + 1], to[LADE_OBJECT_NAME_MAX + 1], out[LADE_OBJECT_NAME_MAX + 1];
 
 	(void)state;
@@ -320,21 +320,29 @@ static void test_remove(void **state)
 		assert_int_equal(take(scene, LADE_STORE_WRITES, (enum lade_name_kind)kind, OWN), LADE_E_REFUSED);
 }
 
-/* Whom nobody has named is bound by what he puts first, and by nothing else. */
+/* Whom nobody has named is bound by what he does first, be it the end of a session that he began by another connection. */
 static void test_binding(void **state)
 {
 	struct store_scene *scene = *state;
-	struct lade_store_rights rights = { .class = LADE_STORE_WRITES };
+	struct lade_store_rights rights = { .class = LADE_STORE_WRITES }, renames = rights, removes = rights;
 	uint8_t head[LADE_STORE_HEAD_LEN];
 	char name[LADE_OBJECT_NAME_MAX + 1], to[LADE_OBJECT_NAME_MAX + 1], out[LADE_OBJECT_NAME_MAX + 1];
 	const struct lade_store_candidate candidate = { .name = name, .head = head, .head_len = sizeof(head), .len = sizeof(head) };
 
+	name_of(LADE_NAME_ACTIVE, OWN, name);
+	name_of(LADE_NAME_COMMITTED, OWN, to);
+	assert_int_equal(lade_store_rights_rename(&renames, name, to, out, NULL), 0);
+	assert_true(renames.has_party);
 	name_of(LADE_NAME_ACTIVE, OTHER, name);
 	name_of(LADE_NAME_FENCED, OTHER, to);
-	assert_int_equal(lade_store_rights_rename(&rights, name, to, out, NULL), LADE_E_REFUSED);
+	assert_int_equal(lade_store_rights_rename(&renames, name, to, out, NULL), LADE_E_REFUSED);
 	name_of(LADE_NAME_BEAT, OTHER, name);
-	assert_int_equal(lade_store_rights_remove(&rights, scene->store, name, NULL), LADE_E_REFUSED);
-	assert_false(rights.has_party);
+	assert_int_equal(lade_store_rights_remove(&renames, scene->store, name, NULL), LADE_E_REFUSED);
+	name_of(LADE_NAME_BEAT, OWN, name);
+	(void)lade_store_rights_remove(&removes, scene->store, name, NULL);
+	assert_true(removes.has_party);
+	name_of(LADE_NAME_ACTIVE, OTHER, name);
+	assert_int_equal(lade_store_rights_rename(&removes, name, to, out, NULL), LADE_E_REFUSED);
 	name_of(LADE_NAME_PACK, OWN, name);
 	head_of('P', OWN, head);
 	assert_int_equal(lade_store_rights_put(&rights, scene->store, &candidate, NULL), 0);
