@@ -23,8 +23,6 @@
 #define HINT "try 'lade help ls'"
 #define LINE_MAX_LEN (8u << 20) /* a path has up to a MiB, and four times as many bytes when it is escaped */
 
-enum ls_option { LS_FLAG = LADE_REPOSITORY_OWN_OPTION, LS_TEXT, LS_HELP };
-
 struct options {
 	struct lade_repository_options repository;
 	struct lade_snapshot_choice choice;
@@ -39,14 +37,12 @@ struct options {
 static const struct lade_option_row rows[] = {
 	LADE_REPOSITORY_ROWS,
 	LADE_REPOSITORY_KEY_ROWS,
-	{ .name = "long", .letter = 'l', .id = LS_FLAG, .off = OFF(longer) },
-	{ .name = "human-readable", .id = LS_FLAG, .off = OFF(human) },
-	{ .name = "recursive", .id = LS_FLAG, .off = OFF(recursive) },
-	{ .name = "host", .letter = 'H', .id = LS_TEXT, .off = OFF(choice.host), .value = "NAME" },
-	{ .name = "path", .id = LS_TEXT, .off = OFF(choice.path), .value = "PATH" },
-	{ .name = "tag", .id = LS_TEXT, .off = OFF(choice.tag), .value = "TAG" },
-	{ .name = "json", .id = LS_FLAG, .off = OFF(json) },
-	{ .name = "help", .letter = 'h', .id = LS_HELP },
+	{ .name = "long", .letter = 'l', .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(longer) },
+	{ .name = "human-readable", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(human) },
+	{ .name = "recursive", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(recursive) },
+	LADE_SNAPSHOT_CHOICE_ROWS(OFF(choice)),
+	{ .name = "json", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(json) },
+	{ .name = "help", .letter = 'h', .id = LADE_REPOSITORY_OPTION_HELP, .off = OFF(help) },
 };
 
 struct command {
@@ -57,46 +53,30 @@ struct command {
 	uint64_t problems;
 };
 
-static int apply(void *context, const struct lade_option_use *use, struct lade_complaint *complaint)
+/* It has no rows of its own: this is an argument. */
+static int take_own(void *context, const struct lade_option_use *use, struct lade_complaint *complaint)
 {
 	struct options *options = context;
-	int result = lade_repository_options_apply(&options->repository, use, complaint);
 
-	if (result)
-		return result < 0 ? result : 0;
-	if (!use->row) {
-		if (options->snapshot)
-			options->paths[options->path_count++] = use->value;
-		else
-			options->snapshot = use->value;
-		return 0;
-	}
-	switch (use->row->id) {
-	case LS_FLAG:
-		*(bool *)((char *)options + use->row->off) = true;
-		return 0;
-	case LS_TEXT:
-		*(const char **)(void *)((char *)options + use->row->off) = use->value;
-		return 0;
-	default:
-		options->help = true;
-		return 1;
-	}
+	(void)complaint;
+	if (options->snapshot)
+		options->paths[options->path_count++] = use->value;
+	else
+		options->snapshot = use->value;
+	return 0;
 }
 
 static int take_options(struct options *options, int argc, char **argv, struct lade_complaint *complaint)
 {
-	const struct lade_option_walk walk = { .rows = rows, .row_count = sizeof(rows) / sizeof(rows[0]), .apply = apply, .context = options, .hint = HINT };
-	int result;
+	const struct lade_repository_options_walk walk = { .rows = rows, .row_count = sizeof(rows) / sizeof(rows[0]), .own = take_own, .hint = HINT };
+	int error;
 
 	options->paths = calloc((size_t)argc + 1, sizeof(*options->paths));
 	if (!options->paths)
 		return lade_complain_memory(complaint);
-	result = lade_option_walk(&walk, argc, argv, complaint);
-	if (result < 0)
-		lade_repository_own_complaint(complaint);
-	if (result < 0 || options->help)
-		return result < 0 ? result : 0;
+	error = lade_repository_options_take(&walk, options, argc, argv, complaint);
+	if (error || options->help)
+		return error;
 	if (!options->snapshot)
 		return lade_complain(complaint, LADE_REPOSITORY_ERROR, "which snapshot? lade ls latest; " HINT);
 	return 0;

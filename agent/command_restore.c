@@ -13,7 +13,6 @@
 #include "agent/backup/restore.h"
 #include "agent/help.h"
 #include "agent/option_walk.h"
-#include "agent/quantity.h"
 #include "agent/restore_screen.h"
 #include "agent/screen.h"
 #include "agent/snapshot_reading.h"
@@ -28,11 +27,7 @@ enum restore_option {
 	RESTORE_IEXCLUDE,
 	RESTORE_EXCLUDE_FILE,
 	RESTORE_OVERWRITE,
-	RESTORE_THREADS,
 	RESTORE_VERBOSE,
-	RESTORE_FLAG, /* these set the field at the row's offset */
-	RESTORE_TEXT,
-	RESTORE_HELP,
 };
 
 struct options {
@@ -52,27 +47,25 @@ struct options {
 static const struct lade_option_row rows[] = {
 	LADE_REPOSITORY_ROWS,
 	LADE_REPOSITORY_KEY_ROWS,
-	{ .name = "target", .letter = 't', .id = RESTORE_TEXT, .off = OFF(target), .value = "DIR" },
+	{ .name = "target", .letter = 't', .id = LADE_REPOSITORY_OPTION_ANY, .off = OFF(target), .value = "DIR" },
 	{ .name = "include", .letter = 'i', .id = RESTORE_INCLUDE, .value = "PATTERN" },
 	{ .name = "iinclude", .id = RESTORE_IINCLUDE, .value = "PATTERN" },
 	{ .name = "include-file", .id = RESTORE_INCLUDE_FILE, .value = "FILE" },
 	{ .name = "exclude", .letter = 'e', .id = RESTORE_EXCLUDE, .value = "PATTERN" },
 	{ .name = "iexclude", .id = RESTORE_IEXCLUDE, .value = "PATTERN" },
 	{ .name = "exclude-file", .id = RESTORE_EXCLUDE_FILE, .value = "FILE" },
-	{ .name = "host", .letter = 'H', .id = RESTORE_TEXT, .off = OFF(choice.host), .value = "NAME" },
-	{ .name = "path", .id = RESTORE_TEXT, .off = OFF(choice.path), .value = "PATH" },
-	{ .name = "tag", .id = RESTORE_TEXT, .off = OFF(choice.tag), .value = "TAG" },
+	LADE_SNAPSHOT_CHOICE_ROWS(OFF(choice)),
 	{ .name = "overwrite", .id = RESTORE_OVERWRITE, .value = "WHEN" },
-	{ .name = "delete", .id = RESTORE_FLAG, .off = OFF(remove) },
-	{ .name = "dry-run", .letter = 'n', .id = RESTORE_FLAG, .off = OFF(dry_run) },
-	{ .name = "verify", .id = RESTORE_FLAG, .off = OFF(verify) },
-	{ .name = "sparse", .id = RESTORE_FLAG, .off = OFF(sparse) },
-	{ .name = "numeric-ids", .id = RESTORE_FLAG, .off = OFF(numeric_ids) },
-	{ .name = "threads", .id = RESTORE_THREADS, .value = "COUNT" },
+	{ .name = "delete", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(remove) },
+	{ .name = "dry-run", .letter = 'n', .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(dry_run) },
+	{ .name = "verify", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(verify) },
+	{ .name = "sparse", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(sparse) },
+	{ .name = "numeric-ids", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(numeric_ids) },
+	{ .name = "threads", .id = LADE_REPOSITORY_OPTION_COUNT, .bits = LADE_RESTORE_THREADS_MAX, .off = OFF(threads), .value = "COUNT" },
 	{ .name = "verbose", .letter = 'v', .id = RESTORE_VERBOSE },
-	{ .name = "quiet", .letter = 'q', .id = RESTORE_FLAG, .off = OFF(quiet) },
-	{ .name = "json", .id = RESTORE_FLAG, .off = OFF(json) },
-	{ .name = "help", .letter = 'h', .id = RESTORE_HELP },
+	{ .name = "quiet", .letter = 'q', .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(quiet) },
+	{ .name = "json", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(json) },
+	{ .name = "help", .letter = 'h', .id = LADE_REPOSITORY_OPTION_HELP, .off = OFF(help) },
 };
 
 /* A signal came: it is to end. */
@@ -155,13 +148,10 @@ static int take_overwrite(struct options *options, const char *value, struct lad
 	return lade_complain(complaint, LADE_REPOSITORY_ERROR, "--overwrite=%.100s: if-changed, always, if-newer or never", value);
 }
 
-static int apply(void *context, const struct lade_option_use *use, struct lade_complaint *complaint)
+static int take_own(void *context, const struct lade_option_use *use, struct lade_complaint *complaint)
 {
 	struct options *options = context;
-	int result = lade_repository_options_apply(&options->repository, use, complaint);
 
-	if (result)
-		return result < 0 ? result : 0;
 	if (!use->row) {
 		if (options->snapshot)
 			return lade_complain(complaint, LADE_REPOSITORY_ERROR, "'%.200s' is too much; " HINT, use->value);
@@ -169,24 +159,11 @@ static int apply(void *context, const struct lade_option_use *use, struct lade_c
 		return 0;
 	}
 	switch (use->row->id) {
-	case RESTORE_FLAG:
-		*(bool *)((char *)options + use->row->off) = true;
-		return 0;
-	case RESTORE_TEXT:
-		*(const char **)(void *)((char *)options + use->row->off) = use->value;
-		return 0;
 	case RESTORE_VERBOSE:
 		options->verbose++;
 		return 0;
 	case RESTORE_OVERWRITE:
 		return take_overwrite(options, use->value, complaint);
-	case RESTORE_THREADS:
-		if (lade_quantity_number(use->value, LADE_RESTORE_THREADS_MAX, &options->threads) || !options->threads)
-			return lade_complain(complaint, LADE_REPOSITORY_ERROR, "--threads=%.100s: from 1 to %u", use->value, LADE_RESTORE_THREADS_MAX);
-		return 0;
-	case RESTORE_HELP:
-		options->help = true;
-		return 1;
 	default:
 		return take_pattern(options, use, complaint);
 	}
@@ -210,14 +187,10 @@ static int check(const struct options *options, struct lade_complaint *complaint
 
 static int take_options(struct options *options, int argc, char **argv, struct lade_complaint *complaint)
 {
-	const struct lade_option_walk walk = { .rows = rows, .row_count = sizeof(rows) / sizeof(rows[0]), .apply = apply, .context = options, .hint = HINT };
-	const int result = lade_option_walk(&walk, argc, argv, complaint);
+	const struct lade_repository_options_walk walk = { .rows = rows, .row_count = sizeof(rows) / sizeof(rows[0]), .own = take_own, .hint = HINT };
+	const int error = lade_repository_options_take(&walk, options, argc, argv, complaint);
 
-	if (result < 0) {
-		lade_repository_own_complaint(complaint);
-		return result;
-	}
-	return options->help ? 0 : check(options, complaint);
+	return error || options->help ? error : check(options, complaint);
 }
 
 /* ---- running ---- */

@@ -24,7 +24,7 @@
 #define HINT "try 'lade help stats'"
 #define KEY_LEN 32u
 
-enum stats_option { STATS_FLAG = LADE_REPOSITORY_OWN_OPTION, STATS_TEXT, STATS_MODE, STATS_HELP };
+enum stats_option { STATS_MODE = LADE_REPOSITORY_OWN_OPTION };
 
 enum mode { MODE_RESTORE_SIZE, MODE_FILES_BY_CONTENTS, MODE_RAW_DATA };
 
@@ -47,11 +47,9 @@ static const struct lade_option_row rows[] = {
 	LADE_REPOSITORY_ROWS,
 	LADE_REPOSITORY_KEY_ROWS,
 	{ .name = "mode", .id = STATS_MODE, .value = "MODE" },
-	{ .name = "host", .letter = 'H', .id = STATS_TEXT, .off = OFF(choice.host), .value = "NAME" },
-	{ .name = "path", .id = STATS_TEXT, .off = OFF(choice.path), .value = "PATH" },
-	{ .name = "tag", .id = STATS_TEXT, .off = OFF(choice.tag), .value = "TAG" },
-	{ .name = "json", .id = STATS_FLAG, .off = OFF(json) },
-	{ .name = "help", .letter = 'h', .id = STATS_HELP },
+	LADE_SNAPSHOT_CHOICE_ROWS(OFF(choice)),
+	{ .name = "json", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(json) },
+	{ .name = "help", .letter = 'h', .id = LADE_REPOSITORY_OPTION_HELP, .off = OFF(help) },
 };
 
 struct command {
@@ -64,50 +62,32 @@ struct command {
 	uint64_t snapshots, entries, bytes, chunks, stored, problems;
 };
 
-static int apply(void *context, const struct lade_option_use *use, struct lade_complaint *complaint)
+static int take_own(void *context, const struct lade_option_use *use, struct lade_complaint *complaint)
 {
 	struct options *options = context;
-	int result = lade_repository_options_apply(&options->repository, use, complaint);
 
-	if (result)
-		return result < 0 ? result : 0;
 	if (!use->row) {
 		options->names[options->name_count++] = use->value;
 		return 0;
 	}
-	switch (use->row->id) {
-	case STATS_FLAG:
-		*(bool *)((char *)options + use->row->off) = true;
-		return 0;
-	case STATS_TEXT:
-		*(const char **)(void *)((char *)options + use->row->off) = use->value;
-		return 0;
-	case STATS_MODE:
-		for (size_t i = 0; i < sizeof(mode_names) / sizeof(mode_names[0]); i++) {
-			if (strcmp(use->value, mode_names[i]) == 0) {
-				options->mode = (enum mode)i;
-				return 0;
-			}
+	/* STATS_MODE */
+	for (size_t i = 0; i < sizeof(mode_names) / sizeof(mode_names[0]); i++) {
+		if (strcmp(use->value, mode_names[i]) == 0) {
+			options->mode = (enum mode)i;
+			return 0;
 		}
-		return lade_complain(complaint, LADE_REPOSITORY_ERROR, "--mode=%.100s: restore-size, files-by-contents or raw-data", use->value);
-	default:
-		options->help = true;
-		return 1;
 	}
+	return lade_complain(complaint, LADE_REPOSITORY_ERROR, "--mode=%.100s: restore-size, files-by-contents or raw-data", use->value);
 }
 
 static int take_options(struct options *options, int argc, char **argv, struct lade_complaint *complaint)
 {
-	const struct lade_option_walk walk = { .rows = rows, .row_count = sizeof(rows) / sizeof(rows[0]), .apply = apply, .context = options, .hint = HINT };
-	int result;
+	const struct lade_repository_options_walk walk = { .rows = rows, .row_count = sizeof(rows) / sizeof(rows[0]), .own = take_own, .hint = HINT };
 
 	options->names = calloc((size_t)argc + 1, sizeof(*options->names));
 	if (!options->names)
 		return lade_complain_memory(complaint);
-	result = lade_option_walk(&walk, argc, argv, complaint);
-	if (result < 0)
-		lade_repository_own_complaint(complaint);
-	return result < 0 ? result : 0;
+	return lade_repository_options_take(&walk, options, argc, argv, complaint);
 }
 
 /* ---- chunks ---- */

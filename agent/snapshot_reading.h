@@ -20,6 +20,12 @@ struct lade_snapshot_choice {
 	const char *host, *path, *tag;
 };
 
+/* The rows of that, for a command's table; off_: where the choice is in what the command's options are. */
+#define LADE_SNAPSHOT_CHOICE_ROWS(off_) \
+	{ .name = "host", .letter = 'H', .id = LADE_REPOSITORY_OPTION_ANY, .off = (off_) + offsetof(struct lade_snapshot_choice, host), .value = "NAME" }, \
+	{ .name = "path", .id = LADE_REPOSITORY_OPTION_ANY, .off = (off_) + offsetof(struct lade_snapshot_choice, path), .value = "PATH" }, \
+	{ .name = "tag", .id = LADE_REPOSITORY_OPTION_ANY, .off = (off_) + offsetof(struct lade_snapshot_choice, tag), .value = "TAG" }
+
 /* All of it is closed with lade_snapshot_reading_close(). */
 struct lade_snapshot_reading {
 	struct lade_repository *repository;
