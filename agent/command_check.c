@@ -5,7 +5,6 @@
 #include "agent/command_check.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <sodium.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -18,6 +17,7 @@
 #include "agent/escape.h"
 #include "agent/figures.h"
 #include "agent/help.h"
+#include "agent/interrupt.h"
 #include "agent/json.h"
 #include "agent/option_walk.h"
 #include "agent/repository_options.h"
@@ -53,9 +53,6 @@ static const struct lade_option_row rows[] = {
 	{ .name = "verbose", .letter = 'v', .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(verbose) },
 	{ .name = "help", .letter = 'h', .id = LADE_REPOSITORY_OPTION_HELP, .off = OFF(help) },
 };
-
-/* A signal came: the check is to end. */
-static atomic_bool stop;
 
 struct command {
 	struct options options;
@@ -210,14 +207,14 @@ static bool progress(void *context, const struct lade_check_figures *figures)
 	struct command *command = context;
 	const int64_t now_ns = lade_clock_ns();
 
-	if (command->options.quiet || (!command->options.json && !command->bar) || now_ns - command->drawn_ns < (command->options.json ? JSON_NS : DRAW_NS))
-		return !atomic_load(&stop);
-	command->drawn_ns = now_ns;
-	if (command->options.json)
-		print_status(command, figures, now_ns);
-	else
-		draw(command, figures);
-	return !atomic_load(&stop);
+	if (!command->options.quiet && (command->options.json || command->bar) && now_ns - command->drawn_ns >= (command->options.json ? JSON_NS : DRAW_NS)) {
+		command->drawn_ns = now_ns;
+		if (command->options.json)
+			print_status(command, figures, now_ns);
+		else
+			draw(command, figures);
+	}
+	return !atomic_load(lade_interrupt_flag());
 }
 
 /* ---- the end ---- */
@@ -264,25 +261,6 @@ static void print_summary(struct command *command, const struct lade_check_figur
 }
 
 /* ---- running ---- */
-
-static void on_signal(int number)
-{
-	(void)number;
-	atomic_store(&stop, true);
-}
-
-/* A second signal of the same kind ends the program as it would have. */
-static void catch_signals(void)
-{
-	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND }, old;
-
-	sigemptyset(&action.sa_mask);
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-			(void)sigaction(numbers[i], &action, NULL);
-	}
-}
 
 /* One more than there are processors for each two: while some wait for a disk the others work. */
 static unsigned threads(void)
@@ -342,7 +320,7 @@ static int check_all(struct command *command, struct lade_check_figures *figures
 
 	if (error)
 		return error;
-	catch_signals();
+	lade_interrupt_catch();
 	missing = compare(repository);
 	error = lade_check_repository(repository, &command->options.setup, figures, &fault);
 	figures->errors += missing;
@@ -364,7 +342,7 @@ static int run(struct command *command)
 	command->options.setup.progress = progress;
 	command->options.setup.context = command;
 	if (command->options.no_key) {
-		catch_signals();
+		lade_interrupt_catch();
 		error = check_names(command, &figures);
 	} else {
 		error = check_all(command, &figures);
@@ -372,7 +350,7 @@ static int run(struct command *command)
 	clear_bar(command);
 	if (!error)
 		print_summary(command, &figures);
-	else if (error == LADE_E_CANCELLED || atomic_load(&stop))
+	else if (error == LADE_E_CANCELLED || atomic_load(lade_interrupt_flag()))
 		command->complaint.exit_status = LADE_REPOSITORY_INTERRUPTED;
 	return error ? error : figures.errors ? 1 : 0;
 }

@@ -3,8 +3,6 @@
  */
 #include "agent/command_restore.h"
 
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +10,7 @@
 #include "agent/backup/exclude.h"
 #include "agent/backup/restore.h"
 #include "agent/help.h"
+#include "agent/interrupt.h"
 #include "agent/option_walk.h"
 #include "agent/restore_screen.h"
 #include "agent/screen.h"
@@ -67,9 +66,6 @@ static const struct lade_option_row rows[] = {
 	{ .name = "json", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(json) },
 	{ .name = "help", .letter = 'h', .id = LADE_REPOSITORY_OPTION_HELP, .off = OFF(help) },
 };
-
-/* A signal came: it is to end. */
-static atomic_bool stop;
 
 struct command {
 	struct options options;
@@ -195,24 +191,6 @@ static int take_options(struct options *options, int argc, char **argv, struct l
 
 /* ---- running ---- */
 
-static void on_signal(int number)
-{
-	(void)number;
-	atomic_store(&stop, true);
-}
-
-/* A second signal of the same kind ends the program as it would have. */
-static void catch_signals(void)
-{
-	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND }, old;
-
-	sigemptyset(&action.sa_mask);
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-			(void)sigaction(numbers[i], &action, NULL);
-}
-
 static int make_filter(struct command *command, struct lade_complaint *complaint)
 {
 	struct lade_fault fault;
@@ -267,7 +245,7 @@ static int restore(struct command *command, const struct lade_snapshot_named *na
 		.path_count = named->item->description.paths.count, .target = options->target, .filter = command->filter, .only_included = options->includes,
 		.overwrite = options->overwrite, .remove = options->remove, .dry_run = options->dry_run, .verify = options->verify, .sparse = options->sparse,
 		.numeric_ids = options->numeric_ids, .threads = lade_snapshot_reading_threads((unsigned)options->threads),
-		.stop = &stop, .events = lade_restore_screen_events(command->screen),
+		.stop = lade_interrupt_flag(), .events = lade_restore_screen_events(command->screen),
 	};
 	struct lade_restore *engine;
 	struct lade_fault fault;
@@ -301,7 +279,7 @@ static int run(struct command *command, int argc, char **argv, struct lade_compl
 		error = lade_complain_memory(complaint);
 	if (error)
 		return error;
-	catch_signals();
+	lade_interrupt_catch();
 	return restore(command, &named, complaint);
 }
 
