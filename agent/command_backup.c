@@ -23,6 +23,7 @@
 #include "agent/repository_place.h"
 #include "agent/screen.h"
 #include "agent/sync/source_list.h"
+#include "agent/thread_count.h"
 #include "agent/tree/place.h"
 #include "config.h"
 #include "protocol/grow.h"
@@ -239,13 +240,6 @@ static int describe(struct command *command, struct lade_snapshot_description *d
 
 /* ---- running ---- */
 
-static unsigned processors(void)
-{
-	const long count = sysconf(_SC_NPROCESSORS_ONLN);
-
-	return count < 1 ? 1 : count > (long)LADE_POOL_MAX ? LADE_POOL_MAX : (unsigned)count;
-}
-
 static void fill_setup(struct command *command, struct lade_backup_setup *setup)
 {
 	const struct lade_backup_options *options = &command->options;
@@ -259,7 +253,7 @@ static void fill_setup(struct command *command, struct lade_backup_setup *setup)
 		.super = geteuid() == 0, .events = lade_backup_screen_events(command->screen), .stop = lade_interrupt_flag(),
 	};
 	setup->level = options->level;
-	setup->threads = options->threads ? (unsigned)options->threads : processors();
+	setup->threads = lade_thread_count(options->threads, LADE_POOL_MAX);
 	setup->dry_run = options->dry_run;
 	setup->skip_if_unchanged = options->skip_if_unchanged;
 	setup->force = options->force;

@@ -25,6 +25,7 @@
 #include "agent/repository_reach.h"
 #include "agent/screen.h"
 #include "agent/store/rollback.h"
+#include "agent/thread_count.h"
 #include "protocol/limits.h"
 #include "transport/clock.h"
 
@@ -265,9 +266,9 @@ static void print_summary(struct command *command, const struct lade_check_figur
 /* One more than there are processors for each two: while some wait for a disk the others work. */
 static unsigned threads(void)
 {
-	const long count = sysconf(_SC_NPROCESSORS_ONLN);
+	const unsigned count = lade_thread_count(0, LADE_CHECK_THREADS_MAX);
 
-	return count < 1 ? 1 : count > 42 ? LADE_CHECK_THREADS_MAX : (unsigned)(count + (count + 1) / 2);
+	return lade_thread_count(count + (count + 1) / 2, LADE_CHECK_THREADS_MAX);
 }
 
 /* Without keys: the store as it is. */

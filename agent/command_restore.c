@@ -15,6 +15,7 @@
 #include "agent/restore_screen.h"
 #include "agent/screen.h"
 #include "agent/snapshot_reading.h"
+#include "agent/thread_count.h"
 
 #define HINT "try 'lade help restore'"
 
@@ -244,7 +245,7 @@ static int restore(struct command *command, const struct lade_snapshot_named *na
 		.root = named->item->description.root, .subpath = named->subpath, .paths = named->item->description.paths.texts,
 		.path_count = named->item->description.paths.count, .target = options->target, .filter = command->filter, .only_included = options->includes,
 		.overwrite = options->overwrite, .remove = options->remove, .dry_run = options->dry_run, .verify = options->verify, .sparse = options->sparse,
-		.numeric_ids = options->numeric_ids, .threads = lade_snapshot_reading_threads((unsigned)options->threads),
+		.numeric_ids = options->numeric_ids, .threads = lade_thread_count(options->threads, LADE_RESTORE_THREADS_MAX),
 		.stop = lade_interrupt_flag(), .events = lade_restore_screen_events(command->screen),
 	};
 	struct lade_restore *engine;

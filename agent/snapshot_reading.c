@@ -10,12 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "agent/screen.h"
 #include "agent/store/chunk_id.h"
 #include "agent/store/chunk_tables.h"
 #include "agent/store/rollback.h"
+#include "agent/thread_count.h"
 
 /* Blocks of packs that are kept for chunks that are wanted one at a time: directories and lists. */
 #define CACHE_LEN ((size_t)64 << 20)
@@ -127,15 +127,6 @@ int lade_snapshot_reading_find(const struct lade_snapshot_reading *reading, cons
 	return 0;
 }
 
-unsigned lade_snapshot_reading_threads(unsigned asked)
-{
-	const long count = sysconf(_SC_NPROCESSORS_ONLN);
-
-	if (asked)
-		return asked;
-	return count < 1 ? 1 : count > (long)LADE_FETCH_THREADS_MAX ? LADE_FETCH_THREADS_MAX : (unsigned)count;
-}
-
 static int load_map(struct lade_snapshot_reading *reading, struct lade_fault *fault)
 {
 	const struct lade_chunk_map_setup setup = { .directory = reading->place.cache_fd, .repository = reading->repository->format.repository };
@@ -148,7 +139,7 @@ static int load_map(struct lade_snapshot_reading *reading, struct lade_fault *fa
 int lade_snapshot_reading_start(struct lade_snapshot_reading *reading, unsigned threads, struct lade_complaint *complaint)
 {
 	struct lade_chunk_fetch_setup setup = {
-		.repository = reading->repository, .threads = lade_snapshot_reading_threads(threads), .cache_len = CACHE_LEN,
+		.repository = reading->repository, .threads = lade_thread_count(threads, LADE_FETCH_THREADS_MAX), .cache_len = CACHE_LEN,
 	};
 	const uint8_t *cuts = lade_repository_cuts_key(reading->repository);
 	struct lade_fault fault;

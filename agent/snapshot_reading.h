@@ -72,9 +72,6 @@ int lade_snapshot_reading_run(void *context, const struct lade_chunk_want *wants
 /* Close all. */
 void lade_snapshot_reading_close(struct lade_snapshot_reading *reading);
 
-/* So many threads: as asked for, or, for 0, as there are processors. */
-unsigned lade_snapshot_reading_threads(unsigned asked);
-
 /* Flush standard output. Returns status, or LADE_REPOSITORY_ERROR, with a message, if it could not be written. */
 int lade_snapshot_reading_exit(int status);
 
