@@ -10,10 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "agent/backup/check.h"
+#include "agent/bar.h"
 #include "agent/escape.h"
 #include "agent/figures.h"
 #include "agent/help.h"
@@ -57,8 +57,8 @@ static const struct lade_option_row rows[] = {
 
 struct command {
 	struct options options;
-	bool bar;               /* a person looks at standard error */
-	size_t bar_len;         /* of the line that stands there */
+	bool terminal;          /* a person looks at standard error */
+	struct lade_bar bar;    /* there */
 	int64_t start_ns, drawn_ns;
 	struct lade_writer line;
 	char place[PATH_MAX];
@@ -98,15 +98,6 @@ static int parse(struct command *command, int argc, char **argv)
 
 /* ---- lines ---- */
 
-static void clear_bar(struct command *command)
-{
-	if (!command->bar_len)
-		return;
-	fprintf(stderr, "\r%*s\r", (int)command->bar_len, "");
-	(void)fflush(stderr);
-	command->bar_len = 0;
-}
-
 static void put_text(struct command *command, const char *text)
 {
 	lade_writer_put_bytes(&command->line, text, strlen(text));
@@ -114,7 +105,7 @@ static void put_text(struct command *command, const char *text)
 
 static void end_line(struct command *command, FILE *file)
 {
-	clear_bar(command);
+	lade_bar_clear(&command->bar);
 	lade_writer_put_u8(&command->line, '\n');
 	if (!command->line.error)
 		(void)fwrite(command->line.data, 1, command->line.len, file);
@@ -168,8 +159,6 @@ static void found(void *context, const struct lade_check_finding *finding)
 static void draw(struct command *command, const struct lade_check_figures *figures)
 {
 	char text[160], one[LADE_FIGURE_SIZE], other[LADE_FIGURE_SIZE];
-	struct winsize size;
-	size_t len, blanks;
 
 	if (figures->phase == LADE_CHECK_PACKS && figures->packs_to_read)
 		snprintf(text, sizeof(text), "%" PRIu64 " of %" PRIu64 " packs read, %sB of %sB", figures->packs_read, figures->packs_to_read,
@@ -180,13 +169,7 @@ static void draw(struct command *command, const struct lade_check_figures *figur
 	else
 		snprintf(text, sizeof(text), "%s objects, %s tables", lade_figure(one, figures->objects, LADE_HUMAN_GROUPED),
 			 lade_figure(other, figures->tables, LADE_HUMAN_GROUPED));
-	len = strlen(text);
-	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col && len > size.ws_col - 1u)
-		len = size.ws_col - 1u;
-	blanks = command->bar_len > len ? command->bar_len - len : 0;
-	fprintf(stderr, "\r%.*s%*s", (int)len, text, (int)blanks, "");
-	(void)fflush(stderr);
-	command->bar_len = len;
+	lade_bar_draw(&command->bar, stderr, text, strlen(text));
 }
 
 static void print_status(struct command *command, const struct lade_check_figures *figures, int64_t now_ns)
@@ -208,7 +191,7 @@ static bool progress(void *context, const struct lade_check_figures *figures)
 	struct command *command = context;
 	const int64_t now_ns = lade_clock_ns();
 
-	if (!command->options.quiet && (command->options.json || command->bar) && now_ns - command->drawn_ns >= (command->options.json ? JSON_NS : DRAW_NS)) {
+	if (!command->options.quiet && (command->options.json || command->terminal) && now_ns - command->drawn_ns >= (command->options.json ? JSON_NS : DRAW_NS)) {
 		command->drawn_ns = now_ns;
 		if (command->options.json)
 			print_status(command, figures, now_ns);
@@ -241,7 +224,7 @@ static void print_summary(struct command *command, const struct lade_check_figur
 {
 	char one[LADE_FIGURE_SIZE], other[LADE_FIGURE_SIZE], third[LADE_FIGURE_SIZE];
 
-	clear_bar(command);
+	lade_bar_clear(&command->bar);
 	if (command->options.json) {
 		print_summary_json(command, figures);
 		return;
@@ -337,7 +320,7 @@ static int run(struct command *command)
 	int error;
 
 	command->start_ns = command->drawn_ns = lade_clock_ns();
-	command->bar = isatty(STDERR_FILENO);
+	command->terminal = isatty(STDERR_FILENO);
 	command->options.setup.threads = threads();
 	command->options.setup.found = found;
 	command->options.setup.progress = progress;
@@ -348,7 +331,7 @@ static int run(struct command *command)
 	} else {
 		error = check_all(command, &figures);
 	}
-	clear_bar(command);
+	lade_bar_clear(&command->bar);
 	if (!error)
 		print_summary(command, &figures);
 	else if (error == LADE_E_CANCELLED || atomic_load(lade_interrupt_flag()))
@@ -358,7 +341,7 @@ static int run(struct command *command)
 
 int lade_command_check(int argc, char **argv)
 {
-	struct command command = { .bar = false };
+	struct command command = { .terminal = false };
 	int result = sodium_init() < 0 ? lade_complain_memory(&command.complaint) : parse(&command, argc, argv);
 
 	if (!result && command.options.help)
