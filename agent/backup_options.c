@@ -3,14 +3,12 @@
  */
 #include "agent/backup_options.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "agent/backup/pool.h"
 #include "agent/quantity.h"
 #include "chunker/codec.h"
-#include "protocol/grow.h"
 
 #define HINT "try 'lade help backup'"
 
@@ -67,17 +65,6 @@ static const struct lade_option_row rows[] = {
 	{ .name = "json", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(json) },
 	{ .name = "help", .letter = 'h', .id = LADE_REPOSITORY_OPTION_HELP, .off = OFF(help) },
 };
-
-static int add_text(struct lade_backup_texts *list, const char *text, struct lade_complaint *complaint)
-{
-	const char **texts = lade_grown(list->texts, list->count, &list->capacity, sizeof(*texts));
-
-	if (!texts)
-		return lade_complain_memory(complaint);
-	list->texts = texts;
-	texts[list->count++] = text;
-	return 0;
-}
 
 static int add_exclude(struct lade_backup_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
 {
@@ -146,7 +133,7 @@ static int add_tags(struct lade_backup_options *options, const char *value, stru
 	int error = 0;
 
 	while (!error && (tag = strsep(&text, ",")))
-		error = *tag ? add_text(&options->tags, tag, complaint) : 0;
+		error = *tag ? lade_texts_add(&options->tags, tag, complaint) : 0;
 	return error;
 }
 
@@ -154,15 +141,15 @@ static int take_value(struct lade_backup_options *options, const struct lade_opt
 {
 	switch (use->row->id) {
 	case BACKUP_MARK:
-		return add_text(&options->marks, use->value, complaint);
+		return lade_texts_add(&options->marks, use->value, complaint);
 	case BACKUP_LARGER:
 		if (lade_quantity_size(use->value, 1, &options->larger_than) || !options->larger_than)
 			return lade_complain(complaint, LADE_REPOSITORY_ERROR, "--exclude-larger-than=%.100s: a size such as 100M", use->value);
 		return 0;
 	case BACKUP_LIST:
-		return add_text(&options->lists, use->value, complaint);
+		return lade_texts_add(&options->lists, use->value, complaint);
 	case BACKUP_LIST_NUL:
-		return add_text(&options->lists_nul, use->value, complaint);
+		return lade_texts_add(&options->lists_nul, use->value, complaint);
 	case BACKUP_TAG:
 		return add_tags(options, use->value, complaint);
 	case BACKUP_TIME:
@@ -179,7 +166,7 @@ static int take_own(void *context, const struct lade_option_use *use, struct lad
 	struct lade_backup_options *options = context;
 
 	if (!use->row)
-		return add_text(&options->paths, use->value, complaint);
+		return lade_texts_add(&options->paths, use->value, complaint);
 	if (use->row->id != BACKUP_VERBOSE)
 		return take_value(options, use, complaint);
 	options->verbose++;
@@ -230,10 +217,10 @@ int lade_backup_options_take(struct lade_backup_options *options, int argc, char
 
 void lade_backup_options_fini(struct lade_backup_options *options)
 {
-	free(options->paths.texts);
-	free(options->tags.texts);
-	free(options->marks.texts);
-	free(options->lists.texts);
-	free(options->lists_nul.texts);
+	lade_texts_fini(&options->paths);
+	lade_texts_fini(&options->tags);
+	lade_texts_fini(&options->marks);
+	lade_texts_fini(&options->lists);
+	lade_texts_fini(&options->lists_nul);
 	lade_excludes_fini(&options->excludes);
 }

@@ -310,7 +310,7 @@ static int back_up(struct command *command, struct lade_backup_result *result, s
 /* The command whose output is backed up: only if it ends well there is a snapshot of it. */
 static int start_child(struct command *command, struct lade_complaint *complaint)
 {
-	const struct lade_backup_texts *words = &command->options.paths;
+	const struct lade_texts *words = &command->options.paths;
 
 	if (!command->options.from_command)
 		return 0;

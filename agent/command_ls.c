@@ -19,6 +19,7 @@
 #include "agent/screen.h"
 #include "agent/snapshot_json.h"
 #include "agent/snapshot_reading.h"
+#include "agent/texts.h"
 
 #define HINT "try 'lade help ls'"
 #define LINE_MAX_LEN (8u << 20) /* a path has up to a MiB, and four times as many bytes when it is escaped */
@@ -27,8 +28,7 @@ struct options {
 	struct lade_repository_options repository;
 	struct lade_snapshot_choice choice;
 	const char *snapshot;
-	const char **paths; /* path_count of them */
-	size_t path_count;
+	struct lade_texts paths;
 	bool longer, human, recursive, json, help;
 };
 
@@ -58,23 +58,17 @@ static int take_own(void *context, const struct lade_option_use *use, struct lad
 {
 	struct options *options = context;
 
-	(void)complaint;
 	if (options->snapshot)
-		options->paths[options->path_count++] = use->value;
-	else
-		options->snapshot = use->value;
+		return lade_texts_add(&options->paths, use->value, complaint);
+	options->snapshot = use->value;
 	return 0;
 }
 
 static int take_options(struct options *options, int argc, char **argv, struct lade_complaint *complaint)
 {
 	const struct lade_repository_options_walk walk = { .rows = rows, .row_count = sizeof(rows) / sizeof(rows[0]), .own = take_own, .hint = HINT };
-	int error;
+	const int error = lade_repository_options_take(&walk, options, argc, argv, complaint);
 
-	options->paths = calloc((size_t)argc + 1, sizeof(*options->paths));
-	if (!options->paths)
-		return lade_complain_memory(complaint);
-	error = lade_repository_options_take(&walk, options, argc, argv, complaint);
 	if (error || options->help)
 		return error;
 	if (!options->snapshot)
@@ -322,8 +316,8 @@ static int list(struct command *command, const struct lade_snapshot_named *named
 		lade_json_end(&command->line);
 		printf("%.*s\n", (int)command->line.len, (const char *)command->line.data);
 	}
-	for (size_t i = 0; !error && i < (command->options.path_count ? command->options.path_count : 1); i++)
-		error = list_one(command, named, command->options.path_count ? command->options.paths[i] : NULL, &fault);
+	for (size_t i = 0; !error && i < (command->options.paths.count ? command->options.paths.count : 1); i++)
+		error = list_one(command, named, command->options.paths.count ? command->options.paths.texts[i] : NULL, &fault);
 	return error ? lade_complain_fault(complaint, LADE_REPOSITORY_ERROR, &fault) : 0;
 }
 
@@ -362,6 +356,6 @@ int lade_command_ls(int argc, char **argv)
 	lade_snapshot_reading_close(&command.reading);
 	lade_writer_fini(&command.line);
 	lade_writer_fini(&command.prefix);
-	free(command.options.paths);
+	lade_texts_fini(&command.options.paths);
 	return lade_snapshot_reading_exit(error ? complaint.exit_status : command.problems ? LADE_REPOSITORY_PARTIAL : LADE_REPOSITORY_OK);
 }

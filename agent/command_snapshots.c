@@ -16,6 +16,7 @@
 #include "agent/screen.h"
 #include "agent/snapshot_json.h"
 #include "agent/snapshot_reading.h"
+#include "agent/texts.h"
 
 #define HINT "try 'lade help snapshots'"
 #define LINE_MAX_LEN (64u << 20)
@@ -30,8 +31,7 @@ enum snapshots_option { SNAPSHOTS_GROUP = LADE_REPOSITORY_OWN_OPTION };
 struct options {
 	struct lade_repository_options repository;
 	struct lade_snapshot_choice choice;
-	const char **names; /* of snapshots; name_count of them */
-	size_t name_count;
+	struct lade_texts names; /* of snapshots */
 	uint64_t latest;    /* so many of each host and set of paths; 0: all */
 	unsigned groups;
 	bool compact, json, help;
@@ -87,10 +87,8 @@ static int take_own(void *context, const struct lade_option_use *use, struct lad
 {
 	struct options *options = context;
 
-	if (!use->row) {
-		options->names[options->name_count++] = use->value;
-		return 0;
-	}
+	if (!use->row)
+		return lade_texts_add(&options->names, use->value, complaint);
 	/* SNAPSHOTS_GROUP */
 	return take_groups(options, use->value, complaint);
 }
@@ -99,9 +97,6 @@ static int take_options(struct options *options, int argc, char **argv, struct l
 {
 	const struct lade_repository_options_walk walk = { .rows = rows, .row_count = sizeof(rows) / sizeof(rows[0]), .own = take_own, .hint = HINT };
 
-	options->names = calloc((size_t)argc + 1, sizeof(*options->names));
-	if (!options->names)
-		return lade_complain_memory(complaint);
 	return lade_repository_options_take(&walk, options, argc, argv, complaint);
 }
 
@@ -184,15 +179,15 @@ static int choose(struct command *command, struct lade_complaint *complaint)
 	struct lade_snapshot_named named;
 	int error = 0;
 
-	command->items = calloc(list->count + command->options.name_count + 1, sizeof(item_pointer));
+	command->items = calloc(list->count + command->options.names.count + 1, sizeof(item_pointer));
 	if (!command->items)
 		return lade_complain_memory(complaint);
-	for (size_t i = 0; !error && i < command->options.name_count; i++) {
-		error = lade_snapshot_reading_find(&command->reading, command->options.names[i], &command->options.choice, &named, complaint);
+	for (size_t i = 0; !error && i < command->options.names.count; i++) {
+		error = lade_snapshot_reading_find(&command->reading, command->options.names.texts[i], &command->options.choice, &named, complaint);
 		if (!error)
 			command->items[command->count++] = named.item;
 	}
-	for (size_t i = 0; !command->options.name_count && i < list->count; i++)
+	for (size_t i = 0; !command->options.names.count && i < list->count; i++)
 		if (lade_snapshot_choice_means(&command->options.choice, &list->items[i]))
 			command->items[command->count++] = &list->items[i];
 	if (command->options.latest)
@@ -455,6 +450,6 @@ int lade_command_snapshots(int argc, char **argv)
 		(void)lade_help_print(stdout, "snapshots");
 	lade_snapshot_reading_close(&command.reading);
 	free(command.items);
-	free(command.options.names);
+	lade_texts_fini(&command.options.names);
 	return lade_snapshot_reading_exit(error ? complaint.exit_status : LADE_REPOSITORY_OK);
 }

@@ -19,6 +19,7 @@
 #include "agent/option_walk.h"
 #include "agent/screen.h"
 #include "agent/snapshot_reading.h"
+#include "agent/texts.h"
 #include "agent/tree/inode_map.h"
 
 #define HINT "try 'lade help stats'"
@@ -35,8 +36,7 @@ static const char *const mode_names[] = {
 struct options {
 	struct lade_repository_options repository;
 	struct lade_snapshot_choice choice;
-	const char **names; /* of snapshots; name_count of them */
-	size_t name_count;
+	struct lade_texts names; /* of snapshots */
 	enum mode mode;
 	bool json, help;
 };
@@ -66,10 +66,8 @@ static int take_own(void *context, const struct lade_option_use *use, struct lad
 {
 	struct options *options = context;
 
-	if (!use->row) {
-		options->names[options->name_count++] = use->value;
-		return 0;
-	}
+	if (!use->row)
+		return lade_texts_add(&options->names, use->value, complaint);
 	/* STATS_MODE */
 	for (size_t i = 0; i < sizeof(mode_names) / sizeof(mode_names[0]); i++) {
 		if (strcmp(use->value, mode_names[i]) == 0) {
@@ -84,9 +82,6 @@ static int take_options(struct options *options, int argc, char **argv, struct l
 {
 	const struct lade_repository_options_walk walk = { .rows = rows, .row_count = sizeof(rows) / sizeof(rows[0]), .own = take_own, .hint = HINT };
 
-	options->names = calloc((size_t)argc + 1, sizeof(*options->names));
-	if (!options->names)
-		return lade_complain_memory(complaint);
 	return lade_repository_options_take(&walk, options, argc, argv, complaint);
 }
 
@@ -296,12 +291,12 @@ static int count_all(struct command *command, struct lade_complaint *complaint)
 	struct lade_snapshot_named named;
 	int error = 0;
 
-	for (size_t i = 0; !error && i < command->options.name_count; i++) {
-		error = lade_snapshot_reading_find(&command->reading, command->options.names[i], &command->options.choice, &named, complaint);
+	for (size_t i = 0; !error && i < command->options.names.count; i++) {
+		error = lade_snapshot_reading_find(&command->reading, command->options.names.texts[i], &command->options.choice, &named, complaint);
 		if (!error)
 			error = count_snapshot(command, named.item, complaint);
 	}
-	for (size_t i = 0; !error && !command->options.name_count && i < list->count; i++)
+	for (size_t i = 0; !error && !command->options.names.count && i < list->count; i++)
 		if (list->items[i].is_open && lade_snapshot_choice_means(&command->options.choice, &list->items[i]))
 			error = count_snapshot(command, &list->items[i], complaint);
 	return error;
@@ -390,6 +385,6 @@ int lade_command_stats(int argc, char **argv)
 	lade_key_set_free(command.trees);
 	lade_inode_map_free(command.inodes);
 	lade_snapshot_reading_close(&command.reading);
-	free(command.options.names);
+	lade_texts_fini(&command.options.names);
 	return lade_snapshot_reading_exit(error ? complaint.exit_status : command.problems ? LADE_REPOSITORY_PARTIAL : LADE_REPOSITORY_OK);
 }
