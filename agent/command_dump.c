@@ -13,7 +13,6 @@
 
 #include "agent/backup/dump.h"
 #include "agent/backup/tree_cursor.h"
-#include "agent/help.h"
 #include "agent/option_walk.h"
 #include "agent/screen.h"
 #include "agent/snapshot_reading.h"
@@ -171,6 +170,7 @@ static int open_target(struct command *command, struct lade_complaint *complaint
 
 static int run(struct command *command, int argc, char **argv, struct lade_complaint *complaint)
 {
+	struct lade_snapshot_wish wish = { .repository = &command->options.repository, .choice = &command->options.choice };
 	struct lade_snapshot_named named;
 	struct lade_fault fault;
 	char *path = NULL;
@@ -178,11 +178,9 @@ static int run(struct command *command, int argc, char **argv, struct lade_compl
 
 	if (error || command->options.help)
 		return error;
-	error = lade_snapshot_reading_open(&command->reading, &command->options.repository, complaint);
-	if (!error)
-		error = lade_snapshot_reading_find(&command->reading, command->options.snapshot, &command->options.choice, &named, complaint);
-	if (!error)
-		error = lade_snapshot_reading_start(&command->reading, (unsigned)command->options.threads, complaint);
+	wish.snapshot = command->options.snapshot;
+	wish.threads = command->options.threads;
+	error = lade_snapshot_reading_begin(&command->reading, &wish, &named, complaint);
 	if (error)
 		return error;
 	path = member_path(named.subpath, command->options.path);
@@ -207,10 +205,5 @@ int lade_command_dump(int argc, char **argv)
 
 	lade_snapshot_reading_init(&command.reading);
 	error = run(&command, argc, argv, &complaint);
-	if (error)
-		lade_screen_print(stderr, complaint.text);
-	else if (command.options.help)
-		(void)lade_help_print(stdout, "dump");
-	lade_snapshot_reading_close(&command.reading);
-	return error ? complaint.exit_status : lade_snapshot_reading_exit(LADE_REPOSITORY_OK);
+	return lade_snapshot_reading_end(&command.reading, error, &complaint, command.options.help ? "dump" : NULL, LADE_REPOSITORY_OK);
 }

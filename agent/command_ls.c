@@ -13,7 +13,6 @@
 #include "agent/backup/tree_cursor.h"
 #include "agent/escape.h"
 #include "agent/figures.h"
-#include "agent/help.h"
 #include "agent/json.h"
 #include "agent/option_walk.h"
 #include "agent/screen.h"
@@ -323,16 +322,14 @@ static int list(struct command *command, const struct lade_snapshot_named *named
 
 static int run(struct command *command, int argc, char **argv, struct lade_complaint *complaint)
 {
+	struct lade_snapshot_wish wish = { .repository = &command->options.repository, .choice = &command->options.choice };
 	struct lade_snapshot_named named;
 	int error = take_options(&command->options, argc - 1, argv + 1, complaint);
 
 	if (error || command->options.help)
 		return error;
-	error = lade_snapshot_reading_open(&command->reading, &command->options.repository, complaint);
-	if (!error)
-		error = lade_snapshot_reading_find(&command->reading, command->options.snapshot, &command->options.choice, &named, complaint);
-	if (!error)
-		error = lade_snapshot_reading_start(&command->reading, 0, complaint);
+	wish.snapshot = command->options.snapshot;
+	error = lade_snapshot_reading_begin(&command->reading, &wish, &named, complaint);
 	if (error)
 		return error;
 	command->source = lade_snapshot_reading_source(&command->reading);
@@ -349,13 +346,9 @@ int lade_command_ls(int argc, char **argv)
 	lade_writer_init(&command.line, LINE_MAX_LEN);
 	lade_writer_init(&command.prefix, LINE_MAX_LEN);
 	error = run(&command, argc, argv, &complaint);
-	if (error)
-		lade_screen_print(stderr, complaint.text);
-	else if (command.options.help)
-		(void)lade_help_print(stdout, "ls");
-	lade_snapshot_reading_close(&command.reading);
 	lade_writer_fini(&command.line);
 	lade_writer_fini(&command.prefix);
 	lade_texts_fini(&command.options.paths);
-	return lade_snapshot_reading_exit(error ? complaint.exit_status : command.problems ? LADE_REPOSITORY_PARTIAL : LADE_REPOSITORY_OK);
+	return lade_snapshot_reading_end(&command.reading, error, &complaint, command.options.help ? "ls" : NULL,
+					 command.problems ? LADE_REPOSITORY_PARTIAL : LADE_REPOSITORY_OK);
 }

@@ -264,18 +264,17 @@ static int restore(struct command *command, const struct lade_snapshot_named *na
 
 static int run(struct command *command, int argc, char **argv, struct lade_complaint *complaint)
 {
+	struct lade_snapshot_wish wish = { .repository = &command->options.repository, .choice = &command->options.choice };
 	struct lade_snapshot_named named;
 	int error = take_options(&command->options, argc - 1, argv + 1, complaint);
 
 	if (error || command->options.help)
 		return error;
+	wish.snapshot = command->options.snapshot;
+	wish.threads = command->options.threads;
 	error = make_filter(command, complaint);
 	if (!error)
-		error = lade_snapshot_reading_open(&command->reading, &command->options.repository, complaint);
-	if (!error)
-		error = lade_snapshot_reading_find(&command->reading, command->options.snapshot, &command->options.choice, &named, complaint);
-	if (!error)
-		error = lade_snapshot_reading_start(&command->reading, (unsigned)command->options.threads, complaint);
+		error = lade_snapshot_reading_begin(&command->reading, &wish, &named, complaint);
 	if (!error && make_screen(command, &named))
 		error = lade_complain_memory(complaint);
 	if (error)

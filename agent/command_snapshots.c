@@ -11,9 +11,7 @@
 
 #include "agent/escape.h"
 #include "agent/figures.h"
-#include "agent/help.h"
 #include "agent/option_walk.h"
-#include "agent/screen.h"
 #include "agent/snapshot_json.h"
 #include "agent/snapshot_reading.h"
 #include "agent/texts.h"
@@ -444,12 +442,7 @@ int lade_command_snapshots(int argc, char **argv)
 
 	lade_snapshot_reading_init(&command.reading);
 	error = run(&command, argc, argv, &complaint);
-	if (error)
-		lade_screen_print(stderr, complaint.text);
-	else if (command.options.help)
-		(void)lade_help_print(stdout, "snapshots");
-	lade_snapshot_reading_close(&command.reading);
 	free(command.items);
 	lade_texts_fini(&command.options.names);
-	return lade_snapshot_reading_exit(error ? complaint.exit_status : LADE_REPOSITORY_OK);
+	return lade_snapshot_reading_end(&command.reading, error, &complaint, command.options.help ? "snapshots" : NULL, LADE_REPOSITORY_OK);
 }

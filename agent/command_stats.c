@@ -14,7 +14,6 @@
 #include "agent/backup/key_set.h"
 #include "agent/backup/tree_cursor.h"
 #include "agent/figures.h"
-#include "agent/help.h"
 #include "agent/json.h"
 #include "agent/option_walk.h"
 #include "agent/screen.h"
@@ -377,14 +376,10 @@ int lade_command_stats(int argc, char **argv)
 
 	lade_snapshot_reading_init(&command.reading);
 	error = run(&command, argc, argv, &complaint);
-	if (error)
-		lade_screen_print(stderr, complaint.text);
-	else if (command.options.help)
-		(void)lade_help_print(stdout, "stats");
 	lade_key_set_free(command.seen);
 	lade_key_set_free(command.trees);
 	lade_inode_map_free(command.inodes);
-	lade_snapshot_reading_close(&command.reading);
 	lade_texts_fini(&command.options.names);
-	return lade_snapshot_reading_exit(error ? complaint.exit_status : command.problems ? LADE_REPOSITORY_PARTIAL : LADE_REPOSITORY_OK);
+	return lade_snapshot_reading_end(&command.reading, error, &complaint, command.options.help ? "stats" : NULL,
+					 command.problems ? LADE_REPOSITORY_PARTIAL : LADE_REPOSITORY_OK);
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "agent/help.h"
 #include "agent/screen.h"
 #include "agent/store/chunk_id.h"
 #include "agent/store/chunk_tables.h"
@@ -136,7 +137,7 @@ static int load_map(struct lade_snapshot_reading *reading, struct lade_fault *fa
 	return error ? error : lade_chunk_tables_load(reading->map, &tables, fault);
 }
 
-int lade_snapshot_reading_start(struct lade_snapshot_reading *reading, unsigned threads, struct lade_complaint *complaint)
+int lade_snapshot_reading_start(struct lade_snapshot_reading *reading, uint64_t threads, struct lade_complaint *complaint)
 {
 	struct lade_chunk_fetch_setup setup = {
 		.repository = reading->repository, .threads = lade_thread_count(threads, LADE_FETCH_THREADS_MAX), .cache_len = CACHE_LEN,
@@ -154,6 +155,16 @@ int lade_snapshot_reading_start(struct lade_snapshot_reading *reading, unsigned 
 	if (!error)
 		error = lade_chunk_fetch_new(&setup, &reading->fetch, &fault);
 	return error ? lade_repository_complain(complaint, reading->name, &fault) : 0;
+}
+
+int lade_snapshot_reading_begin(struct lade_snapshot_reading *reading, const struct lade_snapshot_wish *wish, struct lade_snapshot_named *named_out,
+				struct lade_complaint *complaint)
+{
+	int error = lade_snapshot_reading_open(reading, wish->repository, complaint);
+
+	if (!error)
+		error = lade_snapshot_reading_find(reading, wish->snapshot, wish->choice, named_out, complaint);
+	return error ? error : lade_snapshot_reading_start(reading, wish->threads, complaint);
 }
 
 struct lade_stream_source lade_snapshot_reading_source(const struct lade_snapshot_reading *reading)
@@ -179,6 +190,16 @@ int lade_snapshot_reading_exit(int status)
 	__fpurge(stdout);
 	clearerr(stdout);
 	return LADE_REPOSITORY_ERROR;
+}
+
+int lade_snapshot_reading_end(struct lade_snapshot_reading *reading, int error, const struct lade_complaint *complaint, const char *help, int status)
+{
+	if (error)
+		lade_screen_print(stderr, complaint->text);
+	else if (help)
+		(void)lade_help_print(stdout, help);
+	lade_snapshot_reading_close(reading);
+	return lade_snapshot_reading_exit(error ? complaint->exit_status : status);
 }
 
 void lade_snapshot_time(uint64_t seconds, char out[LADE_SNAPSHOT_TIME_SIZE])
