@@ -3,14 +3,12 @@
  */
 #include "agent/backup_options.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "agent/backup/pool.h"
 #include "agent/quantity.h"
 #include "chunker/codec.h"
-#include "protocol/grow.h"
 
 #define HINT "try 'lade help backup'"
 
@@ -31,11 +29,7 @@ enum backup_option {
 	BACKUP_TAG,
 	BACKUP_TIME,
 	BACKUP_COMPRESSION,
-	BACKUP_THREADS,
 	BACKUP_VERBOSE,
-	BACKUP_FLAG, /* these set the field at the row's offset */
-	BACKUP_TEXT,
-	BACKUP_HELP,
 };
 
 #define OFF(field) offsetof(struct lade_backup_options, field)
@@ -47,41 +41,30 @@ static const struct lade_option_row rows[] = {
 	{ .name = "iexclude", .id = BACKUP_IEXCLUDE, .value = "PATTERN" },
 	{ .name = "exclude-file", .id = BACKUP_EXCLUDE_FILE, .value = "FILE" },
 	{ .name = "iexclude-file", .id = BACKUP_IEXCLUDE_FILE, .value = "FILE" },
-	{ .name = "exclude-caches", .id = BACKUP_FLAG, .off = OFF(exclude_caches) },
+	{ .name = "exclude-caches", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(exclude_caches) },
 	{ .name = "exclude-if-present", .id = BACKUP_MARK, .value = "NAME[:HEADER]" },
 	{ .name = "exclude-larger-than", .id = BACKUP_LARGER, .value = "SIZE" },
-	{ .name = "one-file-system", .letter = 'x', .id = BACKUP_FLAG, .off = OFF(one_file_system) },
-	{ .name = "gitignore", .id = BACKUP_FLAG, .off = OFF(gitignore) },
+	{ .name = "one-file-system", .letter = 'x', .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(one_file_system) },
+	{ .name = "gitignore", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(gitignore) },
 	{ .name = "files-from", .id = BACKUP_LIST, .value = "FILE" },
 	{ .name = "files-from0", .alias = "files-from-raw", .id = BACKUP_LIST_NUL, .value = "FILE" },
-	{ .name = "stdin", .id = BACKUP_FLAG, .off = OFF(from_stdin) },
-	{ .name = "stdin-filename", .id = BACKUP_TEXT, .off = OFF(stdin_name), .value = "PATH" },
-	{ .name = "stdin-from-command", .id = BACKUP_FLAG, .off = OFF(from_command) },
+	{ .name = "stdin", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(from_stdin) },
+	{ .name = "stdin-filename", .id = LADE_REPOSITORY_OPTION_ANY, .off = OFF(stdin_name), .value = "PATH" },
+	{ .name = "stdin-from-command", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(from_command) },
 	{ .name = "tag", .id = BACKUP_TAG, .value = "TAG[,TAG]..." },
-	{ .name = "host", .letter = 'H', .id = BACKUP_TEXT, .off = OFF(host), .value = "NAME" },
-	{ .name = "job", .id = BACKUP_TEXT, .off = OFF(job), .value = "NAME" },
+	{ .name = "host", .letter = 'H', .id = LADE_REPOSITORY_OPTION_ANY, .off = OFF(host), .value = "NAME" },
+	{ .name = "job", .id = LADE_REPOSITORY_OPTION_ANY, .off = OFF(job), .value = "NAME" },
 	{ .name = "time", .id = BACKUP_TIME, .value = "TIME" },
-	{ .name = "skip-if-unchanged", .id = BACKUP_FLAG, .off = OFF(skip_if_unchanged) },
-	{ .name = "dry-run", .letter = 'n', .id = BACKUP_FLAG, .off = OFF(dry_run) },
-	{ .name = "force", .letter = 'f', .id = BACKUP_FLAG, .off = OFF(force) },
+	{ .name = "skip-if-unchanged", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(skip_if_unchanged) },
+	{ .name = "dry-run", .letter = 'n', .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(dry_run) },
+	{ .name = "force", .letter = 'f', .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(force) },
 	{ .name = "compression", .id = BACKUP_COMPRESSION, .value = "LEVEL" },
-	{ .name = "threads", .id = BACKUP_THREADS, .value = "COUNT" },
+	{ .name = "threads", .id = LADE_REPOSITORY_OPTION_COUNT, .bits = LADE_POOL_MAX, .off = OFF(threads), .value = "COUNT" },
 	{ .name = "verbose", .letter = 'v', .id = BACKUP_VERBOSE },
-	{ .name = "quiet", .letter = 'q', .id = BACKUP_FLAG, .off = OFF(quiet) },
-	{ .name = "json", .id = BACKUP_FLAG, .off = OFF(json) },
-	{ .name = "help", .letter = 'h', .id = BACKUP_HELP },
+	{ .name = "quiet", .letter = 'q', .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(quiet) },
+	{ .name = "json", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(json) },
+	{ .name = "help", .letter = 'h', .id = LADE_REPOSITORY_OPTION_HELP, .off = OFF(help) },
 };
-
-static int add_text(struct lade_backup_texts *list, const char *text, struct lade_complaint *complaint)
-{
-	const char **texts = lade_grown(list->texts, list->count, &list->capacity, sizeof(*texts));
-
-	if (!texts)
-		return lade_complain_memory(complaint);
-	list->texts = texts;
-	texts[list->count++] = text;
-	return 0;
-}
 
 static int add_exclude(struct lade_backup_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
 {
@@ -150,63 +133,44 @@ static int add_tags(struct lade_backup_options *options, const char *value, stru
 	int error = 0;
 
 	while (!error && (tag = strsep(&text, ",")))
-		error = *tag ? add_text(&options->tags, tag, complaint) : 0;
+		error = *tag ? lade_texts_add(&options->tags, tag, complaint) : 0;
 	return error;
 }
 
-static int apply_value(struct lade_backup_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
+static int take_value(struct lade_backup_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
 {
 	switch (use->row->id) {
 	case BACKUP_MARK:
-		return add_text(&options->marks, use->value, complaint);
+		return lade_texts_add(&options->marks, use->value, complaint);
 	case BACKUP_LARGER:
 		if (lade_quantity_size(use->value, 1, &options->larger_than) || !options->larger_than)
 			return lade_complain(complaint, LADE_REPOSITORY_ERROR, "--exclude-larger-than=%.100s: a size such as 100M", use->value);
 		return 0;
 	case BACKUP_LIST:
-		return add_text(&options->lists, use->value, complaint);
+		return lade_texts_add(&options->lists, use->value, complaint);
 	case BACKUP_LIST_NUL:
-		return add_text(&options->lists_nul, use->value, complaint);
+		return lade_texts_add(&options->lists_nul, use->value, complaint);
 	case BACKUP_TAG:
 		return add_tags(options, use->value, complaint);
 	case BACKUP_TIME:
 		return take_time(use->value, options, complaint);
 	case BACKUP_COMPRESSION:
 		return take_compression(use->value, &options->level, complaint);
-	case BACKUP_THREADS:
-		if (lade_quantity_number(use->value, LADE_POOL_MAX, &options->threads) || !options->threads)
-			return lade_complain(complaint, LADE_REPOSITORY_ERROR, "--threads=%.100s: from 1 to %u", use->value, LADE_POOL_MAX);
-		return 0;
 	default:
 		return add_exclude(options, use, complaint);
 	}
 }
 
-static int apply(void *context, const struct lade_option_use *use, struct lade_complaint *complaint)
+static int take_own(void *context, const struct lade_option_use *use, struct lade_complaint *complaint)
 {
 	struct lade_backup_options *options = context;
-	int result = lade_repository_options_apply(&options->repository, use, complaint);
 
-	if (result)
-		return result < 0 ? result : 0;
 	if (!use->row)
-		return add_text(&options->paths, use->value, complaint);
-	switch (use->row->id) {
-	case BACKUP_FLAG:
-		*(bool *)((char *)options + use->row->off) = true;
-		return 0;
-	case BACKUP_TEXT:
-		*(const char **)(void *)((char *)options + use->row->off) = use->value;
-		return 0;
-	case BACKUP_VERBOSE:
-		options->verbose++;
-		return 0;
-	case BACKUP_HELP:
-		options->help = true;
-		return 1;
-	default:
-		return apply_value(options, use, complaint);
-	}
+		return lade_texts_add(&options->paths, use->value, complaint);
+	if (use->row->id != BACKUP_VERBOSE)
+		return take_value(options, use, complaint);
+	options->verbose++;
+	return 0;
 }
 
 static bool chooses_files(const struct lade_backup_options *options)
@@ -243,24 +207,20 @@ static int check(struct lade_backup_options *options, struct lade_complaint *com
 
 int lade_backup_options_take(struct lade_backup_options *options, int argc, char **argv, struct lade_complaint *complaint)
 {
-	const struct lade_option_walk walk = { .rows = rows, .row_count = sizeof(rows) / sizeof(rows[0]), .apply = apply, .context = options, .hint = HINT };
-	int result;
+	const struct lade_repository_options_walk walk = { .rows = rows, .row_count = sizeof(rows) / sizeof(rows[0]), .own = take_own, .hint = HINT };
+	int error;
 
 	*options = (struct lade_backup_options){ .level = LADE_CODEC_LEVEL_DEFAULT };
-	result = lade_option_walk(&walk, argc, argv, complaint);
-	if (result < 0) {
-		lade_repository_own_complaint(complaint);
-		return result;
-	}
-	return options->help ? 0 : check(options, complaint);
+	error = lade_repository_options_take(&walk, options, argc, argv, complaint);
+	return error || options->help ? error : check(options, complaint);
 }
 
 void lade_backup_options_fini(struct lade_backup_options *options)
 {
-	free(options->paths.texts);
-	free(options->tags.texts);
-	free(options->marks.texts);
-	free(options->lists.texts);
-	free(options->lists_nul.texts);
+	lade_texts_fini(&options->paths);
+	lade_texts_fini(&options->tags);
+	lade_texts_fini(&options->marks);
+	lade_texts_fini(&options->lists);
+	lade_texts_fini(&options->lists_nul);
 	lade_excludes_fini(&options->excludes);
 }

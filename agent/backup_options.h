@@ -10,18 +10,13 @@
 #include "agent/backup/exclude.h"
 #include "agent/complaint.h"
 #include "agent/repository_options.h"
-
-/* Texts in the order in which they were given. */
-struct lade_backup_texts {
-	const char **texts; /* borrowed from argv; count of capacity */
-	size_t count, capacity;
-};
+#include "agent/texts.h"
 
 /* What was said. Text is borrowed from argv; NULL: not given. */
 struct lade_backup_options {
 	struct lade_repository_options repository;
-	struct lade_backup_texts paths, tags, marks;
-	struct lade_backup_texts lists, lists_nul; /* files with paths, a line or a NUL behind each */
+	struct lade_texts paths, tags, marks;
+	struct lade_texts lists, lists_nul; /* files with paths, a line or a NUL behind each */
 	struct lade_excludes excludes;
 	bool exclude_caches, gitignore, one_file_system;
 	uint64_t larger_than;                      /* bytes; 0: any */

@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "agent/bar.h"
 #include "agent/escape.h"
 #include "agent/figures.h"
 #include "agent/json.h"
@@ -36,7 +36,7 @@ struct lade_backup_screen {
 	uint64_t files_done, bytes_done;
 	int64_t drawn_ns;
 	bool terminal, bar_terminal; /* a person looks at standard output, at standard error */
-	size_t bar_len;              /* of the bar that stands there */
+	struct lade_bar bar;         /* on standard error */
 	struct lade_writer line;
 	char **problems;             /* kept lines */
 	size_t problem_count, problem_room;
@@ -46,15 +46,6 @@ struct lade_backup_screen {
 
 /* ---- lines ---- */
 
-static void clear_bar(struct lade_backup_screen *screen)
-{
-	if (!screen->bar_len)
-		return;
-	fprintf(stderr, "\r%*s\r", (int)screen->bar_len, "");
-	fflush(stderr);
-	screen->bar_len = 0;
-}
-
 static void start_line(struct lade_backup_screen *screen)
 {
 	lade_writer_reset(&screen->line);
@@ -62,7 +53,7 @@ static void start_line(struct lade_backup_screen *screen)
 
 static void end_line(struct lade_backup_screen *screen, FILE *file)
 {
-	clear_bar(screen);
+	lade_bar_clear(&screen->bar);
 	lade_writer_put_u8(&screen->line, '\n');
 	if (!screen->line.error)
 		(void)fwrite(screen->line.data, 1, screen->line.len, file);
@@ -106,15 +97,9 @@ static void end_json(struct lade_backup_screen *screen)
 static void draw(struct lade_backup_screen *screen)
 {
 	char line[LADE_PROGRESS_LINE_SIZE];
-	size_t len = lade_progress_line(&screen->meter, LADE_HUMAN_BINARY, false, line), blanks;
-	struct winsize size;
+	const size_t len = lade_progress_line(&screen->meter, LADE_HUMAN_BINARY, false, line);
 
-	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col && len > size.ws_col - 1u)
-		len = size.ws_col - 1u;
-	blanks = screen->bar_len > len ? screen->bar_len - len : 0;
-	fprintf(stderr, "\r%.*s%*s", (int)len, line, (int)blanks, "");
-	fflush(stderr);
-	screen->bar_len = len;
+	lade_bar_draw(&screen->bar, stderr, line, len);
 }
 
 static void print_status(struct lade_backup_screen *screen, int64_t now_ns)
@@ -348,7 +333,7 @@ void lade_backup_screen_finish(struct lade_backup_screen *screen, const struct l
 {
 	const double seconds = (double)(lade_clock_ns() - screen->meter.start_ns) / 1e9;
 
-	clear_bar(screen);
+	lade_bar_clear(&screen->bar);
 	print_problems(screen, result);
 	if (screen->options->json)
 		print_summary_json(screen, result, seconds);
@@ -360,7 +345,7 @@ void lade_backup_screen_finish(struct lade_backup_screen *screen, const struct l
 
 void lade_backup_screen_fail(struct lade_backup_screen *screen, const struct lade_complaint *complaint)
 {
-	clear_bar(screen);
+	lade_bar_clear(&screen->bar);
 	if (screen->options->json) {
 		start_json(screen, "exit_error");
 		lade_json_number(&screen->line, "code", (uint64_t)complaint->exit_status);

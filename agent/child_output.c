@@ -16,8 +16,8 @@
 
 extern char **environ;
 
-/* Spawn it with the pipe's end as its standard output. 0 or an errno. */
-static int spawn(pid_t *pid, char *const *argv, int out)
+/* Spawn it with out as its standard output. 0 or an errno. */
+static int spawn(char *const *argv, int out, pid_t *pid_out)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
@@ -28,9 +28,10 @@ static int spawn(pid_t *pid, char *const *argv, int out)
 		return error;
 	error = posix_spawnattr_init(&attributes);
 	if (error) {
-		posix_spawn_file_actions_destroy(&actions);
+		(void)posix_spawn_file_actions_destroy(&actions);
 		return error;
 	}
+	/* We ignore it; who writes more than is read is to end by it. */
 	sigemptyset(&defaults);
 	sigaddset(&defaults, SIGPIPE);
 	error = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
@@ -39,47 +40,60 @@ static int spawn(pid_t *pid, char *const *argv, int out)
 	if (!error)
 		error = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
 	if (!error)
-		error = posix_spawnp(pid, argv[0], &actions, &attributes, argv, environ);
-	posix_spawnattr_destroy(&attributes);
-	posix_spawn_file_actions_destroy(&actions);
+		error = posix_spawnp(pid_out, argv[0], &actions, &attributes, argv, environ);
+	(void)posix_spawnattr_destroy(&attributes);
+	(void)posix_spawn_file_actions_destroy(&actions);
 	return error;
+}
+
+int lade_child_output_spawn(char *const *argv, pid_t *pid_out, int *fd_out)
+{
+	int ends[2], error;
+
+	if (pipe2(ends, O_CLOEXEC))
+		return errno;
+	error = spawn(argv, ends[1], pid_out);
+	close(ends[1]);
+	if (error)
+		close(ends[0]);
+	else
+		*fd_out = ends[0];
+	return error;
+}
+
+int lade_child_output_wait(pid_t pid, int *status_out)
+{
+	pid_t got;
+
+	do {
+		got = waitpid(pid, status_out, 0);
+	} while (got < 0 && errno == EINTR);
+	return got < 0 ? -1 : 0;
 }
 
 int lade_child_output_start(struct lade_child_output *child, const char *const *words, size_t count, struct lade_complaint *complaint)
 {
 	char **argv = calloc(count + 1, sizeof(char *));
-	int ends[2], error;
+	int error;
 
 	assert(count);
 	if (!argv)
 		return lade_complain_memory(complaint);
 	for (size_t i = 0; i < count; i++)
 		argv[i] = (char *)(uintptr_t)words[i];
-	error = pipe2(ends, O_CLOEXEC) ? errno : 0;
-	if (!error) {
-		error = spawn(&child->pid, argv, ends[1]);
-		close(ends[1]);
-		if (error)
-			close(ends[0]);
-	}
+	error = lade_child_output_spawn(argv, &child->pid, &child->fd);
 	free(argv);
 	if (error)
 		return lade_complain(complaint, 1, "run \"%.400s\": %s", words[0], strerror(error));
-	child->fd = ends[0];
 	child->name = words[0];
 	return 0;
 }
 
 static int wait_for(struct lade_child_output *child, int *status_out)
 {
-	pid_t got;
-
 	close(child->fd);
 	child->fd = -1;
-	do {
-		got = waitpid(child->pid, status_out, 0);
-	} while (got < 0 && errno == EINTR);
-	return got < 0 ? -1 : 0;
+	return lade_child_output_wait(child->pid, status_out);
 }
 
 int lade_child_output_ready(void *context, struct lade_fault *fault)

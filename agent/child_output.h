@@ -28,6 +28,15 @@ int lade_child_output_ready(void *context, struct lade_fault *fault);
 /* True if it has ended, and not well: then the complaint, whose exit status is given, says how. */
 bool lade_child_output_complain(const struct lade_child_output *child, int exit_status, struct lade_complaint *complaint);
 
+/*
+ * For who reads the output in another way. Start argv, which ends with NULL and whose first word is looked for in PATH, with its standard output in a
+ * pipe. Returns 0 with the end to read from, which the caller closes, and the process, for lade_child_output_wait(); or an errno, and changes neither.
+ */
+int lade_child_output_spawn(char *const *argv, pid_t *pid_out, int *fd_out);
+
+/* Wait for its end: how it ended, as of waitpid(2). Returns 0, or -1 with errno. */
+int lade_child_output_wait(pid_t pid, int *status_out);
+
 /* If it was not waited for: close the pipe, tell it to end (SIGTERM), and wait for that. */
 void lade_child_output_end(struct lade_child_output *child);
 

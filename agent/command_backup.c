@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <pwd.h>
-#include <signal.h>
 #include <sodium.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -20,18 +19,17 @@
 #include "agent/backup_screen.h"
 #include "agent/child_output.h"
 #include "agent/help.h"
+#include "agent/interrupt.h"
 #include "agent/repository_place.h"
 #include "agent/screen.h"
 #include "agent/sync/source_list.h"
+#include "agent/thread_count.h"
 #include "agent/tree/place.h"
 #include "config.h"
 #include "protocol/grow.h"
 
 #define STDIN_NAME "stdin"
 #define KNOWN_NAME_SIZE (sizeof("files-") + 32)
-
-/* A signal came: the backup is to end. Its handler, and threads, look at it. */
-static atomic_bool stop;
 
 struct command {
 	struct lade_backup_options options;
@@ -242,31 +240,6 @@ static int describe(struct command *command, struct lade_snapshot_description *d
 
 /* ---- running ---- */
 
-static void on_signal(int number)
-{
-	(void)number;
-	atomic_store(&stop, true);
-}
-
-/* A second signal of the same kind ends the program as it would have. */
-static void catch_signals(void)
-{
-	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND }, old;
-
-	sigemptyset(&action.sa_mask);
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-			(void)sigaction(numbers[i], &action, NULL);
-}
-
-static unsigned processors(void)
-{
-	const long count = sysconf(_SC_NPROCESSORS_ONLN);
-
-	return count < 1 ? 1 : count > (long)LADE_POOL_MAX ? LADE_POOL_MAX : (unsigned)count;
-}
-
 static void fill_setup(struct command *command, struct lade_backup_setup *setup)
 {
 	const struct lade_backup_options *options = &command->options;
@@ -277,10 +250,10 @@ static void fill_setup(struct command *command, struct lade_backup_setup *setup)
 	setup->scan = (struct lade_scan_setup){
 		.sources = &command->sources, .filter = command->filter, .one_file_system = options->one_file_system, .caches = options->exclude_caches,
 		.marks = (char *const *)(uintptr_t)options->marks.texts, .mark_count = (unsigned)options->marks.count, .larger_than = options->larger_than,
-		.super = geteuid() == 0, .events = lade_backup_screen_events(command->screen), .stop = &stop,
+		.super = geteuid() == 0, .events = lade_backup_screen_events(command->screen), .stop = lade_interrupt_flag(),
 	};
 	setup->level = options->level;
-	setup->threads = options->threads ? (unsigned)options->threads : processors();
+	setup->threads = lade_thread_count(options->threads, LADE_POOL_MAX);
 	setup->dry_run = options->dry_run;
 	setup->skip_if_unchanged = options->skip_if_unchanged;
 	setup->force = options->force;
@@ -304,7 +277,7 @@ static void fill_setup(struct command *command, struct lade_backup_setup *setup)
 /* What the fault means for who started the command. */
 static int complain(const struct command *command, struct lade_complaint *complaint, const struct lade_fault *fault)
 {
-	if (fault->code == LADE_E_CANCELLED && atomic_load(&stop))
+	if (fault->code == LADE_E_CANCELLED && atomic_load(lade_interrupt_flag()))
 		return lade_complain(complaint, LADE_REPOSITORY_INTERRUPTED, "interrupted: the next backup goes on from here");
 	/* Neither is the repository's doing. */
 	if (lade_child_output_complain(&command->child, LADE_REPOSITORY_ERROR, complaint))
@@ -337,7 +310,7 @@ static int back_up(struct command *command, struct lade_backup_result *result, s
 /* The command whose output is backed up: only if it ends well there is a snapshot of it. */
 static int start_child(struct command *command, struct lade_complaint *complaint)
 {
-	const struct lade_backup_texts *words = &command->options.paths;
+	const struct lade_texts *words = &command->options.paths;
 
 	if (!command->options.from_command)
 		return 0;
@@ -375,7 +348,7 @@ static int run(struct command *command, int argc, char **argv, struct lade_backu
 		return error;
 	if (lade_backup_screen_new(&command->options, &command->screen))
 		return lade_complain_memory(complaint);
-	catch_signals();
+	lade_interrupt_catch();
 	error = prepare(command, complaint);
 	return error ? error : back_up(command, result, complaint);
 }
@@ -387,7 +360,6 @@ int lade_command_backup_run(int argc, char **argv, struct lade_backup_result *re
 	int error;
 
 	*result_out = (struct lade_backup_result){ 0 };
-	atomic_store(&stop, false);
 	error = run(&command, argc, argv, result_out, &complaint);
 	if (error && command.screen)
 		lade_backup_screen_fail(command.screen, &complaint);

@@ -5,19 +5,19 @@
 #include "agent/command_check.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <sodium.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "agent/backup/check.h"
+#include "agent/bar.h"
 #include "agent/escape.h"
 #include "agent/figures.h"
 #include "agent/help.h"
+#include "agent/interrupt.h"
 #include "agent/json.h"
 #include "agent/option_walk.h"
 #include "agent/repository_options.h"
@@ -25,6 +25,7 @@
 #include "agent/repository_reach.h"
 #include "agent/screen.h"
 #include "agent/store/rollback.h"
+#include "agent/thread_count.h"
 #include "protocol/limits.h"
 #include "transport/clock.h"
 
@@ -32,37 +33,32 @@
 #define DRAW_NS INT64_C(200000000)
 #define JSON_NS INT64_C(1000000000)
 
-enum check_option {
-	CHECK_NO_KEY = LADE_REPOSITORY_OWN_OPTION,
-	CHECK_READ_DATA,
-	CHECK_READ_SUBSET,
-	CHECK_JSON,
-	CHECK_QUIET,
-	CHECK_VERBOSE,
-	CHECK_HELP,
+enum check_option { CHECK_READ_DATA = LADE_REPOSITORY_OWN_OPTION, CHECK_READ_SUBSET };
+
+struct options {
+	struct lade_repository_options repository;
+	struct lade_check_setup setup;
+	bool no_key, json, quiet, verbose, help;
 };
+
+#define OFF(field) offsetof(struct options, field)
 
 static const struct lade_option_row rows[] = {
 	LADE_REPOSITORY_ROWS,
 	LADE_REPOSITORY_KEY_ROWS,
-	{ .name = "no-key", .id = CHECK_NO_KEY },
+	{ .name = "no-key", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(no_key) },
 	{ .name = "read-data", .id = CHECK_READ_DATA },
 	{ .name = "read-data-subset", .id = CHECK_READ_SUBSET, .value = "PART" },
-	{ .name = "json", .id = CHECK_JSON },
-	{ .name = "quiet", .letter = 'q', .id = CHECK_QUIET },
-	{ .name = "verbose", .letter = 'v', .id = CHECK_VERBOSE },
-	{ .name = "help", .letter = 'h', .id = CHECK_HELP },
+	{ .name = "json", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(json) },
+	{ .name = "quiet", .letter = 'q', .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(quiet) },
+	{ .name = "verbose", .letter = 'v', .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(verbose) },
+	{ .name = "help", .letter = 'h', .id = LADE_REPOSITORY_OPTION_HELP, .off = OFF(help) },
 };
 
-/* A signal came: the check is to end. */
-static atomic_bool stop;
-
 struct command {
-	struct lade_repository_options options;
-	struct lade_check_setup setup;
-	bool no_key, json, quiet, verbose, help;
-	bool bar;               /* a person looks at standard error */
-	size_t bar_len;         /* of the line that stands there */
+	struct options options;
+	bool terminal;          /* a person looks at standard error */
+	struct lade_bar bar;    /* there */
 	int64_t start_ns, drawn_ns;
 	struct lade_writer line;
 	char place[PATH_MAX];
@@ -71,69 +67,36 @@ struct command {
 
 /* ---- the command line ---- */
 
-static int apply(void *context, const struct lade_option_use *use, struct lade_complaint *complaint)
+static int take_own(void *context, const struct lade_option_use *use, struct lade_complaint *complaint)
 {
-	struct command *command = context;
-	int result = lade_repository_options_apply(&command->options, use, complaint);
+	struct options *options = context;
 
-	if (result)
-		return result < 0 ? result : 0;
 	if (!use->row)
 		return lade_complain(complaint, LADE_REPOSITORY_ERROR, "'%.400s' is too much: the repository is given by --repo; " HINT, use->value);
-	switch (use->row->id) {
-	case CHECK_NO_KEY:
-		command->no_key = true;
-		return 0;
-	case CHECK_READ_DATA:
-		if (command->setup.read != LADE_CHECK_READ_NONE)
-			return lade_complain(complaint, LADE_REPOSITORY_ERROR, "--read-data and --read-data-subset: which of them? " HINT);
-		command->setup.read = LADE_CHECK_READ_ALL;
-		return 0;
-	case CHECK_READ_SUBSET:
-		if (command->setup.read != LADE_CHECK_READ_NONE)
-			return lade_complain(complaint, LADE_REPOSITORY_ERROR, "--read-data and --read-data-subset: which of them? " HINT);
-		return !lade_check_subset(use->value, &command->setup) ? 0 :
-			lade_complain(complaint, LADE_REPOSITORY_ERROR,
-				      "--read-data-subset=%.100s: it is n/t (t at most 256), x%% or bytes with K, M, G or T", use->value);
-	case CHECK_JSON:
-		command->json = true;
-		return 0;
-	case CHECK_QUIET:
-		command->quiet = true;
-		return 0;
-	case CHECK_VERBOSE:
-		command->verbose = true;
-		return 0;
-	default:
-		command->help = true;
-		return 1;
-	}
+	if (options->setup.read != LADE_CHECK_READ_NONE)
+		return lade_complain(complaint, LADE_REPOSITORY_ERROR, "--read-data and --read-data-subset: which of them? " HINT);
+	if (use->row->id == CHECK_READ_DATA)
+		options->setup.read = LADE_CHECK_READ_ALL;
+	else if (lade_check_subset(use->value, &options->setup))
+		return lade_complain(complaint, LADE_REPOSITORY_ERROR, "--read-data-subset=%.100s: it is n/t (t at most 256), x%% or bytes with K, M, G or T",
+				     use->value);
+	return 0;
 }
 
 static int parse(struct command *command, int argc, char **argv)
 {
-	const struct lade_option_walk walk = {
-		.rows = rows, .row_count = sizeof(rows) / sizeof(rows[0]), .apply = apply, .context = command, .hint = HINT,
-	};
-	int result = lade_option_walk(&walk, argc - 1, argv + 1, &command->complaint);
+	const struct lade_repository_options_walk walk = { .rows = rows, .row_count = sizeof(rows) / sizeof(rows[0]), .own = take_own, .hint = HINT };
+	struct options *options = &command->options;
+	const int error = lade_repository_options_take(&walk, options, argc - 1, argv + 1, &command->complaint);
 
-	if (result < 0 || command->help)
-		return result < 0 ? result : 0;
-	if (command->no_key && command->setup.read != LADE_CHECK_READ_NONE)
+	if (error || options->help)
+		return error;
+	if (options->no_key && options->setup.read != LADE_CHECK_READ_NONE)
 		return lade_complain(&command->complaint, LADE_REPOSITORY_ERROR, "--no-key reads all packs, and opens none: --read-data is for who has a key");
-	return lade_repository_options_place(&command->options, command->place, &command->complaint);
+	return lade_repository_options_place(&options->repository, command->place, &command->complaint);
 }
 
 /* ---- lines ---- */
-
-static void clear_bar(struct command *command)
-{
-	if (!command->bar_len)
-		return;
-	fprintf(stderr, "\r%*s\r", (int)command->bar_len, "");
-	(void)fflush(stderr);
-	command->bar_len = 0;
-}
 
 static void put_text(struct command *command, const char *text)
 {
@@ -142,11 +105,11 @@ static void put_text(struct command *command, const char *text)
 
 static void end_line(struct command *command, FILE *file)
 {
-	clear_bar(command);
+	lade_bar_clear(&command->bar);
 	lade_writer_put_u8(&command->line, '\n');
 	if (!command->line.error)
 		(void)fwrite(command->line.data, 1, command->line.len, file);
-	if (command->json)
+	if (command->options.json)
 		(void)fflush(file);
 	lade_writer_reset(&command->line);
 }
@@ -170,11 +133,11 @@ static void found(void *context, const struct lade_check_finding *finding)
 	struct command *command = context;
 	const bool error = finding->severity == LADE_CHECK_ERROR;
 
-	if (command->json) {
+	if (command->options.json) {
 		print_finding_json(command, finding);
 		return;
 	}
-	if (!error && !command->verbose)
+	if (!error && !command->options.verbose)
 		return;
 	put_text(command, error ? "lade: " : "");
 	lade_escape_put_text(&command->line, finding->object);
@@ -196,8 +159,6 @@ static void found(void *context, const struct lade_check_finding *finding)
 static void draw(struct command *command, const struct lade_check_figures *figures)
 {
 	char text[160], one[LADE_FIGURE_SIZE], other[LADE_FIGURE_SIZE];
-	struct winsize size;
-	size_t len, blanks;
 
 	if (figures->phase == LADE_CHECK_PACKS && figures->packs_to_read)
 		snprintf(text, sizeof(text), "%" PRIu64 " of %" PRIu64 " packs read, %sB of %sB", figures->packs_read, figures->packs_to_read,
@@ -208,13 +169,7 @@ static void draw(struct command *command, const struct lade_check_figures *figur
 	else
 		snprintf(text, sizeof(text), "%s objects, %s tables", lade_figure(one, figures->objects, LADE_HUMAN_GROUPED),
 			 lade_figure(other, figures->tables, LADE_HUMAN_GROUPED));
-	len = strlen(text);
-	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col && len > size.ws_col - 1u)
-		len = size.ws_col - 1u;
-	blanks = command->bar_len > len ? command->bar_len - len : 0;
-	fprintf(stderr, "\r%.*s%*s", (int)len, text, (int)blanks, "");
-	(void)fflush(stderr);
-	command->bar_len = len;
+	lade_bar_draw(&command->bar, stderr, text, strlen(text));
 }
 
 static void print_status(struct command *command, const struct lade_check_figures *figures, int64_t now_ns)
@@ -236,14 +191,14 @@ static bool progress(void *context, const struct lade_check_figures *figures)
 	struct command *command = context;
 	const int64_t now_ns = lade_clock_ns();
 
-	if (command->quiet || (!command->json && !command->bar) || now_ns - command->drawn_ns < (command->json ? JSON_NS : DRAW_NS))
-		return !atomic_load(&stop);
-	command->drawn_ns = now_ns;
-	if (command->json)
-		print_status(command, figures, now_ns);
-	else
-		draw(command, figures);
-	return !atomic_load(&stop);
+	if (!command->options.quiet && (command->options.json || command->terminal) && now_ns - command->drawn_ns >= (command->options.json ? JSON_NS : DRAW_NS)) {
+		command->drawn_ns = now_ns;
+		if (command->options.json)
+			print_status(command, figures, now_ns);
+		else
+			draw(command, figures);
+	}
+	return !atomic_load(lade_interrupt_flag());
 }
 
 /* ---- the end ---- */
@@ -269,20 +224,20 @@ static void print_summary(struct command *command, const struct lade_check_figur
 {
 	char one[LADE_FIGURE_SIZE], other[LADE_FIGURE_SIZE], third[LADE_FIGURE_SIZE];
 
-	clear_bar(command);
-	if (command->json) {
+	lade_bar_clear(&command->bar);
+	if (command->options.json) {
 		print_summary_json(command, figures);
 		return;
 	}
-	if (!command->quiet) {
+	if (!command->options.quiet) {
 		printf("Checked:     %s snapshots, %s tables, %s packs", lade_figure(one, figures->snapshots, LADE_HUMAN_GROUPED),
 		       lade_figure(other, figures->tables, LADE_HUMAN_GROUPED), lade_figure(third, figures->packs, LADE_HUMAN_GROUPED));
 		printf(", %s directories\n", lade_figure(one, figures->directories, LADE_HUMAN_GROUPED));
 	}
-	if (!command->quiet && figures->packs_to_read)
+	if (!command->options.quiet && figures->packs_to_read)
 		printf("Read:        %s packs, %sB in %.1f s\n", lade_figure(one, figures->packs_read, LADE_HUMAN_GROUPED),
 		       lade_figure(other, figures->bytes_read, LADE_HUMAN_BINARY), (double)(lade_clock_ns() - command->start_ns) / 1e9);
-	if (!command->quiet && !figures->errors)
+	if (!command->options.quiet && !figures->errors)
 		puts("no errors were found");
 	(void)fflush(stdout);
 	if (figures->errors)
@@ -291,31 +246,12 @@ static void print_summary(struct command *command, const struct lade_check_figur
 
 /* ---- running ---- */
 
-static void on_signal(int number)
-{
-	(void)number;
-	atomic_store(&stop, true);
-}
-
-/* A second signal of the same kind ends the program as it would have. */
-static void catch_signals(void)
-{
-	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND }, old;
-
-	sigemptyset(&action.sa_mask);
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-			(void)sigaction(numbers[i], &action, NULL);
-	}
-}
-
 /* One more than there are processors for each two: while some wait for a disk the others work. */
 static unsigned threads(void)
 {
-	const long count = sysconf(_SC_NPROCESSORS_ONLN);
+	const unsigned count = lade_thread_count(0, LADE_CHECK_THREADS_MAX);
 
-	return count < 1 ? 1 : count > 42 ? LADE_CHECK_THREADS_MAX : (unsigned)(count + (count + 1) / 2);
+	return lade_thread_count(count + (count + 1) / 2, LADE_CHECK_THREADS_MAX);
 }
 
 /* Without keys: the store as it is. */
@@ -323,11 +259,11 @@ static int check_names(struct command *command, struct lade_check_figures *figur
 {
 	struct lade_store *store;
 	struct lade_fault fault;
-	int error = lade_repository_reach(&command->options, command->place, false, &store, &command->complaint);
+	int error = lade_repository_reach(&command->options.repository, command->place, false, &store, &command->complaint);
 
 	if (error)
 		return error;
-	error = lade_check_store(store, &command->setup, figures, &fault);
+	error = lade_check_store(store, &command->options.setup, figures, &fault);
 	lade_store_close(store);
 	if (error)
 		lade_repository_complain(&command->complaint, command->place, &fault);
@@ -364,13 +300,13 @@ static int check_all(struct command *command, struct lade_check_figures *figures
 	struct lade_repository *repository = NULL;
 	struct lade_fault fault;
 	unsigned missing;
-	int error = lade_repository_options_open(&command->options, LADE_MAY_READ, &repository, &command->complaint);
+	int error = lade_repository_options_open(&command->options.repository, LADE_MAY_READ, &repository, &command->complaint);
 
 	if (error)
 		return error;
-	catch_signals();
+	lade_interrupt_catch();
 	missing = compare(repository);
-	error = lade_check_repository(repository, &command->setup, figures, &fault);
+	error = lade_check_repository(repository, &command->options.setup, figures, &fault);
 	figures->errors += missing;
 	lade_repository_close(repository);
 	if (error)
@@ -384,31 +320,31 @@ static int run(struct command *command)
 	int error;
 
 	command->start_ns = command->drawn_ns = lade_clock_ns();
-	command->bar = isatty(STDERR_FILENO);
-	command->setup.threads = threads();
-	command->setup.found = found;
-	command->setup.progress = progress;
-	command->setup.context = command;
-	if (command->no_key) {
-		catch_signals();
+	command->terminal = isatty(STDERR_FILENO);
+	command->options.setup.threads = threads();
+	command->options.setup.found = found;
+	command->options.setup.progress = progress;
+	command->options.setup.context = command;
+	if (command->options.no_key) {
+		lade_interrupt_catch();
 		error = check_names(command, &figures);
 	} else {
 		error = check_all(command, &figures);
 	}
-	clear_bar(command);
+	lade_bar_clear(&command->bar);
 	if (!error)
 		print_summary(command, &figures);
-	else if (error == LADE_E_CANCELLED || atomic_load(&stop))
+	else if (error == LADE_E_CANCELLED || atomic_load(lade_interrupt_flag()))
 		command->complaint.exit_status = LADE_REPOSITORY_INTERRUPTED;
 	return error ? error : figures.errors ? 1 : 0;
 }
 
 int lade_command_check(int argc, char **argv)
 {
-	struct command command = { .no_key = false };
+	struct command command = { .terminal = false };
 	int result = sodium_init() < 0 ? lade_complain_memory(&command.complaint) : parse(&command, argc, argv);
 
-	if (!result && command.help)
+	if (!result && command.options.help)
 		return lade_help_print(stdout, "check");
 	lade_writer_init(&command.line, LADE_CONTROL_MAX);
 	if (!result)

@@ -13,15 +13,13 @@
 
 #include "agent/backup/dump.h"
 #include "agent/backup/tree_cursor.h"
-#include "agent/help.h"
 #include "agent/option_walk.h"
-#include "agent/quantity.h"
 #include "agent/screen.h"
 #include "agent/snapshot_reading.h"
 
 #define HINT "try 'lade help dump'"
 
-enum dump_option { DUMP_ARCHIVE = LADE_REPOSITORY_OWN_OPTION, DUMP_THREADS, DUMP_TEXT, DUMP_HELP };
+enum dump_option { DUMP_ARCHIVE = LADE_REPOSITORY_OWN_OPTION };
 
 struct options {
 	struct lade_repository_options repository;
@@ -37,12 +35,10 @@ static const struct lade_option_row rows[] = {
 	LADE_REPOSITORY_ROWS,
 	LADE_REPOSITORY_KEY_ROWS,
 	{ .name = "archive", .letter = 'a', .id = DUMP_ARCHIVE, .value = "FORMAT" },
-	{ .name = "target", .letter = 't', .id = DUMP_TEXT, .off = OFF(target), .value = "FILE" },
-	{ .name = "host", .letter = 'H', .id = DUMP_TEXT, .off = OFF(choice.host), .value = "NAME" },
-	{ .name = "path", .id = DUMP_TEXT, .off = OFF(choice.path), .value = "PATH" },
-	{ .name = "tag", .id = DUMP_TEXT, .off = OFF(choice.tag), .value = "TAG" },
-	{ .name = "threads", .id = DUMP_THREADS, .value = "COUNT" },
-	{ .name = "help", .letter = 'h', .id = DUMP_HELP },
+	{ .name = "target", .letter = 't', .id = LADE_REPOSITORY_OPTION_ANY, .off = OFF(target), .value = "FILE" },
+	LADE_SNAPSHOT_CHOICE_ROWS(OFF(choice)),
+	{ .name = "threads", .id = LADE_REPOSITORY_OPTION_COUNT, .bits = LADE_FETCH_THREADS_MAX, .off = OFF(threads), .value = "COUNT" },
+	{ .name = "help", .letter = 'h', .id = LADE_REPOSITORY_OPTION_HELP, .off = OFF(help) },
 };
 
 struct command {
@@ -52,46 +48,29 @@ struct command {
 	bool opened; /* it is ours to close */
 };
 
-static int apply(void *context, const struct lade_option_use *use, struct lade_complaint *complaint)
+static int take_own(void *context, const struct lade_option_use *use, struct lade_complaint *complaint)
 {
 	struct options *options = context;
-	int result = lade_repository_options_apply(&options->repository, use, complaint);
 
-	if (result)
-		return result < 0 ? result : 0;
 	if (!use->row) {
 		if (options->path)
 			return lade_complain(complaint, LADE_REPOSITORY_ERROR, "'%.200s' is too much; " HINT, use->value);
 		*(options->snapshot ? &options->path : &options->snapshot) = use->value;
 		return 0;
 	}
-	switch (use->row->id) {
-	case DUMP_ARCHIVE:
-		if (strcmp(use->value, "tar") != 0)
-			return lade_complain(complaint, LADE_REPOSITORY_ERROR, "--archive=%.100s: 'tar' is the one there is", use->value);
-		return 0;
-	case DUMP_THREADS:
-		if (lade_quantity_number(use->value, LADE_FETCH_THREADS_MAX, &options->threads) || !options->threads)
-			return lade_complain(complaint, LADE_REPOSITORY_ERROR, "--threads=%.100s: from 1 to %u", use->value, LADE_FETCH_THREADS_MAX);
-		return 0;
-	case DUMP_TEXT:
-		*(const char **)(void *)((char *)options + use->row->off) = use->value;
-		return 0;
-	default:
-		options->help = true;
-		return 1;
-	}
+	/* DUMP_ARCHIVE */
+	if (strcmp(use->value, "tar") != 0)
+		return lade_complain(complaint, LADE_REPOSITORY_ERROR, "--archive=%.100s: 'tar' is the one there is", use->value);
+	return 0;
 }
 
 static int take_options(struct options *options, int argc, char **argv, struct lade_complaint *complaint)
 {
-	const struct lade_option_walk walk = { .rows = rows, .row_count = sizeof(rows) / sizeof(rows[0]), .apply = apply, .context = options, .hint = HINT };
-	const int result = lade_option_walk(&walk, argc, argv, complaint);
+	const struct lade_repository_options_walk walk = { .rows = rows, .row_count = sizeof(rows) / sizeof(rows[0]), .own = take_own, .hint = HINT };
+	const int error = lade_repository_options_take(&walk, options, argc, argv, complaint);
 
-	if (result < 0)
-		lade_repository_own_complaint(complaint);
-	if (result < 0 || options->help)
-		return result < 0 ? result : 0;
+	if (error || options->help)
+		return error;
 	if (!options->snapshot)
 		return lade_complain(complaint, LADE_REPOSITORY_ERROR, "which snapshot, and what of it? lade dump latest /etc/fstab; " HINT);
 	return 0;
@@ -191,6 +170,7 @@ static int open_target(struct command *command, struct lade_complaint *complaint
 
 static int run(struct command *command, int argc, char **argv, struct lade_complaint *complaint)
 {
+	struct lade_snapshot_wish wish = { .repository = &command->options.repository, .choice = &command->options.choice };
 	struct lade_snapshot_named named;
 	struct lade_fault fault;
 	char *path = NULL;
@@ -198,11 +178,9 @@ static int run(struct command *command, int argc, char **argv, struct lade_compl
 
 	if (error || command->options.help)
 		return error;
-	error = lade_snapshot_reading_open(&command->reading, &command->options.repository, complaint);
-	if (!error)
-		error = lade_snapshot_reading_find(&command->reading, command->options.snapshot, &command->options.choice, &named, complaint);
-	if (!error)
-		error = lade_snapshot_reading_start(&command->reading, (unsigned)command->options.threads, complaint);
+	wish.snapshot = command->options.snapshot;
+	wish.threads = command->options.threads;
+	error = lade_snapshot_reading_begin(&command->reading, &wish, &named, complaint);
 	if (error)
 		return error;
 	path = member_path(named.subpath, command->options.path);
@@ -227,10 +205,5 @@ int lade_command_dump(int argc, char **argv)
 
 	lade_snapshot_reading_init(&command.reading);
 	error = run(&command, argc, argv, &complaint);
-	if (error)
-		lade_screen_print(stderr, complaint.text);
-	else if (command.options.help)
-		(void)lade_help_print(stdout, "dump");
-	lade_snapshot_reading_close(&command.reading);
-	return error ? complaint.exit_status : lade_snapshot_reading_exit(LADE_REPOSITORY_OK);
+	return lade_snapshot_reading_end(&command.reading, error, &complaint, command.options.help ? "dump" : NULL, LADE_REPOSITORY_OK);
 }

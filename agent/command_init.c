@@ -23,87 +23,77 @@
 
 #define HINT "try 'lade help init'"
 
-enum init_option { INIT_RECIPIENT = LADE_REPOSITORY_OWN_OPTION, INIT_NO_PASSPHRASE, INIT_LABEL, INIT_JSON, INIT_HELP };
+enum init_option { INIT_RECIPIENT = LADE_REPOSITORY_OWN_OPTION, INIT_LABEL };
+
+struct options {
+	struct lade_repository_options repository;
+	uint8_t (*recipients)[LADE_X25519_LEN]; /* recipient_count of recipient_room */
+	size_t recipient_count, recipient_room;
+	const char *label; /* NULL: none */
+	bool no_passphrase, json, help;
+};
+
+#define OFF(field) offsetof(struct options, field)
 
 static const struct lade_option_row rows[] = {
 	LADE_REPOSITORY_ROWS,
 	{ .name = "recipient", .id = INIT_RECIPIENT, .value = "RECIPIENT" },
-	{ .name = "no-passphrase", .id = INIT_NO_PASSPHRASE },
+	{ .name = "no-passphrase", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(no_passphrase) },
 	{ .name = "label", .id = INIT_LABEL, .value = "TEXT" },
-	{ .name = "json", .id = INIT_JSON },
-	{ .name = "help", .letter = 'h', .id = INIT_HELP },
+	{ .name = "json", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(json) },
+	{ .name = "help", .letter = 'h', .id = LADE_REPOSITORY_OPTION_HELP, .off = OFF(help) },
 };
 
 /* What was asked for; borrowed from argv. */
 struct request {
-	struct lade_repository_options options;
-	uint8_t (*recipients)[LADE_X25519_LEN]; /* recipient_count of recipient_room */
-	size_t recipient_count, recipient_room;
-	bool no_passphrase, json, help;
-	const char *label; /* NULL: none */
+	struct options options;
 	char place[PATH_MAX];
 	struct lade_complaint complaint;
 };
 
 /* ---- the command line ---- */
 
-static int add_recipient(struct request *request, const char *text, struct lade_complaint *complaint)
+static int add_recipient(struct options *options, const char *text, struct lade_complaint *complaint)
 {
 	uint8_t(*recipients)[LADE_X25519_LEN] =
-		lade_grown(request->recipients, request->recipient_count, &request->recipient_room, sizeof(*recipients));
+		lade_grown(options->recipients, options->recipient_count, &options->recipient_room, sizeof(*recipients));
 
 	if (!recipients)
 		return lade_complain_memory(complaint);
-	request->recipients = recipients;
-	if (lade_recipient_parse(text, recipients[request->recipient_count]))
+	options->recipients = recipients;
+	if (lade_recipient_parse(text, recipients[options->recipient_count]))
 		return lade_complain(complaint, LADE_REPOSITORY_ERROR,
 				     "'%.200s' is no recipient: lade-recipient- and 43 characters, as 'lade key new --recipient=FILE' prints it", text);
-	request->recipient_count++;
+	options->recipient_count++;
 	return 0;
 }
 
-static int apply(void *context, const struct lade_option_use *use, struct lade_complaint *complaint)
+static int take_own(void *context, const struct lade_option_use *use, struct lade_complaint *complaint)
 {
-	struct request *request = context;
-	int result = lade_repository_options_apply(&request->options, use, complaint);
+	struct options *options = context;
 
-	if (result)
-		return result < 0 ? result : 0;
 	if (!use->row)
 		return lade_complain(complaint, LADE_REPOSITORY_ERROR, "'%.400s' is too much: the repository is given by --repo; " HINT, use->value);
-	switch (use->row->id) {
-	case INIT_RECIPIENT:
-		return add_recipient(request, use->value, complaint);
-	case INIT_NO_PASSPHRASE:
-		request->no_passphrase = true;
-		return 0;
-	case INIT_LABEL:
-		request->label = use->value;
-		return lade_object_label_ok(use->value) ? 0 :
-			lade_complain(complaint, LADE_REPOSITORY_ERROR, "--label: at most %u bytes of UTF-8, without control characters", LADE_LABEL_LEN);
-	case INIT_JSON:
-		request->json = true;
-		return 0;
-	default:
-		request->help = true;
-		return 1;
-	}
+	if (use->row->id == INIT_RECIPIENT)
+		return add_recipient(options, use->value, complaint);
+	options->label = use->value;
+	return lade_object_label_ok(use->value) ? 0 :
+		lade_complain(complaint, LADE_REPOSITORY_ERROR, "--label: at most %u bytes of UTF-8, without control characters", LADE_LABEL_LEN);
 }
 
 static int parse(struct request *request, int argc, char **argv)
 {
-	const struct lade_option_walk walk = {
-		.rows = rows, .row_count = sizeof(rows) / sizeof(rows[0]), .apply = apply, .context = request, .hint = HINT,
-	};
-	int result = lade_option_walk(&walk, argc - 1, argv + 1, &request->complaint);
+	const struct lade_repository_options_walk walk = { .rows = rows, .row_count = sizeof(rows) / sizeof(rows[0]), .own = take_own, .hint = HINT };
+	const struct options *options = &request->options;
+	const int error = lade_repository_options_take(&walk, &request->options, argc - 1, argv + 1, &request->complaint);
 
-	if (result < 0 || request->help)
-		return result < 0 ? result : 0;
-	if (request->no_passphrase && !request->recipient_count)
+	if (error || options->help)
+		return error;
+	if (options->no_passphrase && !options->recipient_count)
 		return lade_complain(&request->complaint, LADE_REPOSITORY_ERROR, "--no-passphrase needs a --recipient: nobody could open the repository");
-	if (request->no_passphrase && (request->options.password_file || request->options.password_command))
+	if (options->no_passphrase && (options->repository.password_file || options->repository.password_command))
 		return lade_complain(&request->complaint, LADE_REPOSITORY_ERROR, "--no-passphrase, and a password: which of them?");
-	return lade_repository_options_place(&request->options, request->place, &request->complaint);
+	return lade_repository_options_place(&options->repository, request->place, &request->complaint);
 }
 
 /* ---- making it ---- */
@@ -111,16 +101,16 @@ static int parse(struct request *request, int argc, char **argv)
 static int make(struct request *request, const struct lade_secret *passphrase, struct lade_repository **repository_out)
 {
 	struct lade_repository_plan plan = {
-		.encrypted = !request->options.plaintext,
-		.label = request->label ? request->label : "", /* not the host's name: everybody can read it */
+		.encrypted = !request->options.repository.plaintext,
+		.label = request->options.label ? request->options.label : "", /* not the host's name: everybody can read it */
 		.time = (uint64_t)time(NULL),
 		.passphrase = { passphrase->bytes, passphrase->len },
-		.recipients = (const uint8_t(*)[32])request->recipients,
-		.recipient_count = request->recipient_count,
+		.recipients = (const uint8_t(*)[32])request->options.recipients,
+		.recipient_count = request->options.recipient_count,
 	};
 	struct lade_store *store;
 	struct lade_fault fault;
-	int error = lade_repository_reach(&request->options, request->place, true, &store, &request->complaint);
+	int error = lade_repository_reach(&request->options.repository, request->place, true, &store, &request->complaint);
 
 	if (error)
 		return error;
@@ -139,7 +129,7 @@ static void print_json(const struct request *request, const char *id, const char
 	lade_json_begin(&line, "init");
 	lade_json_text(&line, "repository", request->place);
 	lade_json_text(&line, "id", id);
-	lade_json_bool(&line, "encrypted", !request->options.plaintext);
+	lade_json_bool(&line, "encrypted", !request->options.repository.plaintext);
 	lade_json_text(&line, "pin", pin);
 	lade_json_end(&line);
 	printf("%.*s\n", (int)line.len, (const char *)line.data);
@@ -153,7 +143,7 @@ static void print(const struct request *request, const struct lade_repository *r
 
 	(void)sodium_bin2hex(id, sizeof(id), repository->format.repository, sizeof(repository->format.repository));
 	lade_pin_show(lade_repository_pins(repository), pin);
-	if (request->json) {
+	if (request->options.json) {
 		print_json(request, id, pin);
 		return;
 	}
@@ -161,7 +151,7 @@ static void print(const struct request *request, const struct lade_repository *r
 	lade_escape_put_text(&place, request->place);
 	printf("repository %s made in %.*s\n%s\n\n", id, (int)place.len, (const char *)place.data, pin);
 	lade_writer_fini(&place);
-	puts(request->options.plaintext ? "It is not encrypted: whoever can read the folder can read what is in it. The password is for those who add to it." :
+	puts(request->options.repository.plaintext ? "It is not encrypted: whoever can read the folder can read what is in it. The password is for those who add to it." :
 					  "Without its password, or another key, nobody can read it, and nothing brings a lost password back.");
 	puts("Whoever can write to the folder can remove what is in it, and the repository with it.\n"
 	     "The line lade-pin-... is no secret. It says which repository this is: --pin compares it, and so does a file with an identity that has it as a line.");
@@ -169,19 +159,19 @@ static void print(const struct request *request, const struct lade_repository *r
 
 int lade_command_init(int argc, char **argv)
 {
-	struct request request = { .label = NULL };
+	struct request request = { .place = "" };
 	struct lade_passphrase_sources sources = { .environment = true };
 	struct lade_repository *repository = NULL;
 	struct lade_secret passphrase = { 0 };
 	int error = sodium_init() < 0 ? lade_complain_memory(&request.complaint) : parse(&request, argc, argv);
 
-	if (!error && request.help)
+	if (!error && request.options.help)
 		return lade_help_print(stdout, "init");
 	if (!error)
 		error = lade_repository_reach_look(request.place, &request.complaint);
-	if (!error && !request.no_passphrase) {
-		sources.file = request.options.password_file;
-		sources.command = request.options.password_command;
+	if (!error && !request.options.no_passphrase) {
+		sources.file = request.options.repository.password_file;
+		sources.command = request.options.repository.password_command;
 		error = lade_passphrase_find(&sources, request.place, true, &passphrase, &request.complaint);
 		if (error)
 			lade_repository_own_complaint(&request.complaint);
@@ -194,6 +184,6 @@ int lade_command_init(int argc, char **argv)
 	else
 		lade_screen_print(stderr, request.complaint.text);
 	lade_repository_close(repository);
-	free(request.recipients);
+	free(request.options.recipients);
 	return !error ? LADE_REPOSITORY_OK : request.complaint.exit_status == LADE_REPOSITORY_INTERRUPTED ? LADE_REPOSITORY_INTERRUPTED : LADE_REPOSITORY_ERROR;
 }

@@ -13,24 +13,21 @@
 #include "agent/backup/tree_cursor.h"
 #include "agent/escape.h"
 #include "agent/figures.h"
-#include "agent/help.h"
 #include "agent/json.h"
 #include "agent/option_walk.h"
 #include "agent/screen.h"
 #include "agent/snapshot_json.h"
 #include "agent/snapshot_reading.h"
+#include "agent/texts.h"
 
 #define HINT "try 'lade help ls'"
 #define LINE_MAX_LEN (8u << 20) /* a path has up to a MiB, and four times as many bytes when it is escaped */
-
-enum ls_option { LS_FLAG = LADE_REPOSITORY_OWN_OPTION, LS_TEXT, LS_HELP };
 
 struct options {
 	struct lade_repository_options repository;
 	struct lade_snapshot_choice choice;
 	const char *snapshot;
-	const char **paths; /* path_count of them */
-	size_t path_count;
+	struct lade_texts paths;
 	bool longer, human, recursive, json, help;
 };
 
@@ -39,14 +36,12 @@ struct options {
 static const struct lade_option_row rows[] = {
 	LADE_REPOSITORY_ROWS,
 	LADE_REPOSITORY_KEY_ROWS,
-	{ .name = "long", .letter = 'l', .id = LS_FLAG, .off = OFF(longer) },
-	{ .name = "human-readable", .id = LS_FLAG, .off = OFF(human) },
-	{ .name = "recursive", .id = LS_FLAG, .off = OFF(recursive) },
-	{ .name = "host", .letter = 'H', .id = LS_TEXT, .off = OFF(choice.host), .value = "NAME" },
-	{ .name = "path", .id = LS_TEXT, .off = OFF(choice.path), .value = "PATH" },
-	{ .name = "tag", .id = LS_TEXT, .off = OFF(choice.tag), .value = "TAG" },
-	{ .name = "json", .id = LS_FLAG, .off = OFF(json) },
-	{ .name = "help", .letter = 'h', .id = LS_HELP },
+	{ .name = "long", .letter = 'l', .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(longer) },
+	{ .name = "human-readable", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(human) },
+	{ .name = "recursive", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(recursive) },
+	LADE_SNAPSHOT_CHOICE_ROWS(OFF(choice)),
+	{ .name = "json", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(json) },
+	{ .name = "help", .letter = 'h', .id = LADE_REPOSITORY_OPTION_HELP, .off = OFF(help) },
 };
 
 struct command {
@@ -57,46 +52,24 @@ struct command {
 	uint64_t problems;
 };
 
-static int apply(void *context, const struct lade_option_use *use, struct lade_complaint *complaint)
+/* It has no rows of its own: this is an argument. */
+static int take_own(void *context, const struct lade_option_use *use, struct lade_complaint *complaint)
 {
 	struct options *options = context;
-	int result = lade_repository_options_apply(&options->repository, use, complaint);
 
-	if (result)
-		return result < 0 ? result : 0;
-	if (!use->row) {
-		if (options->snapshot)
-			options->paths[options->path_count++] = use->value;
-		else
-			options->snapshot = use->value;
-		return 0;
-	}
-	switch (use->row->id) {
-	case LS_FLAG:
-		*(bool *)((char *)options + use->row->off) = true;
-		return 0;
-	case LS_TEXT:
-		*(const char **)(void *)((char *)options + use->row->off) = use->value;
-		return 0;
-	default:
-		options->help = true;
-		return 1;
-	}
+	if (options->snapshot)
+		return lade_texts_add(&options->paths, use->value, complaint);
+	options->snapshot = use->value;
+	return 0;
 }
 
 static int take_options(struct options *options, int argc, char **argv, struct lade_complaint *complaint)
 {
-	const struct lade_option_walk walk = { .rows = rows, .row_count = sizeof(rows) / sizeof(rows[0]), .apply = apply, .context = options, .hint = HINT };
-	int result;
+	const struct lade_repository_options_walk walk = { .rows = rows, .row_count = sizeof(rows) / sizeof(rows[0]), .own = take_own, .hint = HINT };
+	const int error = lade_repository_options_take(&walk, options, argc, argv, complaint);
 
-	options->paths = calloc((size_t)argc + 1, sizeof(*options->paths));
-	if (!options->paths)
-		return lade_complain_memory(complaint);
-	result = lade_option_walk(&walk, argc, argv, complaint);
-	if (result < 0)
-		lade_repository_own_complaint(complaint);
-	if (result < 0 || options->help)
-		return result < 0 ? result : 0;
+	if (error || options->help)
+		return error;
 	if (!options->snapshot)
 		return lade_complain(complaint, LADE_REPOSITORY_ERROR, "which snapshot? lade ls latest; " HINT);
 	return 0;
@@ -342,23 +315,21 @@ static int list(struct command *command, const struct lade_snapshot_named *named
 		lade_json_end(&command->line);
 		printf("%.*s\n", (int)command->line.len, (const char *)command->line.data);
 	}
-	for (size_t i = 0; !error && i < (command->options.path_count ? command->options.path_count : 1); i++)
-		error = list_one(command, named, command->options.path_count ? command->options.paths[i] : NULL, &fault);
+	for (size_t i = 0; !error && i < (command->options.paths.count ? command->options.paths.count : 1); i++)
+		error = list_one(command, named, command->options.paths.count ? command->options.paths.texts[i] : NULL, &fault);
 	return error ? lade_complain_fault(complaint, LADE_REPOSITORY_ERROR, &fault) : 0;
 }
 
 static int run(struct command *command, int argc, char **argv, struct lade_complaint *complaint)
 {
+	struct lade_snapshot_wish wish = { .repository = &command->options.repository, .choice = &command->options.choice };
 	struct lade_snapshot_named named;
 	int error = take_options(&command->options, argc - 1, argv + 1, complaint);
 
 	if (error || command->options.help)
 		return error;
-	error = lade_snapshot_reading_open(&command->reading, &command->options.repository, complaint);
-	if (!error)
-		error = lade_snapshot_reading_find(&command->reading, command->options.snapshot, &command->options.choice, &named, complaint);
-	if (!error)
-		error = lade_snapshot_reading_start(&command->reading, 0, complaint);
+	wish.snapshot = command->options.snapshot;
+	error = lade_snapshot_reading_begin(&command->reading, &wish, &named, complaint);
 	if (error)
 		return error;
 	command->source = lade_snapshot_reading_source(&command->reading);
@@ -375,13 +346,9 @@ int lade_command_ls(int argc, char **argv)
 	lade_writer_init(&command.line, LINE_MAX_LEN);
 	lade_writer_init(&command.prefix, LINE_MAX_LEN);
 	error = run(&command, argc, argv, &complaint);
-	if (error)
-		lade_screen_print(stderr, complaint.text);
-	else if (command.options.help)
-		(void)lade_help_print(stdout, "ls");
-	lade_snapshot_reading_close(&command.reading);
 	lade_writer_fini(&command.line);
 	lade_writer_fini(&command.prefix);
-	free(command.options.paths);
-	return lade_snapshot_reading_exit(error ? complaint.exit_status : command.problems ? LADE_REPOSITORY_PARTIAL : LADE_REPOSITORY_OK);
+	lade_texts_fini(&command.options.paths);
+	return lade_snapshot_reading_end(&command.reading, error, &complaint, command.options.help ? "ls" : NULL,
+					 command.problems ? LADE_REPOSITORY_PARTIAL : LADE_REPOSITORY_OK);
 }

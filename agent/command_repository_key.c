@@ -35,7 +35,6 @@ enum key_option {
 	KEY_LABEL,
 	KEY_FORCE,
 	KEY_JSON,
-	KEY_HELP,
 	KEY_OPTIONS,
 };
 
@@ -43,6 +42,18 @@ enum key_option {
 #define ADD_OPTIONS \
 	(OPTION(KEY_NEW_PASSWORD_FILE) | OPTION(KEY_PASSPHRASE) | OPTION(KEY_RECIPIENT) | OPTION(KEY_WRITE_ONLY) | OPTION(KEY_READ_ONLY) | OPTION(KEY_LABEL) | \
 	 OPTION(KEY_JSON))
+
+/* What was asked for; borrowed from argv. */
+struct request {
+	struct lade_repository_options options;
+	const struct subcommand *subcommand;
+	bool help;
+	const char *values[KEY_OPTIONS]; /* by option; "" for those without a value; NULL: not given */
+	const char *id;                  /* the word behind `remove` */
+	char place[PATH_MAX];
+	struct lade_repository *repository;
+	struct lade_complaint complaint;
+};
 
 static const struct lade_option_row rows[] = {
 	LADE_REPOSITORY_ROWS,
@@ -55,18 +66,7 @@ static const struct lade_option_row rows[] = {
 	{ .name = "label", .id = KEY_LABEL, .value = "TEXT" },
 	{ .name = "force", .id = KEY_FORCE },
 	{ .name = "json", .id = KEY_JSON },
-	{ .name = "help", .letter = 'h', .id = KEY_HELP },
-};
-
-/* What was asked for; borrowed from argv. */
-struct request {
-	const struct subcommand *subcommand;
-	struct lade_repository_options options;
-	const char *values[KEY_OPTIONS]; /* by option; "" for those without a value; NULL: not given */
-	const char *id;                  /* the word behind `remove` */
-	char place[PATH_MAX];
-	struct lade_repository *repository;
-	struct lade_complaint complaint;
+	{ .name = "help", .letter = 'h', .id = LADE_REPOSITORY_OPTION_HELP, .off = offsetof(struct request, help) },
 };
 
 struct subcommand {
@@ -339,25 +339,22 @@ bool lade_command_repository_key_has(const char *name)
 	return find(name);
 }
 
-static int apply(void *context, const struct lade_option_use *use, struct lade_complaint *complaint)
+static int take_own(void *context, const struct lade_option_use *use, struct lade_complaint *complaint)
 {
 	struct request *request = context;
-	int result = lade_repository_options_apply(&request->options, use, complaint);
 
-	if (result)
-		return result < 0 ? result : 0;
 	if (!use->row) {
 		if (request->id || strcmp(request->subcommand->name, "remove") != 0)
 			return lade_complain(complaint, LADE_REPOSITORY_ERROR, "'%.400s' is too much; " HINT, use->value);
 		request->id = use->value;
 		return 0;
 	}
-	if (use->row->id != KEY_HELP && !(request->subcommand->options & OPTION(use->row->id)))
+	if (!(request->subcommand->options & OPTION(use->row->id)))
 		return lade_complain(complaint, LADE_REPOSITORY_ERROR, "%s does nothing for 'lade key %s'; " HINT, use->spelled, request->subcommand->name);
 	if (use->value && !*use->value && use->row->id != KEY_LABEL)
 		return lade_complain(complaint, LADE_REPOSITORY_ERROR, "%s: its value is empty", use->spelled);
 	request->values[use->row->id] = use->value ? use->value : "";
-	return use->row->id == KEY_HELP;
+	return 0;
 }
 
 /* See whether the options go together. */
@@ -380,14 +377,12 @@ static int check(struct request *request)
 int lade_command_repository_key(int argc, char **argv)
 {
 	struct request request = { .subcommand = find(argv[0]) };
-	const struct lade_option_walk walk = {
-		.rows = rows, .row_count = sizeof(rows) / sizeof(rows[0]), .apply = apply, .context = &request, .hint = HINT,
-	};
-	int error = lade_option_walk(&walk, argc - 1, argv + 1, &request.complaint);
+	const struct lade_repository_options_walk walk = { .rows = rows, .row_count = sizeof(rows) / sizeof(rows[0]), .own = take_own, .hint = HINT };
+	int error = lade_repository_options_take(&walk, &request, argc - 1, argv + 1, &request.complaint);
 
-	if (request.values[KEY_HELP])
+	if (!error && request.help)
 		return lade_help_print(stdout, "key");
-	if (error >= 0)
+	if (!error)
 		error = sodium_init() < 0 ? lade_complain_memory(&request.complaint) : check(&request);
 	if (!error)
 		error = lade_repository_options_open(&request.options, request.subcommand->needs, &request.repository, &request.complaint);

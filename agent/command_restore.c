@@ -3,8 +3,6 @@
  */
 #include "agent/command_restore.h"
 
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,11 +10,12 @@
 #include "agent/backup/exclude.h"
 #include "agent/backup/restore.h"
 #include "agent/help.h"
+#include "agent/interrupt.h"
 #include "agent/option_walk.h"
-#include "agent/quantity.h"
 #include "agent/restore_screen.h"
 #include "agent/screen.h"
 #include "agent/snapshot_reading.h"
+#include "agent/thread_count.h"
 
 #define HINT "try 'lade help restore'"
 
@@ -28,11 +27,7 @@ enum restore_option {
 	RESTORE_IEXCLUDE,
 	RESTORE_EXCLUDE_FILE,
 	RESTORE_OVERWRITE,
-	RESTORE_THREADS,
 	RESTORE_VERBOSE,
-	RESTORE_FLAG, /* these set the field at the row's offset */
-	RESTORE_TEXT,
-	RESTORE_HELP,
 };
 
 struct options {
@@ -52,31 +47,26 @@ struct options {
 static const struct lade_option_row rows[] = {
 	LADE_REPOSITORY_ROWS,
 	LADE_REPOSITORY_KEY_ROWS,
-	{ .name = "target", .letter = 't', .id = RESTORE_TEXT, .off = OFF(target), .value = "DIR" },
+	{ .name = "target", .letter = 't', .id = LADE_REPOSITORY_OPTION_ANY, .off = OFF(target), .value = "DIR" },
 	{ .name = "include", .letter = 'i', .id = RESTORE_INCLUDE, .value = "PATTERN" },
 	{ .name = "iinclude", .id = RESTORE_IINCLUDE, .value = "PATTERN" },
 	{ .name = "include-file", .id = RESTORE_INCLUDE_FILE, .value = "FILE" },
 	{ .name = "exclude", .letter = 'e', .id = RESTORE_EXCLUDE, .value = "PATTERN" },
 	{ .name = "iexclude", .id = RESTORE_IEXCLUDE, .value = "PATTERN" },
 	{ .name = "exclude-file", .id = RESTORE_EXCLUDE_FILE, .value = "FILE" },
-	{ .name = "host", .letter = 'H', .id = RESTORE_TEXT, .off = OFF(choice.host), .value = "NAME" },
-	{ .name = "path", .id = RESTORE_TEXT, .off = OFF(choice.path), .value = "PATH" },
-	{ .name = "tag", .id = RESTORE_TEXT, .off = OFF(choice.tag), .value = "TAG" },
+	LADE_SNAPSHOT_CHOICE_ROWS(OFF(choice)),
 	{ .name = "overwrite", .id = RESTORE_OVERWRITE, .value = "WHEN" },
-	{ .name = "delete", .id = RESTORE_FLAG, .off = OFF(remove) },
-	{ .name = "dry-run", .letter = 'n', .id = RESTORE_FLAG, .off = OFF(dry_run) },
-	{ .name = "verify", .id = RESTORE_FLAG, .off = OFF(verify) },
-	{ .name = "sparse", .id = RESTORE_FLAG, .off = OFF(sparse) },
-	{ .name = "numeric-ids", .id = RESTORE_FLAG, .off = OFF(numeric_ids) },
-	{ .name = "threads", .id = RESTORE_THREADS, .value = "COUNT" },
+	{ .name = "delete", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(remove) },
+	{ .name = "dry-run", .letter = 'n', .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(dry_run) },
+	{ .name = "verify", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(verify) },
+	{ .name = "sparse", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(sparse) },
+	{ .name = "numeric-ids", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(numeric_ids) },
+	{ .name = "threads", .id = LADE_REPOSITORY_OPTION_COUNT, .bits = LADE_RESTORE_THREADS_MAX, .off = OFF(threads), .value = "COUNT" },
 	{ .name = "verbose", .letter = 'v', .id = RESTORE_VERBOSE },
-	{ .name = "quiet", .letter = 'q', .id = RESTORE_FLAG, .off = OFF(quiet) },
-	{ .name = "json", .id = RESTORE_FLAG, .off = OFF(json) },
-	{ .name = "help", .letter = 'h', .id = RESTORE_HELP },
+	{ .name = "quiet", .letter = 'q', .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(quiet) },
+	{ .name = "json", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(json) },
+	{ .name = "help", .letter = 'h', .id = LADE_REPOSITORY_OPTION_HELP, .off = OFF(help) },
 };
-
-/* A signal came: it is to end. */
-static atomic_bool stop;
 
 struct command {
 	struct options options;
@@ -155,13 +145,10 @@ static int take_overwrite(struct options *options, const char *value, struct lad
 	return lade_complain(complaint, LADE_REPOSITORY_ERROR, "--overwrite=%.100s: if-changed, always, if-newer or never", value);
 }
 
-static int apply(void *context, const struct lade_option_use *use, struct lade_complaint *complaint)
+static int take_own(void *context, const struct lade_option_use *use, struct lade_complaint *complaint)
 {
 	struct options *options = context;
-	int result = lade_repository_options_apply(&options->repository, use, complaint);
 
-	if (result)
-		return result < 0 ? result : 0;
 	if (!use->row) {
 		if (options->snapshot)
 			return lade_complain(complaint, LADE_REPOSITORY_ERROR, "'%.200s' is too much; " HINT, use->value);
@@ -169,24 +156,11 @@ static int apply(void *context, const struct lade_option_use *use, struct lade_c
 		return 0;
 	}
 	switch (use->row->id) {
-	case RESTORE_FLAG:
-		*(bool *)((char *)options + use->row->off) = true;
-		return 0;
-	case RESTORE_TEXT:
-		*(const char **)(void *)((char *)options + use->row->off) = use->value;
-		return 0;
 	case RESTORE_VERBOSE:
 		options->verbose++;
 		return 0;
 	case RESTORE_OVERWRITE:
 		return take_overwrite(options, use->value, complaint);
-	case RESTORE_THREADS:
-		if (lade_quantity_number(use->value, LADE_RESTORE_THREADS_MAX, &options->threads) || !options->threads)
-			return lade_complain(complaint, LADE_REPOSITORY_ERROR, "--threads=%.100s: from 1 to %u", use->value, LADE_RESTORE_THREADS_MAX);
-		return 0;
-	case RESTORE_HELP:
-		options->help = true;
-		return 1;
 	default:
 		return take_pattern(options, use, complaint);
 	}
@@ -210,35 +184,13 @@ static int check(const struct options *options, struct lade_complaint *complaint
 
 static int take_options(struct options *options, int argc, char **argv, struct lade_complaint *complaint)
 {
-	const struct lade_option_walk walk = { .rows = rows, .row_count = sizeof(rows) / sizeof(rows[0]), .apply = apply, .context = options, .hint = HINT };
-	const int result = lade_option_walk(&walk, argc, argv, complaint);
+	const struct lade_repository_options_walk walk = { .rows = rows, .row_count = sizeof(rows) / sizeof(rows[0]), .own = take_own, .hint = HINT };
+	const int error = lade_repository_options_take(&walk, options, argc, argv, complaint);
 
-	if (result < 0) {
-		lade_repository_own_complaint(complaint);
-		return result;
-	}
-	return options->help ? 0 : check(options, complaint);
+	return error || options->help ? error : check(options, complaint);
 }
 
 /* ---- running ---- */
-
-static void on_signal(int number)
-{
-	(void)number;
-	atomic_store(&stop, true);
-}
-
-/* A second signal of the same kind ends the program as it would have. */
-static void catch_signals(void)
-{
-	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND }, old;
-
-	sigemptyset(&action.sa_mask);
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-			(void)sigaction(numbers[i], &action, NULL);
-}
 
 static int make_filter(struct command *command, struct lade_complaint *complaint)
 {
@@ -293,8 +245,8 @@ static int restore(struct command *command, const struct lade_snapshot_named *na
 		.root = named->item->description.root, .subpath = named->subpath, .paths = named->item->description.paths.texts,
 		.path_count = named->item->description.paths.count, .target = options->target, .filter = command->filter, .only_included = options->includes,
 		.overwrite = options->overwrite, .remove = options->remove, .dry_run = options->dry_run, .verify = options->verify, .sparse = options->sparse,
-		.numeric_ids = options->numeric_ids, .threads = lade_snapshot_reading_threads((unsigned)options->threads),
-		.stop = &stop, .events = lade_restore_screen_events(command->screen),
+		.numeric_ids = options->numeric_ids, .threads = lade_thread_count(options->threads, LADE_RESTORE_THREADS_MAX),
+		.stop = lade_interrupt_flag(), .events = lade_restore_screen_events(command->screen),
 	};
 	struct lade_restore *engine;
 	struct lade_fault fault;
@@ -312,23 +264,22 @@ static int restore(struct command *command, const struct lade_snapshot_named *na
 
 static int run(struct command *command, int argc, char **argv, struct lade_complaint *complaint)
 {
+	struct lade_snapshot_wish wish = { .repository = &command->options.repository, .choice = &command->options.choice };
 	struct lade_snapshot_named named;
 	int error = take_options(&command->options, argc - 1, argv + 1, complaint);
 
 	if (error || command->options.help)
 		return error;
+	wish.snapshot = command->options.snapshot;
+	wish.threads = command->options.threads;
 	error = make_filter(command, complaint);
 	if (!error)
-		error = lade_snapshot_reading_open(&command->reading, &command->options.repository, complaint);
-	if (!error)
-		error = lade_snapshot_reading_find(&command->reading, command->options.snapshot, &command->options.choice, &named, complaint);
-	if (!error)
-		error = lade_snapshot_reading_start(&command->reading, (unsigned)command->options.threads, complaint);
+		error = lade_snapshot_reading_begin(&command->reading, &wish, &named, complaint);
 	if (!error && make_screen(command, &named))
 		error = lade_complain_memory(complaint);
 	if (error)
 		return error;
-	catch_signals();
+	lade_interrupt_catch();
 	return restore(command, &named, complaint);
 }
 

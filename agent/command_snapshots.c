@@ -11,17 +11,15 @@
 
 #include "agent/escape.h"
 #include "agent/figures.h"
-#include "agent/help.h"
 #include "agent/option_walk.h"
-#include "agent/quantity.h"
-#include "agent/screen.h"
 #include "agent/snapshot_json.h"
 #include "agent/snapshot_reading.h"
+#include "agent/texts.h"
 
 #define HINT "try 'lade help snapshots'"
 #define LINE_MAX_LEN (64u << 20)
 
-enum snapshots_option { SNAPSHOTS_FLAG = LADE_REPOSITORY_OWN_OPTION, SNAPSHOTS_TEXT, SNAPSHOTS_LATEST, SNAPSHOTS_GROUP, SNAPSHOTS_HELP };
+enum snapshots_option { SNAPSHOTS_GROUP = LADE_REPOSITORY_OWN_OPTION };
 
 /* What makes a group; bits. */
 #define GROUP_HOST 1u
@@ -31,8 +29,7 @@ enum snapshots_option { SNAPSHOTS_FLAG = LADE_REPOSITORY_OWN_OPTION, SNAPSHOTS_T
 struct options {
 	struct lade_repository_options repository;
 	struct lade_snapshot_choice choice;
-	const char **names; /* of snapshots; name_count of them */
-	size_t name_count;
+	struct lade_texts names; /* of snapshots */
 	uint64_t latest;    /* so many of each host and set of paths; 0: all */
 	unsigned groups;
 	bool compact, json, help;
@@ -43,14 +40,12 @@ struct options {
 static const struct lade_option_row rows[] = {
 	LADE_REPOSITORY_ROWS,
 	LADE_REPOSITORY_KEY_ROWS,
-	{ .name = "host", .letter = 'H', .id = SNAPSHOTS_TEXT, .off = OFF(choice.host), .value = "NAME" },
-	{ .name = "path", .id = SNAPSHOTS_TEXT, .off = OFF(choice.path), .value = "PATH" },
-	{ .name = "tag", .id = SNAPSHOTS_TEXT, .off = OFF(choice.tag), .value = "TAG" },
-	{ .name = "latest", .id = SNAPSHOTS_LATEST, .value = "COUNT" },
+	LADE_SNAPSHOT_CHOICE_ROWS(OFF(choice)),
+	{ .name = "latest", .id = LADE_REPOSITORY_OPTION_COUNT, .bits = UINT32_MAX, .off = OFF(latest), .value = "COUNT" },
 	{ .name = "group-by", .letter = 'g', .id = SNAPSHOTS_GROUP, .value = "WHAT" },
-	{ .name = "compact", .letter = 'c', .id = SNAPSHOTS_FLAG, .off = OFF(compact) },
-	{ .name = "json", .id = SNAPSHOTS_FLAG, .off = OFF(json) },
-	{ .name = "help", .letter = 'h', .id = SNAPSHOTS_HELP },
+	{ .name = "compact", .letter = 'c', .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(compact) },
+	{ .name = "json", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(json) },
+	{ .name = "help", .letter = 'h', .id = LADE_REPOSITORY_OPTION_HELP, .off = OFF(help) },
 };
 
 typedef const struct lade_snapshot_item *item_pointer;
@@ -86,48 +81,21 @@ static int take_groups(struct options *options, const char *value, struct lade_c
 	return 0;
 }
 
-static int apply(void *context, const struct lade_option_use *use, struct lade_complaint *complaint)
+static int take_own(void *context, const struct lade_option_use *use, struct lade_complaint *complaint)
 {
 	struct options *options = context;
-	int result = lade_repository_options_apply(&options->repository, use, complaint);
 
-	if (result)
-		return result < 0 ? result : 0;
-	if (!use->row) {
-		options->names[options->name_count++] = use->value;
-		return 0;
-	}
-	switch (use->row->id) {
-	case SNAPSHOTS_FLAG:
-		*(bool *)((char *)options + use->row->off) = true;
-		return 0;
-	case SNAPSHOTS_TEXT:
-		*(const char **)(void *)((char *)options + use->row->off) = use->value;
-		return 0;
-	case SNAPSHOTS_LATEST:
-		if (lade_quantity_number(use->value, UINT32_MAX, &options->latest) || !options->latest)
-			return lade_complain(complaint, LADE_REPOSITORY_ERROR, "--latest=%.100s: a number from 1 on", use->value);
-		return 0;
-	case SNAPSHOTS_GROUP:
-		return take_groups(options, use->value, complaint);
-	default:
-		options->help = true;
-		return 1;
-	}
+	if (!use->row)
+		return lade_texts_add(&options->names, use->value, complaint);
+	/* SNAPSHOTS_GROUP */
+	return take_groups(options, use->value, complaint);
 }
 
 static int take_options(struct options *options, int argc, char **argv, struct lade_complaint *complaint)
 {
-	const struct lade_option_walk walk = { .rows = rows, .row_count = sizeof(rows) / sizeof(rows[0]), .apply = apply, .context = options, .hint = HINT };
-	int result;
+	const struct lade_repository_options_walk walk = { .rows = rows, .row_count = sizeof(rows) / sizeof(rows[0]), .own = take_own, .hint = HINT };
 
-	options->names = calloc((size_t)argc + 1, sizeof(*options->names));
-	if (!options->names)
-		return lade_complain_memory(complaint);
-	result = lade_option_walk(&walk, argc, argv, complaint);
-	if (result < 0)
-		lade_repository_own_complaint(complaint);
-	return result < 0 ? result : 0;
+	return lade_repository_options_take(&walk, options, argc, argv, complaint);
 }
 
 /* ---- choosing ---- */
@@ -209,15 +177,15 @@ static int choose(struct command *command, struct lade_complaint *complaint)
 	struct lade_snapshot_named named;
 	int error = 0;
 
-	command->items = calloc(list->count + command->options.name_count + 1, sizeof(item_pointer));
+	command->items = calloc(list->count + command->options.names.count + 1, sizeof(item_pointer));
 	if (!command->items)
 		return lade_complain_memory(complaint);
-	for (size_t i = 0; !error && i < command->options.name_count; i++) {
-		error = lade_snapshot_reading_find(&command->reading, command->options.names[i], &command->options.choice, &named, complaint);
+	for (size_t i = 0; !error && i < command->options.names.count; i++) {
+		error = lade_snapshot_reading_find(&command->reading, command->options.names.texts[i], &command->options.choice, &named, complaint);
 		if (!error)
 			command->items[command->count++] = named.item;
 	}
-	for (size_t i = 0; !command->options.name_count && i < list->count; i++)
+	for (size_t i = 0; !command->options.names.count && i < list->count; i++)
 		if (lade_snapshot_choice_means(&command->options.choice, &list->items[i]))
 			command->items[command->count++] = &list->items[i];
 	if (command->options.latest)
@@ -474,12 +442,7 @@ int lade_command_snapshots(int argc, char **argv)
 
 	lade_snapshot_reading_init(&command.reading);
 	error = run(&command, argc, argv, &complaint);
-	if (error)
-		lade_screen_print(stderr, complaint.text);
-	else if (command.options.help)
-		(void)lade_help_print(stdout, "snapshots");
-	lade_snapshot_reading_close(&command.reading);
 	free(command.items);
-	free(command.options.names);
-	return lade_snapshot_reading_exit(error ? complaint.exit_status : LADE_REPOSITORY_OK);
+	lade_texts_fini(&command.options.names);
+	return lade_snapshot_reading_end(&command.reading, error, &complaint, command.options.help ? "snapshots" : NULL, LADE_REPOSITORY_OK);
 }

@@ -14,17 +14,17 @@
 #include "agent/backup/key_set.h"
 #include "agent/backup/tree_cursor.h"
 #include "agent/figures.h"
-#include "agent/help.h"
 #include "agent/json.h"
 #include "agent/option_walk.h"
 #include "agent/screen.h"
 #include "agent/snapshot_reading.h"
+#include "agent/texts.h"
 #include "agent/tree/inode_map.h"
 
 #define HINT "try 'lade help stats'"
 #define KEY_LEN 32u
 
-enum stats_option { STATS_FLAG = LADE_REPOSITORY_OWN_OPTION, STATS_TEXT, STATS_MODE, STATS_HELP };
+enum stats_option { STATS_MODE = LADE_REPOSITORY_OWN_OPTION };
 
 enum mode { MODE_RESTORE_SIZE, MODE_FILES_BY_CONTENTS, MODE_RAW_DATA };
 
@@ -35,8 +35,7 @@ static const char *const mode_names[] = {
 struct options {
 	struct lade_repository_options repository;
 	struct lade_snapshot_choice choice;
-	const char **names; /* of snapshots; name_count of them */
-	size_t name_count;
+	struct lade_texts names; /* of snapshots */
 	enum mode mode;
 	bool json, help;
 };
@@ -47,11 +46,9 @@ static const struct lade_option_row rows[] = {
 	LADE_REPOSITORY_ROWS,
 	LADE_REPOSITORY_KEY_ROWS,
 	{ .name = "mode", .id = STATS_MODE, .value = "MODE" },
-	{ .name = "host", .letter = 'H', .id = STATS_TEXT, .off = OFF(choice.host), .value = "NAME" },
-	{ .name = "path", .id = STATS_TEXT, .off = OFF(choice.path), .value = "PATH" },
-	{ .name = "tag", .id = STATS_TEXT, .off = OFF(choice.tag), .value = "TAG" },
-	{ .name = "json", .id = STATS_FLAG, .off = OFF(json) },
-	{ .name = "help", .letter = 'h', .id = STATS_HELP },
+	LADE_SNAPSHOT_CHOICE_ROWS(OFF(choice)),
+	{ .name = "json", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(json) },
+	{ .name = "help", .letter = 'h', .id = LADE_REPOSITORY_OPTION_HELP, .off = OFF(help) },
 };
 
 struct command {
@@ -64,50 +61,27 @@ struct command {
 	uint64_t snapshots, entries, bytes, chunks, stored, problems;
 };
 
-static int apply(void *context, const struct lade_option_use *use, struct lade_complaint *complaint)
+static int take_own(void *context, const struct lade_option_use *use, struct lade_complaint *complaint)
 {
 	struct options *options = context;
-	int result = lade_repository_options_apply(&options->repository, use, complaint);
 
-	if (result)
-		return result < 0 ? result : 0;
-	if (!use->row) {
-		options->names[options->name_count++] = use->value;
-		return 0;
-	}
-	switch (use->row->id) {
-	case STATS_FLAG:
-		*(bool *)((char *)options + use->row->off) = true;
-		return 0;
-	case STATS_TEXT:
-		*(const char **)(void *)((char *)options + use->row->off) = use->value;
-		return 0;
-	case STATS_MODE:
-		for (size_t i = 0; i < sizeof(mode_names) / sizeof(mode_names[0]); i++) {
-			if (strcmp(use->value, mode_names[i]) == 0) {
-				options->mode = (enum mode)i;
-				return 0;
-			}
+	if (!use->row)
+		return lade_texts_add(&options->names, use->value, complaint);
+	/* STATS_MODE */
+	for (size_t i = 0; i < sizeof(mode_names) / sizeof(mode_names[0]); i++) {
+		if (strcmp(use->value, mode_names[i]) == 0) {
+			options->mode = (enum mode)i;
+			return 0;
 		}
-		return lade_complain(complaint, LADE_REPOSITORY_ERROR, "--mode=%.100s: restore-size, files-by-contents or raw-data", use->value);
-	default:
-		options->help = true;
-		return 1;
 	}
+	return lade_complain(complaint, LADE_REPOSITORY_ERROR, "--mode=%.100s: restore-size, files-by-contents or raw-data", use->value);
 }
 
 static int take_options(struct options *options, int argc, char **argv, struct lade_complaint *complaint)
 {
-	const struct lade_option_walk walk = { .rows = rows, .row_count = sizeof(rows) / sizeof(rows[0]), .apply = apply, .context = options, .hint = HINT };
-	int result;
+	const struct lade_repository_options_walk walk = { .rows = rows, .row_count = sizeof(rows) / sizeof(rows[0]), .own = take_own, .hint = HINT };
 
-	options->names = calloc((size_t)argc + 1, sizeof(*options->names));
-	if (!options->names)
-		return lade_complain_memory(complaint);
-	result = lade_option_walk(&walk, argc, argv, complaint);
-	if (result < 0)
-		lade_repository_own_complaint(complaint);
-	return result < 0 ? result : 0;
+	return lade_repository_options_take(&walk, options, argc, argv, complaint);
 }
 
 /* ---- chunks ---- */
@@ -316,12 +290,12 @@ static int count_all(struct command *command, struct lade_complaint *complaint)
 	struct lade_snapshot_named named;
 	int error = 0;
 
-	for (size_t i = 0; !error && i < command->options.name_count; i++) {
-		error = lade_snapshot_reading_find(&command->reading, command->options.names[i], &command->options.choice, &named, complaint);
+	for (size_t i = 0; !error && i < command->options.names.count; i++) {
+		error = lade_snapshot_reading_find(&command->reading, command->options.names.texts[i], &command->options.choice, &named, complaint);
 		if (!error)
 			error = count_snapshot(command, named.item, complaint);
 	}
-	for (size_t i = 0; !error && !command->options.name_count && i < list->count; i++)
+	for (size_t i = 0; !error && !command->options.names.count && i < list->count; i++)
 		if (list->items[i].is_open && lade_snapshot_choice_means(&command->options.choice, &list->items[i]))
 			error = count_snapshot(command, &list->items[i], complaint);
 	return error;
@@ -402,14 +376,10 @@ int lade_command_stats(int argc, char **argv)
 
 	lade_snapshot_reading_init(&command.reading);
 	error = run(&command, argc, argv, &complaint);
-	if (error)
-		lade_screen_print(stderr, complaint.text);
-	else if (command.options.help)
-		(void)lade_help_print(stdout, "stats");
 	lade_key_set_free(command.seen);
 	lade_key_set_free(command.trees);
 	lade_inode_map_free(command.inodes);
-	lade_snapshot_reading_close(&command.reading);
-	free(command.options.names);
-	return lade_snapshot_reading_exit(error ? complaint.exit_status : command.problems ? LADE_REPOSITORY_PARTIAL : LADE_REPOSITORY_OK);
+	lade_texts_fini(&command.options.names);
+	return lade_snapshot_reading_end(&command.reading, error, &complaint, command.options.help ? "stats" : NULL,
+					 command.problems ? LADE_REPOSITORY_PARTIAL : LADE_REPOSITORY_OK);
 }

@@ -157,6 +157,19 @@ static const char init[] =
 	"\n"
 	"Exit status: 0, or 1 if it is not made.\n";
 
+/* Of commands that open a repository. */
+#define OPENING \
+	"Which repository, and what opens it\n" \
+	"  -r, --repo=REPO             the repository, as in `lade init`; else as --repository-file=FILE, LADE_REPOSITORY or\n" \
+	"                              LADE_REPOSITORY_FILE say\n" \
+	"  --password-file=FILE        the password is the line of FILE, or\n" \
+	"  --password-command=COMMAND  the line that COMMAND prints; else as LADE_PASSWORD,\n" \
+	"                              LADE_PASSWORD_FILE or LADE_PASSWORD_COMMAND say, or as it is typed\n" \
+	"  --key-file=FILE             instead: the key file of a client (LADE_KEY_FILE)\n" \
+	"  --identity=FILE             instead: an identity that is one of its recipients (LADE_IDENTITY)\n" \
+	"  --pin=PIN                   what `lade init` printed: it has to be this repository\n" \
+	"  --plaintext                 it may be one without encryption\n"
+
 static const char backup[] =
 	"usage: lade backup [--repo=REPO] [OPTION]... PATH...\n"
 	"       lade backup [--repo=REPO] [OPTION]... --stdin [--stdin-filename=PATH]\n"
@@ -203,16 +216,7 @@ static const char backup[] =
 	"  --json                      one object a line: status, error, summary, exit_error\n"
 	"  -h, --help                  this text\n"
 	"\n"
-	"Which repository, and what opens it\n"
-	"  -r, --repo=REPO             the repository, as in `lade init`; else as --repository-file=FILE, LADE_REPOSITORY or\n"
-	"                              LADE_REPOSITORY_FILE say\n"
-	"  --password-file=FILE        the password is the line of FILE, or\n"
-	"  --password-command=COMMAND  the line that COMMAND prints; else as LADE_PASSWORD,\n"
-	"                              LADE_PASSWORD_FILE or LADE_PASSWORD_COMMAND say, or as it is typed\n"
-	"  --key-file=FILE             instead: the key file of a client (LADE_KEY_FILE)\n"
-	"  --identity=FILE             instead: an identity that is one of its recipients (LADE_IDENTITY)\n"
-	"  --pin=PIN                   what `lade init` printed: it has to be this repository\n"
-	"  --plaintext                 it may be one without encryption\n"
+	OPENING
 	"\n"
 	"Exit status: 0; 1: there is no snapshot; 3: there is one, but something could not be read; 10: there is\n"
 	"no repository; 12: wrong password or key; 130: interrupted, and the next one goes on from there.\n";
@@ -253,16 +257,7 @@ static const char check[] =
 	"  -q, --quiet             say nothing but what is wrong\n"
 	"  --json                  one object a line\n"
 	"\n"
-	"Which repository, and what opens it\n"
-	"  -r, --repo=REPO             the repository, as in `lade init`; else as --repository-file=FILE, LADE_REPOSITORY or\n"
-	"                              LADE_REPOSITORY_FILE say\n"
-	"  --password-file=FILE        the password is the line of FILE, or\n"
-	"  --password-command=COMMAND  the line that COMMAND prints; else as LADE_PASSWORD,\n"
-	"                              LADE_PASSWORD_FILE or LADE_PASSWORD_COMMAND say, or as it is typed\n"
-	"  --key-file=FILE             instead: the key file of a client (LADE_KEY_FILE)\n"
-	"  --identity=FILE             instead: an identity that is one of its recipients (LADE_IDENTITY)\n"
-	"  --pin=PIN                   what `lade init` printed: it has to be this repository\n"
-	"  --plaintext                 it may be one without encryption\n"
+	OPENING
 	"\n"
 	"Exit status: 0 if nothing is wrong, 1 if something is, 10 if there is no repository, 12 for a wrong\n"
 	"password or key, 130 if it was interrupted.\n";
@@ -393,16 +388,7 @@ static const char key[] =
 	"  --json                one object a line\n"
 	"  --recipient=FILE      of new: make an identity, which opens repositories, and print its recipient\n"
 	"\n"
-	"Which repository, and what opens it\n"
-	"  -r, --repo=REPO             the repository, as in `lade init`; else as --repository-file=FILE, LADE_REPOSITORY or\n"
-	"                              LADE_REPOSITORY_FILE say\n"
-	"  --password-file=FILE        the password is the line of FILE, or\n"
-	"  --password-command=COMMAND  the line that COMMAND prints; else as LADE_PASSWORD,\n"
-	"                              LADE_PASSWORD_FILE or LADE_PASSWORD_COMMAND say, or as it is typed\n"
-	"  --key-file=FILE             instead: the key file of a client (LADE_KEY_FILE)\n"
-	"  --identity=FILE             instead: an identity that is one of its recipients (LADE_IDENTITY)\n"
-	"  --pin=PIN                   what `lade init` printed: it has to be this repository\n"
-	"  --plaintext                 it may be one without encryption\n"
+	OPENING
 	"\n"
 	"Options of add\n"
 	"  --passphrase                a password, which is typed twice: so it is without another choice\n"

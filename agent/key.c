@@ -6,9 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,6 +14,7 @@
 
 #include "agent/line_file.h"
 #include "agent/locked_memory.h"
+#include "agent/private_file.h"
 #include "agent/tree/whole.h"
 #include "agent/user_directory.h"
 
@@ -186,47 +185,6 @@ static void generate(struct lade_key *key)
 	memcpy(text, "\n" END "\n", sizeof("\n" END "\n"));
 }
 
-/* Have the directory that file is in on disk; a file system that cannot is none of our business. */
-static void sync_directory(const char *file)
-{
-	const char *slash = strrchr(file, '/');
-	char *directory = slash ? strndup(file, slash == file ? 1 : (size_t)(slash - file)) : strdup(".");
-	int fd = directory ? open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-
-	if (fd >= 0) {
-		(void)fsync(fd);
-		close(fd);
-	}
-	free(directory);
-}
-
-/* Write text to a new file beside file, and let that be file. */
-static int put(const struct secret *secret, const char *file, bool replace)
-{
-	char temporary[PATH_MAX + 16];
-	size_t len = strlen(secret->text);
-	int fd, result;
-
-	snprintf(temporary, sizeof(temporary), "%s.XXXXXX", file);
-	fd = mkostemp(temporary, O_CLOEXEC); /* with O_EXCL, mode 0600 */
-	if (fd < 0)
-		return -1;
-	/* So few bytes are written by one call, or the disk is full. */
-	result = write(fd, secret->text, len) == (ssize_t)len ? fsync(fd) : -1;
-	if (!result)
-		result = replace ? rename(temporary, file) : link(temporary, file);
-	if (result || !replace) {
-		int saved = errno;
-
-		(void)unlink(temporary);
-		errno = saved;
-	}
-	close(fd);
-	if (!result)
-		sync_directory(file);
-	return result;
-}
-
 int lade_key_create(const char *file, bool replace, struct lade_key **key_out, struct lade_fault *fault)
 {
 	struct lade_key *key;
@@ -238,7 +196,7 @@ int lade_key_create(const char *file, bool replace, struct lade_key **key_out, s
 	if (!key)
 		return LADE_E_MEMORY;
 	generate(key);
-	if (put(key->secret, file, replace)) {
+	if (lade_private_file_put(file, key->secret->text, strlen(key->secret->text), replace)) {
 		error = lade_fault_set(fault, errno == EEXIST ? LADE_E_CHANGED : LADE_E_SYSTEM, "make key", file);
 		lade_key_free(key);
 		return error;

@@ -1,24 +1,20 @@
 /*
- * Passphrases. See posix_spawn(3), pipe2(2), waitpid(2). Before there are threads.
+ * Passphrases. The command that prints one runs before there are threads.
  */
 #include "agent/passphrase.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <sodium.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/child_output.h"
 #include "agent/sync/sync.h"
 
 #define BLANKS " \t\n"
-
-extern char **environ;
 
 /* ---- commands ---- */
 
@@ -67,46 +63,12 @@ static char **split(const char *command)
 	return argv;
 }
 
-/* Start argv with standard output going to fd. Returns 0 or an errno. */
-static int start(char **argv, int fd, pid_t *pid_out)
-{
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	sigset_t defaults;
-	int error = posix_spawn_file_actions_init(&actions);
-
-	if (error)
-		return error;
-	error = posix_spawnattr_init(&attributes);
-	if (error) {
-		(void)posix_spawn_file_actions_destroy(&actions);
-		return error;
-	}
-	/* We ignore it; who writes more than is read is to end by it. */
-	sigemptyset(&defaults);
-	sigaddset(&defaults, SIGPIPE);
-	error = posix_spawn_file_actions_adddup2(&actions, fd, STDOUT_FILENO);
-	if (!error)
-		error = posix_spawnattr_setsigdefault(&attributes, &defaults);
-	if (!error)
-		error = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
-	if (!error)
-		error = posix_spawnp(pid_out, argv[0], &actions, &attributes, argv, environ);
-	(void)posix_spawnattr_destroy(&attributes);
-	(void)posix_spawn_file_actions_destroy(&actions);
-	return error;
-}
-
 /* Wait for its end. */
 static int reap(pid_t pid, const char *command, struct lade_complaint *complaint)
 {
 	int status;
-	pid_t got;
 
-	do {
-		got = waitpid(pid, &status, 0);
-	} while (got < 0 && errno == EINTR);
-	if (got < 0)
+	if (lade_child_output_wait(pid, &status))
 		return lade_complain(complaint, LADE_EXIT_IPC, "password command \"%.600s\": %s", command, strerror(errno));
 	if (WIFSIGNALED(status))
 		return lade_complain(complaint, LADE_EXIT_IPC, "password command \"%.600s\" was ended by signal %d", command, WTERMSIG(status));
@@ -118,19 +80,13 @@ static int reap(pid_t pid, const char *command, struct lade_complaint *complaint
 static int run(char **argv, const char *command, struct lade_secret *secret_out, struct lade_complaint *complaint)
 {
 	struct lade_complaint second;
-	int ends[2], error, failed;
 	pid_t pid;
+	int fd, error, failed = lade_child_output_spawn(argv, &pid, &fd);
 
-	if (pipe2(ends, O_CLOEXEC))
-		return lade_complain(complaint, LADE_EXIT_IPC, "password command: %s", strerror(errno));
-	failed = start(argv, ends[1], &pid);
-	close(ends[1]);
-	if (failed) {
-		close(ends[0]);
+	if (failed)
 		return lade_complain(complaint, LADE_EXIT_IPC, "password command \"%.600s\": %s", command, strerror(failed));
-	}
-	error = lade_secret_read_pipe(ends[0], "password command", secret_out, complaint);
-	close(ends[0]);
+	error = lade_secret_read_pipe(fd, "password command", secret_out, complaint);
+	close(fd);
 	failed = reap(pid, command, &second);
 	/* That it failed says more than that it printed nothing. */
 	if (failed)

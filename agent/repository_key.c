@@ -5,16 +5,13 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/line_file.h"
-#include "agent/tree/whole.h"
+#include "agent/private_file.h"
 #include "protocol/grow.h"
 
 #define RECIPIENT "lade-recipient-"
@@ -105,43 +102,11 @@ int lade_pin_parse(const char *text, struct lade_pins *pins_out)
 
 /* ---- writing files ---- */
 
-/* Have the directory that file is in on disk; a file system that cannot is none of our business. */
-static void sync_directory(const char *file)
-{
-	const char *slash = strrchr(file, '/');
-	char *directory = slash ? strndup(file, slash == file ? 1 : (size_t)(slash - file)) : strdup(".");
-	int fd = directory ? open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-
-	if (fd >= 0) {
-		(void)fsync(fd);
-		close(fd);
-	}
-	free(directory);
-}
-
-/* Write text to a new file beside file, and let that be file. */
 static int write_file(const char *file, const char *text, size_t len, bool replace, struct lade_fault *fault)
 {
-	char temporary[PATH_MAX + 16];
-	int fd = -1, result = -1;
-
-	if (snprintf(temporary, sizeof(temporary), "%s.XXXXXX", file) >= PATH_MAX + 7)
-		errno = ENAMETOOLONG;
-	else
-		fd = mkostemp(temporary, O_CLOEXEC); /* with O_EXCL, mode 0600 */
-	if (fd < 0)
-		return lade_fault_set(fault, LADE_E_SYSTEM, "create key file", file);
-	if (lade_whole_write(fd, text, len, 0) == 0 && fsync(fd) == 0)
-		result = replace ? rename(temporary, file) : link(temporary, file);
-	if (result)
-		(void)lade_fault_set(fault, errno == EEXIST ? LADE_E_EXISTS : LADE_E_SYSTEM, "create key file", file);
-	if (result || !replace)
-		(void)unlink(temporary);
-	close(fd);
-	if (result)
-		return fault->code;
-	sync_directory(file);
-	return 0;
+	if (lade_private_file_put(file, text, len, replace) == 0)
+		return 0;
+	return lade_fault_set(fault, errno == EEXIST ? LADE_E_EXISTS : LADE_E_SYSTEM, "create key file", file);
 }
 
 /* ---- identities ---- */

@@ -4,6 +4,7 @@
  */
 #include "agent/repository_options.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,25 +22,62 @@
 /* Less memory than this is short: a quarter of it would be taken. */
 #define MEMORY_SHORT (UINT64_C(1) << 30)
 
-int lade_repository_options_apply(struct lade_repository_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
+/* Take a use of a row into options. Returns 1 if it was one of ours, 0 if it is the command's own, or LADE_E_USAGE with the complaint filled. */
+static int apply(void *options, const struct lade_option_use *use, struct lade_complaint *complaint)
 {
-	char *field = (char *)options + (use->row ? use->row->off : 0);
+	char *field;
 
 	if (!use->row || use->row->id >= LADE_REPOSITORY_OWN_OPTION)
 		return 0;
-	if (use->row->id == LADE_REPOSITORY_OPTION_FLAG) {
+	if (use->value && !*use->value && use->row->id != LADE_REPOSITORY_OPTION_ANY)
+		return lade_complain(complaint, LADE_REPOSITORY_ERROR, "%s: its value is empty", use->spelled);
+	field = (char *)options + use->row->off;
+	switch ((enum lade_repository_option)use->row->id) {
+	case LADE_REPOSITORY_OPTION_FLAG:
+	case LADE_REPOSITORY_OPTION_HELP:
 		*(bool *)field = true;
 		return 1;
-	}
-	if (!*use->value)
-		return lade_complain(complaint, LADE_REPOSITORY_ERROR, "%s: its value is empty", use->spelled);
-	if (use->row->id == LADE_REPOSITORY_OPTION_NUMBER) {
-		if (lade_quantity_number(use->value, RATE_MAX, (uint64_t *)field))
+	case LADE_REPOSITORY_OPTION_RATE:
+		if (lade_quantity_number(use->value, RATE_MAX, (uint64_t *)(void *)field))
 			return lade_complain(complaint, LADE_REPOSITORY_ERROR, "%s: '%.100s' is no number of KiB a second", use->spelled, use->value);
 		return 1;
+	case LADE_REPOSITORY_OPTION_COUNT:
+		if (lade_quantity_number(use->value, use->row->bits, (uint64_t *)(void *)field) || !*(uint64_t *)(void *)field)
+			return lade_complain(complaint, LADE_REPOSITORY_ERROR, "%s=%.100s: from 1 to %" PRIu64, use->spelled, use->value, use->row->bits);
+		return 1;
+	default:
+		*(const char **)(void *)field = use->value;
+		return 1;
 	}
-	*(const char **)field = use->value;
-	return 1;
+}
+
+/* A walk under way. */
+struct taking {
+	const struct lade_repository_options_walk *walk;
+	void *options;
+};
+
+static int take(void *context, const struct lade_option_use *use, struct lade_complaint *complaint)
+{
+	const struct taking *taking = context;
+	const int result = apply(taking->options, use, complaint);
+
+	if (!result)
+		return taking->walk->own(taking->options, use, complaint);
+	/* Help ends the walk. */
+	return result < 0 ? result : use->row->id == LADE_REPOSITORY_OPTION_HELP;
+}
+
+int lade_repository_options_take(const struct lade_repository_options_walk *walk, void *options, int argc, char *const *argv,
+				 struct lade_complaint *complaint)
+{
+	struct taking taking = { walk, options };
+	const struct lade_option_walk all = { .rows = walk->rows, .row_count = walk->row_count, .apply = take, .context = &taking, .hint = walk->hint };
+	const int result = lade_option_walk(&all, argc, argv, complaint);
+
+	if (result < 0)
+		lade_repository_own_complaint(complaint);
+	return result < 0 ? result : 0;
 }
 
 void lade_repository_own_complaint(struct lade_complaint *complaint)

@@ -37,8 +37,19 @@ struct lade_repository_options {
 	uint64_t upload, download;                    /* KiB a second; 0: no limit */
 };
 
-/* Ids of rows: those below are of these options, and the command's own begin with LADE_REPOSITORY_OWN_OPTION. */
-enum lade_repository_option { LADE_REPOSITORY_OPTION_TEXT, LADE_REPOSITORY_OPTION_FLAG, LADE_REPOSITORY_OPTION_NUMBER, LADE_REPOSITORY_OWN_OPTION };
+/*
+ * Ids of rows. Those before LADE_REPOSITORY_OWN_OPTION set the field at the row's offset in a struct that begins with struct lade_repository_options:
+ * a command has its own fields behind these, and ids with a meaning of its own from there on.
+ */
+enum lade_repository_option {
+	LADE_REPOSITORY_OPTION_TEXT,   /* const char *, borrowed from argv; not empty */
+	LADE_REPOSITORY_OPTION_ANY,    /* the same, but it may be empty */
+	LADE_REPOSITORY_OPTION_FLAG,   /* bool */
+	LADE_REPOSITORY_OPTION_RATE,   /* uint64_t: KiB a second */
+	LADE_REPOSITORY_OPTION_COUNT,  /* uint64_t: from 1 to the row's bits */
+	LADE_REPOSITORY_OPTION_HELP,   /* bool; what is behind it is not looked at */
+	LADE_REPOSITORY_OWN_OPTION,
+};
 
 #define LADE_REPOSITORY_OFF(field) offsetof(struct lade_repository_options, field)
 
@@ -55,8 +66,8 @@ enum lade_repository_option { LADE_REPOSITORY_OPTION_TEXT, LADE_REPOSITORY_OPTIO
 	{ .name = "ca", .id = LADE_REPOSITORY_OPTION_TEXT, .off = LADE_REPOSITORY_OFF(ca_file), .value = "FILE" }, \
 	{ .name = "token-file", .id = LADE_REPOSITORY_OPTION_TEXT, .off = LADE_REPOSITORY_OFF(token_file), .value = "FILE" }, \
 	{ .name = "accept-new-host", .id = LADE_REPOSITORY_OPTION_FLAG, .off = LADE_REPOSITORY_OFF(accept_new_host) }, \
-	{ .name = "limit-upload", .id = LADE_REPOSITORY_OPTION_NUMBER, .off = LADE_REPOSITORY_OFF(upload), .value = "KIB" }, \
-	{ .name = "limit-download", .id = LADE_REPOSITORY_OPTION_NUMBER, .off = LADE_REPOSITORY_OFF(download), .value = "KIB" }
+	{ .name = "limit-upload", .id = LADE_REPOSITORY_OPTION_RATE, .off = LADE_REPOSITORY_OFF(upload), .value = "KIB" }, \
+	{ .name = "limit-download", .id = LADE_REPOSITORY_OPTION_RATE, .off = LADE_REPOSITORY_OFF(download), .value = "KIB" }
 
 /* The rows of other keys, for commands that open one. */
 #define LADE_REPOSITORY_KEY_ROWS \
@@ -64,8 +75,21 @@ enum lade_repository_option { LADE_REPOSITORY_OPTION_TEXT, LADE_REPOSITORY_OPTIO
 	{ .name = "identity", .id = LADE_REPOSITORY_OPTION_TEXT, .off = LADE_REPOSITORY_OFF(identity), .value = "FILE" }, \
 	{ .name = "pin", .id = LADE_REPOSITORY_OPTION_TEXT, .off = LADE_REPOSITORY_OFF(pin), .value = "PIN" }
 
-/* Take a use of one of these rows. Returns 1 if it was one, 0 if it is the command's own, or LADE_E_USAGE with the complaint filled. */
-int lade_repository_options_apply(struct lade_repository_options *options, const struct lade_option_use *use, struct lade_complaint *complaint);
+/* How a command takes its options. */
+struct lade_repository_options_walk {
+	const struct lade_option_row *rows;
+	size_t row_count;
+	/* A use that is the command's own: an argument, or a row from LADE_REPOSITORY_OWN_OPTION on. 0, or a negative code with the complaint filled. */
+	int (*own)(void *options, const struct lade_option_use *use, struct lade_complaint *complaint);
+	const char *hint; /* end of complaints */
+};
+
+/*
+ * Take argc arguments, the command's name not among them, into options, which begins with struct lade_repository_options; text in it is borrowed from
+ * argv. Returns 0, or a negative code with the complaint filled, whose exit status is LADE_REPOSITORY_ERROR or LADE_REPOSITORY_INTERRUPTED.
+ */
+int lade_repository_options_take(const struct lade_repository_options_walk *walk, void *options, int argc, char *const *argv,
+				 struct lade_complaint *complaint);
 
 /*
  * Where the repository is, as the user wrote it: --repo, --repository-file, LADE_REPOSITORY or LADE_REPOSITORY_FILE. Returns 0, or a negative code with the

@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/bar.h"
 #include "agent/escape.h"
 #include "agent/figures.h"
 #include "agent/json.h"
@@ -31,21 +31,12 @@ struct lade_restore_screen {
 	struct lade_progress_meter meter;
 	int64_t drawn_ns;
 	bool terminal, bar_terminal; /* a person looks at standard output, at standard error */
-	size_t bar_len;              /* of the bar that stands there */
+	struct lade_bar bar;         /* on standard error */
 	struct lade_writer line;
 	uint64_t problems;
 };
 
 /* ---- lines ---- */
-
-static void clear_bar(struct lade_restore_screen *screen)
-{
-	if (!screen->bar_len)
-		return;
-	fprintf(stderr, "\r%*s\r", (int)screen->bar_len, "");
-	fflush(stderr);
-	screen->bar_len = 0;
-}
 
 static void put_text(struct lade_restore_screen *screen, const char *text)
 {
@@ -54,7 +45,7 @@ static void put_text(struct lade_restore_screen *screen, const char *text)
 
 static void end_line(struct lade_restore_screen *screen, FILE *file)
 {
-	clear_bar(screen);
+	lade_bar_clear(&screen->bar);
 	lade_writer_put_u8(&screen->line, '\n');
 	if (!screen->line.error)
 		(void)fwrite(screen->line.data, 1, screen->line.len, file);
@@ -93,15 +84,9 @@ static void put_figures(struct lade_restore_screen *screen, const struct lade_re
 static void draw(struct lade_restore_screen *screen)
 {
 	char line[LADE_PROGRESS_LINE_SIZE];
-	size_t len = lade_progress_line(&screen->meter, LADE_HUMAN_BINARY, false, line), blanks;
-	struct winsize size;
+	const size_t len = lade_progress_line(&screen->meter, LADE_HUMAN_BINARY, false, line);
 
-	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col && len > size.ws_col - 1u)
-		len = size.ws_col - 1u;
-	blanks = screen->bar_len > len ? screen->bar_len - len : 0;
-	fprintf(stderr, "\r%.*s%*s", (int)len, line, (int)blanks, "");
-	fflush(stderr);
-	screen->bar_len = len;
+	lade_bar_draw(&screen->bar, stderr, line, len);
 }
 
 static void print_status(struct lade_restore_screen *screen, const struct lade_restore_figures *figures, const struct lade_progress *progress)
@@ -190,7 +175,7 @@ static void on_problem(void *context, const struct lade_fault *fault)
 		lade_json_text(&screen->line, "error", complaint.text);
 		end_json(screen);
 	}
-	clear_bar(screen);
+	lade_bar_clear(&screen->bar);
 	lade_screen_print(stderr, complaint.text);
 }
 
@@ -268,7 +253,7 @@ void lade_restore_screen_finish(struct lade_restore_screen *screen, const struct
 {
 	const double seconds = (double)(lade_clock_ns() - screen->meter.start_ns) / 1e9;
 
-	clear_bar(screen);
+	lade_bar_clear(&screen->bar);
 	if (screen->settings.json) {
 		lade_json_message(&screen->line, "summary");
 		put_figures(screen, figures, figures->files, figures->bytes);
@@ -285,7 +270,7 @@ void lade_restore_screen_finish(struct lade_restore_screen *screen, const struct
 
 void lade_restore_screen_fail(struct lade_restore_screen *screen, const struct lade_complaint *complaint)
 {
-	clear_bar(screen);
+	lade_bar_clear(&screen->bar);
 	if (screen->settings.json) {
 		lade_json_message(&screen->line, "exit_error");
 		lade_json_number(&screen->line, "code", (uint64_t)complaint->exit_status);

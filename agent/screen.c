@@ -52,7 +52,7 @@ static void write_line(struct lade_screen *screen, FILE *file)
 	lade_writer_put_u8(&screen->line, '\n');
 	if (screen->line.error)
 		return;
-	lade_screen_clear_bar(screen);
+	lade_bar_clear(&screen->bar);
 	if (file == screen->settings.err)
 		lade_screen_flush_out(screen);
 	errno = 0;

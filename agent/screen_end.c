@@ -132,7 +132,7 @@ int lade_screen_finish(struct lade_screen *screen, int exit_status, const struct
 	summary.human = screen->settings.human;
 	summary.dry_run = screen->settings.dry_run;
 	summary.seconds = (double)(screen->settings.now_ns() - screen->meter.start_ns) / LADE_SCREEN_SECOND_NS;
-	lade_screen_clear_bar(screen);
+	lade_bar_clear(&screen->bar);
 	if (complete)
 		print_sums(screen, &summary);
 	if (screen->settings.json) {

@@ -4,6 +4,7 @@
 #ifndef LADE_AGENT_SCREEN_INTERNAL_H
 #define LADE_AGENT_SCREEN_INTERNAL_H
 
+#include "agent/bar.h"
 #include "agent/progress.h"
 #include "agent/screen.h"
 
@@ -15,8 +16,7 @@ struct lade_screen {
 	struct lade_events events;
 	struct lade_writer line;
 	struct lade_progress_meter meter;
-	FILE *bar_file;            /* where the bar is; NULL: there is none */
-	size_t bar_len;            /* its columns */
+	struct lade_bar bar;
 	int64_t last_line_ns;      /* when progress was last printed as a line */
 	uint64_t transferred;      /* files whose content came, */
 	uint64_t wanted;           /* of these, those that have some */
@@ -43,9 +43,6 @@ void lade_screen_log(struct lade_screen *screen);
 void lade_screen_flush_out(struct lade_screen *screen);
 
 /* ---- screen_progress.c ---- */
-
-/* Take the bar off the terminal. */
-void lade_screen_clear_bar(struct lade_screen *screen);
 
 /* Handler of events: about five times a second. */
 void lade_screen_on_progress(void *screen, const struct lade_progress *progress, bool last);

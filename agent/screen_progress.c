@@ -3,47 +3,15 @@
  */
 #include "agent/screen_internal.h"
 
-#include <sys/ioctl.h>
-
 #include "agent/json_events.h"
 #include "protocol/entry.h"
-
-#define COLUMNS_DEFAULT 80u
-
-void lade_screen_clear_bar(struct lade_screen *screen)
-{
-	if (!screen->bar_file)
-		return;
-	fprintf(screen->bar_file, "\r%*s\r", (int)screen->bar_len, "");
-	fflush(screen->bar_file);
-	screen->bar_file = NULL;
-	screen->bar_len = 0;
-}
-
-static size_t columns(FILE *terminal)
-{
-	struct winsize size;
-
-	if (ioctl(fileno(terminal), TIOCGWINSZ, &size) || size.ws_col == 0)
-		return COLUMNS_DEFAULT;
-	return size.ws_col;
-}
 
 static void draw_bar(struct lade_screen *screen, FILE *file)
 {
 	char line[LADE_PROGRESS_LINE_SIZE];
-	size_t len = lade_progress_line(&screen->meter, screen->settings.human, false, line);
-	size_t width = columns(file);
-	size_t blanks;
+	const size_t len = lade_progress_line(&screen->meter, screen->settings.human, false, line);
 
-	/* The last column stays free: many terminals wrap as soon as it is written. */
-	if (len > width - 1)
-		len = width - 1;
-	blanks = screen->bar_len > len ? screen->bar_len - len : 0;
-	fprintf(file, "\r%.*s%*s", (int)len, line, (int)blanks, "");
-	fflush(file);
-	screen->bar_file = file;
-	screen->bar_len = len;
+	lade_bar_draw(&screen->bar, file, line, len);
 }
 
 /* A line of the whole, at most one a second. */
@@ -104,7 +72,7 @@ void lade_screen_on_progress(void *context, const struct lade_progress *progress
 	}
 	file = bar_place(screen, now_ns);
 	if (last)
-		lade_screen_clear_bar(screen);
+		lade_bar_clear(&screen->bar);
 	else if (file)
 		draw_bar(screen, file);
 }

@@ -10,12 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "agent/help.h"
 #include "agent/screen.h"
 #include "agent/store/chunk_id.h"
 #include "agent/store/chunk_tables.h"
 #include "agent/store/rollback.h"
+#include "agent/thread_count.h"
 
 /* Blocks of packs that are kept for chunks that are wanted one at a time: directories and lists. */
 #define CACHE_LEN ((size_t)64 << 20)
@@ -127,15 +128,6 @@ int lade_snapshot_reading_find(const struct lade_snapshot_reading *reading, cons
 	return 0;
 }
 
-unsigned lade_snapshot_reading_threads(unsigned asked)
-{
-	const long count = sysconf(_SC_NPROCESSORS_ONLN);
-
-	if (asked)
-		return asked;
-	return count < 1 ? 1 : count > (long)LADE_FETCH_THREADS_MAX ? LADE_FETCH_THREADS_MAX : (unsigned)count;
-}
-
 static int load_map(struct lade_snapshot_reading *reading, struct lade_fault *fault)
 {
 	const struct lade_chunk_map_setup setup = { .directory = reading->place.cache_fd, .repository = reading->repository->format.repository };
@@ -145,10 +137,10 @@ static int load_map(struct lade_snapshot_reading *reading, struct lade_fault *fa
 	return error ? error : lade_chunk_tables_load(reading->map, &tables, fault);
 }
 
-int lade_snapshot_reading_start(struct lade_snapshot_reading *reading, unsigned threads, struct lade_complaint *complaint)
+int lade_snapshot_reading_start(struct lade_snapshot_reading *reading, uint64_t threads, struct lade_complaint *complaint)
 {
 	struct lade_chunk_fetch_setup setup = {
-		.repository = reading->repository, .threads = lade_snapshot_reading_threads(threads), .cache_len = CACHE_LEN,
+		.repository = reading->repository, .threads = lade_thread_count(threads, LADE_FETCH_THREADS_MAX), .cache_len = CACHE_LEN,
 	};
 	const uint8_t *cuts = lade_repository_cuts_key(reading->repository);
 	struct lade_fault fault;
@@ -163,6 +155,16 @@ int lade_snapshot_reading_start(struct lade_snapshot_reading *reading, unsigned 
 	if (!error)
 		error = lade_chunk_fetch_new(&setup, &reading->fetch, &fault);
 	return error ? lade_repository_complain(complaint, reading->name, &fault) : 0;
+}
+
+int lade_snapshot_reading_begin(struct lade_snapshot_reading *reading, const struct lade_snapshot_wish *wish, struct lade_snapshot_named *named_out,
+				struct lade_complaint *complaint)
+{
+	int error = lade_snapshot_reading_open(reading, wish->repository, complaint);
+
+	if (!error)
+		error = lade_snapshot_reading_find(reading, wish->snapshot, wish->choice, named_out, complaint);
+	return error ? error : lade_snapshot_reading_start(reading, wish->threads, complaint);
 }
 
 struct lade_stream_source lade_snapshot_reading_source(const struct lade_snapshot_reading *reading)
@@ -188,6 +190,16 @@ int lade_snapshot_reading_exit(int status)
 	__fpurge(stdout);
 	clearerr(stdout);
 	return LADE_REPOSITORY_ERROR;
+}
+
+int lade_snapshot_reading_end(struct lade_snapshot_reading *reading, int error, const struct lade_complaint *complaint, const char *help, int status)
+{
+	if (error)
+		lade_screen_print(stderr, complaint->text);
+	else if (help)
+		(void)lade_help_print(stdout, help);
+	lade_snapshot_reading_close(reading);
+	return lade_snapshot_reading_exit(error ? complaint->exit_status : status);
 }
 
 void lade_snapshot_time(uint64_t seconds, char out[LADE_SNAPSHOT_TIME_SIZE])

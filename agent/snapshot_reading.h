@@ -20,6 +20,12 @@ struct lade_snapshot_choice {
 	const char *host, *path, *tag;
 };
 
+/* The rows of that, for a command's table; off_: where the choice is in what the command's options are. */
+#define LADE_SNAPSHOT_CHOICE_ROWS(off_) \
+	{ .name = "host", .letter = 'H', .id = LADE_REPOSITORY_OPTION_ANY, .off = (off_) + offsetof(struct lade_snapshot_choice, host), .value = "NAME" }, \
+	{ .name = "path", .id = LADE_REPOSITORY_OPTION_ANY, .off = (off_) + offsetof(struct lade_snapshot_choice, path), .value = "PATH" }, \
+	{ .name = "tag", .id = LADE_REPOSITORY_OPTION_ANY, .off = (off_) + offsetof(struct lade_snapshot_choice, tag), .value = "TAG" }
+
 /* All of it is closed with lade_snapshot_reading_close(). */
 struct lade_snapshot_reading {
 	struct lade_repository *repository;
@@ -35,6 +41,14 @@ struct lade_snapshot_reading {
 struct lade_snapshot_named {
 	const struct lade_snapshot_item *item; /* borrowed from the list; it is open */
 	const char *subpath;                   /* borrowed from the name; NULL: all of it */
+};
+
+/* What a command reads. */
+struct lade_snapshot_wish {
+	const struct lade_repository_options *repository;
+	const struct lade_snapshot_choice *choice;
+	const char *snapshot; /* as lade_snapshot_reading_find() takes it */
+	uint64_t threads;     /* as lade_snapshot_reading_start() takes it */
 };
 
 /* Start with nothing open. */
@@ -54,7 +68,11 @@ int lade_snapshot_reading_find(const struct lade_snapshot_reading *reading, cons
 bool lade_snapshot_choice_means(const struct lade_snapshot_choice *choice, const struct lade_snapshot_item *item);
 
 /* Find out where all chunks are, so that they can be fetched: with so many threads, 0: as many as there are processors. Returns 0, or a negative code with the complaint filled. */
-int lade_snapshot_reading_start(struct lade_snapshot_reading *reading, unsigned threads, struct lade_complaint *complaint);
+int lade_snapshot_reading_start(struct lade_snapshot_reading *reading, uint64_t threads, struct lade_complaint *complaint);
+
+/* All of that for one snapshot: open, find, start. Returns 0, or a negative code with the complaint filled. */
+int lade_snapshot_reading_begin(struct lade_snapshot_reading *reading, const struct lade_snapshot_wish *wish, struct lade_snapshot_named *named_out,
+				struct lade_complaint *complaint);
 
 /* Chunks, one at a time; after lade_snapshot_reading_start(). */
 struct lade_stream_source lade_snapshot_reading_source(const struct lade_snapshot_reading *reading);
@@ -66,11 +84,14 @@ int lade_snapshot_reading_run(void *context, const struct lade_chunk_want *wants
 /* Close all. */
 void lade_snapshot_reading_close(struct lade_snapshot_reading *reading);
 
-/* So many threads: as asked for, or, for 0, as there are processors. */
-unsigned lade_snapshot_reading_threads(unsigned asked);
-
 /* Flush standard output. Returns status, or LADE_REPOSITORY_ERROR, with a message, if it could not be written. */
 int lade_snapshot_reading_exit(int status);
+
+/*
+ * The end of a command: say the complaint on standard error if error is not 0, else print the help of the command that help names, unless it is NULL.
+ * Close all, and flush standard output. Returns what to exit with: the complaint's status or status; or as lade_snapshot_reading_exit().
+ */
+int lade_snapshot_reading_end(struct lade_snapshot_reading *reading, int error, const struct lade_complaint *complaint, const char *help, int status);
 
 #define LADE_SNAPSHOT_TIME_SIZE 48u
 
