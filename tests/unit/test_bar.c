@@ -132,5 +132,6 @@ int main(void)
 		cmocka_unit_test(draws_over), cmocka_unit_test(clears_once), cmocka_unit_test(default_width), cmocka_unit_test(fits_the_terminal),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

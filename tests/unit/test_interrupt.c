@@ -83,5 +83,6 @@ int main(void)
 	/* Whoever runs us may have them ignored. */
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		(void)signal(numbers[i], SIG_DFL);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -106,6 +106,7 @@ int main(void)
 	int result;
 
 	temp_tree_make(root);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	result = cmocka_run_group_tests(tests, NULL, NULL);
 	temp_tree_remove(root);
 	return result;

@@ -150,5 +150,6 @@ int main(void)
 		cmocka_unit_test(all_kinds), cmocka_unit_test(help_ends), cmocka_unit_test(empty_values), cmocka_unit_test(counts), cmocka_unit_test(statuses),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
