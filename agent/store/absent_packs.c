@@ -16,6 +16,11 @@
 #include "agent/store/session_list.h"
 #include "protocol/error.h"
 
+/* What stands in the way when a list does not read. */
+#define MAN "see \"Lists that are damaged\" in lade-check(1)"
+#define ABOUT_TO_GO "know which packs are about to go (a collection is under way, and its list is damaged; " MAN ")"
+#define WENT "know which packs went (a list is damaged; " MAN ")"
+
 /* A list under way. */
 struct reading {
 	const struct lade_repository *repository;
@@ -85,7 +90,7 @@ static int add_directory(struct reading *reading, const char *prefix, struct lad
 		}
 		lade_object_name_format(&list.items[i].name, name);
 		if (list.items[i].name.kind != LADE_NAME_TOMBSTONE) {
-			lade_fault_set(fault, error, "know which packs went (a list is damaged; see \"Lists that are damaged\" in lade-check(1))", name);
+			lade_fault_set(fault, error, WENT, name);
 		} else {
 			memcpy(reading->damaged, name, sizeof(name));
 			reading->error = error;
@@ -141,8 +146,7 @@ static int add_sessions(const struct reading *reading, struct lade_fault *fault)
 		if (list.sessions[i].gone && list.sessions[i].state != LADE_SESSION_FENCED)
 			error = add_of_session(repository, &list.sessions[i], reading->packs, fault);
 		if (!error && *reading->damaged && may_collect(repository, &list.sessions[i]))
-			error = lade_fault_set(fault, reading->error, "know which packs are about to go (a collection is under way, and its list is damaged; see \"Lists that are damaged\" in lade-check(1))",
-					       reading->damaged);
+			error = lade_fault_set(fault, reading->error, ABOUT_TO_GO, reading->damaged);
 	}
 	lade_session_list_fini(&list);
 	return error;

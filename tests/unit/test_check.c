@@ -17,6 +17,7 @@
 #include "agent/store/note.h"
 #include "agent/store/pack_list.h"
 #include "agent/store/refs.h"
+#include "agent/store/repository_internal.h"
 #include "agent/store/snapshot.h"
 #include "agent/store/stream_entry.h"
 #include "tests/unit/handmade_repository.h"
@@ -732,6 +733,46 @@ static void test_later_refs_of_a_session(void **state)
 	assert_true(says(scene, "error sessions/", "belongs to a snapshot that is missing"));
 }
 
+/* A writer was revoked, and one of his snapshots is missing: those before it are good only if a manager says that he removed it. */
+static void test_revoked(void **state)
+{
+	struct scene *scene = *state;
+	struct lade_repository *repository = scene->base.repository;
+	struct lade_statement statement = { .kind = LADE_SAYS_REVOKED };
+	struct lade_forgotten forgotten = { .number = 2, .time = 1700000000 };
+	struct lade_object_name name = { .kind = LADE_NAME_FORGOTTEN, .time = 1700000000 };
+	struct lade_writer object;
+
+	memcpy(forgotten.snapshot, scene->last, LADE_HASH_LEN);
+	memcpy(forgotten.writer, repository->writer.id, LADE_PARTY_ID_LEN);
+	memcpy(forgotten.manager, repository->manager.id, LADE_PARTY_ID_LEN);
+	lade_writer_init(&object, OBJECT_MAX);
+	put_tree(scene, true, &object);
+	put_snapshot(scene, &object, scene->base.pack_count);
+	lade_repository_public(repository->writer.seed, statement.public_key);
+	statement.last_number = 3;
+	memcpy(statement.last_hash, scene->last, sizeof(statement.last_hash));
+	assert_int_equal(lade_repository_say(repository, &statement, lade_keyring_find(&repository->keyring, LADE_SECRET_ROOT, 0), NULL), 0);
+	assert_int_equal(check(scene, LADE_CHECK_READ_NONE), 0);
+	assert_int_equal(scene->told.figures.errors, 0);
+	for (unsigned i = 0; i < scene->object_count; i++) {
+		if (is_kind(&scene->objects[i], "snapshots/") && strstr(scene->objects[i].name, "/2-"))
+			assert_int_equal(lade_store_remove(repository->store, scene->objects[i].name, NULL), 0);
+	}
+	assert_int_equal(check(scene, LADE_CHECK_READ_NONE), 0);
+	assert_true(says(scene, "/1-", "before he was revoked"));
+	assert_false(says(scene, "/3-", "before he was revoked"));
+	lade_writer_reset(&object);
+	assert_int_equal(lade_forgotten_put(&object, repository->format.repository, &forgotten, repository->manager.seed), 0);
+	memcpy(name.snapshot.writer, forgotten.writer, LADE_PARTY_ID_LEN);
+	memcpy(name.snapshot.hash, forgotten.snapshot, LADE_SHORT_HASH_LEN);
+	name.snapshot.number = 2;
+	put_object(scene, &name, &object);
+	lade_writer_fini(&object);
+	assert_int_equal(check(scene, LADE_CHECK_READ_NONE), 0);
+	assert_false(says(scene, "", "before he was revoked"));
+}
+
 /* Two snapshots with one number are both good. */
 static void test_fork(void **state)
 {
@@ -858,6 +899,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_lost_directory, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refs_that_lack_a_pack, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_later_refs_of_a_session, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_revoked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fork, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_paths, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_subsets, setup, teardown),

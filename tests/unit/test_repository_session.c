@@ -444,6 +444,58 @@ static void commit_collection(void *context)
 	remove_all(store, "sessions/");
 }
 
+/* His session is committed, and not published. */
+static void show_committed(void *context)
+{
+	const struct committing *committing = context;
+	struct lade_store *store = committing->repository->store;
+	struct lade_pack_list list = { .names = committing->pack, .count = 1 };
+	struct lade_object_name name = { .kind = LADE_NAME_SESSION_GONE };
+	char text[LADE_OBJECT_NAME_MAX + 1];
+	struct lade_writer writer;
+
+	faulty_store_at(store, 0, NULL, NULL);
+	put_session(store, committing->repository->manager.id, LADE_NAME_COMMITTED);
+	memcpy(list.session.party, committing->repository->manager.id, sizeof(list.session.party));
+	memset(list.session.random, 'c', sizeof(list.session.random));
+	name.session = list.session;
+	lade_writer_init(&writer, 10000);
+	assert_int_equal(lade_pack_list_put(&writer, committing->repository->format.repository, &list, committing->repository->manager.seed), 0);
+	lade_object_name_format(&name, text);
+	assert_int_equal(lade_store_put(store, text, writer.data, writer.len, NULL), 0);
+	lade_writer_fini(&writer);
+}
+
+/* A list of sessions that is made while his is renamed has it under neither name. */
+static void hide_session(void *context)
+{
+	const struct committing *committing = context;
+	struct lade_store *store = committing->repository->store;
+
+	faulty_store_at(store, 0, NULL, NULL);
+	remove_all(store, "sessions/");
+	/* After this list. */
+	faulty_store_at(store, 1, show_committed, context);
+}
+
+static void test_damaged_tombstone_renamed(void **state)
+{
+	struct scene *scene = *state;
+	struct lade_repository *repository = scene_open(scene);
+	struct committing committing = { .repository = repository, .pack = { 7 } };
+	struct lade_absent_packs absent = { .names = NULL };
+	char name[100] = "tombstones/";
+
+	memset(name + strlen(name), 'a', 64);
+	assert_int_equal(lade_store_put(repository->store, name, "LADE", 4, NULL), 0);
+	put_session(repository->store, repository->manager.id, LADE_NAME_ACTIVE);
+	faulty_store_at(repository->store, 3, hide_session, &committing);
+	assert_int_equal(lade_absent_packs_read(repository, &absent, NULL), 0);
+	assert_true(lade_absent_packs_has(&absent, committing.pack));
+	lade_absent_packs_fini(&absent);
+	lade_repository_close(repository);
+}
+
 /* A collector whose tombstone is damaged comes to his end at each moment: either that is in the way, or what he took is known. */
 static void test_damaged_tombstone_meanwhile(void **state)
 {
@@ -839,6 +891,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_absent, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_damaged_tombstone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_damaged_tombstone_meanwhile, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_damaged_tombstone_renamed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_beats, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_beat_fails, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_each_operation, set_up, tear_down),
