@@ -504,7 +504,12 @@ static void test_quota(void **state)
 	struct scene *scene = *state;
 	const int tree = open(scene->path, O_PATH | O_DIRECTORY | O_CLOEXEC), account = memfd_create("account", MFD_CLOEXEC);
 	const struct lade_store_room_setup limits = { .quota = 8 * MIB, .tree_fd = tree, .account_fd = account };
+	const struct lade_store_room_claim claim = { .fd = -1 };
+	struct lade_store_room *other;
 
+	/* Another session, from before. */
+	assert_int_equal(lade_store_room_new(&limits, &other, NULL), 0);
+	assert_int_equal(lade_store_room_look(other, NULL), 0);
 	assert_int_equal(lade_store_room_new(&limits, &scene->serving.room, NULL), 0);
 	assert_int_equal(open_store(scene, false, scene->path), 0);
 	assert_int_equal(put(scene->store, PACK_NAME, 'P', 6 * MIB), 0);
@@ -529,6 +534,9 @@ static void test_quota(void **state)
 	scene->store = NULL;
 	assert_int_equal(join(scene), 0);
 	assert_no_temporaries(scene);
+	/* All of it still counts for the other one. */
+	assert_int_equal(lade_store_room_take(other, &claim, 1, NULL), LADE_E_SYSTEM);
+	lade_store_room_free(other);
 	lade_store_room_free(scene->serving.room);
 	close(account);
 	close(tree);
