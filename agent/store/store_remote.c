@@ -538,7 +538,8 @@ static int start_threads(struct remote *remote, const char *path, struct lade_fa
 int lade_store_remote_open(const struct lade_connection *connection, const struct lade_run_key *key, const char *path, bool create,
 			   struct lade_store **store_out, struct lade_fault *fault)
 {
-	struct remote *remote = calloc(1, sizeof(*remote));
+	/* Its key is aligned to more than calloc(3) gives. */
+	struct remote *remote = aligned_alloc(_Alignof(struct remote), sizeof(*remote));
 	struct lade_connection copy = *connection;
 	pthread_condattr_t monotonic;
 	struct lade_fault own;
@@ -549,6 +550,7 @@ int lade_store_remote_open(const struct lade_connection *connection, const struc
 		(void)lade_connection_reap(&copy);
 		return lade_fault_set(fault, LADE_E_MEMORY, "open", path);
 	}
+	memset(remote, 0, sizeof(*remote));
 	remote->store.operations = &operations;
 	remote->connection = copy;
 	remote->key = *key;

@@ -299,6 +299,7 @@ static int finish(struct store_server *server, struct served_put *put, const str
 	/* What did not get the name is gone; of other failures nobody knows. */
 	if (error == LADE_E_EXISTS)
 		discard(server, put);
+	put->claimed = 0;
 	return error;
 }
 

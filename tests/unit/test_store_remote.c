@@ -64,10 +64,11 @@ static void *serve(void *context)
 static int setup(void **state)
 {
 	static const uint8_t secret[LADE_SECRET_LEN] = { 1 };
-	struct scene *scene = calloc(1, sizeof(*scene));
+	struct scene *scene = aligned_alloc(_Alignof(struct scene), sizeof(*scene));
 	struct lade_store *store;
 
 	assert_non_null(scene);
+	memset(scene, 0, sizeof(*scene));
 	(void)signal(SIGPIPE, SIG_IGN);
 	assert_int_equal(lade_mapping_setup(NULL), 0);
 	temp_tree_make(scene->path);
@@ -504,10 +505,19 @@ static void test_quota(void **state)
 	struct scene *scene = *state;
 	const int tree = open(scene->path, O_PATH | O_DIRECTORY | O_CLOEXEC), account = memfd_create("account", MFD_CLOEXEC);
 	const struct lade_store_room_setup limits = { .quota = 8 * MIB, .tree_fd = tree, .account_fd = account };
+	const struct lade_store_room_claim claim = { .fd = -1 };
+	struct lade_store_room *other;
+	struct lade_store_put *first;
 
+	/* Another session, from before. */
+	assert_int_equal(lade_store_room_new(&limits, &other, NULL), 0);
+	assert_int_equal(lade_store_room_look(other, NULL), 0);
 	assert_int_equal(lade_store_room_new(&limits, &scene->serving.room, NULL), 0);
 	assert_int_equal(open_store(scene, false, scene->path), 0);
+	/* By a number that is not used again. */
+	assert_int_equal(lade_store_begin(scene->store, &first, NULL), 0);
 	assert_int_equal(put(scene->store, PACK_NAME, 'P', 6 * MIB), 0);
+	lade_store_abandon(first);
 	/* What got no name counts no more. */
 	for (int i = 0; i < 10; i++) {
 		assert_no_room(scene, OTHER_NAME, 'P', 3 * MIB, EDQUOT, "quota = 8388608");
@@ -529,6 +539,9 @@ static void test_quota(void **state)
 	scene->store = NULL;
 	assert_int_equal(join(scene), 0);
 	assert_no_temporaries(scene);
+	/* All of it still counts for the other one. */
+	assert_int_equal(lade_store_room_take(other, &claim, 1, NULL), LADE_E_SYSTEM);
+	lade_store_room_free(other);
 	lade_store_room_free(scene->serving.room);
 	close(account);
 	close(tree);
