@@ -52,6 +52,8 @@ struct run {
 	size_t len;
 	uint64_t salt;                    /* of its pages' XXH3 */
 	uint64_t rows, row_pages, blocks, filter_pages;
+	uint8_t *pages;                   /* of the filter and of rows, as far as they were read and are kept; NULL: none are */
+	_Atomic unsigned char *page_flags; /* of each of pages */
 	struct map_table *tables;
 	const uint8_t *packs, *replaced;  /* in the map */
 	uint32_t table_count, pack_count, replaced_count;

@@ -5,12 +5,14 @@
  *
  * Ids are keyed hashes, so the place of one among n is about its value times n: blocks of the filter follow each other in the order of ids, and a
  * search asks where the id ought to be. Who makes tables may choose ids that are not like that; such a search ends all the same, by halves. A page's
- * XXH3 is looked at each time: a cache may be damaged.
+ * XXH3 is looked at each time it is read: a cache may be damaged. Of a short run each page that was read is kept, so that it is read once and not for each
+ * of its ids: an unchanged backup asks for all of them.
  *
  * The filter is the split block Bloom filter of Parquet (Putze et al., "Cache-, Hash- and Space-Efficient Bloom Filters", 2007): one block an id, one
  * bit in each of its eight words.
  */
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -26,6 +28,12 @@
 #define VERSION 1u
 /* A search asks so often where an id ought to be, then halves. */
 #define GUESSES 8u
+
+/* Bytes of pages of a run that are kept: some 140,000 rows, and their filter. */
+#define KEPT_MAX (UINT64_C(8) << 20)
+
+/* What there is of a page in memory. */
+enum kept { KEPT_NOT, KEPT_SOON, KEPT };
 
 static const uint8_t magic[8] = { 'L', 'A', 'D', 'E', 'r', 'u', 'n', '\n' };
 
@@ -61,11 +69,28 @@ uint64_t map_block_count(uint64_t rows)
 	return (rows * RUN_BITS_PER_ROW + 8 * RUN_BLOCK_LEN - 1) / (8 * RUN_BLOCK_LEN);
 }
 
-/* Read the number-th page behind the header. False: it is damaged. */
-static bool get_page(const struct run *run, uint64_t number, uint8_t page_out[RUN_PAGE_LEN])
+/* Keep a page that was read. Another thread may do the same. */
+static void keep_page(const struct run *run, uint64_t number, const uint8_t page[RUN_PAGE_LEN])
 {
-	return lade_whole_read(run->fd, page_out, RUN_PAGE_LEN, (number + 1) * RUN_PAGE_LEN) == (ssize_t)RUN_PAGE_LEN &&
-	       map_page_hash(page_out, run->salt, number) == lade_get_le64(page_out + RUN_HASH_OFF);
+	unsigned char none = KEPT_NOT;
+
+	if (!atomic_compare_exchange_strong(&run->page_flags[number], &none, KEPT_SOON))
+		return;
+	memcpy(run->pages + number * RUN_PAGE_LEN, page, RUN_PAGE_LEN);
+	atomic_store_explicit(&run->page_flags[number], KEPT, memory_order_release);
+}
+
+/* The number-th page behind the header: one that was kept, or in scratch. NULL: it is damaged. */
+static const uint8_t *get_page(const struct run *run, uint64_t number, uint8_t scratch[RUN_PAGE_LEN])
+{
+	if (run->pages && atomic_load_explicit(&run->page_flags[number], memory_order_acquire) == KEPT)
+		return run->pages + number * RUN_PAGE_LEN;
+	if (lade_whole_read(run->fd, scratch, RUN_PAGE_LEN, (number + 1) * RUN_PAGE_LEN) != (ssize_t)RUN_PAGE_LEN ||
+	    map_page_hash(scratch, run->salt, number) != lade_get_le64(scratch + RUN_HASH_OFF))
+		return NULL;
+	if (run->pages)
+		keep_page(run, number, scratch);
+	return scratch;
 }
 
 /* ---- lookups ---- */
@@ -74,10 +99,11 @@ static bool get_page(const struct run *run, uint64_t number, uint8_t page_out[RU
 static int filter_has(const struct run *run, const uint8_t id[LADE_CHUNK_ID_LEN])
 {
 	const uint64_t block = map_block(map_prefix(id), run->blocks);
-	uint8_t page[RUN_PAGE_LEN], *bytes = page;
+	uint8_t scratch[RUN_PAGE_LEN];
+	const uint8_t *bytes = get_page(run, block / RUN_BLOCKS_PER_PAGE, scratch);
 	uint32_t mask[8], missing = 0;
 
-	if (!get_page(run, block / RUN_BLOCKS_PER_PAGE, page))
+	if (!bytes)
 		return LADE_E_CHANGED;
 	bytes += block % RUN_BLOCKS_PER_PAGE * RUN_BLOCK_LEN;
 	map_block_mask(id, mask);
@@ -101,20 +127,22 @@ static uint64_t guess(uint64_t low, uint64_t high, uint64_t from, uint64_t to, u
 }
 
 /*
- * The first page whose last id is not less than id: that begins it, if it is there. *at_out: its number, and page_out: the page; or row_pages, and nothing. Returns 0 or
- * LADE_E_CHANGED.
+ * The first page whose last id is not less than id: that begins it, if it is there. *at_out: its number, and *page_out: the page, which may be in scratch; or row_pages, and nothing.
+ * Returns 0 or LADE_E_CHANGED.
  */
-static int search(const struct run *run, const uint8_t id[LADE_CHUNK_ID_LEN], uint64_t *at_out, uint8_t page_out[RUN_PAGE_LEN])
+static int search(const struct run *run, const uint8_t id[LADE_CHUNK_ID_LEN], uint8_t scratch[RUN_PAGE_LEN], uint64_t *at_out, const uint8_t **page_out)
 {
 	const uint64_t prefix = map_prefix(id);
 	uint64_t low = 0, high = run->row_pages, from = 0, to = UINT64_MAX, have = UINT64_MAX;
 
 	for (unsigned step = 0; low < high; step++) {
 		const uint64_t at = step < GUESSES ? guess(low, high, from, to, prefix) : low + (high - low) / 2;
-		const uint8_t *first = page_out, *last = page_out + (rows_in(run, at) - 1) * LADE_TABLE_ROW_LEN;
+		const uint8_t *first = get_page(run, run->filter_pages + at, scratch), *last;
 
-		if (!get_page(run, run->filter_pages + at, page_out))
+		if (!first)
 			return LADE_E_CHANGED;
+		last = first + (rows_in(run, at) - 1) * LADE_TABLE_ROW_LEN;
+		*page_out = first;
 		have = at;
 		if (memcmp(last, id, LADE_CHUNK_ID_LEN) < 0) {
 			low = at + 1;
@@ -128,7 +156,9 @@ static int search(const struct run *run, const uint8_t id[LADE_CHUNK_ID_LEN], ui
 	}
 	*at_out = low;
 	/* Most often the last one that was looked at is the one. */
-	return low == have || low == run->row_pages || get_page(run, run->filter_pages + low, page_out) ? 0 : LADE_E_CHANGED;
+	if (low != have && low < run->row_pages)
+		*page_out = get_page(run, run->filter_pages + low, scratch);
+	return *page_out ? 0 : LADE_E_CHANGED;
 }
 
 /* The first row of a page whose id is not less. */
@@ -150,20 +180,23 @@ static unsigned search_page(const uint8_t *page, unsigned count, const uint8_t i
 int map_run_visit(const struct run *run, const uint8_t id[LADE_CHUNK_ID_LEN], int (*visit)(void *context, const struct run *run, const struct lade_table_row *row),
 		  void *context)
 {
-	uint8_t page[RUN_PAGE_LEN];
+	uint8_t scratch[RUN_PAGE_LEN];
+	const uint8_t *page = NULL;
 	uint64_t at;
 	int result = run->rows ? filter_has(run, id) : 0;
 
 	if (result <= 0)
 		return result;
-	result = search(run, id, &at, page);
+	result = search(run, id, scratch, &at, &page);
 	for (bool first = true; !result && at < run->row_pages; at++, first = false) {
 		const unsigned count = rows_in(run, at);
 		unsigned row = 0;
 
 		if (first)
 			row = search_page(page, count, id);
-		else if (!get_page(run, run->filter_pages + at, page))
+		else
+			page = get_page(run, run->filter_pages + at, scratch);
+		if (!page)
 			return LADE_E_CHANGED;
 		for (; row < count && !result; row++) {
 			struct lade_table_row got;
@@ -301,6 +334,13 @@ static int load(struct run *run, const uint8_t repository[LADE_REPOSITORY_ID_LEN
 	run->debts = calloc(run->table_count + (size_t)1, sizeof(*run->debts));
 	if (!run->tables || !run->pack_flags || !run->debts)
 		return LADE_E_MEMORY;
+	/* Memory that nobody writes to is none. */
+	if ((run->filter_pages + run->row_pages) * RUN_PAGE_LEN <= KEPT_MAX) {
+		run->pages = calloc((size_t)(run->filter_pages + run->row_pages) + 1, RUN_PAGE_LEN);
+		run->page_flags = calloc((size_t)(run->filter_pages + run->row_pages) + 1, sizeof(*run->page_flags));
+		if (!run->pages || !run->page_flags)
+			return LADE_E_MEMORY;
+	}
 	for (uint32_t i = 0; i < run->table_count; i++, off += RUN_TABLE_LEN)
 		get_table(run->map + off, &run->tables[i]);
 	run->packs = run->map + off;
@@ -346,5 +386,7 @@ void map_run_free(struct run *run)
 	free(run->tables);
 	free(run->pack_flags);
 	free(run->debts);
+	free(run->pages);
+	free((void *)run->page_flags);
 	free(run);
 }
