@@ -221,7 +221,7 @@ static int issue(struct content *content, size_t len)
 	place->slab = content->slab;
 	content->begin += len;
 	content->off += len;
-	if (lade_pool_idle(pool)) {
+	if (lade_pool_wants_part(pool)) {
 		place->job.run = run_place;
 		lade_pool_add_part(pool, &place->job);
 	} else {

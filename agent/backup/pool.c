@@ -163,14 +163,14 @@ void lade_pool_add_part(struct lade_pool *pool, struct lade_pool_job *job)
 	pthread_mutex_unlock(&pool->lock);
 }
 
-bool lade_pool_idle(struct lade_pool *pool)
+bool lade_pool_wants_part(struct lade_pool *pool)
 {
-	bool idle;
+	bool wants;
 
 	pthread_mutex_lock(&pool->lock);
-	idle = pool->running + pool->parts.count < pool->count;
+	wants = pool->running + pool->parts.count < 2 * (size_t)pool->count;
 	pthread_mutex_unlock(&pool->lock);
-	return idle;
+	return wants;
 }
 
 bool lade_pool_help(struct lade_pool *pool, void *worker)

@@ -35,8 +35,10 @@ void lade_pool_add(struct lade_pool *pool, struct lade_pool_job *job);
 /* Add a part of a job, which is run before all that wait. From within a job; it waits for nothing. */
 void lade_pool_add_part(struct lade_pool *pool, struct lade_pool_job *job);
 
-/* True if a thread has nothing to do, so that it is worth parting a job. A guess. */
-bool lade_pool_idle(struct lade_pool *pool);
+/*
+ * True if it is worth parting a job: as many parts wait as there are threads, at most, so that who ends one finds the next one, while whoever parts goes on. A guess.
+ */
+bool lade_pool_wants_part(struct lade_pool *pool);
 
 /* From within a job, with its worker: run one part that waits. False: there is none. */
 bool lade_pool_help(struct lade_pool *pool, void *worker);

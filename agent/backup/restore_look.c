@@ -107,10 +107,10 @@ static void help(struct lade_pool_job *job, void *worker)
 	pthread_mutex_unlock(&looks->lock);
 }
 
-/* Ask those that have nothing to do. */
+/* Ask those that have nothing to do, or soon. */
 static void ask_for_help(struct restore_looks *looks, struct lade_pool *pool)
 {
-	for (size_t i = 0; i < HELPERS_MAX && lade_pool_idle(pool); i++) {
+	for (size_t i = 0; i < HELPERS_MAX && lade_pool_wants_part(pool); i++) {
 		struct helper *helper = &looks->helpers[i];
 
 		*helper = (struct helper){ .job.run = help, .looks = looks };
