@@ -1,6 +1,6 @@
 /*
- * Moving. There are two ways at most, the current one and one that is being left; each knows how many puts and requests use it. A move is not begun before the last one is over,
- * and whoever wants to begin something waits for it.
+ * Moving. There is the current way, and there are those that are being left: each knows how many puts and requests use it, and a put may be open while keys are worn out more than
+ * once. Whoever wants to begin something waits for a move.
  *
  * The barrier behind which a way is left may fail: then nothing that went that way may be taken for stored, and every barrier fails from then on.
  */
@@ -14,6 +14,9 @@
 /* After a try that failed, so long nothing is tried. */
 #define PAUSE_MS 60000
 
+/* Ways at a time: each that is being left has a pack open at least, of which a backup has fewer. No move is made beyond them. */
+#define WAYS_MAX 16u
+
 /* One way. */
 struct way {
 	struct lade_store *store; /* NULL: there is none */
@@ -24,7 +27,7 @@ struct moving {
 	struct lade_store store;
 	struct lade_store_ways ways;
 	pthread_mutex_t lock;   /* of what follows */
-	struct way way[2];
+	struct way way[WAYS_MAX];
 	unsigned current;       /* index of the one by which things begin */
 	bool failed;            /* to reach another one, the last time, at */
 	int64_t failed_ms;
@@ -50,14 +53,13 @@ static struct moving_put *put_of(struct lade_store_put *put)
 
 /* ---- ways ---- */
 
-/* Leave the old way, if nothing uses it. With the lock. */
-static void leave_old(struct moving *moving)
+/* Leave a way that is not the current one, if nothing uses it. With the lock. */
+static void leave_old(struct moving *moving, struct way *old)
 {
-	struct way *old = &moving->way[!moving->current];
 	struct lade_fault fault;
 	int error;
 
-	if (!old->store || old->users)
+	if (!old->store || old->users || old == &moving->way[moving->current])
 		return;
 	error = lade_store_barrier(old->store, &fault);
 	if (error && !moving->left_error) {
@@ -71,20 +73,23 @@ static void leave_old(struct moving *moving)
 /* Move if it is time. With the lock. */
 static void move_if_worn(struct moving *moving)
 {
-	struct way *other = &moving->way[!moving->current];
+	struct way *old = &moving->way[moving->current];
+	unsigned next = 0;
 
-	if (other->store || !moving->ways.is_worn(moving->ways.context, moving->way[moving->current].store))
+	while (next < WAYS_MAX && moving->way[next].store)
+		next++;
+	if (next == WAYS_MAX || !moving->ways.is_worn(moving->ways.context, old->store))
 		return;
 	if (moving->failed && lade_clock_ms() - moving->failed_ms < PAUSE_MS)
 		return;
-	moving->failed = moving->ways.reach(moving->ways.context, &other->store, NULL) != 0;
+	moving->failed = moving->ways.reach(moving->ways.context, &moving->way[next].store, NULL) != 0;
 	if (moving->failed) {
-		other->store = NULL;
+		moving->way[next].store = NULL;
 		moving->failed_ms = lade_clock_ms();
 		return;
 	}
-	moving->current = !moving->current;
-	leave_old(moving);
+	moving->current = next;
+	leave_old(moving, old);
 }
 
 /* Begin to use the current way. */
@@ -104,7 +109,7 @@ static void leave(struct moving *moving, struct way *way)
 {
 	pthread_mutex_lock(&moving->lock);
 	way->users--;
-	leave_old(moving);
+	leave_old(moving, way);
 	pthread_mutex_unlock(&moving->lock);
 }
 
@@ -188,30 +193,29 @@ static int remove_object(struct lade_store *store, const char *name, struct lade
 	return error;
 }
 
-/* By both ways: what ended may have gone either, and what goes on by the old one is not waited for. */
+/* By all ways: what ended may have gone any of them, and what goes on by an old one is not waited for. */
 static int barrier(struct lade_store *store, struct lade_fault *fault)
 {
 	struct moving *moving = moving_of(store);
-	struct way *way = enter(moving), *old = way == moving->way ? way + 1 : moving->way;
+	bool held[WAYS_MAX];
 	int error;
 
 	pthread_mutex_lock(&moving->lock);
+	move_if_worn(moving);
 	error = moving->left_error;
 	if (error && fault)
 		*fault = moving->left_fault;
-	/* Between entering and this the current one may have become the old one: then `old` is the new one, and right, too. */
-	if (old->store)
-		old->users++;
-	else
-		old = NULL;
+	for (unsigned i = 0; i < WAYS_MAX; i++) {
+		held[i] = moving->way[i].store;
+		moving->way[i].users += held[i];
+	}
 	pthread_mutex_unlock(&moving->lock);
-	if (!error && old)
-		error = lade_store_barrier(old->store, fault);
-	if (!error)
-		error = lade_store_barrier(way->store, fault);
-	if (old)
-		leave(moving, old);
-	leave(moving, way);
+	for (unsigned i = 0; i < WAYS_MAX; i++) {
+		if (held[i] && !error)
+			error = lade_store_barrier(moving->way[i].store, fault);
+		if (held[i])
+			leave(moving, &moving->way[i]);
+	}
 	return error;
 }
 
@@ -219,7 +223,7 @@ static void close_moving(struct lade_store *store)
 {
 	struct moving *moving = moving_of(store);
 
-	for (int i = 0; i < 2; i++)
+	for (unsigned i = 0; i < WAYS_MAX; i++)
 		lade_store_close(moving->way[i].store);
 	moving->ways.free(moving->ways.context);
 	pthread_mutex_destroy(&moving->lock);

@@ -73,7 +73,12 @@ static int write_frame(struct remote *remote, struct lade_slice payload, struct 
 		return lose_by_write(remote, lade_fault_set(&why, error, "ask", remote->connection.peer), &why, fault);
 	error = payload.len ? lade_frame_write_payload(&remote->connection, lade_slice(remote->frame.data, remote->frame.len), payload, &why) :
 		lade_frame_write(&remote->connection, lade_slice(remote->frame.data, remote->frame.len), 0, &why);
-	return error ? lose_by_write(remote, error, &why, fault) : 0;
+	if (error)
+		return lose_by_write(remote, error, &why, fault);
+	/* Here, where nobody else writes: whoever asks later may find that others always do. */
+	if (remote->connection.tls && lade_connection_wear(&remote->connection) != LADE_WEAR_NONE)
+		atomic_store(&remote->worn, true);
+	return 0;
 }
 
 /* Begin to wait: its number. Returns 0 or why there will be no answer. */
@@ -413,18 +418,10 @@ bool lade_store_remote_is_lost(struct lade_store *store)
 bool lade_store_remote_is_worn(struct lade_store *store)
 {
 	struct remote *remote = remote_of(store);
-	bool worn;
 
 	if (!remote->connection.tls || lade_store_remote_is_lost(store))
 		return false;
-	if (atomic_load(&remote->connection.received) >= HEARD_BYTES_MAX || atomic_load(&remote->heard) >= HEARD_COUNT_MAX)
-		return true;
-	/* Whoever writes asks again before the next thing. */
-	if (pthread_mutex_trylock(&remote->writing))
-		return false;
-	worn = lade_connection_wear(&remote->connection) != LADE_WEAR_NONE;
-	pthread_mutex_unlock(&remote->writing);
-	return worn;
+	return atomic_load(&remote->worn) || atomic_load(&remote->connection.received) >= HEARD_BYTES_MAX || atomic_load(&remote->heard) >= HEARD_COUNT_MAX;
 }
 
 /* The server hangs up when it has heard the end; then the reader ends. One that does not is left alone after a while. */

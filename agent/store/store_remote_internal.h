@@ -30,6 +30,7 @@ struct remote {
 	pthread_t reader, sign;
 	bool has_reader, has_sign;
 	_Atomic uint64_t heard;     /* frames that came */
+	atomic_bool worn;           /* the key of what is written */
 	pthread_mutex_t writing;    /* of frames */
 	struct lade_writer frame;   /* with `writing` */
 	pthread_mutex_t lock;       /* of what follows */

@@ -88,11 +88,22 @@ uint64_t lade_store_room_of(uint64_t len)
 
 static int sum_directory(int parent, const char *name, unsigned depth, uint64_t *sum, struct lade_fault *fault);
 
+/* Where objects are before they are elsewhere: summed first, so that one that moves meanwhile counts twice at most, and never not at all. */
+static const char *const before[] = { "tmp", "sessions" };
+
+static bool is_before(const char *name)
+{
+	return !strcmp(name, before[0]) || !strcmp(name, before[1]);
+}
+
 static int sum_names(DIR *stream, unsigned depth, uint64_t *sum, struct lade_fault *fault)
 {
 	const struct dirent *entry;
 	struct stat st;
-	int error = 0;
+	int error = sum_directory(dirfd(stream), before[0], depth + 1, sum, fault);
+
+	if (!error)
+		error = sum_directory(dirfd(stream), before[1], depth + 1, sum, fault);
 
 	while (!error && (errno = 0, entry = readdir(stream))) {
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
@@ -102,6 +113,8 @@ static int sum_names(DIR *stream, unsigned depth, uint64_t *sum, struct lade_fau
 			error = errno == ENOENT ? 0 : lade_fault_set(fault, LADE_E_SYSTEM, "look at", entry->d_name);
 			continue;
 		}
+		if (S_ISDIR(st.st_mode) && is_before(entry->d_name))
+			continue;
 		if (S_ISDIR(st.st_mode))
 			error = sum_directory(dirfd(stream), entry->d_name, depth + 1, sum, fault);
 		else
@@ -116,15 +129,13 @@ static int sum_directory(int parent, const char *name, unsigned depth, uint64_t 
 	DIR *stream;
 	int fd, error;
 
-	if (depth > DEPTH_MAX)
-		return lade_fault_set(fault, LADE_E_LIMIT, "look into", name);
 	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
-		return depth && (errno == ENOENT || errno == EACCES) ? 0 : lade_fault_set(fault, LADE_E_SYSTEM, "open", name);
-	stream = fdopendir(fd);
+		return depth && (errno == ENOENT || errno == EACCES || errno == ENOTDIR || errno == ELOOP) ? 0 : lade_fault_set(fault, LADE_E_SYSTEM, "open", name);
+	stream = depth <= DEPTH_MAX ? fdopendir(fd) : NULL;
 	if (!stream) {
 		close(fd);
-		return lade_fault_set(fault, LADE_E_MEMORY, "list", name);
+		return lade_fault_set(fault, depth <= DEPTH_MAX ? LADE_E_MEMORY : LADE_E_LIMIT, "look into", name);
 	}
 	error = sum_names(stream, depth, sum, fault);
 	closedir(stream);

@@ -20,7 +20,7 @@ struct lade_store_watch {
 	struct lade_connection *connection;
 	const struct lade_movers *movers;
 	int64_t timeout_ms;
-	atomic_bool busy;
+	atomic_uint busy; /* how many times over */
 	pthread_t thread;
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t stopped;
@@ -105,7 +105,7 @@ int lade_store_watch_start(struct lade_connection *connection, const struct lade
 void lade_store_watch_busy(struct lade_store_watch *watch, bool busy)
 {
 	if (watch)
-		atomic_store(&watch->busy, busy);
+		atomic_fetch_add(&watch->busy, busy ? 1u : UINT_MAX);
 }
 
 bool lade_store_watch_stop(struct lade_store_watch *watch)

@@ -1129,10 +1129,13 @@ static void test_wear(void **state)
 	assert_true(lade_store_remote_is_worn(&remote.store));
 	atomic_store(&remote.connection.received, (UINT64_C(1) << 36) - 1);
 	atomic_store(&remote.heard, (1u << 20) - 1);
-	/* Somebody writes: it is not looked at what he does. */
+	/* Whether somebody writes or not. */
 	pthread_mutex_lock(&remote.writing);
 	assert_false(lade_store_remote_is_worn(&remote.store));
 	atomic_store(&remote.heard, 1u << 20);
+	assert_true(lade_store_remote_is_worn(&remote.store));
+	atomic_store(&remote.heard, 0);
+	atomic_store(&remote.worn, true);
 	assert_true(lade_store_remote_is_worn(&remote.store));
 	pthread_mutex_unlock(&remote.writing);
 	remote.lost = LADE_E_CLOSED;
