@@ -295,8 +295,8 @@ static int issue_zeros(struct content *content)
 	memcpy(place->id, content->zeros_id, sizeof(place->id));
 	place->len = content->zeros_len;
 	place->done = true;
-	/* What was read behind it are zeros, too. */
-	content->begin = content->end = 0;
+	/* What was read behind it are zeros, too. What is before it may be a chunk that another thread still reads. */
+	content->end = content->begin;
 	content->off += content->zeros_len;
 	return 0;
 }

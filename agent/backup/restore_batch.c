@@ -51,7 +51,8 @@ void restore_file_free(struct restore_file *file)
 
 	if (!file)
 		return;
-	if (file->temporary.fd >= 0 && lade_directory_pin(file->directory, &fd, NULL) == 0) {
+	/* Without its directory, which could not be opened any more, a named one stays. */
+	if (file->temporary.fd >= 0 && file->directory && lade_directory_pin(file->directory, &fd, NULL) == 0) {
 		/* One that has chunks of its own is gone on with, next time. */
 		if (restore_stopped(file->restore) && !file->failed && restore_file_is_several(file))
 			lade_temporary_leave(&file->temporary);

@@ -373,7 +373,7 @@ static bool look_at_basis(struct restore_file *file, int directory_fd, struct re
 	if (fd < 0)
 		return false;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-		same = file->cursor ? use_basis(file, fd, &st, reader) : is_inline(file, fd);
+		same = file->cursor ? use_basis(file, fd, &st, reader) : (uint64_t)st.st_size == file->recipe->length && is_inline(file, fd);
 	close(fd);
 	return same;
 }
@@ -403,6 +403,9 @@ static void prepare_content(struct restore_file *file, int directory_fd, struct 
 		finish(file);
 	else if (!file->cursor)
 		write_inline(file);
+	else if (file->match.whole && !file->match.missing_count && file->temporary.fd >= 0)
+		/* Nothing of it is to be fetched. As many files as a batch has may be so, and none is to stay open. */
+		finish(file);
 	else
 		atomic_store(&file->left, 1);
 }

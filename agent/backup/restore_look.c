@@ -150,6 +150,7 @@ int restore_look(struct restore_reader *reader, const struct restore_seen *file,
 	if (got < 0)
 		return got;
 	atomic_store(&looks->next, 0);
+	atomic_store(&looks->no_memory, false);
 	if (reader->pool && looks->count >= SHARED_MIN)
 		ask_for_help(looks, reader->pool);
 	look_on(looks, reader);

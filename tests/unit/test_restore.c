@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -763,8 +764,18 @@ static void test_sparse(void **state)
 }
 
 /* A file of many batches of chunks' lists, many files, and directories in directories. */
+static void append_byte(const struct scene *scene, const char *path)
+{
+	const int fd = open(at(scene, path), O_WRONLY | O_APPEND | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "x", 1), 1);
+	close(fd);
+}
+
 static void test_many(void **state)
 {
+	struct rlimit limit, fewer;
 	const size_t len = 8u << 20;
 	uint8_t *bytes = malloc(len);
 	struct restore_toy_directory root, level, above;
@@ -793,6 +804,19 @@ static void test_many(void **state)
 	assert_int_equal(scene->problems, 0);
 	assert_int_equal(scene->figures.verified, 2002);
 	assert_content(scene, "target/g", bytes, len);
+	assert_content(scene, "target/f01999", bytes + 1999, 2099);
+	/* All have grown since: what is wanted is there, of more files than can be open at once. */
+	for (unsigned i = 0; i < 2000; i++) {
+		snprintf(name, sizeof(name), "target/f%05u", i);
+		append_byte(scene, name);
+	}
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	fewer = limit;
+	fewer.rlim_cur = limit.rlim_cur < 1536 ? limit.rlim_cur : 1536;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &fewer), 0);
+	assert_int_equal(run(scene), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(scene->problems, 0);
 	assert_content(scene, "target/f01999", bytes + 1999, 2099);
 	free(bytes);
 }
