@@ -399,13 +399,11 @@ static void prepare_content(struct restore_file *file, int directory_fd, struct 
 	}
 	if (file->task == RESTORE_NEW && !file->failed)
 		(void)use_left(file, directory_fd, reader);
-	if (file->failed)
+	/* If nothing of it is to be fetched it is done: as many files as a batch has may be so, and none is to stay open. */
+	if (file->failed || (file->match.whole && !file->match.missing_count && file->temporary.fd >= 0))
 		finish(file);
 	else if (!file->cursor)
 		write_inline(file);
-	else if (file->match.whole && !file->match.missing_count && file->temporary.fd >= 0)
-		/* Nothing of it is to be fetched. As many files as a batch has may be so, and none is to stay open. */
-		finish(file);
 	else
 		atomic_store(&file->left, 1);
 }
