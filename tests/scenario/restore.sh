@@ -172,4 +172,17 @@ check "what can be read is" exist "killed/$there/src/deep/a/b/c/d/e/f/g/file"
 no_leftovers "without temporaries" killed
 exits "nor can it be dumped" 1 lade dump latest "$T/src/huge" --target damaged
 
+# ---- holes ----
+# With one thread the islands of data wait while what lies behind the next holes is read.
+mkdir islands
+file_of_size islands/data 21000000
+truncate -s 320M islands/file
+for i in {0..29}; do
+	dd if=islands/data of=islands/file bs=100000 skip=$((7 * i)) count=7 oflag=seek_bytes seek=$((i * 10 * 1024 * 1024)) conv=notrunc status=none
+done
+rm islands/data
+exits "a file of data between holes is backed up" 0 lade backup islands --threads 1
+exits "and restored" 0 lade restore "latest:$T/islands" -t oceans
+check "as it was" cmp islands/file oceans/file
+
 finish
