@@ -137,6 +137,7 @@ int restore_look(struct restore_reader *reader, const struct restore_seen *file,
 		 struct lade_fault *fault)
 {
 	struct restore_looks *looks = reader->looks;
+	bool shared;
 	int got = 1;
 
 	looks->file = file;
@@ -151,10 +152,11 @@ int restore_look(struct restore_reader *reader, const struct restore_seen *file,
 		return got;
 	atomic_store(&looks->next, 0);
 	atomic_store(&looks->no_memory, false);
-	if (reader->pool && looks->count >= SHARED_MIN)
+	shared = reader->pool && looks->count >= SHARED_MIN;
+	if (shared)
 		ask_for_help(looks, reader->pool);
 	look_on(looks, reader);
-	if (reader->pool && looks->count >= SHARED_MIN)
+	if (shared)
 		wait_for_help(looks, reader);
 	if (atomic_load(&looks->no_memory))
 		return lade_fault_set(fault, LADE_E_MEMORY, "compare", "");
