@@ -112,7 +112,7 @@ has_limit() {
 	return 1
 }
 if grep -qaE '__(asan|tsan)_init' "$LADE"; then
-	skip "the memory of a session is limited" "a sanitizer's shadow would count"
+	skip "the memory of a session is limited" "sanitizers map all of it"
 else
 	check "the memory of a session is limited" wait_for has_limit
 fi
