@@ -3,7 +3,7 @@
  *
  * What is handed out was opened, decompressed, and is called what it was asked for: neither a table nor a pack can have other bytes stand for it
  * (agent/store/FORMAT.md [id]). Of a chunk that is in several packs one that is whole is found, as long as there is one. Packs are read in aligned blocks
- * of LADE_FETCH_BLOCK_LEN, so that the store does not learn where chunks begin and end (FORMAT.md [what the store learns]).
+ * of LADE_FETCH_BLOCK_LEN, so that the store does not learn where chunks begin and end (FORMAT.md [what the store learns]); in a folder here nobody does.
  */
 #ifndef LADE_AGENT_BACKUP_CHUNK_FETCH_H
 #define LADE_AGENT_BACKUP_CHUNK_FETCH_H
@@ -18,6 +18,9 @@
 #include "protocol/error.h"
 
 #define LADE_FETCH_BLOCK_LEN (1u << 20)
+
+/* The same of many chunks in a folder here: what is between them costs no more than another read. */
+#define LADE_FETCH_HERE_BLOCK_LEN (64u << 10)
 
 /* Threads at most. */
 #define LADE_FETCH_THREADS_MAX 64u

@@ -33,7 +33,7 @@ struct run {
 	struct item *items;
 	uint32_t count;
 	struct lade_name_table packs; /* their names */
-	uint64_t segment_len;
+	uint64_t segment_len, block_len; /* what one thread takes; what reads begin and end at */
 	pthread_mutex_t lock;  /* of next, and of error and its fault */
 	uint32_t next;         /* the first item that nobody has taken */
 	_Atomic bool stops;
@@ -120,11 +120,11 @@ struct window {
 	size_t len;
 };
 
-static uint64_t block_up(const struct lade_open_pack *pack, uint64_t off)
+static uint64_t block_up(const struct window *window, uint64_t off)
 {
-	const uint64_t end = (off + LADE_FETCH_BLOCK_LEN - 1) / LADE_FETCH_BLOCK_LEN * LADE_FETCH_BLOCK_LEN;
+	const uint64_t block_len = window->run->block_len, end = (off + block_len - 1) / block_len * block_len;
 
-	return end < pack->len ? end : pack->len;
+	return end < window->pack->len ? end : window->pack->len;
 }
 
 /* How far to read from `from` on for item: to the end of its last block, and as far as the next ones go on from there, but not further than a step. */
@@ -132,13 +132,13 @@ static uint64_t reach(const struct window *window, uint32_t item)
 {
 	const struct item *items = window->run->items;
 	const uint64_t from = window->off + window->len;
-	uint64_t end = block_up(window->pack, (uint64_t)items[item].off + items[item].sealed_len);
+	uint64_t end = block_up(window, (uint64_t)items[item].off + items[item].sealed_len);
 
 	for (uint32_t i = item + 1; i < window->segment->end && end < from + STEP_LEN && items[i].off <= end; i++) {
-		const uint64_t next = block_up(window->pack, (uint64_t)items[i].off + items[i].sealed_len);
+		const uint64_t next = block_up(window, (uint64_t)items[i].off + items[i].sealed_len);
 
 		if (next > end)
-			end = next < from + STEP_LEN ? next : block_up(window->pack, from + STEP_LEN);
+			end = next < from + STEP_LEN ? next : block_up(window, from + STEP_LEN);
 	}
 	return end;
 }
@@ -161,7 +161,7 @@ static int cover(struct window *window, uint32_t item, struct lade_fault *fault)
 		window->off = off;
 		window->len -= gone;
 	} else {
-		window->off = off - off % LADE_FETCH_BLOCK_LEN;
+		window->off = off - off % window->run->block_len;
 		window->len = 0;
 	}
 	until = reach(window, item);
@@ -326,6 +326,7 @@ int lade_chunk_fetch_run(struct lade_chunk_fetch *fetch, const struct lade_chunk
 	if (count >= NOWHERE)
 		return lade_fault_set(fault, LADE_E_LIMIT, "fetch chunks", NULL);
 	run.count = (uint32_t)count;
+	run.block_len = fetch->setup.repository->store->here ? LADE_FETCH_HERE_BLOCK_LEN : LADE_FETCH_BLOCK_LEN;
 	run.items = malloc(count * sizeof(*run.items));
 	run.error = run.items ? plan(&run) : LADE_E_MEMORY;
 	if (run.error) {

@@ -44,6 +44,7 @@ struct lade_store_operations {
 /* What all stores begin with, and all puts. */
 struct lade_store {
 	const struct lade_store_operations *operations;
+	bool here; /* it is this machine's files: there is no server that learns from what is read, and a read costs little */
 };
 struct lade_store_put {
 	struct lade_store *store;

@@ -130,6 +130,7 @@ int lade_store_limited_new(struct lade_store *inner, uint64_t upload, uint64_t d
 		return lade_fault_set(fault, LADE_E_MEMORY, "limit the rate", NULL);
 	}
 	limited->store.operations = &operations;
+	limited->store.here = inner->here;
 	limited->inner = inner;
 	if ((upload && lade_throttle_new(upload, &limited->upload)) || (download && lade_throttle_new(download, &limited->download))) {
 		close_limited(&limited->store);

@@ -423,7 +423,7 @@ static void test_events_end_it(void **state)
 
 static int (*real_get)(struct lade_store *, const char *, uint64_t, size_t, void *, struct lade_fault *);
 static pthread_mutex_t gets_lock = PTHREAD_MUTEX_INITIALIZER;
-static uint64_t got;
+static uint64_t got, block_len;
 static unsigned gets, crooked;
 
 /* Counts what is read of packs, but for headers; crooked: what is no whole blocks. */
@@ -436,7 +436,7 @@ static int counting_get(struct lade_store *store, const char *name, uint64_t off
 	if (len != LADE_PACK_HEADER_LEN) {
 		got += len;
 		gets++;
-		crooked += off % LADE_FETCH_BLOCK_LEN != 0 || ((off + len) % LADE_FETCH_BLOCK_LEN != 0 && off + len != pack_len);
+		crooked += off % block_len != 0 || ((off + len) % block_len != 0 && off + len != pack_len);
 	}
 	pthread_mutex_unlock(&gets_lock);
 	return real_get(store, name, off, len, out, why);
@@ -460,6 +460,8 @@ static void test_blocks(void **state)
 	lade_chunk_fetch_free(scene->fetch);
 	assert_int_equal(lade_chunk_fetch_new(&one, &scene->fetch, NULL), 0);
 	store->operations = &counting;
+	store->here = false;
+	block_len = LADE_FETCH_BLOCK_LEN;
 	got = gets = crooked = 0;
 	assert_int_equal(run(scene, CHUNKS, &told), 0);
 	assert_int_equal(crooked, 0);
@@ -470,6 +472,34 @@ static void test_blocks(void **state)
 		assert_int_equal(get(scene, &scene->wants[i % CHUNKS]), 0);
 	assert_int_equal(crooked, 0);
 	assert_in_range(got, all / 2, all + (2u << 20));
+	store->operations = real;
+}
+
+/* In a folder here few chunks that are wanted of many cost little more than they are long. */
+static void test_few(void **state)
+{
+	struct scene *scene = *state;
+	struct lade_store *store = scene->base.repository->store;
+	const struct lade_store_operations *real = store->operations;
+	struct lade_store_operations counting = *real;
+	struct lade_chunk_want few[CHUNKS / 6];
+	struct told told = { .code = 0 };
+	uint64_t wanted = 0;
+
+	for (unsigned i = 0; i < CHUNKS / 6; i++) {
+		few[i] = scene->wants[6 * i];
+		wanted += few[i].len;
+	}
+	memcpy(scene->wants, few, sizeof(few));
+	real_get = real->get;
+	counting.get = counting_get;
+	store->operations = &counting;
+	assert_true(store->here);
+	block_len = LADE_FETCH_HERE_BLOCK_LEN;
+	got = gets = crooked = 0;
+	assert_int_equal(run(scene, CHUNKS / 6, &told), 0);
+	assert_int_equal(crooked, 0);
+	assert_in_range(got, 1, wanted + 2 * block_len * (CHUNKS / 6));
 	store->operations = real;
 }
 
@@ -512,6 +542,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_lengths, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_events_end_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_blocks, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_few, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_threads, setup, teardown),
 	};
 
