@@ -36,6 +36,7 @@ struct restore_file *restore_file_new(struct lade_restore *restore, const struct
 	file->restore = restore;
 	file->directory = lade_directory_ref(place->directory);
 	file->replaces = place->exists;
+	file->unnamed = place->unnamed;
 	file->wanted = *wanted;
 	file->temporary.fd = -1;
 	pthread_mutex_init(&file->lock, NULL);

@@ -147,11 +147,10 @@ static bool open_temporary(struct restore_file *file, int directory_fd)
 	struct lade_restore *restore = file->restore;
 	const mode_t mode = lade_metadata_first_mode(&restore->keep, &file->wanted, NULL);
 	struct lade_fault fault;
-	struct stat st;
 	int error = LADE_E_UNSUPPORTED;
 
 	/* One that may be gone on with needs a name, and has a mode that says whose it is. */
-	if (!restore_file_is_several(file) && restore->unnamed && fstat(directory_fd, &st) == 0 && st.st_dev == restore->device)
+	if (!restore_file_is_several(file) && file->unnamed)
 		error = lade_temporary_open_unnamed(directory_fd, file->name, mode, &file->temporary, &fault);
 	if (error)
 		error = lade_temporary_open(directory_fd, file->name, 0, restore_file_is_several(file) ? 0600 : mode, &file->temporary, &fault);

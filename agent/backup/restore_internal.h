@@ -65,6 +65,7 @@ struct restore_file {
 	struct lade_directory *directory;      /* a reference, until it is finished */
 	enum restore_task task;
 	bool replaces;                         /* something is there */
+	bool unnamed;                          /* it can be made without a name */
 	bool sparse;                           /* some of it may be left out */
 	struct lade_metadata wanted;           /* xattrs are owned */
 	struct lade_stream_recipe *recipe;     /* owned */
@@ -172,6 +173,7 @@ struct restore_place {
 	const char *name;     /* the end of it */
 	bool exists;
 	bool removes;         /* what is in the way may be removed, whatever is in it */
+	bool unnamed;         /* files can be made without a name here */
 	struct stat st;
 };
 

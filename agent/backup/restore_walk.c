@@ -34,6 +34,7 @@ struct level {
 	bool included;                  /* a rule includes it, and so all below */
 	bool pending;                   /* it is made when something in it is */
 	bool missing;                   /* dry run: it is not there */
+	bool unnamed;                   /* as in struct restore_place */
 	bool may_remove;                /* where there are names that the snapshot has not */
 	struct lade_name_list *names;   /* of what is there; NULL: nothing is to be deleted */
 	struct lade_name_cursor *cursor;
@@ -102,6 +103,12 @@ static void open_up(int parent_fd, const char *name, const struct stat *st)
 		return; /* which shows in what is done next */
 }
 
+/* True if files can be made without a name in a directory. */
+static bool is_unnamed(const struct lade_restore *restore, const struct stat *directory)
+{
+	return restore->unnamed && directory->st_dev == restore->device;
+}
+
 /* Find out what there is of a directory, or make it, in parent, which is pinned as fd. Returns 0 or a fault. */
 static int make_in(struct walk *walk, struct level *level, const struct restore_place *place, struct lade_fault *fault)
 {
@@ -123,6 +130,7 @@ static int make_in(struct walk *walk, struct level *level, const struct restore_
 	} else if (!restore->setup.dry_run) {
 		open_up(place->fd, place->name, &place->st);
 	}
+	level->unnamed = is_there ? is_unnamed(restore, &place->st) : place->unnamed;
 	level->user->applies = true;
 	level->pending = false;
 	restore_tell(restore, place->path, S_IFDIR, 0, action);
@@ -134,7 +142,8 @@ static int look(const struct level *level, const char *path, size_t name_off, st
 {
 	int error;
 
-	*place = (struct restore_place){ .directory = level->handle, .fd = -1, .path = path, .name = path + name_off, .removes = level->may_remove };
+	*place = (struct restore_place){ .directory = level->handle, .fd = -1, .path = path, .name = path + name_off, .removes = level->may_remove,
+					 .unnamed = level->unnamed };
 	if (level->missing || level->pending)
 		return 0;
 	error = lade_directory_pin(level->handle, &place->fd, fault);
@@ -191,8 +200,10 @@ static int find_pending(struct walk *walk, struct lade_fault *fault)
 
 	if (error)
 		return error;
-	if (place.exists && S_ISDIR(place.st.st_mode))
+	if (place.exists && S_ISDIR(place.st.st_mode)) {
+		level->unnamed = is_unnamed(walk->restore, &place.st);
 		level->pending = false;
+	}
 	look_away(&place);
 	return 0;
 }
@@ -387,6 +398,7 @@ static int push_target(struct walk *walk, struct lade_fault *fault)
 	if (!level)
 		return lade_fault_set(fault, LADE_E_MEMORY, "restore", restore->setup.target);
 	level->missing = restore->no_target;
+	level->unnamed = restore->unnamed;
 	level->handle = lade_directory_ref(lade_directories_root(restore->tree));
 	level->may_remove = restore->setup.remove && is_below_paths(restore, "");
 	if (level->may_remove && !walk->checking && !level->missing)
