@@ -122,23 +122,19 @@ bool restore_file_is_several(const struct restore_file *file)
 	return file->recipe->depth > 1 || file->recipe->count > 1;
 }
 
-/* Without room for all of it there is no reason to begin. Others than these cannot do it, and need not. Under the lock, or alone. */
-static void take_room(struct restore_file *file)
+/*
+ * Have the file be as long as it will be, and its room be taken, without which there is no reason to begin; file systems that cannot do that need not. What has something in it already may share
+ * that with others, and need little. Under the lock, or alone.
+ */
+static void set_length(struct restore_file *file)
 {
 	const off_t len = (off_t)file->recipe->length;
 
-	if (!file->sparse && !file->dirty && file->recipe->length >= RESTORE_ALLOCATE_LEN && fallocate(file->temporary.fd, 0, 0, len) &&
-	    (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
-		note_errno(file, "take room for");
-}
-
-/* Have the file be as long as it will be, with its blocks if that is of use: what shares those of a basis may need few of its own. */
-static void set_length(struct restore_file *file)
-{
-	if (ftruncate(file->temporary.fd, (off_t)file->recipe->length))
+	if (ftruncate(file->temporary.fd, len))
 		note_errno(file, "set the length of");
-	else if (!file->match.range_count)
-		take_room(file);
+	else if (!file->sparse && !file->dirty && file->recipe->length >= RESTORE_ALLOCATE_LEN && fallocate(file->temporary.fd, 0, 0, len) &&
+		 (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
+		note_errno(file, "take room for");
 }
 
 /* Make the temporary file. Under the lock, or alone. False: the file has failed. */
@@ -158,7 +154,8 @@ static bool open_temporary(struct restore_file *file, int directory_fd)
 		file->temporary.fd = -1;
 		note_failure(file, &fault);
 	}
-	if (!error && (restore_file_is_several(file) || file->sparse))
+	/* Of what has a basis it is set when that was cloned: FICLONE refuses a file that is longer than one that ends within a block. */
+	if (!error && (restore_file_is_several(file) || file->sparse) && !file->match.range_count)
 		set_length(file);
 	return !file->failed;
 }
@@ -261,13 +258,8 @@ static bool copy_ranges(struct restore_file *file, int basis)
 	/* All of it at once, where that costs nothing: what is in its place needs no copy then. */
 	const bool cloned = ioctl(file->temporary.fd, FICLONE, basis) == 0;
 
-	if (cloned) {
-		file->dirty = true;
-		if (ftruncate(file->temporary.fd, (off_t)file->recipe->length))
-			note_errno(file, "set the length of");
-	} else {
-		take_room(file);
-	}
+	file->dirty = file->dirty || cloned;
+	set_length(file);
 	for (size_t i = 0; !file->failed && i < match->range_count; i++)
 		if (!copy_range(file, basis, match->ranges[i], cloned))
 			return false;

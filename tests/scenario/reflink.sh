@@ -57,10 +57,11 @@ refused() {
 	at_most "$name: percent shared" "$(shared_percent "$disk/dst/file" $((64 * MIB)))" 0
 }
 
-# With less room than the file is long there is enough for what differs.
+# nearly_full TYPE SHORTER: with less room than the file is long there is enough for what differs, and if the older one ends that many bytes before.
 nearly_full() {
-	local name="$1: with little room"
+	local name="$1: with little room, the older one $2 bytes shorter"
 	older
+	truncate -s -"$2" "$disk/dst/file"
 	head -c $(($(df --output=avail -B1 "$disk" | tail -n 1) - 32 * MIB)) /dev/zero >"$disk/ballast"
 	sync -f "$disk"
 	at_most "$name: there is as little" "$(df --output=avail -B1 "$disk" | tail -n 1)" $((40 * MIB))
@@ -116,7 +117,8 @@ for type in xfs btrfs; do
 	updates $type appended 90 $((64 * MIB))
 	updates $type shortened 90 $((60 * MIB))
 	refused $type
-	nearly_full $type
+	nearly_full $type 0
+	nearly_full $type 1000
 	holes $type
 	exits "$type: all of it is restored where there is nothing yet" 0 lade restore "latest:$disk/src" --target "$T/elsewhere" --verify
 	touch -r "$disk/src" "$T/elsewhere"
