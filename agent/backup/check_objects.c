@@ -80,7 +80,7 @@ static int check_pack_list(struct check *check, const struct lade_object_name *n
 
 static int check_forgotten(struct check *check, const struct lade_object_name *name, struct lade_slice object)
 {
-	struct check_forgotten *all;
+	struct check_forgotten *all, *taken;
 	struct lade_forgotten forgotten;
 	const uint8_t *key;
 	int error = lade_forgotten_get(object.data, object.len, check->repository->format.repository, &forgotten);
@@ -100,9 +100,10 @@ static int check_forgotten(struct check *check, const struct lade_object_name *n
 	if (!all)
 		return LADE_E_MEMORY;
 	check->forgotten = all;
-	all[check->forgotten_count].id = name->snapshot;
-	all[check->forgotten_count].by_manager = forgotten.is_signed && !lade_trust_find(&check->repository->trust, forgotten.manager)->revoked;
-	memcpy(all[check->forgotten_count++].hash, forgotten.snapshot, LADE_HASH_LEN);
+	taken = &all[check->forgotten_count++];
+	*taken = (struct check_forgotten){ .id = name->snapshot };
+	taken->by_manager = forgotten.is_signed && !lade_trust_find(&check->repository->trust, forgotten.manager)->revoked;
+	memcpy(taken->hash, forgotten.snapshot, LADE_HASH_LEN);
 	return 0;
 }
 

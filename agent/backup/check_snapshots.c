@@ -146,7 +146,7 @@ static int was_removed(void *context, const struct lade_party *writer, uint64_t 
 	for (size_t i = 0; i < check->forgotten_count; i++) {
 		const struct check_forgotten *forgotten = &check->forgotten[i];
 
-		if ((forgotten->by_manager || forgotten->there) && forgotten->id.number == number && !memcmp(forgotten->id.writer, writer->id, LADE_PARTY_ID_LEN) &&
+		if (forgotten->by_manager && forgotten->id.number == number && !memcmp(forgotten->id.writer, writer->id, LADE_PARTY_ID_LEN) &&
 		    (!hash || !memcmp(forgotten->hash, hash, LADE_HASH_LEN)))
 			return 1;
 	}
@@ -156,11 +156,17 @@ static int was_removed(void *context, const struct lade_party *writer, uint64_t 
 /* [trust] */
 static int check_revoked(struct check *check, const struct lade_party *party)
 {
-	struct lade_revoked_snapshot *all = calloc(check->snapshot_count + 1, sizeof(*all));
+	struct lade_revoked_snapshot *all = calloc(check->snapshot_count + check->forgotten_count + 1, sizeof(*all));
 	size_t count = 0;
 
 	if (!all)
 		return LADE_E_MEMORY;
+	for (size_t i = 0; i < check->forgotten_count; i++) {
+		const struct check_forgotten *forgotten = &check->forgotten[i];
+
+		if (forgotten->there && !memcmp(forgotten->id.writer, party->id, LADE_PARTY_ID_LEN))
+			all[count++] = (struct lade_revoked_snapshot){ .number = forgotten->id.number, .hash = forgotten->hash, .before = forgotten->before, .index = SIZE_MAX };
+	}
 	for (size_t i = 0; i < check->snapshot_count; i++) {
 		const struct check_snapshot *snapshot = &check->snapshots[i];
 
@@ -169,10 +175,11 @@ static int check_revoked(struct check *check, const struct lade_party *party)
 	}
 	(void)lade_revoked_weigh(party, all, count, was_removed, check);
 	for (size_t i = 0; i < count; i++) {
-		struct check_snapshot *snapshot = &check->snapshots[all[i].index];
+		struct check_snapshot *snapshot;
 
-		if (all[i].good)
+		if (all[i].good || all[i].index == SIZE_MAX)
 			continue;
+		snapshot = &check->snapshots[all[i].index];
 		check_tell(check, LADE_CHECK_ERROR, snapshot->object, "is not among those that its writer had made before he was revoked");
 		snapshot->good = false;
 	}
@@ -480,6 +487,20 @@ static int for_all(struct check *check, enum lade_name_kind kind, enum lade_name
 	return error;
 }
 
+/* It was forgotten, but is there: it is a part of its writer's chain, if it is good. */
+static int pass_forgotten(struct check *check, const struct lade_object_item *item, struct check_forgotten *forgotten)
+{
+	struct lade_signed_snapshot object = { .object = NULL };
+	int error = lade_signed_snapshot_read(check->repository, item, &object, NULL);
+
+	if (error)
+		return error == LADE_E_MEMORY ? error : 0;
+	forgotten->there = memcmp(object.hash, forgotten->hash, sizeof(forgotten->hash)) == 0;
+	memcpy(forgotten->before, object.head.before, sizeof(forgotten->before));
+	lade_signed_snapshot_fini(&object);
+	return 0;
+}
+
 static int take_if_kept(struct check *check, const struct lade_object_item *item)
 {
 	struct check_forgotten *forgotten = item->name.kind == LADE_NAME_SNAPSHOT ? find_forgotten(check, &item->name.snapshot) : NULL;
@@ -487,10 +508,9 @@ static int take_if_kept(struct check *check, const struct lade_object_item *item
 
 	if (!forgotten)
 		return take_snapshot(check, item);
-	forgotten->there = true;
 	lade_object_name_format(&item->name, name);
 	check_tell(check, LADE_CHECK_NOTE, name, "was forgotten: it is removed with the next collection");
-	return 0;
+	return pass_forgotten(check, item, forgotten);
 }
 
 int check_snapshots(struct check *check)
