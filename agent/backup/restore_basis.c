@@ -19,9 +19,10 @@
  */
 #define SMALL_GAPS_YIELD 16u
 
-/* A hash table of missing chunks by id: places in `missing` and 1; 0 is free. */
+/* A hash table of missing chunks by id: places in `missing` and 1; 0 is free. Of those that are the same chunk the last one is in it, and each leads to the one before. */
 struct table {
 	uint32_t *slots;
+	uint32_t *before; /* as in slots, for each of missing */
 	size_t mask;
 	uint8_t secret[crypto_shorthash_KEYBYTES];
 };
@@ -96,6 +97,11 @@ static size_t slot_of(const struct table *table, const uint8_t id[LADE_CHUNK_ID_
 	return (size_t)lade_get_le64(hash) & table->mask;
 }
 
+static bool is_chunk(const struct lade_stream_item *item, const uint8_t id[LADE_CHUNK_ID_LEN], size_t len)
+{
+	return item->len == len && memcmp(item->id, id, LADE_CHUNK_ID_LEN) == 0;
+}
+
 static int table_init(struct table *table, const struct restore_basis_match *match)
 {
 	size_t room = 16;
@@ -103,15 +109,18 @@ static int table_init(struct table *table, const struct restore_basis_match *mat
 	while (room < 2 * match->missing_count)
 		room *= 2;
 	table->slots = calloc(room, sizeof(*table->slots));
+	table->before = calloc(match->missing_count, sizeof(*table->before));
 	table->mask = room - 1;
 	randombytes_buf(table->secret, sizeof(table->secret));
-	if (!table->slots)
+	if (!table->slots || !table->before)
 		return LADE_E_MEMORY;
 	for (size_t i = 0; i < match->missing_count; i++) {
-		size_t slot = slot_of(table, match->missing[i].item.id);
+		const struct lade_stream_item *item = &match->missing[i].item;
+		size_t slot = slot_of(table, item->id);
 
-		while (table->slots[slot])
+		while (table->slots[slot] && !is_chunk(&match->missing[table->slots[slot] - 1].item, item->id, item->len))
 			slot = (slot + 1) & table->mask;
+		table->before[i] = table->slots[slot];
 		table->slots[slot] = (uint32_t)i + 1;
 	}
 	return 0;
@@ -120,11 +129,13 @@ static int table_init(struct table *table, const struct restore_basis_match *mat
 /* A chunk of the basis, at from, has that id: those that miss it are found. What is found has no length any more. */
 static int found(struct restore_basis_match *match, const struct table *table, const uint8_t id[LADE_CHUNK_ID_LEN], uint64_t from, size_t len)
 {
-	for (size_t slot = slot_of(table, id); table->slots[slot]; slot = (slot + 1) & table->mask) {
-		struct restore_basis_missing *missing = &match->missing[table->slots[slot] - 1];
+	size_t slot = slot_of(table, id);
 
-		if (missing->item.len != len || memcmp(missing->item.id, id, LADE_CHUNK_ID_LEN) != 0)
-			continue;
+	while (table->slots[slot] && !is_chunk(&match->missing[table->slots[slot] - 1].item, id, len))
+		slot = (slot + 1) & table->mask;
+	for (uint32_t at = table->slots[slot]; at; at = table->before[at - 1]) {
+		struct restore_basis_missing *missing = &match->missing[at - 1];
+
 		missing->item.len = 0;
 		if (add_range(match, missing->off, from, len))
 			return LADE_E_MEMORY;
@@ -194,6 +205,7 @@ static int find_moved(struct restore_reader *reader, const struct restore_seen *
 			from = match->ranges[i].to + match->ranges[i].len;
 	}
 	free(table.slots);
+	free(table.before);
 	drop_found(match);
 	return error;
 }
