@@ -4,7 +4,7 @@
  * Places first: after a change in the midst of a file all chunks but a few are where they were. Then the gaps between those are cut as streams are; what was shifted is found
  * there, for cut points depend on the content around them alone.
  */
-#include "agent/backup/restore_basis.h"
+#include "agent/backup/restore_internal.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -156,6 +156,8 @@ static int cut_gap(struct restore_reader *reader, const struct restore_seen *bas
 		if (have < reader->cut->lengths.greatest && have < to - from) {
 			const uint64_t wanted = to - from - have;
 
+			if (reader->restore && restore_stopped(reader->restore))
+				return LADE_E_CANCELLED;
 			memmove(reader->buffer, reader->buffer + start, have);
 			start = 0;
 			have += restore_read_at(basis->fd, reader->buffer + have, wanted < room - have ? (size_t)wanted : room - have, from + have);

@@ -220,8 +220,10 @@ static int start_pool(struct lade_restore *restore, struct lade_fault *fault)
 	}
 	if (!error)
 		error = lade_pool_new(workers, restore->setup.threads, LADE_RESTORE_THREADS_MAX, &restore->pool, fault);
-	for (unsigned i = 0; !error && i < restore->setup.threads; i++)
+	for (unsigned i = 0; !error && i < restore->setup.threads; i++) {
 		restore->readers[i].pool = restore->pool;
+		restore->readers[i].restore = restore;
+	}
 	if (error)
 		end_pool(restore);
 	return error;

@@ -198,6 +198,9 @@ void restore_file_write(struct restore_file *file, uint64_t off, struct lade_sli
 
 /* ---- what is there already ---- */
 
+/* Between so many bytes that are copied somebody may have stopped it all. */
+#define COPY_STEP_LEN (UINT64_C(64) << 20)
+
 /* Copy a range of the basis as it is. False: the file has failed, or the range cannot be read. */
 static bool copy_bytes(struct restore_file *file, int basis, const struct restore_basis_range *range)
 {
@@ -240,7 +243,11 @@ static bool copy_range(struct restore_file *file, int basis, struct restore_basi
 		struct restore_basis_range piece = range;
 		bool hole;
 
-		piece.len = restore_same_kind(file, range.to, range.len, &hole);
+		if (restore_stopped(file->restore))
+			return false;
+		if (piece.len > COPY_STEP_LEN)
+			piece.len = COPY_STEP_LEN - piece.to % RESTORE_BLOCK_LEN;
+		piece.len = restore_same_kind(file, range.to, piece.len, &hole);
 		if (hole ? !restore_leave_out(file, piece.to, piece.len) : !is_there && !copy_piece(file, basis, &piece, cloned)) {
 			if (hole)
 				note_errno(file, "write");
@@ -277,6 +284,13 @@ static void start_over(struct restore_file *file)
 		note_failure(file, &fault);
 }
 
+/* What is there was not found out. A file that a restore was stopped at has not failed. */
+static void note_finding(struct restore_file *file, const struct lade_fault *fault)
+{
+	if (fault->code != LADE_E_CANCELLED)
+		note_failure(file, fault);
+}
+
 /* Use what is in a file that is there. True: it has all of the content, as it is. */
 static bool use_basis(struct restore_file *file, int basis, const struct stat *st, struct restore_reader *reader)
 {
@@ -288,7 +302,7 @@ static bool use_basis(struct restore_file *file, int basis, const struct stat *s
 	bool same;
 
 	if (restore_basis_find(reader, &seen, restore_file_is_several(file), file->cursor, &file->match, &fault)) {
-		note_failure(file, &fault);
+		note_finding(file, &fault);
 		return false;
 	}
 	same = restore_basis_is_same(&file->match, file->recipe->length) && (uint64_t)st->st_size == file->recipe->length;
@@ -318,7 +332,7 @@ static bool use_left(struct restore_file *file, int directory_fd, struct restore
 	if (fstat(file->temporary.fd, &st) || ftruncate(file->temporary.fd, (off_t)file->recipe->length))
 		note_errno(file, "go on with");
 	else if (restore_basis_find(reader, &(struct restore_seen){ file->temporary.fd, (uint64_t)st.st_size }, false, file->cursor, &file->match, &fault))
-		note_failure(file, &fault);
+		note_finding(file, &fault);
 	else
 		atomic_fetch_add(&file->restore->bytes_local, file->match.found_len);
 	return true;
@@ -390,6 +404,9 @@ static void prepare_content(struct restore_file *file, int directory_fd, struct 
 	}
 	if (file->task == RESTORE_NEW && !file->failed)
 		(void)use_left(file, directory_fd, reader);
+	/* Nobody goes on with it, nor is it done. */
+	if (!file->failed && restore_stopped(file->restore))
+		return;
 	/* If nothing of it is to be fetched it is done: as many files as a batch has may be so, and none is to stay open. */
 	if (file->failed || (file->match.whole && !file->match.missing_count && file->temporary.fd >= 0))
 		finish(file);
@@ -408,10 +425,14 @@ static int check_chunks(struct restore_file *file, int fd, struct restore_reader
 
 	if (!file->cursor)
 		return is_inline(file, fd) ? 0 : lade_fault_set(fault, LADE_E_CHANGED, "verify", file->path);
-	while ((count = restore_look(reader, &seen, file->cursor, RESTORE_LOOKS_MAX, &looks, fault)) > 0)
-		for (int i = 0; i < count; i++)
-			if (looks[i].is != 1)
-				return lade_fault_set(fault, looks[i].is ? looks[i].is : LADE_E_CHANGED, "verify", file->path);
+	while ((count = restore_look(reader, &seen, file->cursor, RESTORE_LOOKS_MAX, &looks, fault)) > 0) {
+		for (int i = 0; i < count; i++) {
+			if (looks[i].is == 1)
+				continue;
+			errno = looks[i].sys_errno;
+			return lade_fault_set(fault, looks[i].is ? looks[i].is : LADE_E_CHANGED, "verify", file->path);
+		}
+	}
 	return count;
 }
 
@@ -430,9 +451,9 @@ static void check(struct restore_file *file, int directory_fd, struct restore_re
 		error = check_chunks(file, fd, reader, &fault);
 	if (fd >= 0)
 		close(fd);
-	if (error)
+	if (error && error != LADE_E_CANCELLED)
 		restore_problem(file->restore, file->path, &fault);
-	else
+	else if (!error)
 		atomic_fetch_add(&file->restore->verified, 1);
 	file->finished = true;
 }

@@ -2,7 +2,7 @@
  * The chunks of one call are shared: the thread that calls begins at the first one, and those of the pool that have nothing to do take what comes next, each reading with its own reader.
  * What a file says of its holes is believed, for nothing but zeros can be read there; all else is read.
  */
-#include "agent/backup/restore_look.h"
+#include "agent/backup/restore_internal.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -91,6 +91,7 @@ static void look_on(struct restore_looks *looks, struct restore_reader *reader)
 		struct restore_look *look = &looks->looks[i];
 
 		look->is = is_there(reader, looks->file, &look->item, look->off);
+		look->sys_errno = errno;
 		if (look->is == LADE_E_MEMORY)
 			atomic_store(&looks->no_memory, true);
 	}
@@ -140,6 +141,8 @@ int restore_look(struct restore_reader *reader, const struct restore_seen *file,
 	bool shared;
 	int got = 1;
 
+	if (reader->restore && restore_stopped(reader->restore))
+		return lade_fault_set(fault, LADE_E_CANCELLED, "compare", "");
 	looks->file = file;
 	looks->count = 0;
 	while (looks->count < most && looks->count < RESTORE_LOOKS_MAX && got == 1) {

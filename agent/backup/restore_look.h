@@ -20,11 +20,13 @@
 /* A chunk of a recipe. */
 struct restore_look {
 	struct lade_stream_item item;
-	uint64_t off; /* where it belongs */
-	int is;       /* 1: it is there; 0: it is not; LADE_E_SOURCE: what is there cannot be read */
+	uint64_t off;  /* where it belongs */
+	int is;        /* 1: it is there; 0: it is not; LADE_E_SOURCE: what is there cannot be read */
+	int sys_errno; /* why it cannot */
 };
 
 struct restore_looks;
+struct lade_restore;
 
 /* What one thread reads with. */
 struct restore_reader {
@@ -33,6 +35,7 @@ struct restore_reader {
 	uint8_t *buffer;                     /* two chunks of the greatest length */
 	uint8_t zeros_id[LADE_CHUNK_ID_LEN]; /* of a chunk of the greatest length that is all zeros */
 	struct restore_looks *looks;
+	const struct lade_restore *restore;  /* for which it reads: when that is stopped, so is this; NULL, as at first: nothing stops it */
 	struct lade_pool *pool;              /* of which this reader is a worker, as long as it runs a job; NULL, as at first: it looks alone */
 };
 
@@ -52,8 +55,8 @@ void restore_reader_fini(struct restore_reader *reader);
 size_t restore_read_at(int fd, uint8_t *out, size_t len, uint64_t off);
 
 /*
- * Look at the chunks that come next in cursor, 1 to RESTORE_LOOKS_MAX of them and no more than most. Returns how many, and *looks_out has them until the reader looks again; 0 at the end; LADE_E_MEMORY, or what
- * the cursor says.
+ * Look at the chunks that come next in cursor, 1 to RESTORE_LOOKS_MAX of them and no more than most. Returns how many, and *looks_out has them until the reader looks again; 0 at the end; LADE_E_CANCELLED, LADE_E_MEMORY,
+ * or what the cursor says.
  */
 int restore_look(struct restore_reader *reader, const struct restore_seen *file, struct lade_recipe_cursor *cursor, size_t most, const struct restore_look **looks_out,
 		 struct lade_fault *fault);

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "agent/backup/pool.h"
-#include "agent/backup/restore_basis.h"
+#include "agent/backup/restore_internal.h"
 #include "tests/unit/restore_toy.h"
 
 #define LEN 300000u
@@ -323,6 +323,28 @@ static void test_shared(void **state)
 		restore_reader_fini(&readers[i]);
 }
 
+/* A restore that is stopped looks no further, wherever it is. */
+static void test_stopped(void **state)
+{
+	struct scene *scene = *state;
+	const struct lade_restore_source source = restore_toy_source(&scene->toy);
+	const struct restore_seen seen = { scene->fd, LEN };
+	struct lade_recipe_cursor *cursor;
+	struct lade_restore restore;
+
+	memset(&restore, 0, sizeof(restore));
+	scene->reader.restore = &restore;
+	assert_int_equal(ftruncate(scene->fd, LEN), 0);
+	for (int stopped = 0; stopped < 2; stopped++) {
+		atomic_store(&restore.stopped, stopped);
+		assert_int_equal(lade_recipe_cursor_new(&source.stream, LADE_CHUNK_CONTENT, &scene->recipe, &cursor), 0);
+		assert_int_equal(restore_basis_find(&scene->reader, &seen, true, cursor, &scene->match, &fault), stopped ? LADE_E_CANCELLED : 0);
+		assert_int_equal(scene->match.whole, !stopped);
+		lade_recipe_cursor_free(cursor);
+		restore_basis_match_fini(&scene->match);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -335,6 +357,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_small_gaps, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_hole, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_shared, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_stopped, set_up, tear_down),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
