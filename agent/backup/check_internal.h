@@ -51,10 +51,9 @@ struct check_snapshot {
 /* A snapshot that was forgotten. */
 struct check_forgotten {
 	struct lade_snapshot_id id;
-	uint8_t hash[LADE_HASH_LEN];
+	uint8_t hash[LADE_HASH_LEN], before[LADE_HASH_LEN];
 	bool by_manager;      /* who is not revoked has signed it */
 	bool there;           /* it has not been removed yet, and is good: a part of its writer's chain */
-	uint8_t before[LADE_HASH_LEN]; /* then: that of the one before it */
 };
 
 struct check {

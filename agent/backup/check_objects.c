@@ -104,6 +104,7 @@ static int check_forgotten(struct check *check, const struct lade_object_name *n
 	*taken = (struct check_forgotten){ .id = name->snapshot };
 	taken->by_manager = forgotten.is_signed && !lade_trust_find(&check->repository->trust, forgotten.manager)->revoked;
 	memcpy(taken->hash, forgotten.snapshot, LADE_HASH_LEN);
+	memcpy(taken->before, forgotten.before, LADE_HASH_LEN);
 	return 0;
 }
 

@@ -139,16 +139,18 @@ static int take_snapshot(struct check *check, const struct lade_object_item *ite
 /* ---- writers who were revoked ---- */
 
 /* lade_revoked_removed. */
-static int was_removed(void *context, const struct lade_party *writer, uint64_t number, const uint8_t *hash)
+static int was_removed(void *context, const struct lade_party *writer, uint64_t number, const uint8_t hash[LADE_HASH_LEN], uint8_t before_out[LADE_HASH_LEN])
 {
 	const struct check *check = context;
 
 	for (size_t i = 0; i < check->forgotten_count; i++) {
 		const struct check_forgotten *forgotten = &check->forgotten[i];
 
-		if (forgotten->by_manager && forgotten->id.number == number && !memcmp(forgotten->id.writer, writer->id, LADE_PARTY_ID_LEN) &&
-		    (!hash || !memcmp(forgotten->hash, hash, LADE_HASH_LEN)))
-			return 1;
+		if (!forgotten->by_manager || forgotten->id.number != number || memcmp(forgotten->id.writer, writer->id, LADE_PARTY_ID_LEN) != 0 ||
+		    memcmp(forgotten->hash, hash, LADE_HASH_LEN) != 0)
+			continue;
+		memcpy(before_out, forgotten->before, LADE_HASH_LEN);
+		return 1;
 	}
 	return 0;
 }
@@ -239,17 +241,29 @@ static struct link find_link(const struct check *check, const struct lade_snapsh
 	return link;
 }
 
-static void check_link(struct check *check, const struct check_snapshot *snapshot)
+/* Whether the one before a snapshot is there, which is called object, or was forgotten. */
+static void check_link(struct check *check, const struct lade_snapshot_id *id, const uint8_t before[LADE_HASH_LEN], const char *object)
 {
-	const struct link link = snapshot->id.number > 1 ? find_link(check, &snapshot->id, snapshot->id.number - 1, snapshot->before)
-							 : (struct link){ .there = true, .fits = true };
+	const struct link link = id->number > 1 ? find_link(check, id, id->number - 1, before) : (struct link){ .there = true, .fits = true };
 	char name[LADE_OBJECT_NAME_MAX + 1];
 
 	if (!link.there) {
-		name_number(&snapshot->id, snapshot->id.number - 1, name);
+		name_number(id, id->number - 1, name);
 		check_tell(check, LADE_CHECK_ERROR, name, "is missing, and was not forgotten: it was lost, or is withheld");
 	} else if (!link.fits) {
-		check_tell(check, LADE_CHECK_ERROR, snapshot->object, "follows a snapshot that is neither there nor forgotten: that was lost, or is withheld");
+		check_tell(check, LADE_CHECK_ERROR, object, "follows a snapshot that is neither there nor forgotten: that was lost, or is withheld");
+	}
+}
+
+/* The chain goes on behind what was forgotten. */
+static void check_forgotten_links(struct check *check)
+{
+	for (size_t i = 0; i < check->forgotten_count; i++) {
+		const struct check_forgotten *forgotten = &check->forgotten[i];
+		char name[LADE_OBJECT_NAME_MAX + 1];
+
+		name_number(&forgotten->id, forgotten->id.number, name);
+		check_link(check, &forgotten->id, forgotten->before, name);
 	}
 }
 
@@ -522,9 +536,11 @@ int check_snapshots(struct check *check)
 		error = check_all_revoked(check);
 	for (size_t i = 0; i < check->snapshot_count && !error; i++) {
 		if (check->snapshots[i].good)
-			check_link(check, &check->snapshots[i]);
+			check_link(check, &check->snapshots[i].id, check->snapshots[i].before, check->snapshots[i].object);
 		check_forks(check, i);
 	}
+	if (!error)
+		check_forgotten_links(check);
 	if (!error)
 		error = for_all(check, LADE_NAME_REFS, LADE_NAME_SESSION_REFS, check_refs_item);
 	/* What was published goes first: of two of one generation it counts. */

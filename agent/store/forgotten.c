@@ -10,7 +10,7 @@
 
 #define WORDS "lade forgotten"
 
-static_assert(LADE_FORGOTTEN_LEN == LADE_OBJECT_HEADER_LEN + LADE_PARTY_ID_LEN + 8 + LADE_HASH_LEN + 8 + LADE_PARTY_ID_LEN + LADE_SIGNATURE_LEN,
+static_assert(LADE_FORGOTTEN_LEN == LADE_OBJECT_HEADER_LEN + LADE_PARTY_ID_LEN + 8 + 2 * LADE_HASH_LEN + 8 + LADE_PARTY_ID_LEN + LADE_SIGNATURE_LEN,
 	      "as in FORMAT.md");
 
 int lade_forgotten_put(struct lade_writer *writer, const uint8_t repository[LADE_REPOSITORY_ID_LEN], const struct lade_forgotten *forgotten,
@@ -22,6 +22,7 @@ int lade_forgotten_put(struct lade_writer *writer, const uint8_t repository[LADE
 	lade_writer_put_bytes(writer, forgotten->writer, sizeof(forgotten->writer));
 	lade_object_put_u64(writer, forgotten->number);
 	lade_writer_put_bytes(writer, forgotten->snapshot, sizeof(forgotten->snapshot));
+	lade_writer_put_bytes(writer, forgotten->before, sizeof(forgotten->before));
 	lade_object_put_u64(writer, forgotten->time);
 	lade_writer_put_bytes(writer, forgotten->manager, sizeof(forgotten->manager));
 	return lade_object_end(writer, forgotten->manager, seed, WORDS);
@@ -41,6 +42,7 @@ int lade_forgotten_get(const uint8_t *object, size_t len, const uint8_t reposito
 	lade_object_get_bytes(&reader, forgotten_out->writer, sizeof(forgotten_out->writer));
 	forgotten_out->number = lade_object_get_u64(&reader);
 	lade_object_get_bytes(&reader, forgotten_out->snapshot, sizeof(forgotten_out->snapshot));
+	lade_object_get_bytes(&reader, forgotten_out->before, sizeof(forgotten_out->before));
 	forgotten_out->time = lade_object_get_u64(&reader);
 	lade_object_get_bytes(&reader, forgotten_out->manager, sizeof(forgotten_out->manager));
 	forgotten_out->is_signed = lade_object_get_end(&reader, forgotten_out->manager);

@@ -10,12 +10,13 @@
 
 #include "agent/store/object.h"
 
-#define LADE_FORGOTTEN_LEN 168u
+#define LADE_FORGOTTEN_LEN 200u
 
 struct lade_forgotten {
 	uint8_t writer[LADE_PARTY_ID_LEN];   /* whose snapshot it was */
 	uint64_t number;                     /* of the snapshot, from 1 */
 	uint8_t snapshot[LADE_HASH_LEN];     /* SHA-256 of it */
+	uint8_t before[LADE_HASH_LEN];       /* of the one before it, as it says itself; zeros if it was the first */
 	uint64_t time;                       /* when it was removed, seconds since 1970 */
 	uint8_t manager[LADE_PARTY_ID_LEN];  /* who did; zeros: a daemon by its own retention */
 	bool is_signed;                      /* else it is a daemon's word */

@@ -19,9 +19,10 @@ struct lade_revoked_snapshot {
 };
 
 /*
- * Asked where the chain has a gap: whether a manager who is not revoked has signed that the writer's snapshot of that number was removed; hash: that of the snapshot, NULL: of any. Returns 1, 0, or what ends it all.
+ * Asked where the chain has a gap: whether a manager who is not revoked has signed that the writer's snapshot of that number and that hash was removed. Returns 1, and in before_out the hash of the one before it; 0; or
+ * what ends it all.
  */
-typedef int lade_revoked_removed(void *context, const struct lade_party *writer, uint64_t number, const uint8_t *hash);
+typedef int lade_revoked_removed(void *context, const struct lade_party *writer, uint64_t number, const uint8_t hash[LADE_HASH_LEN], uint8_t before_out[LADE_HASH_LEN]);
 
 /*
  * Weigh all snapshots of a writer that there are, in whatever order; they are sorted, the highest number first. Returns 0 or what removed() says.

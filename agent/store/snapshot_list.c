@@ -274,7 +274,7 @@ static int drop_all_forgotten(struct work *work, struct lade_fault *fault)
 /* ---- writers who were revoked ---- */
 
 /* lade_revoked_removed. */
-static int was_removed(void *context, const struct lade_party *writer, uint64_t number, const uint8_t *hash)
+static int was_removed(void *context, const struct lade_party *writer, uint64_t number, const uint8_t hash[LADE_HASH_LEN], uint8_t before_out[LADE_HASH_LEN])
 {
 	const struct work *work = context;
 
@@ -284,11 +284,13 @@ static int was_removed(void *context, const struct lade_party *writer, uint64_t 
 		int error;
 
 		if (item->name.snapshot.number != number || memcmp(item->name.snapshot.writer, writer->id, sizeof(writer->id)) != 0 ||
-		    (hash && memcmp(item->name.snapshot.hash, hash, sizeof(item->name.snapshot.hash)) != 0))
+		    memcmp(item->name.snapshot.hash, hash, sizeof(item->name.snapshot.hash)) != 0)
 			continue;
 		error = read_forgotten(work, item, &forgotten, work->fault);
-		if (!error && forgotten.is_signed && (!hash || memcmp(forgotten.snapshot, hash, LADE_HASH_LEN) == 0))
+		if (!error && forgotten.is_signed && memcmp(forgotten.snapshot, hash, LADE_HASH_LEN) == 0) {
+			memcpy(before_out, forgotten.before, LADE_HASH_LEN);
 			return 1;
+		}
 		error = leave_out(work, item, error);
 		if (error)
 			return error;

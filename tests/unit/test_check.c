@@ -47,7 +47,7 @@ struct object {
 struct scene {
 	struct repository_scene base;
 	struct lade_strict_cut cuts[2];
-	uint8_t last[LADE_HASH_LEN]; /* SHA-256 of the last snapshot */
+	uint8_t last[LADE_HASH_LEN], before[LADE_HASH_LEN]; /* SHA-256 of the last snapshot, and of the one before */
 	uint64_t number;
 	struct lade_pins pins;
 	struct told told;
@@ -127,6 +127,7 @@ static void put_snapshot(struct scene *scene, const struct lade_writer *root, ui
 	put_refs(scene, name.snapshot, packs, &refs);
 	assert_int_equal(lade_object_hash(refs.data, refs.len, head.refs), 0);
 	memcpy(head.before, scene->last, sizeof(head.before));
+	memcpy(scene->before, scene->last, sizeof(scene->before));
 	memcpy(tables, scene->base.tables, sizeof(tables));
 	head.table_count = (uint32_t)lade_object_sort(tables[0], scene->base.table_count, LADE_HASH_LEN);
 	head.tables = tables[0];
@@ -196,7 +197,7 @@ static void put_small_objects(struct scene *scene)
 	const struct lade_note_tags tags = { .tags = &tag, .count = 1 };
 	struct lade_lease lease = { .time = 1700000000 };
 	struct lade_pack_list list = { .count = 1 };
-	struct lade_forgotten forgotten = { .number = 5, .time = 1700000000 };
+	struct lade_forgotten forgotten = { .number = 1, .time = 1700000000 };
 	struct lade_object_name name = { .kind = LADE_NAME_NOTE, .number = 1 };
 	struct lade_pack_setup setup;
 	struct lade_writer object;
@@ -733,8 +734,8 @@ static void test_later_refs_of_a_session(void **state)
 	assert_true(says(scene, "error sessions/", "belongs to a snapshot that is missing"));
 }
 
-/* Say that the writer's second snapshot was removed, instead of who said so before; manager: who signs it, NULL: a daemon. */
-static void forget_second(struct scene *scene, const uint8_t hash[LADE_HASH_LEN], const struct lade_repository_party *manager)
+/* Say that the writer's second snapshot was removed, of that hash, after one of that hash, instead of who said so before; manager: who signs it, NULL: a daemon. */
+static void forget_second(struct scene *scene, const uint8_t hashes[2][LADE_HASH_LEN], const struct lade_repository_party *manager)
 {
 	const struct lade_repository *repository = scene->base.repository;
 	struct lade_forgotten forgotten = { .number = 2, .time = 1700000000 };
@@ -742,7 +743,8 @@ static void forget_second(struct scene *scene, const uint8_t hash[LADE_HASH_LEN]
 	char text[LADE_OBJECT_NAME_MAX + 1];
 	struct lade_writer object;
 
-	memcpy(forgotten.snapshot, hash, LADE_HASH_LEN);
+	memcpy(forgotten.snapshot, hashes[0], LADE_HASH_LEN);
+	memcpy(forgotten.before, hashes[1], LADE_HASH_LEN);
 	memcpy(forgotten.writer, repository->writer.id, LADE_PARTY_ID_LEN);
 	if (manager)
 		memcpy(forgotten.manager, manager->id, LADE_PARTY_ID_LEN);
@@ -765,10 +767,11 @@ static void test_revoked(void **state)
 	struct lade_store *store = repository->store;
 	struct lade_statement statement = { .kind = LADE_SAYS_REVOKED };
 	const char *second = NULL;
-	uint8_t hash[LADE_HASH_LEN];
+	uint8_t hashes[2][LADE_HASH_LEN];
 	struct lade_writer root;
 
-	memcpy(hash, scene->last, sizeof(hash));
+	memcpy(hashes[0], scene->last, LADE_HASH_LEN);
+	memcpy(hashes[1], scene->before, LADE_HASH_LEN);
 	lade_writer_init(&root, OBJECT_MAX);
 	put_tree(scene, true, &root);
 	put_snapshot(scene, &root, scene->base.pack_count);
@@ -780,7 +783,7 @@ static void test_revoked(void **state)
 	assert_int_equal(check(scene, LADE_CHECK_READ_NONE), 0);
 	assert_int_equal(scene->told.figures.errors, 0);
 	/* A daemon's word changes nothing: the chain leads on through what is there, ... */
-	forget_second(scene, hash, NULL);
+	forget_second(scene, hashes, NULL);
 	assert_int_equal(check(scene, LADE_CHECK_READ_NONE), 0);
 	assert_false(says(scene, "", "before he was revoked"));
 	for (unsigned i = 0; i < scene->object_count; i++) {
@@ -798,9 +801,49 @@ static void test_revoked(void **state)
 	assert_int_equal(check(scene, LADE_CHECK_READ_NONE), 0);
 	assert_true(says(scene, "/1-", "before he was revoked"));
 	assert_false(says(scene, "/3-", "before he was revoked"));
-	forget_second(scene, hash, &repository->manager);
+	/* A manager who says which one was before it. */
+	hashes[1][0] ^= 1;
+	forget_second(scene, hashes, &repository->manager);
 	assert_int_equal(check(scene, LADE_CHECK_READ_NONE), 0);
-	assert_false(says(scene, "", "before he was revoked"));
+	assert_true(says(scene, "/1-", "before he was revoked"));
+	hashes[1][0] ^= 1;
+	forget_second(scene, hashes, &repository->manager);
+	assert_int_equal(check(scene, LADE_CHECK_READ_NONE), 0);
+	assert_int_equal(scene->told.figures.errors, 0);
+}
+
+static void withhold(struct scene *scene, const char *number)
+{
+	for (unsigned i = 0; i < scene->object_count; i++) {
+		if (is_kind(&scene->objects[i], "snapshots/") && strstr(scene->objects[i].name, number))
+			assert_int_equal(lade_store_remove(scene->base.repository->store, scene->objects[i].name, NULL), 0);
+	}
+}
+
+/* What is withheld of a chain is missed behind what was forgotten, too. */
+static void test_behind_forgotten(void **state)
+{
+	struct scene *scene = *state;
+	uint8_t hashes[2][LADE_HASH_LEN];
+
+	memcpy(hashes[0], scene->last, LADE_HASH_LEN);
+	memcpy(hashes[1], scene->before, LADE_HASH_LEN);
+	forget_second(scene, hashes, NULL);
+	assert_int_equal(check(scene, LADE_CHECK_READ_NONE), 0);
+	assert_int_equal(scene->told.figures.errors, 0);
+	withhold(scene, "/2-");
+	assert_int_equal(check(scene, LADE_CHECK_READ_NONE), 0);
+	assert_int_equal(scene->told.figures.errors, 0);
+	/* Another one instead of the first. */
+	hashes[1][0] ^= 1;
+	forget_second(scene, hashes, NULL);
+	assert_int_equal(check(scene, LADE_CHECK_READ_NONE), 0);
+	assert_true(says(scene, "/2-", "follows a snapshot that is neither there nor forgotten"));
+	hashes[1][0] ^= 1;
+	forget_second(scene, hashes, NULL);
+	withhold(scene, "/1-");
+	assert_int_equal(check(scene, LADE_CHECK_READ_NONE), 0);
+	assert_true(says(scene, "/1-", "is missing, and was not forgotten"));
 }
 
 /* Two snapshots with one number are both good. */
@@ -930,6 +973,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refs_that_lack_a_pack, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_later_refs_of_a_session, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_revoked, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_behind_forgotten, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fork, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_paths, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_subsets, setup, teardown),

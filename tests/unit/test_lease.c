@@ -23,6 +23,7 @@ static int setup(void **state)
 	scene->lease.time = 0x0807060504030201;
 	memset(scene->forgotten.writer, 'w', sizeof(scene->forgotten.writer));
 	memset(scene->forgotten.snapshot, 'h', sizeof(scene->forgotten.snapshot));
+	memset(scene->forgotten.before, 'b', sizeof(scene->forgotten.before));
 	memset(scene->forgotten.manager, 'm', sizeof(scene->forgotten.manager));
 	scene->forgotten.number = 17;
 	scene->forgotten.time = 0x1817161514131211;
@@ -124,11 +125,12 @@ static void test_a_snapshot_that_was_removed(void **state)
 	assert_int_equal(put_forgotten(scene, true), 0);
 	assert_int_equal(scene->object.len, LADE_FORGOTTEN_LEN);
 	assert_memory_equal(scene->object.data, "LADEX\1\0\0rrrrrrrrrrrrrrr\0wwwwwwwwwwwwwwww\21\0\0\0\0\0\0\0", 48);
-	assert_memory_equal(scene->object.data + 48, "hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh\21\22\23\24\25\26\27\30mmmmmmmmmmmmmmmm", 56);
-	assert_object_hash(&scene->object, "7c09fabaa112ca2c42c944e70ceb10b855ade39dfa678e368f681a87bce4927b");
+	assert_memory_equal(scene->object.data + 48, "hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\21\22\23\24\25\26\27\30mmmmmmmmmmmmmmmm", 88);
+	assert_object_hash(&scene->object, "087f5919d2624d6d814d9d4e2b478b4e746b7fdd7be42946a9ff76b01c664667");
 	assert_int_equal(lade_forgotten_get(scene->object.data, scene->object.len, object_repository, &got), 0);
 	assert_memory_equal(got.writer, scene->forgotten.writer, sizeof(got.writer));
 	assert_memory_equal(got.snapshot, scene->forgotten.snapshot, sizeof(got.snapshot));
+	assert_memory_equal(got.before, scene->forgotten.before, sizeof(got.before));
 	assert_memory_equal(got.manager, scene->forgotten.manager, sizeof(got.manager));
 	assert_int_equal(got.number, scene->forgotten.number);
 	assert_int_equal(got.time, scene->forgotten.time);

@@ -230,6 +230,7 @@ static void forget(struct lade_repository *repository, const struct lade_snapsho
 	lade_writer_init(&writer, 1000);
 	memcpy(forgotten.writer, item->id.writer, sizeof(forgotten.writer));
 	memcpy(forgotten.snapshot, item->hash, sizeof(forgotten.snapshot));
+	memcpy(forgotten.before, item->head.before, sizeof(forgotten.before));
 	forgotten.snapshot[0] ^= how == OF_OTHER;
 	if (how != BY_DAEMON)
 		memcpy(forgotten.manager, party->id, sizeof(forgotten.manager));
@@ -423,20 +424,23 @@ static void test_revoked_gap(void **state)
 
 /* ---- chains of revoked writers, without a repository ---- */
 
-/* What managers have removed: numbers with the first byte of a hash, ended by 0. */
+/* What managers have removed: numbers with the first byte of the hash and of that of the one before, ended by 0. */
 struct removed {
 	uint64_t number;
-	uint8_t first;
+	uint8_t first, before;
 };
 
-static int was_removed(void *context, const struct lade_party *writer, uint64_t number, const uint8_t *hash)
+static int was_removed(void *context, const struct lade_party *writer, uint64_t number, const uint8_t hash[LADE_HASH_LEN], uint8_t before_out[LADE_HASH_LEN])
 {
 	(void)writer;
 	for (const struct removed *removed = context; removed->number; removed++) {
 		if (removed->number == UINT64_MAX)
 			return LADE_E_SYSTEM;
-		if (removed->number == number && (!hash || *hash == removed->first))
+		if (removed->number == number && hash[0] == removed->first) {
+			memset(before_out, 0, LADE_HASH_LEN);
+			before_out[0] = removed->before;
 			return 1;
+		}
 	}
 	return 0;
 }
@@ -471,7 +475,8 @@ static void assert_weighed(const struct made *made, size_t count, const struct r
 
 static void test_revoked_chain(void **state)
 {
-	const struct removed none[] = { { 0, 0 } }, some[] = { { 8, 8 }, { 7, 7 }, { 0, 0 } }, last[] = { { 9, 9 }, { 0, 0 } }, fails[] = { { UINT64_MAX, 0 } };
+	const struct removed none[] = { { 0, 0, 0 } }, some[] = { { 8, 8, 7 }, { 7, 7, 6 }, { 0, 0, 0 } }, last[] = { { 9, 9, 8 }, { 0, 0, 0 } },
+			     fails[] = { { UINT64_MAX, 0, 0 } };
 	const struct lade_party writer = { .last_number = 9, .last_hash = { 9 } };
 	const uint8_t hash[LADE_HASH_LEN] = { 5 };
 	struct lade_revoked_snapshot low = { 5, hash, hash, 0, true };
@@ -483,10 +488,11 @@ static void test_revoked_chain(void **state)
 	/* A gap that nobody explains, and one that a manager does. */
 	assert_weighed((const struct made[]){ { 9, 9, 8, true }, { 7, 7, 6, false }, { 6, 6, 5, false } }, 3, none);
 	assert_weighed((const struct made[]){ { 9, 9, 8, true }, { 6, 6, 5, true }, { 5, 5, 4, true }, { 5, 15, 4, false } }, 4, some);
-	/* Another one of the number of what was removed is none of the chain, and does not end it. */
-	assert_weighed((const struct made[]){ { 9, 9, 8, true }, { 8, 18, 17, false }, { 7, 17, 16, true }, { 6, 16, 5, true } }, 4, some);
-	/* Two of a number whose hash nobody knows: each leads on. */
-	assert_weighed((const struct made[]){ { 9, 9, 8, true }, { 6, 6, 5, true }, { 6, 16, 15, true }, { 5, 5, 4, true }, { 5, 15, 4, true }, { 5, 25, 4, false } }, 6, some);
+	/* Others of the numbers of what was removed, and behind that, are none of the chain, and do not end it. */
+	assert_weighed((const struct made[]){ { 9, 9, 8, true }, { 8, 18, 17, false }, { 7, 17, 16, false }, { 6, 16, 15, false }, { 6, 6, 5, true }, { 5, 15, 4, false }, { 5, 5, 4, true } },
+		       7, some);
+	/* One that is there twice. */
+	assert_weighed((const struct made[]){ { 9, 9, 8, true }, { 9, 19, 8, false }, { 9, 9, 8, true }, { 8, 8, 7, true } }, 4, none);
 	/* The last good one itself was removed. */
 	assert_weighed((const struct made[]){ { 8, 8, 7, true }, { 7, 7, 6, true } }, 2, last);
 	assert_weighed((const struct made[]){ { 8, 8, 7, false }, { 7, 7, 6, false } }, 2, none);
