@@ -2,7 +2,8 @@
  * Room. Invariant: what is there is never more than base + (account - base_account), but for what was counted and not yet written when base was taken: the account is read before
  * the walk begins, so what comes while it goes on may count twice, never not at all. What is deleted counts until the next walk.
  *
- * The account is a number of bytes that only sessions change, under flock(2); one that is no number (a new file, a disk that lost it) is 0. It may wrap: differences count.
+ * The account is a number of bytes that only sessions change, under flock(2), and that only grows: were it lessened by what is thrown away, somebody could let another session's walk see the account after the one and the
+ * disk before the other, again and again. One that is no number (a new file, a disk that lost it) is 0. It may wrap: differences count.
  */
 #include "agent/store/store_room.h"
 
@@ -54,29 +55,29 @@ void lade_store_room_free(struct lade_store_room *room)
 
 /* ---- the account ---- */
 
-/* Add what may be below 0 as well, as differences count. *account_out: what it has then. */
-static int add_to_account(const struct lade_store_room *room, uint64_t more, uint64_t *account_out, struct lade_fault *fault)
+/* Lock and read it. If that fails it is not locked. */
+static int enter_account(const struct lade_store_room *room, uint64_t *account_out, struct lade_fault *fault)
 {
 	const int fd = room->setup.account_fd;
 	uint8_t bytes[8];
 	ssize_t got;
-	int error = 0;
 
 	while (flock(fd, LOCK_EX)) {
 		if (errno != EINTR)
 			return lade_fault_set(fault, LADE_E_SYSTEM, "lock", "the account of the module");
 	}
 	got = lade_whole_read(fd, bytes, sizeof(bytes), 0);
-	if (got < 0) {
-		error = lade_fault_set(fault, LADE_E_SYSTEM, "read", "the account of the module");
-	} else {
-		*account_out = (got == sizeof(bytes) ? lade_get_le64(bytes) : 0) + more;
-		lade_put_le64(bytes, *account_out);
-		if (more && lade_whole_write(fd, bytes, sizeof(bytes), 0))
-			error = lade_fault_set(fault, LADE_E_SYSTEM, "write", "the account of the module");
-	}
+	*account_out = got == sizeof(bytes) ? lade_get_le64(bytes) : 0;
+	if (got >= 0)
+		return 0;
+	lade_fault_set(fault, LADE_E_SYSTEM, "read", "the account of the module");
 	(void)flock(fd, LOCK_UN);
-	return error;
+	return LADE_E_SYSTEM;
+}
+
+static void leave_account(const struct lade_store_room *room)
+{
+	(void)flock(room->setup.account_fd, LOCK_UN);
 }
 
 /* ---- what is there ---- */
@@ -145,10 +146,12 @@ static int sum_directory(int parent, const char *name, unsigned depth, uint64_t 
 static int walk(struct lade_store_room *room, struct lade_fault *fault)
 {
 	uint64_t account = 0, sum = 0;
-	int error = add_to_account(room, 0, &account, fault);
+	int error = enter_account(room, &account, fault);
 
-	if (!error)
-		error = sum_directory(room->setup.tree_fd, ".", 0, &sum, fault);
+	if (error)
+		return error;
+	leave_account(room);
+	error = sum_directory(room->setup.tree_fd, ".", 0, &sum, fault);
 	if (error)
 		return error;
 	room->base = sum;
@@ -188,29 +191,25 @@ static int look_at_disk(const struct lade_store_room *room, const struct lade_st
 	return left < len || left - len < least ? refuse(ENOSPC, "min free", room->setup.min_free, fault) : 0;
 }
 
-/* True if more than most bytes are there. */
-static bool is_beyond(const struct lade_store_room *room, uint64_t account, uint64_t most)
-{
-	/* Below 0 if others gave back what they had counted before the walk. */
-	const int64_t since = (int64_t)(account - room->base_account);
-
-	if (since < 0)
-		return room->base > most && room->base - most > 0 - (uint64_t)since;
-	return room->base > most || (uint64_t)since > most - room->base;
-}
-
-/* Count len bytes. Returns 0; LADE_E_AGAIN: it is too much, and they were not counted; or what else went wrong. */
+/* Count len bytes, unless that makes more than most. Returns 0; LADE_E_AGAIN: it is too much; or what else went wrong. */
 static int count(struct lade_store_room *room, uint64_t most, uint64_t len, struct lade_fault *fault)
 {
-	uint64_t account;
+	uint64_t account, since;
+	uint8_t bytes[8];
 	int error = lade_store_room_look(room, fault);
 
 	if (!error)
-		error = add_to_account(room, len, &account, fault);
-	if (error || !is_beyond(room, account, most))
+		error = enter_account(room, &account, fault);
+	if (error)
 		return error;
-	lade_store_room_give_back(room, len);
-	return LADE_E_AGAIN;
+	since = account - room->base_account;
+	lade_put_le64(bytes, account + len);
+	if (room->base > most || since > most - room->base || len > most - room->base - since)
+		error = LADE_E_AGAIN;
+	else if (len && lade_whole_write(room->setup.account_fd, bytes, sizeof(bytes), 0))
+		error = lade_fault_set(fault, LADE_E_SYSTEM, "write", "the account of the module");
+	leave_account(room);
+	return error;
 }
 
 int lade_store_room_take(struct lade_store_room *room, const struct lade_store_room_claim *claim, uint64_t len, struct lade_fault *fault)
@@ -229,13 +228,4 @@ int lade_store_room_take(struct lade_store_room *room, const struct lade_store_r
 		error = count(room, most, len, fault);
 	}
 	return error == LADE_E_AGAIN ? refuse(EDQUOT, "quota", quota, fault) : error;
-}
-
-void lade_store_room_give_back(struct lade_store_room *room, uint64_t len)
-{
-	uint64_t account;
-
-	/* If this fails it counts until the next walk, which is the safe side. */
-	if (room->setup.quota && len)
-		(void)add_to_account(room, 0 - len, &account, NULL);
 }

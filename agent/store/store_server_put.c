@@ -22,20 +22,17 @@ static int broken(const struct store_server *server, struct lade_fault *fault)
 }
 
 /* Throw away what there is of it. */
-static void discard(struct store_server *server, struct served_put *put)
+static void discard(struct served_put *put)
 {
 	lade_store_abandon(put->put);
 	put->put = NULL;
-	if (server->serving->room)
-		lade_store_room_give_back(server->serving->room, put->claimed);
-	put->claimed = 0;
 }
 
 /* No more is taken of it: put->fault says why. */
-static void fail(struct store_server *server, struct served_put *put, int error)
+static void fail(struct served_put *put, int error)
 {
 	put->error = error;
-	discard(server, put);
+	discard(put);
 }
 
 /* Count what has come of it. Whoever may delete needs some objects for that, but no packs. Returns 0 or what is to be its failure. */
@@ -114,7 +111,7 @@ static int copy(struct store_server *server, struct served_put *put, uint64_t of
 		return lade_fault_set(fault, LADE_E_MEMORY, "receive", NULL);
 	error = lade_frame_read_payload(server->connection, buffer, len, fault);
 	if (!error && lade_whole_write(lade_store_folder_put_fd(put->put), buffer, len, off))
-		fail(server, put, lade_fault_set(&put->fault, LADE_E_SYSTEM, "write", NULL));
+		fail(put, lade_fault_set(&put->fault, LADE_E_SYSTEM, "write", NULL));
 	return error;
 }
 
@@ -126,7 +123,7 @@ static int take_ahead(struct store_server *server, struct served_put *put, uint3
 	int error = ahead ? lade_connection_read(server->connection, bytes, ahead, fault) : 0;
 
 	if (!error && ahead && lade_whole_write(lade_store_folder_put_fd(put->put), bytes, ahead, put->len))
-		fail(server, put, lade_fault_set(&put->fault, LADE_E_SYSTEM, "write", NULL));
+		fail(put, lade_fault_set(&put->fault, LADE_E_SYSTEM, "write", NULL));
 	return error ? error : (int)ahead;
 }
 
@@ -151,7 +148,7 @@ static int splice_run(struct store_server *server, struct served_put *put, uint3
 		return copy(server, put, put->len + done + move.consumed, len - done - (size_t)move.consumed, fault);
 	if (error == LADE_E_TARGET) {
 		errno = own.sys_errno;
-		fail(server, put, lade_fault_set(&put->fault, LADE_E_SYSTEM, "write", NULL));
+		fail(put, lade_fault_set(&put->fault, LADE_E_SYSTEM, "write", NULL));
 		return drop(server, len - done - move.consumed, fault);
 	}
 	*fault = own;
@@ -246,7 +243,7 @@ int lade_store_server_run(struct store_server *server, const struct lade_msg_put
 		return error;
 	error = judge(server, put, run);
 	if (error)
-		fail(server, put, error);
+		fail(put, error);
 	return 0;
 }
 
@@ -291,15 +288,11 @@ static int finish(struct store_server *server, struct served_put *put, const str
 	if (!error)
 		error = judge_end(server, put, end, name, fault);
 	if (error) {
-		discard(server, put);
+		discard(put);
 		return error;
 	}
 	error = lade_store_finish(put->put, name, fault);
 	put->put = NULL;
-	/* What did not get the name is gone; of other failures nobody knows. */
-	if (error == LADE_E_EXISTS)
-		discard(server, put);
-	put->claimed = 0;
 	return error;
 }
 
@@ -322,7 +315,7 @@ int lade_store_server_abandon(struct store_server *server, uint32_t number, stru
 
 	if (!put || !put->used)
 		return broken(server, fault);
-	discard(server, put);
+	discard(put);
 	put->used = false;
 	return 0;
 }
@@ -331,7 +324,7 @@ void lade_store_server_forget(struct store_server *server)
 {
 	for (size_t i = 0; i < LADE_PUTS_MAX; i++) {
 		if (server->puts[i])
-			discard(server, server->puts[i]);
+			discard(server->puts[i]);
 		free(server->puts[i]);
 	}
 }

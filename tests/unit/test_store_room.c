@@ -147,7 +147,7 @@ static void test_there_before(void **state)
 	assert_refused(scene->room[0], false, 1);
 }
 
-/* Each session knows what the others put, at once, and what they threw away. */
+/* Each session knows what the others put, at once. */
 static void test_shared(void **state)
 {
 	struct scene *scene = *state;
@@ -160,35 +160,8 @@ static void test_shared(void **state)
 	assert_int_equal(take(scene->room[0], false, 80 * KIB), 0);
 	assert_refused(scene->room[1], false, 13 * KIB);
 	assert_refused(scene->room[1], false, 13 * KIB);
-	lade_store_room_give_back(scene->room[0], 80 * KIB);
-	assert_int_equal(take(scene->room[1], false, 88 * KIB), 0);
-	assert_refused(scene->room[0], false, 4 * KIB);
-}
-
-/* What was counted and given back by another one since the walk is below the account of then. */
-static void test_below(void **state)
-{
-	struct scene *scene = *state;
-
-	begin(scene, 100 * KIB, 0);
-	assert_int_equal(take(scene->room[0], false, 60 * KIB), 0);
-	put_file(scene, "one", 60 * 1024);
-	assert_int_equal(take(scene->room[1], false, 4 * KIB), 0);
-	remove_file(scene, "one");
-	lade_store_room_give_back(scene->room[0], 60 * KIB);
-	assert_int_equal(take(scene->room[1], false, 96 * KIB), 0);
-	assert_refused(scene->room[1], false, 1);
-	/* The same where there was more than the quota. */
-	begin(scene, 64 * KIB, 0);
-	assert_int_equal(take(scene->room[0], true, 72 * KIB), 0);
-	put_file(scene, "two", 72 * 1024);
-	assert_refused(scene->room[1], false, 1);
-	lade_store_room_give_back(scene->room[0], 4 * KIB);
-	assert_refused(scene->room[1], false, 1);
-	remove_file(scene, "two");
-	lade_store_room_give_back(scene->room[0], 68 * KIB);
-	assert_int_equal(take(scene->room[1], false, 64 * KIB), 0);
-	assert_refused(scene->room[1], false, 1);
+	assert_int_equal(take(scene->room[1], false, 8 * KIB), 0);
+	assert_refused(scene->room[0], false, 1);
 }
 
 /* What is deleted is found, but not at once. */
@@ -303,7 +276,6 @@ int main(void)
 		cmocka_unit_test(test_of),
 		cmocka_unit_test_setup_teardown(test_there_before, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_shared, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_below, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_walk_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reserve, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_account, setup, teardown),
