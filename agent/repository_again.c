@@ -52,6 +52,8 @@ static int reach(void *context, struct lade_store **store_out, struct lade_fault
 
 	if (error)
 		return error;
+	/* Others wait for us meanwhile, and the old way still works. */
+	connection.timeout_ms = LADE_HANDSHAKE_TIMEOUT_MS;
 	error = lade_contact_shake_again(&again->contact, &again->peer, &connection, exporter, fault);
 	if (!error)
 		error = lade_repository_introduce(&way, exporter, &connection, &key, fault);

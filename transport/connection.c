@@ -301,7 +301,9 @@ int lade_connection_read_ahead(struct lade_connection *connection, void *buf, si
 		if (!error && got == 0)
 			error = lade_fault_set(fault, LADE_E_CLOSED, "receive from", connection->peer);
 		if (error) {
-			connection->torn = done > 0;
+			/* TLS may have said so of a record. */
+			if (done)
+				connection->torn = true;
 			return error;
 		}
 	}

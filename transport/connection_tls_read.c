@@ -27,7 +27,7 @@
 /* [tls] A KeyUpdate has a reason once in so many bytes of frames, a MiB; one is free. Records are not counted: the kernel does not tell how many it opens. */
 #define REKEY_BYTES_SHIFT 20
 
-/* Remember a failure, and say so to the peer. */
+/* Remember a failure, and say so to the peer. Nothing that fails so is where the stream may end: what came of a record is lost with it. */
 static int fail(struct lade_connection *connection, int code, const char *operation, enum lade_tls_alert alert,
 		struct lade_fault *fault)
 {
@@ -35,6 +35,7 @@ static int fail(struct lade_connection *connection, int code, const char *operat
 
 	reader->failed = code;
 	reader->failure = operation;
+	connection->torn = true;
 	if (alert != LADE_TLS_CLOSE_NOTIFY)
 		lade_connection_tls_alert(connection, alert);
 	return lade_fault_set(fault, code, operation, connection->peer);

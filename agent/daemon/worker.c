@@ -3,6 +3,7 @@
  */
 #include "agent/daemon/worker.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #ifdef __GLIBC__
@@ -225,12 +226,44 @@ static void open_state(struct work *work, const struct lade_privileges *user)
 /* Open what sessions of a repository account in, as its user. A session that has come to its file needs the directory no more. */
 static int open_account(struct work *work, struct lade_fault *fault)
 {
-	work->account_fd = openat(work->grant.state_fd, STATE_ACCOUNT, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
+
+	work->account_fd = openat(work->grant.state_fd, STATE_ACCOUNT, flags, 0600);
+	/* It is of whom the module's uid was before; the directory is ours, and what the account has is of no meaning to new sessions. */
+	if (work->account_fd < 0 && errno == EACCES && unlinkat(work->grant.state_fd, STATE_ACCOUNT, 0) == 0)
+		work->account_fd = openat(work->grant.state_fd, STATE_ACCOUNT, flags, 0600);
 	if (work->account_fd < 0)
 		return lade_fault_set(fault, LADE_E_SYSTEM, "open the account of the module", work->visit->module->name);
 	close(work->grant.state_fd);
 	work->grant.state_fd = -1;
 	return 0;
+}
+
+/* What a client of a repository may do: FORMAT.md, "Who may write what". Whom `writers` and `managers` do not name reads, if they name anybody. */
+static struct lade_store_rights rights_of(const struct visit *visit)
+{
+	const struct lade_module *module = visit->module;
+	struct lade_store_rights rights = { .class = LADE_STORE_READS };
+	struct lade_party_rule rule;
+
+	if (module->read_only)
+		return rights;
+	if (visit->known && lade_party_rule_find(module->managers, module->managers_count, visit->fingerprint, &rule) == 0)
+		rights.class = LADE_STORE_MANAGES;
+	else if (visit->known && lade_party_rule_find(module->writers, module->writers_count, visit->fingerprint, &rule) == 0)
+		rights.class = LADE_STORE_WRITES;
+	else if (!module->managers_count && !module->writers_count)
+		rights.class = module->append_only ? LADE_STORE_WRITES : LADE_STORE_OWNS;
+	rights.has_party = module->managers_count || module->writers_count;
+	if (rights.class != LADE_STORE_READS && rights.has_party)
+		memcpy(rights.party, rule.party, sizeof(rights.party));
+	return rights;
+}
+
+/* What is put is counted; who only reads needs no account. */
+static bool has_account(const struct visit *visit)
+{
+	return visit->module->repository && visit->module->quota && rights_of(visit).class != LADE_STORE_READS;
 }
 
 /* Everything that needs the daemon's rights, and then give them up. */
@@ -242,12 +275,12 @@ static int settle_down(struct work *work, const struct monitor *monitor, struct 
 
 	if (error)
 		return error;
-	if (module->repository ? module->quota > 0 : work->grant.may_read)
+	if (module->repository ? has_account(work->visit) : work->grant.may_read)
 		open_state(work, &user);
 	error = open_root(work, fault);
 	if (!error)
 		error = lade_privileges_drop(&user, fault);
-	if (!error && module->repository && module->quota)
+	if (!error && has_account(work->visit))
 		error = open_account(work, fault);
 	if (!error)
 		error = lade_sync_setup(fault);
@@ -286,27 +319,6 @@ static void tell_result(struct work *work, int status)
 	result->sends = work->served.sends;
 	result->exit = status;
 	(void)lade_channel_send(work->visit->channel, work->message, NULL);
-}
-
-/* What a client of a repository may do: FORMAT.md, "Who may write what". Whom `writers` and `managers` do not name reads, if they name anybody. */
-static struct lade_store_rights rights_of(const struct visit *visit)
-{
-	const struct lade_module *module = visit->module;
-	struct lade_store_rights rights = { .class = LADE_STORE_READS };
-	struct lade_party_rule rule;
-
-	if (module->read_only)
-		return rights;
-	if (visit->known && lade_party_rule_find(module->managers, module->managers_count, visit->fingerprint, &rule) == 0)
-		rights.class = LADE_STORE_MANAGES;
-	else if (visit->known && lade_party_rule_find(module->writers, module->writers_count, visit->fingerprint, &rule) == 0)
-		rights.class = LADE_STORE_WRITES;
-	else if (!module->managers_count && !module->writers_count)
-		rights.class = module->append_only ? LADE_STORE_WRITES : LADE_STORE_OWNS;
-	rights.has_party = module->managers_count || module->writers_count;
-	if (rights.class != LADE_STORE_READS && rights.has_party)
-		memcpy(rights.party, rule.party, sizeof(rights.party));
-	return rights;
 }
 
 /* Of publishing, for the log. */

@@ -440,6 +440,17 @@ static void stop_reading(struct remote *remote)
 	pthread_join(remote->reader, NULL);
 }
 
+/* Who gives signs of life may be writing, and the end is not to be said into that. A server that does not answer him is waited for a while only. */
+static void join_sign(struct remote *remote)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += PATIENCE_S;
+	if (remote->has_sign && pthread_timedjoin_np(remote->sign, NULL, &until) == 0)
+		remote->has_sign = false;
+}
+
 static void close_remote(struct lade_store *store)
 {
 	struct remote *remote = remote_of(store);
@@ -448,6 +459,7 @@ static void close_remote(struct lade_store *store)
 	remote->closing = true;
 	pthread_cond_signal(&remote->woken);
 	pthread_mutex_unlock(&remote->lock);
+	join_sign(remote);
 	if (remote->has_reader)
 		stop_reading(remote);
 	/* If it waits for an answer, the end of the reader was one. */
@@ -496,7 +508,11 @@ static int hear_answer(struct remote *remote, const char *path, struct lade_faul
 	int error;
 
 	lade_writer_init(&control, LADE_CONTROL_MAX);
-	error = lade_frame_read(&remote->connection, &control, &payload_len, fault);
+	error = remote->connection.timeout_ms ? lade_connection_wait(&remote->connection, remote->connection.timeout_ms, fault) : 0;
+	if (error == LADE_E_AGAIN)
+		error = lade_fault_set(fault, LADE_E_TIMEOUT, "hear of the repository from", remote->connection.peer);
+	if (!error)
+		error = lade_frame_read(&remote->connection, &control, &payload_len, fault);
 	lade_reader_init(&reader, control.data, control.len);
 	if (!error)
 		error = judge_answer(remote, &reader, payload_len, fault);
@@ -559,6 +575,8 @@ int lade_store_remote_open(const struct lade_connection *connection, const struc
 	pthread_cond_init(&remote->woken, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 	error = open_it(remote, path, create, fault);
+	/* That was about the opening. */
+	remote->connection.timeout_ms = 0;
 	if (!error)
 		error = start_threads(remote, path, fault);
 	if (error)

@@ -7,7 +7,8 @@ LADE=$T/lade
 cd "$T" || exit 99
 (umask 077; echo 'correct horse' >right)
 export LADE_PASSWORD_FILE=$T/right XDG_CACHE_HOME=$T/cache
-mkdir src open own full mine wearing
+mkdir src open own full mine wearing theirs
+! is_root || chown 65534:65534 theirs
 make_tree src/tree
 head -c 5000000 /dev/urandom >src/big
 snapshots() { find "$1/snapshots" -type f 2>/dev/null | wc -l; }
@@ -32,6 +33,7 @@ need_daemon \
 	"[few]" "path = $T/own/repo" "auth = any" "type = repository" "append only = yes" "quota = 20m" "$(as_we_are)" \
 	"[little]" "path = $T/own/repo" "auth = any" "type = repository" "append only = yes" "min free = 8000p" "$(as_we_are)" \
 	"[mine]" "path = $T/mine" "auth = any" "type = repository" "read only = no" "quota = 6m" "$(as_we_are)" \
+	"[theirs]" "path = $T/theirs" "auth = any" "type = repository" "read only = no" "quota = 6m" "$(! is_root || echo 'uid = 65534')" \
 	"[slow]" "path = $T/open" "auth = any" "type = repository" "read only = no" "bwlimit = 1m" "max memory = 128m" "timeout = 30" "$(as_we_are)" \
 	"[wearing]" "path = $T/wearing" "auth = any" "type = repository" "read only = no" "$(as_we_are)" \
 	"[full]" "path = $T/full" "auth = any" "read only = no" "$(as_we_are)"
@@ -93,6 +95,16 @@ exits "with a little" 0 lade backup -r "$daemon/mine/" src/tree
 exits "and with too much" 1 lade backup -r "$daemon/mine/" src/huge
 says "as it says" "quota = 6291456"
 exits "nothing is wrong with what is there" 0 lade check -r mine --read-data
+# The account of a section that was another user's before.
+exits "another user's" 0 lade init -r "$daemon/theirs/"
+account=$T/daemon/state/modules/theirs/account
+check "has an account" [ -f "$account" ]
+! is_root || chown 0:0 "$account"
+chmod 0 "$account"
+exits "what it was to the user before does not matter" 0 lade backup -r "$daemon/theirs/" src/tree
+check "there is another one" [ "$(stat -c %a "$account")" = 600 ]
+exits "which counts" 1 lade backup -r "$daemon/theirs/" src/huge
+says "as it says" "quota = 6291456"
 exits "nor in the others" 0 lade check -r own/repo --read-data
 
 check "sessions that ended well are told so" grep -qE "': own receive .* status=0\$" "$T/.server.err"

@@ -636,6 +636,9 @@ static void test_cut_off_inside_a_record(void **unused)
 		shutdown(rude.ends[0].out_fd, SHUT_WR);
 		assert_fails(&rude, LADE_E_CLOSED);
 		assert_int_equal(lade_connection_read_some(&rude.ends[1], got, 4, &got_len, NULL), LADE_E_CLOSED);
+		/* That is no end between two frames. */
+		assert_int_equal(lade_connection_read(&rude.ends[1], got, 4, NULL), LADE_E_CLOSED);
+		assert_true(rude.ends[1].torn);
 		rude_end(&rude);
 	}
 }

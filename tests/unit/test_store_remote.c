@@ -27,10 +27,13 @@
 #include "agent/store/store_limited.h"
 #include "agent/store/store_remote_internal.h"
 #include "agent/store/store_server.h"
+#include "agent/store/store_server_watch.h"
 #include "protocol/message.h"
 #include "tests/unit/temp_tree.h"
+#include "tests/unit/tls_ends.h"
 #include "transport/frame.h"
 #include "transport/mapping.h"
+#include "transport/tls_record.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define PACK_NAME "packs/ab/ab00000000000000000000000000000000000000000000000000000000000000"
@@ -1170,6 +1173,76 @@ static void test_wear(void **state)
 	pthread_mutex_destroy(&remote.lock);
 }
 
+/* What is written tells how far the key has come, without a look by who asks: the first request, after the opening, finds it at half of what it may do. */
+static void test_wear_of_what_is_written(void **state)
+{
+	struct scene *scene = *state;
+	struct lade_connection ends[2];
+	struct lade_tls_state keys;
+	uint8_t byte;
+
+	lade_connection_close(&scene->near);
+	lade_connection_close(&scene->far);
+	for (uint64_t left = 0; left < 2; left++) {
+		tls_made_up_state(&keys, LADE_TLS_AES_128_GCM);
+		/* The opening is one record, the request another. */
+		keys.client.records = LADE_TLS_RECORDS_MAX / 2 - 2 - left;
+		tls_connect_with(ends, &keys, LADE_SECURE_USER);
+		scene->near = ends[0];
+		scene->far = ends[1];
+		assert_int_equal(open_store(scene, false, scene->path), 0);
+		scene->near.tls = NULL; /* it is consumed, too */
+		assert_false(lade_store_remote_is_worn(scene->store));
+		assert_int_equal(lade_store_get(scene->store, "format", 0, 1, &byte, NULL), 0);
+		assert_int_equal(lade_store_remote_is_worn(scene->store), left == 0);
+		lade_store_close(scene->store);
+		scene->store = NULL;
+		assert_int_equal(join(scene), 0);
+	}
+}
+
+/* Who may wait for so long only gives up a server that takes the opening and says nothing; afterwards nothing is bounded. */
+static void test_silent_opening(void **state)
+{
+	struct scene *scene = *state;
+	struct lade_connection near = scene->near;
+	struct lade_fault fault;
+
+	near.timeout_ms = 50;
+	assert_int_equal(lade_store_remote_open(&near, &scene->key, "x", false, &scene->store, &fault), LADE_E_TIMEOUT);
+	scene->near.in_fd = scene->near.out_fd = -1;
+	lade_connection_close(&scene->far);
+	assert_int_equal(lade_connection_pair(&scene->near, &scene->far, NULL), 0);
+	scene->near.timeout_ms = 30000;
+	assert_int_equal(open_store(scene, false, scene->path), 0);
+	assert_int_equal(((struct remote *)(void *)scene->store)->connection.timeout_ms, 0);
+}
+
+/* Work that is part of other work does not end that. */
+static void test_busy_within(void **state)
+{
+	struct scene *scene = *state;
+	const struct timespec moment = { 1, 700000000 };
+	struct lade_store_watch *watch;
+	struct lade_movers *movers;
+
+	assert_int_equal(lade_movers_new(NULL, &movers), 0);
+	assert_int_equal(lade_store_watch_start(&scene->far, movers, 1, &watch, NULL), 0);
+	lade_store_watch_busy(watch, true);
+	lade_store_watch_busy(watch, true);
+	lade_store_watch_busy(watch, false);
+	(void)nanosleep(&moment, NULL);
+	assert_false(lade_store_watch_stop(watch));
+	assert_int_equal(lade_store_watch_start(&scene->far, movers, 1, &watch, NULL), 0);
+	lade_store_watch_busy(watch, true);
+	lade_store_watch_busy(watch, true);
+	lade_store_watch_busy(watch, false);
+	lade_store_watch_busy(watch, false);
+	(void)nanosleep(&moment, NULL);
+	assert_true(lade_store_watch_stop(watch));
+	lade_movers_free(movers);
+}
+
 /* How long it takes to see how much is there. */
 static unsigned look_ms;
 
@@ -1290,6 +1363,9 @@ int main(void)
 		TEST(test_served_slowly),
 		TEST(test_slow_look),
 		cmocka_unit_test(test_wear),
+		cmocka_unit_test_setup_teardown(test_wear_of_what_is_written, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_silent_opening, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_busy_within, setup, teardown),
 		TEST(test_signs_of_life),
 	};
 
