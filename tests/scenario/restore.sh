@@ -76,6 +76,14 @@ check "comes alone" [ "$(find some -type f | wc -l)" = 1 ]
 exits "what is excluded" 0 lade restore "latest:$T/src" --target less --exclude /sizes --exclude large --exclude socket
 check "does not come" absent less/sizes less/large less/links/large
 check "all else does" exist less/deep/a/b/c/d/e/f/g/file
+printf 'LARGE\nSOCKET\n/SIZES\n' >patterns
+exits "what a file excludes" 0 lade restore "latest:$T/src" --target unlike --exclude-file patterns
+check "is of that case" exist unlike/large
+exits "or of any" 0 lade restore "latest:$T/src" --target other --iexclude-file patterns
+check "as --iexclude has it" absent other/sizes other/large other/links/large
+exits "what a file includes" 0 lade restore "latest:$T/src" --target named --iinclude-file patterns
+check "in any case" exist named/large named/links/large named/sizes/512
+check "comes alone" absent named/deep named/holes
 mkdir -p "$own/new/dir"
 echo extra >"$own/new/dir/file"
 echo extra >"$own/extra.keep"
