@@ -363,6 +363,15 @@ stall --force src
 exits "another backup at once" 0 backup src
 go_on "disturbs neither" 0
 
+# ---- a list that is damaged ----
+went=gone/$(printf 'a%.0s' {1..64})
+mkdir -p repo/gone
+echo LADE >"repo/$went"
+exits "a list of packs that went, damaged" 1 backup src
+says "is named, with the page that tells what to do" "lists? (is|that are) damaged.*lade-check\(1\).*$went"
+rm "repo/$went"
+exits "without it backups go on" 0 backup src
+
 # ---- the page cache ----
 if have fincore; then
 	in_memory() { fincore -b -n -o RES "$1" | tr -d ' '; }
