@@ -26,6 +26,7 @@
 #include "agent/thread_count.h"
 #include "agent/tree/place.h"
 #include "config.h"
+#include "protocol/entry.h"
 #include "protocol/grow.h"
 
 #define STDIN_NAME "stdin"
@@ -42,6 +43,7 @@ struct command {
 	struct lade_repository_place place;
 	char name[PATH_MAX]; /* of the repository, for people */
 	struct lade_child_output child;
+	struct lade_snapshot_description description;
 	struct lade_slice *texts; /* of the description: paths, tags, excludes */
 	char known_name[KNOWN_NAME_SIZE];
 	char stream_path[PATH_MAX], host[HOST_NAME_MAX + 1];
@@ -193,7 +195,8 @@ static int take_stream(struct command *command, struct lade_complaint *complaint
 
 	if (!clean)
 		return lade_complain_memory(complaint);
-	if (!*clean || snprintf(command->stream_path, sizeof(command->stream_path), "/%s", clean) >= (int)sizeof(command->stream_path))
+	if (!*clean || snprintf(command->stream_path, sizeof(command->stream_path), "/%s", clean) >= (int)sizeof(command->stream_path) ||
+	    !lade_entry_names_valid(lade_slice(clean, strlen(clean))))
 		error = lade_complain(complaint, LADE_REPOSITORY_ERROR, "--stdin-filename=%.200s is no path of a file", name);
 	free(clean);
 	return error;
@@ -213,7 +216,8 @@ static const char *user_name(void)
 	return user ? user->pw_name : NULL;
 }
 
-static int describe(struct command *command, struct lade_snapshot_description *description, struct lade_complaint *complaint)
+/* What does not fit into a snapshot is told before the work, not after it. */
+static int describe(struct command *command, struct lade_complaint *complaint)
 {
 	const struct lade_backup_options *options = &command->options;
 	const size_t path_count = command->stream_path[0] ? 1 : command->path_count;
@@ -224,7 +228,7 @@ static int describe(struct command *command, struct lade_snapshot_description *d
 	command->texts = texts;
 	if (!options->host && gethostname(command->host, sizeof(command->host)))
 		command->host[0] = '\0';
-	*description = (struct lade_snapshot_description){
+	command->description = (struct lade_snapshot_description){
 		.host = slice_of(options->host ? options->host : command->host), .user = slice_of(user_name()), .program = slice_of("lade " PACKAGE_VERSION),
 		.job = slice_of(options->job), .paths = { texts, path_count }, .tags = { texts + path_count, options->tags.count },
 		.excludes = { texts + path_count + options->tags.count, options->excludes.count },
@@ -235,7 +239,11 @@ static int describe(struct command *command, struct lade_snapshot_description *d
 		*texts++ = slice_of(options->tags.texts[i]);
 	for (size_t i = 0; i < options->excludes.count; i++)
 		*texts++ = slice_of(options->excludes.items[i].pattern);
-	return 0;
+	if (!lade_snapshot_check_texts(&command->description))
+		return 0;
+	return lade_complain(complaint, LADE_REPOSITORY_ERROR,
+			     "this is too much for a snapshot: at most %u paths, tags and excludes in all, and about %u MiB of them and of the names of host and job",
+			     LADE_SNAPSHOT_TEXTS_MAX, (LADE_SNAPSHOT_MAX - LADE_SNAPSHOT_LATER_MAX) >> 20);
 }
 
 /* ---- running ---- */
@@ -245,6 +253,7 @@ static void fill_setup(struct command *command, struct lade_backup_setup *setup)
 	const struct lade_backup_options *options = &command->options;
 
 	setup->repository = command->repository;
+	setup->description = command->description;
 	setup->cache_fd = command->place.cache_fd;
 	setup->state_fd = command->place.state_fd;
 	setup->scan = (struct lade_scan_setup){
@@ -295,9 +304,6 @@ static int back_up(struct command *command, struct lade_backup_result *result, s
 	int error;
 
 	fill_setup(command, &setup);
-	error = describe(command, &setup.description, complaint);
-	if (error)
-		return error;
 	if (!setup.stream_path && lade_backup_screen_shows_progress(command->screen))
 		(void)lade_estimate_start(&setup.scan, &estimate);
 	lade_backup_screen_use(command->screen, estimate);
@@ -323,6 +329,8 @@ static int prepare(struct command *command, struct lade_complaint *complaint)
 	struct lade_fault fault;
 	int error = options->from_stdin || options->from_command ? take_stream(command, complaint) : take_paths(command, complaint);
 
+	if (!error)
+		error = describe(command, complaint);
 	if (!error)
 		error = make_filter(command, complaint);
 	if (!error)

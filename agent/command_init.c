@@ -30,7 +30,7 @@ struct options {
 	uint8_t (*recipients)[LADE_X25519_LEN]; /* recipient_count of recipient_room */
 	size_t recipient_count, recipient_room;
 	const char *label; /* NULL: none */
-	bool no_passphrase, json, help;
+	bool no_passphrase, quiet, json, help;
 };
 
 #define OFF(field) offsetof(struct options, field)
@@ -40,6 +40,7 @@ static const struct lade_option_row rows[] = {
 	{ .name = "recipient", .id = INIT_RECIPIENT, .value = "RECIPIENT" },
 	{ .name = "no-passphrase", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(no_passphrase) },
 	{ .name = "label", .id = INIT_LABEL, .value = "TEXT" },
+	{ .name = "quiet", .letter = 'q', .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(quiet) },
 	{ .name = "json", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(json) },
 	{ .name = "help", .letter = 'h', .id = LADE_REPOSITORY_OPTION_HELP, .off = OFF(help) },
 };
@@ -145,6 +146,11 @@ static void print(const struct request *request, const struct lade_repository *r
 	lade_pin_show(lade_repository_pins(repository), pin);
 	if (request->options.json) {
 		print_json(request, id, pin);
+		return;
+	}
+	/* It is what a script has to keep, and nobody can know it from anywhere else. */
+	if (request->options.quiet) {
+		puts(pin);
 		return;
 	}
 	lade_writer_init(&place, LADE_CONTROL_MAX);

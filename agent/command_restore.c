@@ -23,9 +23,11 @@ enum restore_option {
 	RESTORE_INCLUDE = LADE_REPOSITORY_OWN_OPTION,
 	RESTORE_IINCLUDE,
 	RESTORE_INCLUDE_FILE,
+	RESTORE_IINCLUDE_FILE,
 	RESTORE_EXCLUDE,
 	RESTORE_IEXCLUDE,
 	RESTORE_EXCLUDE_FILE,
+	RESTORE_IEXCLUDE_FILE,
 	RESTORE_OVERWRITE,
 	RESTORE_VERBOSE,
 };
@@ -51,9 +53,11 @@ static const struct lade_option_row rows[] = {
 	{ .name = "include", .letter = 'i', .id = RESTORE_INCLUDE, .value = "PATTERN" },
 	{ .name = "iinclude", .id = RESTORE_IINCLUDE, .value = "PATTERN" },
 	{ .name = "include-file", .id = RESTORE_INCLUDE_FILE, .value = "FILE" },
+	{ .name = "iinclude-file", .id = RESTORE_IINCLUDE_FILE, .value = "FILE" },
 	{ .name = "exclude", .letter = 'e', .id = RESTORE_EXCLUDE, .value = "PATTERN" },
 	{ .name = "iexclude", .id = RESTORE_IEXCLUDE, .value = "PATTERN" },
 	{ .name = "exclude-file", .id = RESTORE_EXCLUDE_FILE, .value = "FILE" },
+	{ .name = "iexclude-file", .id = RESTORE_IEXCLUDE_FILE, .value = "FILE" },
 	LADE_SNAPSHOT_CHOICE_ROWS(OFF(choice)),
 	{ .name = "overwrite", .id = RESTORE_OVERWRITE, .value = "WHEN" },
 	{ .name = "delete", .id = LADE_REPOSITORY_OPTION_FLAG, .off = OFF(remove) },
@@ -92,16 +96,16 @@ static int add_include(struct options *options, const char *pattern, bool fold, 
 	return error ? lade_complain_memory(complaint) : 0;
 }
 
-static int add_include_file(struct options *options, const char *file, struct lade_complaint *complaint)
+static int add_include_file(struct options *options, const char *file, bool fold, struct lade_complaint *complaint)
 {
 	struct lade_excludes lines = { .items = NULL };
 	struct lade_fault fault;
-	int error = lade_excludes_add_file(&lines, file, false, &fault);
+	int error = lade_excludes_add_file(&lines, file, fold, &fault);
 
 	if (error)
 		error = lade_complain_fault(complaint, LADE_REPOSITORY_ERROR, &fault);
 	for (size_t i = 0; i < lines.count && !error; i++)
-		error = add_include(options, lines.items[i].pattern, false, complaint);
+		error = add_include(options, lines.items[i].pattern, fold, complaint);
 	lade_excludes_fini(&lines);
 	return error;
 }
@@ -117,9 +121,11 @@ static int take_pattern(struct options *options, const struct lade_option_use *u
 	case RESTORE_IINCLUDE:
 		return add_include(options, use->value, use->row->id == RESTORE_IINCLUDE, complaint);
 	case RESTORE_INCLUDE_FILE:
-		return add_include_file(options, use->value, complaint);
+	case RESTORE_IINCLUDE_FILE:
+		return add_include_file(options, use->value, use->row->id == RESTORE_IINCLUDE_FILE, complaint);
 	case RESTORE_EXCLUDE_FILE:
-		if (lade_excludes_add_file(&options->patterns, use->value, false, &fault))
+	case RESTORE_IEXCLUDE_FILE:
+		if (lade_excludes_add_file(&options->patterns, use->value, use->row->id == RESTORE_IEXCLUDE_FILE, &fault))
 			return lade_complain_fault(complaint, LADE_REPOSITORY_ERROR, &fault);
 		return 0;
 	default:

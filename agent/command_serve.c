@@ -227,7 +227,7 @@ static int serve_repository(const struct request *request, struct lade_connectio
 	if (!error)
 		error = lade_store_serve(&serving, &fault);
 	/* What was said to the client he tells. */
-	return !error ? LADE_EXIT_OK : error == LADE_E_PROTOCOL ? LADE_EXIT_VERSION : LADE_EXIT_STREAM;
+	return !error ? LADE_EXIT_OK : error == LADE_E_PROTOCOL || error == LADE_E_UNSUPPORTED ? LADE_EXIT_VERSION : LADE_EXIT_STREAM;
 }
 
 /*

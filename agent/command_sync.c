@@ -329,8 +329,11 @@ static int end_local(struct run *run, int status)
 static int end_shell(struct run *run, int status)
 {
 	const struct lade_remote_shell *shell = &run->shell;
-	/* A stranger has said something: its own status tells more than the shell's. */
-	bool silent = status == LADE_EXIT_STREAM;
+	/*
+	 * Who has said something, be it a stranger, has a status that tells more than the shell's: what the shell makes of an end that was ours is
+	 * chance.
+	 */
+	bool silent = status == LADE_EXIT_STREAM && run->connection.lost;
 	bool unopened = silent || status == LADE_EXIT_VERSION;
 	char text[LADE_COMPLAINT_SIZE];
 	int shell_status;

@@ -58,6 +58,7 @@ struct lade_connection {
 	unsigned frame_ahead; /* frame.c's: the length of control that is expected of the next frame, or 0 */
 	struct lade_connection_tls *tls; /* what protects it since lade_connection_secure(); NULL: nothing */
 	bool torn; /* the last read that failed had something of what was to be read, or of a frame: the reader's */
+	bool lost; /* what failed was that it ended, and nothing that was said: who had the session says so */
 	bool peer_rekeys; /* its reader can follow a KeyUpdate, as it has said [hello] */
 	int timeout_ms; /* how long the opening may wait for each of the peer's words; 0: as long as its kind allows */
 	char peer[256]; /* for messages: "127.0.0.1:873", "ssh host", "local" */

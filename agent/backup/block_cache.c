@@ -5,10 +5,10 @@
 #include "agent/backup/block_cache.h"
 
 #include <pthread.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/store/place_hash.h"
 #include "protocol/byteorder.h"
 #include "protocol/error.h"
 
@@ -26,7 +26,7 @@ struct lade_block_cache {
 	pthread_mutex_t lock;
 	size_t limit, len;
 	struct block *newest, *oldest;
-	uint8_t secret[crypto_shorthash_KEYBYTES];
+	struct lade_place_key secret;
 	struct block *slots[SLOTS];
 };
 
@@ -38,7 +38,7 @@ int lade_block_cache_new(size_t len, struct lade_block_cache **cache_out)
 		return LADE_E_MEMORY;
 	pthread_mutex_init(&cache->lock, NULL);
 	cache->limit = len;
-	randombytes_buf(cache->secret, sizeof(cache->secret));
+	lade_place_key_make(&cache->secret);
 	*cache_out = cache;
 	return 0;
 }
@@ -65,12 +65,11 @@ static size_t size_of(size_t len)
 
 static struct block **slot_of(struct lade_block_cache *cache, const struct lade_block_key *key)
 {
-	uint8_t bytes[sizeof(key->pack) + sizeof(key->number)], hash[crypto_shorthash_BYTES];
+	uint8_t bytes[sizeof(key->pack) + sizeof(key->number)];
 
 	memcpy(bytes, key->pack, sizeof(key->pack));
 	lade_put_le32(bytes + sizeof(key->pack), key->number);
-	crypto_shorthash(hash, bytes, sizeof(bytes), cache->secret);
-	return &cache->slots[lade_get_le32(hash) % SLOTS];
+	return &cache->slots[lade_place_hash(&cache->secret, bytes, sizeof(bytes)) % SLOTS];
 }
 
 /* Lock held. */

@@ -1,16 +1,15 @@
 /*
- * Open addressing in parts, each under a lock of its own: SipHash-2-4 under a key of the set says where a key is, as who wrote a repository chose the keys that are met there. A place that is all zeros is free; the key
+ * Open addressing in parts, each under a lock of its own: agent/store/place_hash.h says where a key is. A place that is all zeros is free; the key
  * that is all zeros itself is a flag.
  */
 #include "agent/backup/key_set.h"
 
 #include <assert.h>
 #include <pthread.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "protocol/byteorder.h"
+#include "agent/store/place_hash.h"
 #include "protocol/error.h"
 
 #define PARTS 64u
@@ -29,7 +28,7 @@ struct part {
 
 struct lade_key_set {
 	size_t key_len;
-	uint8_t secret[crypto_shorthash_KEYBYTES];
+	struct lade_place_key secret;
 	struct part parts[PARTS];
 };
 
@@ -42,7 +41,7 @@ int lade_key_set_new(size_t key_len, struct lade_key_set **set_out)
 	if (!set)
 		return LADE_E_MEMORY;
 	set->key_len = key_len;
-	randombytes_buf(set->secret, sizeof(set->secret));
+	lade_place_key_make(&set->secret);
 	for (unsigned i = 0; i < PARTS; i++)
 		pthread_mutex_init(&set->parts[i].lock, NULL);
 	*set_out = set;
@@ -63,10 +62,7 @@ void lade_key_set_free(struct lade_key_set *set)
 /* Its lower bits choose the part, the others the place there. */
 static uint64_t hash_of(const struct lade_key_set *set, const uint8_t *key)
 {
-	uint8_t hash[crypto_shorthash_BYTES];
-
-	crypto_shorthash(hash, key, set->key_len, set->secret);
-	return lade_get_le64(hash);
+	return lade_place_hash(&set->secret, key, set->key_len);
 }
 
 static struct part *part_of(struct lade_key_set *set, const uint8_t *key)

@@ -6,11 +6,10 @@
  */
 #include "agent/backup/restore_internal.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "protocol/byteorder.h"
+#include "agent/store/place_hash.h"
 #include "protocol/grow.h"
 
 /*
@@ -24,7 +23,7 @@ struct table {
 	uint32_t *slots;
 	uint32_t *before; /* as in slots, for each of missing */
 	size_t mask;
-	uint8_t secret[crypto_shorthash_KEYBYTES];
+	struct lade_place_key secret;
 };
 
 void restore_basis_match_init(struct restore_basis_match *match)
@@ -90,11 +89,8 @@ static int find_in_place(struct restore_reader *reader, const struct restore_see
 
 static size_t slot_of(const struct table *table, const uint8_t id[LADE_CHUNK_ID_LEN])
 {
-	uint8_t hash[crypto_shorthash_BYTES];
-
 	/* Ids are what the snapshot's writer says: not all need be hashes. */
-	crypto_shorthash(hash, id, LADE_CHUNK_ID_LEN, table->secret);
-	return (size_t)lade_get_le64(hash) & table->mask;
+	return (size_t)lade_place_hash(&table->secret, id, LADE_CHUNK_ID_LEN) & table->mask;
 }
 
 static bool is_chunk(const struct lade_stream_item *item, const uint8_t id[LADE_CHUNK_ID_LEN], size_t len)
@@ -111,7 +107,7 @@ static int table_init(struct table *table, const struct restore_basis_match *mat
 	table->slots = calloc(room, sizeof(*table->slots));
 	table->before = calloc(match->missing_count, sizeof(*table->before));
 	table->mask = room - 1;
-	randombytes_buf(table->secret, sizeof(table->secret));
+	lade_place_key_make(&table->secret);
 	if (!table->slots || !table->before)
 		return LADE_E_MEMORY;
 	for (size_t i = 0; i < match->missing_count; i++) {

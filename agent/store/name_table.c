@@ -1,21 +1,16 @@
 /*
- * Open addressing, at most half full, under SipHash-2-4 with a key of the table's own: names that meet in one place cannot be chosen, so that a search takes two looks or so whatever they are. See crypto_shorthash().
+ * Open addressing, at most half full; where a name belongs is said by agent/store/place_hash.h.
  */
 #include "agent/store/name_table.h"
 
-#include <assert.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "protocol/byteorder.h"
 #include "protocol/error.h"
 #include "protocol/grow.h"
 
 #define SLOTS_LEAST 64u
 #define COUNT_MAX (UINT32_C(1) << 30)
-
-static_assert(LADE_NAME_TABLE_KEY_LEN == crypto_shorthash_KEYBYTES, "the key of SipHash");
 
 void lade_name_table_fini(struct lade_name_table *table)
 {
@@ -27,11 +22,8 @@ void lade_name_table_fini(struct lade_name_table *table)
 /* The slot that has a name, or in which it belongs. There are slots. */
 static uint32_t *slot_of(const struct lade_name_table *table, const uint8_t name[LADE_HASH_LEN])
 {
-	uint8_t hash[crypto_shorthash_BYTES];
-	uint32_t at;
+	uint32_t at = (uint32_t)lade_place_hash(&table->key, name, LADE_HASH_LEN) & table->mask;
 
-	crypto_shorthash(hash, name, LADE_HASH_LEN, table->key);
-	at = lade_get_le32(hash) & table->mask;
 	while (table->slots[at] && memcmp(table->names[table->slots[at] - 1], name, LADE_HASH_LEN) != 0)
 		at = (at + 1) & table->mask;
 	return &table->slots[at];
@@ -54,7 +46,7 @@ static int make_slots(struct lade_name_table *table)
 	free(table->slots);
 	table->slots = slots;
 	table->mask = wanted - 1;
-	randombytes_buf(table->key, sizeof(table->key));
+	lade_place_key_make(&table->key);
 	for (uint32_t i = 0; i < table->count; i++)
 		*slot_of(table, table->names[i]) = i + 1;
 	return 0;

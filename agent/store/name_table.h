@@ -9,8 +9,7 @@
 #include <stdint.h>
 
 #include "agent/store/object.h"
-
-#define LADE_NAME_TABLE_KEY_LEN 16u
+#include "agent/store/place_hash.h"
 
 /* Start with zeros; for one thread at a time, or many that only look. */
 struct lade_name_table {
@@ -19,7 +18,7 @@ struct lade_name_table {
 	uint32_t count;
 	uint32_t mask;                   /* of slots: a power of two, less one */
 	uint32_t *slots;                 /* numbers, from 1; 0: free; NULL: there are none yet */
-	uint8_t key[LADE_NAME_TABLE_KEY_LEN];
+	struct lade_place_key key;
 };
 
 /* Free what it has; it is empty then. */

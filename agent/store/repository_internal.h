@@ -6,8 +6,25 @@
 
 #include "agent/store/repository.h"
 
+#define LADE_TRUST_PREFIX "trust/"
+
+/* Features that this program knows: none yet. */
+#define LADE_KNOWN_READ UINT64_C(0)
+#define LADE_KNOWN_WRITE UINT64_C(0)
+#define LADE_KNOWN_GC UINT64_C(0)
+
 /* Start one on a store, which belongs to it then, failure or not. Returns 0 or LADE_E_MEMORY. */
 int lade_repository_new(struct lade_store *store, struct lade_repository **repository_out, struct lade_fault *fault);
+
+/* True if both pin the same repository, by the same root, encrypted or not. */
+bool lade_repository_same_pins(const struct lade_pins *a, const struct lade_pins *b);
+
+/*
+ * [keys] Find the slot of the credentials' identity or, if there is none, passphrase, and take its secrets; pins are those of `format`. Returns 0; LADE_E_AUTH: there is none; LADE_E_CHANGED: one that may have been it is damaged, or is
+ * not signed by the root; LADE_E_REFUSED: it was made for another `format`; LADE_E_LIMIT, LADE_E_VERSION, LADE_E_MEMORY or what the store says.
+ */
+int lade_repository_unlock(struct lade_repository *repository, const struct lade_repository_credentials *credentials, const struct lade_pins *pins,
+			   struct lade_fault *fault);
 
 /*
  * See what the secrets at hand are good for, once trust was read. Returns 0, LADE_E_CHANGED: they do not belong to what trust says, or LADE_E_MEMORY.

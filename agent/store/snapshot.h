@@ -16,6 +16,9 @@
 /* Paths, tags and excludes of a snapshot, and tags of a note, at most: where they are takes no more memory than the longest snapshot itself, however short each is. */
 #define LADE_SNAPSHOT_TEXTS_MAX (1u << 20)
 
+/* Of LADE_SNAPSHOT_MAX what is left to what nobody knows before the work is done: the root, figures, and some 20,000 tables. */
+#define LADE_SNAPSHOT_LATER_MAX (1u << 20)
+
 /* What is in the clear. */
 struct lade_snapshot_head {
 	struct lade_slice object;             /* all of it, borrowed from who got it */
@@ -74,6 +77,12 @@ struct lade_snapshot_description {
 	struct lade_snapshot_origin origin;
 	uint8_t *bytes;                 /* what all slices are in that lade_snapshot_open() has got, else NULL */
 };
+
+/*
+ * Before the work is done that a snapshot is to be made of: whether its texts fit, in number and in length. Returns 0, or LADE_E_LIMIT: there are more than
+ * LADE_SNAPSHOT_TEXTS_MAX, or less than LADE_SNAPSHOT_LATER_MAX bytes would be left beside them.
+ */
+int lade_snapshot_check_texts(const struct lade_snapshot_description *description);
 
 /*
  * Append a snapshot to an empty writer. setup: suite, epoch with its public key, repository, and the writer's id, that of seed; of head number,

@@ -29,6 +29,44 @@ enum item {
 	ITEM_OPTIONAL = 128,
 };
 
+/* ---- how much there is ---- */
+
+/* Whether there are too many. Each is a slice in memory, so that their sum is far from wrapping. */
+static bool too_many(const struct lade_snapshot_description *description)
+{
+	return description->paths.count + description->tags.count + description->excludes.count > LADE_SNAPSHOT_TEXTS_MAX;
+}
+
+/* Bytes of a text in the list, with its item and its length. */
+static size_t listed_len(struct lade_slice text)
+{
+	size_t len = text.data ? 2 + text.len : 0;
+
+	for (size_t left = text.len >> 7; text.data && left; left >>= 7)
+		len++;
+	return len;
+}
+
+static size_t texts_len(const struct lade_snapshot_texts *texts)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < texts->count; i++)
+		len += listed_len(texts->texts[i]);
+	return len;
+}
+
+int lade_snapshot_check_texts(const struct lade_snapshot_description *description)
+{
+	size_t len;
+
+	if (too_many(description))
+		return LADE_E_LIMIT;
+	len = listed_len(description->host) + listed_len(description->user) + listed_len(description->program) + listed_len(description->job);
+	len += texts_len(&description->paths) + texts_len(&description->tags) + texts_len(&description->excludes);
+	return lade_sealed_list_padded(len, LADE_SNAPSHOT_LIST_LEAST) > LADE_SNAPSHOT_MAX - LADE_SNAPSHOT_LATER_MAX ? LADE_E_LIMIT : 0;
+}
+
 /* ---- writing ---- */
 
 static void put_text(struct lade_writer *list, enum item item, struct lade_slice text)
@@ -88,7 +126,7 @@ int lade_snapshot_description_put(struct lade_writer *list, const struct lade_sn
 	if (!description->root.data ||
 	    (description->has_times && (description->begin.nanoseconds > NANOSECONDS_MAX || description->end.nanoseconds > NANOSECONDS_MAX)))
 		return LADE_E_USAGE;
-	if (description->paths.count + description->tags.count + description->excludes.count > LADE_SNAPSHOT_TEXTS_MAX)
+	if (too_many(description))
 		return LADE_E_LIMIT;
 	lade_writer_init(&value, VALUE_MAX);
 	put_text(list, ITEM_ROOT, description->root);

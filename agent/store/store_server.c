@@ -23,6 +23,9 @@
 #define HEAR_OUT_MS 5000
 #define HEAR_OUT_MAX (4u << 20)
 
+/* [report] What `lade sync` ends with that has got here. */
+#define EXIT_OTHER_PROTOCOL 2
+
 uint8_t *lade_store_server_buffer(struct store_server *server)
 {
 	if (!server->buffer)
@@ -316,6 +319,8 @@ static int hear_opening(struct store_server *server, struct lade_writer *control
 		return error;
 	lade_reader_init(&reader, control->data, control->len);
 	error = lade_message_get(&reader, &message);
+	if (!error && message.type == LADE_MSG_OPEN)
+		return lade_fault_set(fault, LADE_E_UNSUPPORTED, "sync files with a server that has repositories alone", NULL);
 	if (!error && (message.type != LADE_MSG_OPEN_STORE || payload_len || lade_reader_left(&reader) || !message.open_store.path.len ||
 		       memchr(message.open_store.path.data, 0, message.open_store.path.len)))
 		error = LADE_E_PROTOCOL;
@@ -375,7 +380,7 @@ static void complain(struct store_server *server, const struct lade_fault *why)
 {
 	const char *reason = lade_fault_reason(why);
 	const struct lade_msg_report report = {
-		.severity = 3, .error = why->sys_errno > 0 && why->sys_errno <= 4095 ? (uint32_t)why->sys_errno : 0,
+		.severity = 3, .exit = why->code == LADE_E_UNSUPPORTED ? EXIT_OTHER_PROTOCOL : 0, .error = why->sys_errno > 0 && why->sys_errno <= 4095 ? (uint32_t)why->sys_errno : 0,
 		.operation = lade_slice(why->operation, strlen(why->operation)), .subject = lade_slice(why->subject, strlen(why->subject)),
 		.reason = lade_slice(reason, strlen(reason)),
 	};
@@ -392,7 +397,7 @@ static void complain(struct store_server *server, const struct lade_fault *why)
 /* What a client has done that it was not told of yet. */
 static bool is_breach(int error)
 {
-	return error == LADE_E_PROTOCOL || error == LADE_E_LIMIT || error == LADE_E_TRUNCATED || error == LADE_E_MEMORY;
+	return error == LADE_E_PROTOCOL || error == LADE_E_UNSUPPORTED || error == LADE_E_LIMIT || error == LADE_E_TRUNCATED || error == LADE_E_MEMORY;
 }
 
 /* What a session needs before a word is heard: movers, limits, and somebody who watches. */

@@ -4,7 +4,8 @@
  * others changes the times of a directory. All of it comes from spools, so paths are
  * resolved again under the root, with the same rules.
  *
- * Deletion is planned during the scan and carried out only if the scan was complete.
+ * Deletion is planned during the scan and carried out only if the scan was complete. It ends where the session fails: who
+ * interrupts it wants no more to go. The sender's END, which comes last, it cannot wait for.
  */
 #include "agent/sync/receiver_internal.h"
 
@@ -107,6 +108,7 @@ static int remove_tree(struct lade_receiver *receiver, struct lade_directory *di
 		.one_file_system = receiver->keep.options & LADE_OPTION_ONE_FILE_SYSTEM,
 		.context = receiver,
 		.may = lade_receiver_may_delete,
+		.stopped = lade_receiver_stopped,
 		.put_aside = receiver->keep.options & LADE_OPTION_BACKUP ? put_aside : NULL,
 		.removed = removed,
 		.failed = not_removed,
@@ -212,7 +214,7 @@ void lade_receiver_delete(struct lade_receiver *receiver)
 		return;
 	/* Nothing was planned behind a symlink: one that is in the way now has come since. */
 	lade_directories_follow(receiver->tree, false);
-	while ((got = lade_spool_next(receiver->deletions, &path, &fault)) == 1)
+	while ((got = lade_spool_next(receiver->deletions, &path, &fault)) == 1 && !lade_receiver_stopped(receiver))
 		delete_one(receiver, (const char *)path.data);
 	follow_links(receiver);
 	if (got < 0)

@@ -254,10 +254,12 @@ int lade_handshake_greet(struct lade_connection *connection, const struct lade_t
 {
 	uint8_t ours[LADE_HELLO_LEN], theirs[LADE_HELLO_LEN];
 	const uint8_t *dialler_hello = dialler ? ours : theirs, *answerer_hello = dialler ? theirs : ours;
-	int error = say_hello(connection, ours, false, fault);
+	int error = say_hello(connection, ours, false, fault), heard = 0;
 
-	if (!error)
-		error = hear_hello(connection, ours, theirs, fault);
+	/* Who has hung up before we spoke may have said something, which tells who he is; whether he was so early is chance. */
+	if (!error || error == LADE_E_CLOSED)
+		heard = hear_hello(connection, ours, theirs, fault);
+	error = heard ? heard : error;
 	if (!error && token)
 		error = authenticate(connection, token, dialler, dialler_hello, answerer_hello, fault);
 	if (!error)

@@ -390,6 +390,7 @@ int lade_session_run(struct lade_session *session, const struct lade_session_thr
 	for (unsigned i = 1; i < count; i++)
 		pthread_join(ids[i], NULL);
 	tell_fault(session);
+	session->connection->lost = session->failed && session->fault.code == LADE_E_CLOSED;
 	add_totals(session, totals_out);
 	return session->exit;
 }

@@ -198,6 +198,7 @@ int lade_sync_client(const struct lade_sync_job *job, struct lade_msg_end *total
 	if (open_client(job, &key, &fault) || exchange_list(job, &list, &fault)) {
 		if (!list.refused)
 			report_fault(job->events, &fault);
+		job->connection->lost = !list.refused && fault.code == LADE_E_CLOSED;
 		status = list.refused ? list.refused : lade_exit_of(&fault);
 	} else {
 		status = play_client(job, &key, &list, totals_out);

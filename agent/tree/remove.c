@@ -165,6 +165,7 @@ int lade_remove_tree(struct lade_directory *directory, const char *name, const s
 	struct lade_fault problem;
 	struct lade_walk *walk;
 	int event = lade_walk_new(&source, 1, &options, &walk, fault);
+	bool stopped = false;
 
 	if (event)
 		return event;
@@ -174,6 +175,9 @@ int lade_remove_tree(struct lade_directory *directory, const char *name, const s
 		return lade_fault_set(fault, LADE_E_MEMORY, "delete", name);
 	}
 	while ((event = lade_walk_next(walk, &item, &problem)) > 0) {
+		stopped = removal->stopped && removal->stopped(removal->context);
+		if (stopped)
+			break;
 		if (event == LADE_WALK_ENTRY && !S_ISDIR(item.st.st_mode)) {
 			unlink_one(&state, item.parent_fd, item.name, item.path, item.st.st_mode);
 		} else if (event == LADE_WALK_ENTRY) {
@@ -188,6 +192,8 @@ int lade_remove_tree(struct lade_directory *directory, const char *name, const s
 	}
 	lade_walk_free(walk);
 	free(state.top);
+	if (stopped)
+		return lade_fault_set(fault, LADE_E_CANCELLED, "delete", name);
 	if (event < 0 && fault)
 		*fault = problem;
 	return event < 0 ? event : state.result;

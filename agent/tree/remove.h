@@ -22,6 +22,7 @@ struct lade_removal {
 	bool one_file_system;             /* what is on other file systems stays, and so do the directories above it */
 	void *context;
 	bool (*may)(void *context);       /* asked before each name, dry run or not; NULL: any may go */
+	bool (*stopped)(void *context);   /* asked before each name: true if no more of them shall go; NULL: never */
 	/*
 	 * What is done instead of unlinking name in the directory fd, which is no directory and has path: 0, or LADE_E_SYSTEM with the
 	 * fault, then it stays. Not in a dry run. NULL: it is unlinked.
@@ -33,8 +34,8 @@ struct lade_removal {
 
 /*
  * Remove name in directory: a file, or a directory with all its content. Goes on after a
- * failure. Returns 0 if name is gone, LADE_E_REFUSED if something in it stays because of the filter, or because it may not go, or
- * the first failure.
+ * failure. Returns 0 if name is gone, LADE_E_REFUSED if something in it stays because of the filter, or because it may not go,
+ * LADE_E_CANCELLED if it was stopped, or the first failure.
  */
 int lade_remove_tree(struct lade_directory *directory, const char *name, const struct lade_removal *removal,
 		     struct lade_fault *fault);

@@ -87,6 +87,12 @@ wrong "a size that is none" '--exclude-larger-than=big' --exclude-larger-than=bi
 wrong "no threads" '--threads=0' --threads=0 src
 wrong "a pattern that is none" '--exclude.*no pattern' --exclude= src
 wrong "a list that is not there" 'no-list.*does not exist' --files-from=no-list
+# What no snapshot has room for is told at once.
+seq 1048577 >many
+wrong "too many excludes" 'too much for a snapshot: at most 1048576' --exclude-file=many src
+yes "$(printf 't%.0s' {1..99})" | head -n 200000 >long
+wrong "excludes that are too long" 'too much for a snapshot: .*15 MiB' --exclude-file=long src
+rm many long
 wrong "excludes that are not there" 'no-list.*does not exist' --exclude-file=no-list src
 wrong "-q and -v" 'give one of them' -q -v src
 wrong "two streams" 'give one of them' --stdin --stdin-from-command src
@@ -192,6 +198,7 @@ exits "--stdin-filename" 0 run bash -c 'echo select 2 | "$0" backup -r repo --ke
 exits "which has it" 0 lade dump -r repo --password-file password --path /dumps/db.sql latest /dumps/db.sql
 check "to the byte" [ "$(cat "$out")" = "select 2" ]
 wrong "a file name that is none" 'is no path of a file' --stdin --stdin-filename=/
+wrong "a file name that is too long" 'is no path of a file' --stdin --stdin-filename="$(printf 'n%.0s' {1..256})"
 exits "what cannot be read" 1 run bash -c '"$0" backup -r repo --key-file add.key --stdin </' "$LADE"
 says "is not the repository's fault" '^lade: read "/stdin": Is a directory$'
 exits "--stdin-from-command" 0 backup --json --stdin-from-command -- printf '%s' abc
@@ -355,6 +362,15 @@ go_on "SIGTERM" 130
 stall --force src
 exits "another backup at once" 0 backup src
 go_on "disturbs neither" 0
+
+# ---- a list that is damaged ----
+went=gone/$(printf 'a%.0s' {1..64})
+mkdir -p repo/gone
+echo LADE >"repo/$went"
+exits "a list of packs that went, damaged" 1 backup src
+says "is named, with the page that tells what to do" "lists? (is|that are) damaged.*lade-check\(1\).*$went"
+rm "repo/$went"
+exits "without it backups go on" 0 backup src
 
 # ---- the page cache ----
 if have fincore; then

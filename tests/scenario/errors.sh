@@ -55,6 +55,41 @@ says "it says so" 'Permission denied'
 exits "a new destination where none may be made" 11 run "${as_nobody[@]}" "$LADE" sync -r "$T/src/" "$forbidden/new/"
 says "it is named with its reason" 'new.*Permission denied'
 
+# Another program at the other end of a remote shell: what it is decides, and not when it ends, nor what its shell makes of that.
+# stranger NAME STATUS PATTERN COMMANDS: the shell that runs them, tried both ways and in several moments.
+stranger() {
+	local name=$1 expected=$2 pattern=$3 delay
+	for delay in 0 0.2; do
+		printf '#!/bin/sh\nsleep %s\n%s\n' "$delay" "$4" >"$T/stranger"
+		chmod +x "$T/stranger"
+		exits "$name (push, $delay)" "$expected" lade sync -a -e "$T/stranger" "$T/src/good" far:dst/
+		says "it says why" "$pattern"
+		# What it says is there, and it has gone, before anything is said to it.
+		exits "$name (pull, $delay)" "$expected" lade sync -a -e "$T/late $T/stranger" far:src/ "$T/dst/"
+	done
+}
+# late COMMAND...: its output once it has ended, and nothing for it to hear.
+printf '#!/bin/sh\nexec 0<&-\nsleep 0.2\n"$@" </dev/null >"%s/said"\nstatus=$?\ncat "%s/said"\nexit $status\n' "$T" "$T" >"$T/late"
+chmod +x "$T/late"
+hello="printf '\\237lade\\r\\n\\032'"
+stranger "a shell that greets" 2 "does not speak lade's protocol" 'echo "This account is closed."; exit 1'
+stranger "a shell that greets and fails" 2 'remote shell .* failed' 'echo "Host key verification failed."; exit 255'
+stranger "a shell that says what it does not find" 2 'was not found' 'echo "lade: command not found"; exit 127'
+stranger "a shell that fails" 255 'remote shell .* failed' 'exit 255'
+stranger "a shell that does not find it" 127 'was not found' 'exit 127'
+stranger "a shell that ends" 12 'closed unexpectedly' 'exit 0'
+stranger "a greeting that ends" 12 'closed unexpectedly' "$hello"
+mkdir "$T/repository"
+printf '#!/bin/sh\n"%s" serve --stdio --repository --restrict="%s/repository"\nexit 255\n' "$LADE" "$T" >"$T/forced"
+chmod +x "$T/forced"
+exits "a repository's server (push)" 2 lade sync -a -e "$T/forced" "$T/src/good" far:dst/
+says "it says what it is" 'has repositories alone'
+exits "a repository's server (pull)" 2 lade sync -a -e "$T/forced" far:src/ "$T/dst/"
+says "it says what it is" 'has repositories alone'
+printf '#!/bin/sh\ncat\nexit 255\n' >"$T/echo"
+chmod +x "$T/echo"
+exits "an echo" 12 lade sync -a -e "$T/echo" far:src/ "$T/dst/"
+
 # A full disk.
 if small_disk "$T/small" 8m; then
 	mkdir "$T/large"

@@ -29,6 +29,9 @@ check "nothing is left of temporaries" [ -z "$(ls repo/tmp)" ]
 check "nobody else can reach it" [ "$(stat -c %a repo)" = 700 ]
 exits "init twice is refused" 1 lade init -r repo --password-file right
 says "as there is one" 'there is a repository in "repo" already'
+exits "a quiet one" 0 lade init -qr quiet --no-passphrase --recipient "$(lade key new --recipient=quiet.identity && cat "$out")"
+check "says its pin, and nothing else" test "$(wc -l <"$out")" = 1
+prints "in the form that --pin takes" '^lade-pin-[-_A-Za-z0-9]{66}$'
 mkdir full && touch full/'a File'
 exits "so is a folder that holds something" 1 lade init -r full --password-file right
 says "which is named" '"a File"'

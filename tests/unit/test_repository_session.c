@@ -413,7 +413,14 @@ static void test_damaged_tombstone(void **state)
 	assert_int_equal(lade_store_put(repository->store, name, "LADE", 4, NULL), 0);
 	assert_int_equal(lade_absent_packs_read(repository, &absent, &fault), LADE_E_CHANGED);
 	assert_string_equal(fault.subject, name);
+	assert_non_null(strstr(fault.operation, "lade-check(1)"));
 	lade_absent_packs_fini(&absent);
+	assert_int_equal(scene_begin(scene, repository, true, &backup), LADE_E_CHANGED);
+	assert_int_equal(scene_count(scene, "sessions/"), 0);
+	/* Whoever has looked may delete it. */
+	assert_int_equal(lade_store_remove(repository->store, name, NULL), 0);
+	assert_int_equal(scene_begin(scene, repository, true, &backup), 0);
+	lade_repository_session_leave(backup.session);
 	lade_repository_close(repository);
 }
 

@@ -436,10 +436,46 @@ static void test_many_texts(void **state)
 	scene->description.excludes = (struct lade_snapshot_texts){ texts, 1 };
 	scene->description.tags = (struct lade_snapshot_texts){ texts, 2 };
 	assert_int_equal(put(scene, LADE_SUITE_PLAIN), LADE_E_LIMIT);
+	assert_int_equal(lade_snapshot_check_texts(&scene->description), LADE_E_LIMIT);
 	scene->description.tags.count = 1;
 	assert_int_equal(put(scene, LADE_SUITE_PLAIN), 0);
+	assert_int_equal(lade_snapshot_check_texts(&scene->description), 0);
 	free(texts);
 	free(list);
+}
+
+/* What is said to fit does, with as much as may come later; the byte at which it no longer does is the first that is too many. */
+static void test_texts_that_fit(void **state)
+{
+	enum { TABLES = 20000 };
+	struct scene *scene = *state;
+	struct lade_snapshot_description *out = &scene->description;
+	const size_t most = LADE_SNAPSHOT_MAX - LADE_SNAPSHOT_LATER_MAX;
+	/* Of each text its item and its length, which is of one byte for the short ones, two for the tag, and four for the long one. */
+	const size_t beside = (2 + strlen("host")) + (2 + strlen("user")) + (2 + strlen("lade 1.0")) + (2 + strlen("nightly")) + (2 + strlen("/home")) + (2 + 3) +
+		(3 + 128) + (2 + strlen("*.o")) + 2 + (1 + 4);
+	char *text = calloc(1, most), tag[128];
+	uint8_t *tables = calloc(TABLES, LADE_HASH_LEN);
+
+	assert_true(text && tables);
+	memset(tag, 't', sizeof(tag));
+	scene->tags[0] = lade_slice(tag, sizeof(tag));
+	for (size_t i = 0; i < TABLES; i++) {
+		tables[i * LADE_HASH_LEN] = (uint8_t)(i >> 8);
+		tables[i * LADE_HASH_LEN + 1] = (uint8_t)i;
+	}
+	scene->head.tables = tables;
+	scene->head.table_count = TABLES;
+	scene->excludes[2] = lade_slice(text, most - beside);
+	assert_int_equal(lade_snapshot_check_texts(out), 0);
+	assert_int_equal(put(scene, LADE_SUITE_PLAIN), 0);
+	scene->excludes[2] = lade_slice(text, most - beside + 1);
+	assert_int_equal(lade_snapshot_check_texts(out), LADE_E_LIMIT);
+	scene->excludes[2] = SEALED_TEXT("");
+	out->host = lade_slice(text, most);
+	assert_int_equal(lade_snapshot_check_texts(out), LADE_E_LIMIT);
+	free(tables);
+	free(text);
 }
 
 int main(void)
@@ -456,6 +492,7 @@ int main(void)
 		OBJECT_TEST(test_descriptions),
 		OBJECT_TEST(test_any_list),
 		OBJECT_TEST(test_many_texts),
+		OBJECT_TEST(test_texts_that_fit),
 	};
 
 	sealed_random_start();
