@@ -22,6 +22,39 @@
 #define KEPT (LADE_OPTION_PERMS | LADE_OPTION_TIMES | LADE_OPTION_GROUP | LADE_OPTION_OWNER | LADE_OPTION_DEVICES | LADE_OPTION_SPECIALS | LADE_OPTION_ACLS | \
 	      LADE_OPTION_XATTRS)
 
+/* ---- what was backed up ---- */
+
+bool restore_is_below_paths(const struct lade_restore *restore, const char *path)
+{
+	const struct lade_restore_setup *setup = &restore->setup;
+	struct lade_writer whole;
+	bool below = false;
+
+	lade_writer_init(&whole, SIZE_MAX / 2);
+	for (const char *part = setup->subpath ? setup->subpath : ""; *part; ) {
+		const size_t len = strcspn(part, "/");
+
+		lade_writer_put_u8(&whole, '/');
+		lade_writer_put_bytes(&whole, part, len);
+		part += len;
+		part += strspn(part, "/");
+		if (!len)
+			whole.len--;
+	}
+	lade_writer_put_u8(&whole, '/');
+	lade_writer_put_bytes(&whole, path, strlen(path));
+	for (size_t i = 0; !whole.error && i < setup->path_count; i++) {
+		struct lade_slice top = setup->paths[i];
+
+		while (top.len && top.data[top.len - 1] == '/')
+			top.len--;
+		below = below || (whole.len >= top.len && (!top.len || memcmp(whole.data, top.data, top.len) == 0) &&
+				  (whole.len == top.len || whole.data[top.len] == '/'));
+	}
+	lade_writer_fini(&whole);
+	return below;
+}
+
 /* ---- what is told ---- */
 
 void restore_tell(struct lade_restore *restore, const char *path, uint32_t mode, uint64_t len, enum lade_restore_action action)

@@ -137,6 +137,9 @@ struct lade_restore {
 
 /* ---- restore.c ---- */
 
+/* True if the snapshot has all that was in a directory: it is one of the paths that were backed up, or below one. path: below the target. */
+bool restore_is_below_paths(const struct lade_restore *restore, const char *path);
+
 /* Tell what became of an entry, and count it. Any thread. */
 void restore_tell(struct lade_restore *restore, const char *path, uint32_t mode, uint64_t len, enum lade_restore_action action);
 

@@ -210,38 +210,6 @@ static int find_pending(struct walk *walk, struct lade_fault *fault)
 
 /* ---- deleting ---- */
 
-/* True if the snapshot has all that was in the directory. */
-static bool is_below_paths(const struct lade_restore *restore, const char *path)
-{
-	const struct lade_restore_setup *setup = &restore->setup;
-	struct lade_writer whole;
-	bool below = false;
-
-	lade_writer_init(&whole, SIZE_MAX / 2);
-	for (const char *part = setup->subpath ? setup->subpath : ""; *part; ) {
-		const size_t len = strcspn(part, "/");
-
-		lade_writer_put_u8(&whole, '/');
-		lade_writer_put_bytes(&whole, part, len);
-		part += len;
-		part += strspn(part, "/");
-		if (!len)
-			whole.len--;
-	}
-	lade_writer_put_u8(&whole, '/');
-	lade_writer_put_bytes(&whole, path, strlen(path));
-	for (size_t i = 0; !whole.error && i < setup->path_count; i++) {
-		struct lade_slice top = setup->paths[i];
-
-		while (top.len && top.data[top.len - 1] == '/')
-			top.len--;
-		below = below || (whole.len >= top.len && (!top.len || memcmp(whole.data, top.data, top.len) == 0) &&
-				  (whole.len == top.len || whole.data[top.len] == '/'));
-	}
-	lade_writer_fini(&whole);
-	return below;
-}
-
 static int any_name(void *context, int directory_fd, const char **name, uint8_t type)
 {
 	(void)context;
@@ -400,7 +368,7 @@ static int push_target(struct walk *walk, struct lade_fault *fault)
 	level->missing = restore->no_target;
 	level->unnamed = restore->unnamed;
 	level->handle = lade_directory_ref(lade_directories_root(restore->tree));
-	level->may_remove = restore->setup.remove && is_below_paths(restore, "");
+	level->may_remove = restore->setup.remove && restore_is_below_paths(restore, "");
 	if (level->may_remove && !walk->checking && !level->missing)
 		read_names(walk, level);
 	return enter_scopes(walk, "", fault);
@@ -444,7 +412,7 @@ static int push_directory(struct walk *walk, const struct lade_tree_step *step, 
 	level->user = user;
 	level->included = included;
 	level->pending = !walk->checking;
-	level->may_remove = walk->restore->setup.remove && !(step->entry->fields & LADE_ENTRY_INCOMPLETE) && is_below_paths(walk->restore, step->path);
+	level->may_remove = walk->restore->setup.remove && !(step->entry->fields & LADE_ENTRY_INCOMPLETE) && restore_is_below_paths(walk->restore, step->path);
 	error = lade_directory_new(level[-1].handle, user->path + user->name_off, step->entry->name.len, user, directory_done, &level->handle, fault);
 	if (error) {
 		free((void *)(uintptr_t)user->wanted.xattrs.data);

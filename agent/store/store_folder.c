@@ -532,8 +532,7 @@ int lade_store_folder_adopt(int fd, struct lade_store **store_out, struct lade_f
 		close(fd);
 		return lade_fault_set(fault, LADE_E_MEMORY, "open", NULL);
 	}
-	folder->store.operations = &operations;
-	folder->store.here = true;
+	folder->store = (struct lade_store){ .operations = &operations, .here = true };
 	folder->root = fd;
 	folder->way = lade_directory_open_probe(fd) ? LADE_DIRECTORY_CONFINED : LADE_DIRECTORY_PLAIN;
 	pthread_mutex_init(&folder->lock, NULL);
