@@ -19,7 +19,11 @@ cat >"$T/edit" <<'END'
 	my $size = length $old;
 	my $middle = int $size / 2;
 	srand 7 + length $kind;
-	sub fresh { join "", map { pack "N", int rand 4294967295 } 1 .. shift() / 4 }
+	sub fresh {
+		my ($left, $new) = (int shift() / 4, "");
+		for (; $left > 0; $left -= 16384) { $new .= pack "N*", map { rand 4294967295 } 1 .. ($left < 16384 ? $left : 16384) }
+		return $new;
+	}
 	my %edits = (
 		"one byte at the start" => sub { substr($_, 0, 1) ^= "\x55" },
 		"one byte in the middle" => sub { substr($_, $middle, 1) ^= "\x55" },
@@ -443,7 +447,7 @@ many_changes() {
 		for my $n (1 .. 2000) {
 			if ($n % 100 == 1) { mkdir "$_/d" . int $n / 100 for $src, $dst }
 			my $name = sprintf "d%d/%d", ($n - 1) / 100, $n;
-			my $text = join "", map { pack "N", rand 4294967295 } 0 .. rand 12000;
+			my $text = pack "N*", map { rand 4294967295 } 0 .. rand 12000;
 			spew("$dst/$name", $text, 1000000000) if $n % 8;
 			substr($text, rand length $text, 3) = "changed";
 			spew("$src/$name", $text, 1100000000) if $n % 17;
@@ -572,10 +576,12 @@ slow_shell
 shell=(-e "$T/slow-shell" --lade-path="$LADE")
 has_temporary() { [ -n "$(find "$1" -name '.lade.*' -size +0 -print -quit 2>/dev/null)" ]; }
 # half_changed: every other 64 KiB of a file of 40 MiB is new.
+cp "$T/forty" "$T/half-changed"
+perl -e 'open F, "+<:raw", $ARGV[0] or die; srand 3;
+	for my $n (0 .. 319) { seek F, $n * 131072, 0; print F pack "N*", map { rand 4294967295 } 1 .. 16384 }' "$T/half-changed"
 half_changed() {
 	start_over "$T/forty"
-	perl -e 'open F, "+<:raw", $ARGV[0] or die; srand 3;
-		for my $n (0 .. 319) { seek F, $n * 131072, 0; print F pack "N*", map { rand 4294967295 } 1 .. 16384 }' "$T/src/file"
+	cp "$T/half-changed" "$T/src/file"
 	newer "$T/src/file"
 	cp -p "$T/src/file" "$T/.new"
 }
