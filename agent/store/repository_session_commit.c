@@ -108,7 +108,7 @@ static int prepare(struct work *work, struct lade_fault *fault)
 	if (!error)
 		error = lade_repository_session_put_table(work->session, fault);
 	if (!error)
-		error = lade_snapshot_chain_find(work->repository, work->session->id.party, &work->chain, fault);
+		error = lade_snapshot_chain_find(work->repository, work->session->id.party, NULL, &work->chain, fault);
 	if (!error)
 		error = put_refs(work, fault);
 	if (!error)

@@ -183,7 +183,7 @@ static int find_chain(const struct lade_rollback_wish *wish, const uint8_t write
 		if (!seen || !is_less(chain_out, &seen->chain))
 			return 0;
 	}
-	return lade_snapshot_chain_find(wish->repository, writer, chain_out, fault);
+	return lade_snapshot_chain_find(wish->repository, writer, seen ? &seen->chain : NULL, chain_out, fault);
 }
 
 /* 1: something is missing, and told; 0, or an error. */

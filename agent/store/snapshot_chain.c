@@ -24,12 +24,25 @@
 struct search {
 	const struct lade_repository *repository;
 	const uint8_t *writer;
+	const struct lade_snapshot_chain *seen; /* or NULL */
 	struct lade_snapshot_chain *chain;
 };
 
+/* True if a snapshot of that number, whose hash begins so, may be further than what was found, or is the one that was seen. */
+static bool may_count(const struct search *search, uint64_t number, const uint8_t *hash, size_t hash_len)
+{
+	return number > search->chain->number ||
+	       (search->seen && number == search->chain->number && number == search->seen->number && memcmp(hash, search->seen->hash, hash_len) == 0);
+}
+
+static bool name_may_count(const struct search *search, const struct lade_snapshot_id *id)
+{
+	return may_count(search, id->number, id->hash, sizeof(id->hash));
+}
+
 static void take(struct search *search, uint64_t number, const uint8_t hash[LADE_HASH_LEN])
 {
-	if (number <= search->chain->number)
+	if (!may_count(search, number, hash, LADE_HASH_LEN))
 		return;
 	search->chain->number = number;
 	memcpy(search->chain->hash, hash, LADE_HASH_LEN);
@@ -96,8 +109,8 @@ static int look_at_published(struct search *search, struct lade_fault *fault)
 	error = lade_object_list_get(search->repository->store, prefix, &list, fault);
 	if (list.count)
 		qsort(list.items, list.count, sizeof(*list.items), compare_descending);
-	for (size_t i = 0; i < list.count && !error && list.items[i].name.snapshot.number > search->chain->number; i++)
-		error = look_at(search, &list.items[i], fault);
+	for (size_t i = 0; i < list.count && !error; i++)
+		error = name_may_count(search, &list.items[i].name.snapshot) ? look_at(search, &list.items[i], fault) : 0;
 	lade_object_list_fini(&list);
 	return error;
 }
@@ -145,16 +158,16 @@ static int look_at_all_forgotten(struct search *search, struct lade_fault *fault
 	error = lade_object_list_get(search->repository->store, prefix, &list, fault);
 	if (list.count)
 		qsort(list.items, list.count, sizeof(*list.items), compare_descending);
-	for (size_t i = 0; i < list.count && !error && list.items[i].name.snapshot.number > search->chain->number; i++)
-		error = look_at_forgotten(search, &list.items[i], fault);
+	for (size_t i = 0; i < list.count && !error; i++)
+		error = name_may_count(search, &list.items[i].name.snapshot) ? look_at_forgotten(search, &list.items[i], fault) : 0;
 	lade_object_list_fini(&list);
 	return error;
 }
 
-int lade_snapshot_chain_find(const struct lade_repository *repository, const uint8_t writer[LADE_PARTY_ID_LEN], struct lade_snapshot_chain *chain_out,
-			     struct lade_fault *fault)
+int lade_snapshot_chain_find(const struct lade_repository *repository, const uint8_t writer[LADE_PARTY_ID_LEN], const struct lade_snapshot_chain *seen,
+			     struct lade_snapshot_chain *chain_out, struct lade_fault *fault)
 {
-	struct search search = { .repository = repository, .writer = writer, .chain = chain_out };
+	struct search search = { .repository = repository, .writer = writer, .seen = seen, .chain = chain_out };
 	int error;
 
 	memset(chain_out, 0, sizeof(*chain_out));

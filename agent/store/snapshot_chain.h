@@ -13,9 +13,9 @@ struct lade_snapshot_chain {
 };
 
 /*
- * Find the last snapshot of a writer: published, committed, or forgotten since. What is damaged does not count. Returns 0, LADE_E_LIMIT: there can be no next one; LADE_E_MEMORY or what else the store says.
+ * Find the last snapshot of a writer: published, committed, or forgotten since. What is damaged does not count. Of several of that number it is the one that was seen, if it is among them; seen NULL: any. Returns 0, LADE_E_LIMIT: there can be no next one; LADE_E_MEMORY or what else the store says.
  */
-int lade_snapshot_chain_find(const struct lade_repository *repository, const uint8_t writer[LADE_PARTY_ID_LEN], struct lade_snapshot_chain *chain_out,
-			     struct lade_fault *fault);
+int lade_snapshot_chain_find(const struct lade_repository *repository, const uint8_t writer[LADE_PARTY_ID_LEN], const struct lade_snapshot_chain *seen,
+			     struct lade_snapshot_chain *chain_out, struct lade_fault *fault);
 
 #endif

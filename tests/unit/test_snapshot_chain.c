@@ -71,7 +71,7 @@ static void assert_last(const struct scene *scene, uint64_t number)
 {
 	struct lade_snapshot_chain chain;
 
-	assert_int_equal(lade_snapshot_chain_find(&scene->repository, scene->table.writer, &chain, NULL), 0);
+	assert_int_equal(lade_snapshot_chain_find(&scene->repository, scene->table.writer, NULL, &chain, NULL), 0);
 	assert_int_equal(chain.number, number);
 	if (number)
 		assert_memory_equal(chain.hash, scene->forgotten.snapshot, sizeof(chain.hash));

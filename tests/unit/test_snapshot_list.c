@@ -275,11 +275,11 @@ static void test_forgotten(void **state)
 		assert_int_equal(scene->bad, !counts);
 		lade_snapshot_list_fini(&list);
 		/* The chain goes on behind what is forgotten, even when nothing else is left of it. */
-		assert_int_equal(lade_snapshot_chain_find(repository, repository->writer.id, &chain, NULL), 0);
+		assert_int_equal(lade_snapshot_chain_find(repository, repository->writer.id, NULL, &chain, NULL), 0);
 		assert_int_equal(chain.number, 2);
 		assert_memory_equal(chain.hash, hashes[1], LADE_HASH_LEN);
 		remove_snapshot(repository, hashes[1]);
-		assert_int_equal(lade_snapshot_chain_find(repository, repository->writer.id, &chain, NULL), 0);
+		assert_int_equal(lade_snapshot_chain_find(repository, repository->writer.id, NULL, &chain, NULL), 0);
 		assert_int_equal(chain.number, counts || how == OF_OTHER ? 2 : 1);
 		lade_repository_close(repository);
 		scene_fini(scene);
