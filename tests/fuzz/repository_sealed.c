@@ -386,7 +386,7 @@ void fuzz_table(struct fuzz_input *input)
 {
 	struct lade_table_sink sink = { see_replaced, see_pack, see_row, NULL };
 	struct lade_pins pins = { .encrypted = input->suite != LADE_SUITE_PLAIN };
-	struct one one = { .store = { &one_operations } };
+	struct one one = { .store = { .operations = &one_operations } };
 	struct lade_table_source source = { .store = &one.store, .object = "index/0/a", .level = -1, .encrypted = pins.encrypted };
 	struct lade_keyring keyring;
 	struct lade_table_info info;

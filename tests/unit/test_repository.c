@@ -466,7 +466,7 @@ static const struct lade_store_operations failing_operations = {
 
 static void test_interrupted(void **state)
 {
-	struct failing failing = { .store = { &failing_operations } };
+	struct failing failing = { .store = { .operations = &failing_operations } };
 	const struct lade_repository_credentials anybody = { .plaintext = true };
 	struct lade_repository *repository;
 	char name[32];
