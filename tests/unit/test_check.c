@@ -759,6 +759,17 @@ static void forget_second(struct scene *scene, const uint8_t hashes[2][LADE_HASH
 	lade_writer_fini(&object);
 }
 
+/* What the snapshot is called whose name has that in it. */
+static const char *name_of_snapshot(const struct scene *scene, const char *number)
+{
+	for (unsigned i = 0; i < scene->object_count; i++) {
+		if (is_kind(&scene->objects[i], "snapshots/") && strstr(scene->objects[i].name, number))
+			return scene->objects[i].name;
+	}
+	fail();
+	return NULL;
+}
+
 /* A writer was revoked, and one of his snapshots is missing: those before it are good only if a manager says that he removed it. */
 static void test_revoked(void **state)
 {
@@ -766,7 +777,7 @@ static void test_revoked(void **state)
 	struct lade_repository *repository = scene->base.repository;
 	struct lade_store *store = repository->store;
 	struct lade_statement statement = { .kind = LADE_SAYS_REVOKED };
-	const char *second = NULL;
+	const char *second = name_of_snapshot(scene, "/2-");
 	uint8_t hashes[2][LADE_HASH_LEN];
 	struct lade_writer root;
 
@@ -786,11 +797,6 @@ static void test_revoked(void **state)
 	forget_second(scene, hashes, NULL);
 	assert_int_equal(check(scene, LADE_CHECK_READ_NONE), 0);
 	assert_false(says(scene, "", "before he was revoked"));
-	for (unsigned i = 0; i < scene->object_count; i++) {
-		if (strstr(scene->objects[i].name, "/2-") && is_kind(&scene->objects[i], "snapshots/"))
-			second = scene->objects[i].name;
-	}
-	assert_non_null(second);
 	/* ... unless that only has its name, ... */
 	assert_int_equal(lade_store_remove(store, second, NULL), 0);
 	assert_int_equal(lade_store_put(store, second, "junk", 4, NULL), 0);
@@ -814,10 +820,7 @@ static void test_revoked(void **state)
 
 static void withhold(struct scene *scene, const char *number)
 {
-	for (unsigned i = 0; i < scene->object_count; i++) {
-		if (is_kind(&scene->objects[i], "snapshots/") && strstr(scene->objects[i].name, number))
-			assert_int_equal(lade_store_remove(scene->base.repository->store, scene->objects[i].name, NULL), 0);
-	}
+	assert_int_equal(lade_store_remove(scene->base.repository->store, name_of_snapshot(scene, number), NULL), 0);
 }
 
 /* What is withheld of a chain is missed behind what was forgotten, too. */
