@@ -1,9 +1,10 @@
 /*
- * Room. Invariant: what is there is never more than base + (account - base_account), but for what was counted and not yet written when base was taken: the account is read before
- * the walk begins, so what comes while it goes on may count twice, never not at all. What is deleted counts until the next walk.
+ * Room. Invariant: what is there is never more than base + (account - base_account), but for what was written and not yet counted, a run of each session: bytes are counted when
+ * they are in their file, so no walk sees an account that has what the disk does not have yet. The account is read before the walk begins, so what comes while it goes on may
+ * count twice, never not at all. What is deleted counts until the next walk.
  *
- * The account is a number of bytes that only sessions change, under flock(2), and that only grows: were it lessened by what is thrown away, somebody could let another session's walk see the account after the one and the
- * disk before the other, again and again. One that is no number (a new file, a disk that lost it) is 0. It may wrap: differences count.
+ * The account is a number of bytes that only sessions change, under flock(2), and that only grows: were it lessened by what is thrown away, somebody could let another session's
+ * walk see the account after the one and the disk before the other, again and again. One that is no number (a new file, a disk that lost it) is 0. It may wrap: differences count.
  */
 #include "agent/store/store_room.h"
 

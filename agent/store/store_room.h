@@ -50,8 +50,8 @@ struct lade_store_room_claim {
 };
 
 /*
- * Count len more bytes as put; what is thrown away or deleted is found by the next walk. Returns 0; LADE_E_SYSTEM with ENOSPC or EDQUOT: there is no room, the fault's subject says by which setting, and nothing was counted;
- * LADE_E_SYSTEM, LADE_E_LIMIT, LADE_E_MEMORY: it cannot be found out how much is there, likewise.
+ * Count len more bytes, which are in their file, as put; what is thrown away or deleted is found by the next walk. Returns 0; LADE_E_SYSTEM with ENOSPC or EDQUOT: there is no
+ * room, the fault's subject says by which setting, and nothing was counted; LADE_E_SYSTEM, LADE_E_LIMIT, LADE_E_MEMORY: it cannot be found out how much is there, likewise.
  */
 int lade_store_room_take(struct lade_store_room *room, const struct lade_store_room_claim *claim, uint64_t len, struct lade_fault *fault);
 

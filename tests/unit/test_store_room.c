@@ -1,6 +1,7 @@
 /*
- * Tests of agent/store/store_room: what counts, that sessions see what others put, that nothing is refused for what was given back, and what is kept for who makes room.
+ * Tests of agent/store/store_room: what counts, that sessions see what others put, that what moves meanwhile is not missed, and what is kept for who makes room.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -29,6 +30,37 @@ int64_t __wrap_lade_clock_ms(void);
 int64_t __wrap_lade_clock_ms(void)
 {
 	return now_ms;
+}
+
+/* Where a walk moves an object from and to, under its feet: when it has begun and ended directories so many times. */
+static struct {
+	int tree_fd;
+	const char *from, *to;
+	int left; /* below 0: nothing moves */
+} moving = { .left = -1 };
+
+static void step(void)
+{
+	if (moving.left >= 0 && moving.left-- == 0)
+		assert_int_equal(renameat(moving.tree_fd, moving.from, moving.tree_fd, moving.to), 0);
+}
+
+DIR *__real_fdopendir(int fd);
+DIR *__wrap_fdopendir(int fd);
+DIR *__wrap_fdopendir(int fd)
+{
+	step();
+	return __real_fdopendir(fd);
+}
+
+int __real_closedir(DIR *stream);
+int __wrap_closedir(DIR *stream);
+int __wrap_closedir(DIR *stream)
+{
+	const int result = __real_closedir(stream);
+
+	step();
+	return result;
 }
 
 struct scene {
@@ -218,6 +250,65 @@ static void test_account(void **state)
 	assert_refused(scene->room[0], false, 51 * KIB);
 }
 
+static void make_directory(const struct scene *scene, const char *name)
+{
+	assert_int_equal(mkdirat(scene->tree_fd, name, 0700), 0);
+}
+
+/* An object that is moved at any moment of the walk counts: once, or twice. Returns how many steps the walk has. */
+static int walk_and_move(struct scene *scene, const char *from, const char *to)
+{
+	int steps = 0;
+	bool moved;
+
+	moving.tree_fd = scene->tree_fd;
+	moving.from = from;
+	moving.to = to;
+	do {
+		begin(scene, 100 * KIB, 0);
+		moving.left = steps++;
+		assert_refused(scene->room[0], false, 41 * KIB);
+		moved = moving.left < 0;
+		moving.left = -1;
+		if (moved)
+			assert_int_equal(renameat(scene->tree_fd, to, scene->tree_fd, from), 0);
+	} while (moved);
+	return steps;
+}
+
+/* Objects come from tmp/, some by way of sessions/, and are never between what was summed and what will be. */
+static void test_moved_meanwhile(void **state)
+{
+	struct scene *scene = *state;
+	char to[64];
+
+	/* In whatever order the disk has them, some are before tmp/ and sessions/. */
+	make_directory(scene, "repo");
+	for (int i = 0; i < 24; i++) {
+		snprintf(to, sizeof(to), "repo/%d", i);
+		make_directory(scene, to);
+		if (i == 8)
+			make_directory(scene, "repo/sessions");
+		if (i == 16)
+			make_directory(scene, "repo/tmp");
+	}
+	put_file(scene, "repo/tmp/object", 60 * 1024);
+	for (int i = 0; i < 24; i++) {
+		snprintf(to, sizeof(to), "repo/%d/object", i);
+		assert_true(walk_and_move(scene, "repo/tmp/object", to) > 2 * 24);
+	}
+	walk_and_move(scene, "repo/tmp/object", "repo/sessions/object");
+	walk_and_move(scene, "repo/tmp/object", "repo/object");
+	assert_int_equal(renameat(scene->tree_fd, "repo/tmp/object", scene->tree_fd, "repo/sessions/object"), 0);
+	for (int i = 0; i < 24; i++) {
+		snprintf(to, sizeof(to), "repo/%d/object", i);
+		walk_and_move(scene, "repo/sessions/object", to);
+	}
+	/* What does not move counts once. */
+	begin(scene, 100 * KIB, 0);
+	assert_int_equal(take(scene->room[0], false, 40 * KIB), 0);
+}
+
 /* What cannot be accounted for is not put. */
 static void test_broken(void **state)
 {
@@ -279,6 +370,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_walk_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reserve, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_account, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_moved_meanwhile, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_broken, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_min_free, setup, teardown),
 	};
