@@ -424,13 +424,26 @@ bool lade_store_remote_is_worn(struct lade_store *store)
 	return atomic_load(&remote->worn) || atomic_load(&remote->connection.received) >= HEARD_BYTES_MAX || atomic_load(&remote->heard) >= HEARD_COUNT_MAX;
 }
 
+/* Say the end, but not into a frame of whoever gives signs of life. False: what he writes goes nowhere, and no end can be said. */
+static bool say_end(struct remote *remote)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += PATIENCE_S;
+	if (pthread_mutex_timedlock(&remote->writing, &until))
+		return false;
+	lade_connection_end_writing(&remote->connection);
+	pthread_mutex_unlock(&remote->writing);
+	return true;
+}
+
 /* The server hangs up when it has heard the end; then the reader ends. One that does not is left alone after a while. */
 static void stop_reading(struct remote *remote)
 {
 	struct timespec until;
 
-	if (!lade_store_remote_is_lost(&remote->store)) {
-		lade_connection_end_writing(&remote->connection);
+	if (!lade_store_remote_is_lost(&remote->store) && say_end(remote)) {
 		clock_gettime(CLOCK_REALTIME, &until);
 		until.tv_sec += PATIENCE_S;
 		if (pthread_timedjoin_np(remote->reader, NULL, &until) == 0)
@@ -438,17 +451,6 @@ static void stop_reading(struct remote *remote)
 	}
 	lade_connection_cancel(&remote->connection);
 	pthread_join(remote->reader, NULL);
-}
-
-/* Who gives signs of life may be writing, and the end is not to be said into that. A server that does not answer him is waited for a while only. */
-static void join_sign(struct remote *remote)
-{
-	struct timespec until;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += PATIENCE_S;
-	if (remote->has_sign && pthread_timedjoin_np(remote->sign, NULL, &until) == 0)
-		remote->has_sign = false;
 }
 
 static void close_remote(struct lade_store *store)
@@ -459,10 +461,9 @@ static void close_remote(struct lade_store *store)
 	remote->closing = true;
 	pthread_cond_signal(&remote->woken);
 	pthread_mutex_unlock(&remote->lock);
-	join_sign(remote);
 	if (remote->has_reader)
 		stop_reading(remote);
-	/* If it waits for an answer, the end of the reader was one. */
+	/* If it waits for an answer, the end of the reader was one; what it asks behind our end fails. */
 	if (remote->has_sign)
 		pthread_join(remote->sign, NULL);
 	pthread_cond_destroy(&remote->woken);

@@ -30,7 +30,7 @@ struct remote {
 	pthread_t reader, sign;
 	bool has_reader, has_sign;
 	_Atomic uint64_t heard;     /* frames that came */
-	atomic_bool worn;           /* the key of what is written */
+	atomic_bool worn;           /* the key of what is written, for good: one that gets another in its place never wears (lade_connection_wear()) */
 	pthread_mutex_t writing;    /* of frames */
 	struct lade_writer frame;   /* with `writing` */
 	pthread_mutex_t lock;       /* of what follows */

@@ -1243,6 +1243,49 @@ static void test_busy_within(void **state)
 	lade_movers_free(movers);
 }
 
+/* The store that is being closed, whether it has said its end, and whether somebody else writes until he is cut off. */
+static struct remote *closing;
+static unsigned ends_said;
+static bool stuck;
+
+void __real_lade_connection_end_writing(struct lade_connection *connection);
+void __wrap_lade_connection_end_writing(struct lade_connection *connection);
+void __wrap_lade_connection_end_writing(struct lade_connection *connection)
+{
+	if (closing && connection == &closing->connection) {
+		ends_said++;
+		assert_int_equal(pthread_mutex_trylock(&closing->writing), EBUSY);
+	}
+	__real_lade_connection_end_writing(connection);
+}
+
+int __real_pthread_mutex_timedlock(pthread_mutex_t *lock, const struct timespec *until);
+int __wrap_pthread_mutex_timedlock(pthread_mutex_t *lock, const struct timespec *until);
+int __wrap_pthread_mutex_timedlock(pthread_mutex_t *lock, const struct timespec *until)
+{
+	return stuck ? ETIMEDOUT : __real_pthread_mutex_timedlock(lock, until);
+}
+
+/* The end is said where a frame could begin, and not at all if somebody's frame does not get on. */
+static void test_end_between_frames(void **state)
+{
+	struct scene *scene = *state;
+
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(open_store(scene, false, scene->path), 0);
+		closing = (struct remote *)(void *)scene->store;
+		ends_said = 0;
+		stuck = i;
+		lade_store_close(scene->store);
+		closing = NULL;
+		stuck = false;
+		scene->store = NULL;
+		assert_int_equal(ends_said, !i);
+		assert_int_equal(join(scene), 0);
+		assert_int_equal(lade_connection_pair(&scene->near, &scene->far, NULL), 0);
+	}
+}
+
 /* How long it takes to see how much is there. */
 static unsigned look_ms;
 
@@ -1366,6 +1409,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_wear_of_what_is_written, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_silent_opening, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_busy_within, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_end_between_frames, setup, teardown),
 		TEST(test_signs_of_life),
 	};
 
