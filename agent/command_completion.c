@@ -201,7 +201,7 @@ static void print_bash(FILE *file)
 	      "\tcase ${COMP_WORDS[1]} in\n"
 	      "\tsync | list) ;;\n"
 	      "\thelp) _lade_reply -W '" COMMANDS "'; return ;;\n"
-	      "\tserve) _lade_reply -W '--stdio --restrict --read-only --write-only --append-only --repository --writer --listen --token-file --help' -f; return ;;\n"
+	      "\tserve) _lade_reply -W '--stdio --restrict --read-only --write-only --append-only --repository --writer --quota --min-free --listen --token-file --help' -f; return ;;\n"
 	      "\tinit) _lade_reply -W '" INIT_WORDS "' -f; return ;;\n"
 	      "\tbackup) _lade_reply -W '" BACKUP_WORDS "' -f; return ;;\n"
 	      "\trun) _lade_reply -W '" RUN_WORDS "'; return ;;\n"
@@ -307,7 +307,7 @@ static void print_zsh(FILE *file)
 	      "\tcase $words[2] in\n"
 	      "\tsync|list) shift words; ((CURRENT--)); _lade_sync ;;\n"
 	      "\thelp) compadd " COMMANDS " ;;\n"
-	      "\tserve) compadd -- --stdio --restrict --read-only --write-only --append-only --repository --writer --listen --token-file --help; _files ;;\n"
+	      "\tserve) compadd -- --stdio --restrict --read-only --write-only --append-only --repository --writer --quota --min-free --listen --token-file --help; _files ;;\n"
 	      "\tinit) compadd -- " INIT_WORDS "; _files ;;\n"
 	      "\tbackup) compadd -- " BACKUP_WORDS "; _files ;;\n"
 	      "\trun) compadd -- " RUN_WORDS " ;;\n"
@@ -390,6 +390,10 @@ static void print_fish(FILE *file)
 	      "complete -c lade -n '__fish_seen_subcommand_from serve' -l read-only\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from serve' -l write-only\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from serve' -l append-only\n"
+	      "complete -c lade -n '__fish_seen_subcommand_from serve' -l repository\n"
+	      "complete -c lade -n '__fish_seen_subcommand_from serve' -x -l writer\n"
+	      "complete -c lade -n '__fish_seen_subcommand_from serve' -x -l quota\n"
+	      "complete -c lade -n '__fish_seen_subcommand_from serve' -x -l min-free\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from serve' -x -l listen\n"
 	      "complete -c lade -n '__fish_seen_subcommand_from serve' -r -F -l token-file\n" FISH_SYNC
 	      " -a '(__fish_complete_user_at_hosts | string replace -r \\$ :)' -d 'remote host'\n",

@@ -19,7 +19,9 @@
 
 #include "agent/help.h"
 #include "agent/option_walk.h"
+#include "agent/quantity.h"
 #include "agent/screen.h"
+#include "agent/serve_room.h"
 #include "agent/store/store_server.h"
 #include "agent/sync/grant.h"
 #include "agent/sync/handshake.h"
@@ -39,7 +41,7 @@ static volatile sig_atomic_t stop_requested;
 
 enum serve_option {
 	SERVE_STDIO, SERVE_LISTEN, SERVE_TOKEN_FILE, SERVE_RESTRICT, SERVE_READ_ONLY, SERVE_WRITE_ONLY, SERVE_APPEND_ONLY, SERVE_REPOSITORY, SERVE_WRITER,
-	SERVE_HELP
+	SERVE_QUOTA, SERVE_MIN_FREE, SERVE_HELP
 };
 
 static const struct lade_option_row rows[] = {
@@ -52,6 +54,8 @@ static const struct lade_option_row rows[] = {
 	{ .name = "append-only", .id = SERVE_APPEND_ONLY },
 	{ .name = "repository", .id = SERVE_REPOSITORY },
 	{ .name = "writer", .id = SERVE_WRITER, .value = "ID" },
+	{ .name = "quota", .id = SERVE_QUOTA, .value = "SIZE" },
+	{ .name = "min-free", .id = SERVE_MIN_FREE, .value = "SIZE" },
 	{ .name = "help", .letter = 'h', .id = SERVE_HELP },
 };
 
@@ -65,6 +69,7 @@ struct request {
 	bool read_only, write_only, append_only;
 	bool repository;         /* a repository is served, not trees */
 	const char *writer;      /* the id that the client adds backups under; NULL: the first that it says */
+	struct lade_serve_limits limits;
 };
 
 /* A session under way. */
@@ -92,6 +97,14 @@ static int parse_writer(const char *text, uint8_t id_out[LADE_PARTY_ID_LEN])
 
 	if (strlen(text) != 2 * LADE_PARTY_ID_LEN || sodium_hex2bin(id_out, LADE_PARTY_ID_LEN, text, strlen(text), NULL, &len, NULL) || len != LADE_PARTY_ID_LEN)
 		return LADE_E_USAGE;
+	return 0;
+}
+
+/* Take what bounds the room of a repository. */
+static int parse_limit(const struct lade_option_use *use, uint64_t *size_out, struct lade_complaint *complaint)
+{
+	if (lade_quantity_size(use->value, 1, size_out) || !*size_out)
+		return lade_complain(complaint, LADE_EXIT_USAGE, "'%.100s' is no size for --%s: bytes, or with a unit (500m, 2tib); " HINT, use->value, use->row->name);
 	return 0;
 }
 
@@ -130,6 +143,10 @@ static int apply(void *context, const struct lade_option_use *use, struct lade_c
 	case SERVE_WRITER:
 		request->writer = use->value;
 		break;
+	case SERVE_QUOTA:
+		return parse_limit(use, &request->limits.quota, complaint);
+	case SERVE_MIN_FREE:
+		return parse_limit(use, &request->limits.min_free, complaint);
 	case SERVE_HELP:
 		request->help = true;
 		return 1;
@@ -146,6 +163,8 @@ static int check_repository(const struct request *request, struct lade_complaint
 		return lade_complain(complaint, LADE_EXIT_USAGE, "--write-only is for trees: who adds to a repository reads in it, too (--append-only); " HINT);
 	if (request->writer && !(request->repository && request->append_only))
 		return lade_complain(complaint, LADE_EXIT_USAGE, "--writer belongs to --repository --append-only; " HINT);
+	if ((request->limits.quota || request->limits.min_free) && !(request->repository && request->restrict_to && !request->read_only))
+		return lade_complain(complaint, LADE_EXIT_USAGE, "--quota and --min-free belong to --repository --restrict=DIR, where a client may add; " HINT);
 	if (request->writer && parse_writer(request->writer, id))
 		return lade_complain(complaint, LADE_EXIT_USAGE, "'%.100s' is no id of a writer: 32 digits, as 'lade key add --write-only' prints them", request->writer);
 	return 0;
@@ -214,12 +233,18 @@ static void note(void *context, const char *text)
 	lade_screen_print(stderr, text);
 }
 
-/* Serve a repository: below root_fd, or, if that is -1, wherever the client says. token: NULL if none is asked for. */
-static int serve_repository(const struct request *request, struct lade_connection *connection, const struct lade_token *token, int root_fd)
+/* Where a repository is served. */
+struct serve_place {
+	int root_fd;                  /* below this directory; -1: wherever the client says */
+	struct lade_store_room *room; /* what is put is counted there; NULL: nothing bounds it */
+};
+
+/* Serve a repository. token: NULL if none is asked for. */
+static int serve_repository(const struct request *request, struct lade_connection *connection, const struct lade_token *token, const struct serve_place *place)
 {
 	struct lade_run_key key;
 	const struct lade_store_serving serving = {
-		.connection = connection, .key = &key, .root_fd = root_fd, .rights = rights_of(request), .note = note,
+		.connection = connection, .key = &key, .root_fd = place->root_fd, .rights = rights_of(request), .room = place->room, .note = note,
 	};
 	struct lade_fault fault;
 	int error = lade_handshake_greet(connection, token, false, &key, &fault);
@@ -241,6 +266,7 @@ static int serve_restricted(const struct request *request, struct lade_connectio
 		.may_read = request->repository || (!request->write_only && !request->append_only), .may_write = !request->read_only,
 		.append_only = request->append_only,
 	};
+	struct lade_serve_room room = { .account_fd = -1 };
 	struct lade_fault fault = { .code = 0 };
 	int status;
 
@@ -249,17 +275,19 @@ static int serve_restricted(const struct request *request, struct lade_connectio
 		lade_complain_fault(complaint, LADE_EXIT_FILE, &fault);
 		return complaint->exit_status;
 	}
-	/* Nothing that is not below it is meant, not even by a mistake. */
-	if (fchdir(grant.root_fd))
+	/* Nothing that is not below it is meant, not even by a mistake; the account, which is elsewhere, is open by then. */
+	if (!lade_serve_room_init(&room, grant.root_fd, &request->limits, &fault) && fchdir(grant.root_fd))
 		lade_fault_set(&fault, LADE_E_SYSTEM, "enter directory (--restrict)", request->restrict_to);
-	else
+	if (!fault.code)
 		(void)lade_grant_confine(&grant, &fault);
 	if (fault.code) {
 		lade_complain_fault(complaint, LADE_EXIT_IPC, &fault);
 		status = complaint->exit_status;
 	} else {
-		status = request->repository ? serve_repository(request, connection, NULL, grant.root_fd) : lade_sync_serve(connection, NULL, NULL, &grant);
+		status = request->repository ? serve_repository(request, connection, NULL, &(struct serve_place){ grant.root_fd, room.room }) :
+			lade_sync_serve(connection, NULL, NULL, &grant);
 	}
+	lade_serve_room_fini(&room);
 	close(grant.root_fd);
 	return status;
 }
@@ -285,7 +313,7 @@ static int serve_stdio(const struct request *request, struct lade_complaint *com
 	if (request->restrict_to)
 		status = serve_restricted(request, &connection, complaint);
 	else
-		status = request->repository ? serve_repository(request, &connection, NULL, -1) : lade_sync_serve(&connection, NULL, NULL, NULL);
+		status = request->repository ? serve_repository(request, &connection, NULL, &(struct serve_place){ .root_fd = -1 }) : lade_sync_serve(&connection, NULL, NULL, NULL);
 	lade_connection_close(&connection);
 	return status;
 }
@@ -364,7 +392,7 @@ static int serve_session(struct server *server, struct lade_connection *connecti
 	if (lade_sync_setup(&fault))
 		return LADE_EXIT_IPC;
 	/* Its handshake has a deadline: a silent peer does not hold a session for long. */
-	status = server->request->repository ? serve_repository(server->request, connection, &server->token, -1) :
+	status = server->request->repository ? serve_repository(server->request, connection, &server->token, &(struct serve_place){ .root_fd = -1 }) :
 		lade_sync_serve(connection, &server->token, NULL, NULL);
 	lade_connection_close(connection);
 	return status;

@@ -73,7 +73,8 @@ static const char sync_end[] =
 
 static const char serve[] =
 	"usage: lade serve --stdio [--restrict DIR [--read-only|--write-only|--append-only]]\n"
-	"       lade serve --stdio --repository [--restrict DIR [--read-only|--append-only [--writer ID]]]\n"
+	"       lade serve --stdio --repository [--restrict DIR [--read-only|--append-only [--writer ID]]\n"
+	"                  [--quota SIZE] [--min-free SIZE]]\n"
 	"       lade serve --listen ADDR:PORT --token-file FILE [--repository]\n"
 	"\n"
 	"  --stdio              answer one session on standard input and output; this is what\n"
@@ -87,6 +88,8 @@ static const char serve[] =
 	"                       backups and reads, and the server publishes them\n"
 	"  --writer ID          as this writer alone, whom `lade key add --write-only` names; without it\n"
 	"                       the client is, until it hangs up, whom it first says\n"
+	"  --quota SIZE         all files in DIR together may have so many bytes (500m, 2tib),\n"
+	"  --min-free SIZE      and so many stay free on its disk: what would be more is refused\n"
 	"  --listen ADDR:PORT   answer sessions over plain TCP on a loopback address; port 0 takes\n"
 	"                       a free one. The address is printed when it is ready.\n"
 	"  --token-file FILE    the shared secret: a line of at least 16 bytes in a file that only\n"

@@ -16,7 +16,8 @@
  * or not: it is closed, and the process that was spawned for it reaped, with the store. key is copied. SIGPIPE is ignored.
  *
  * Returns 0 with what lade_store_close() closes; LADE_E_ABSENT: there is no repository; create: LADE_E_EXISTS: there is one, LADE_E_REFUSED: it may not be made there;
- * LADE_E_TIMEOUT: connection->timeout_ms is not 0, and no answer came so long; LADE_E_REMOTE: the other side refuses, and the fault has its words; LADE_E_SYSTEM, LADE_E_MEMORY, LADE_E_PROTOCOL, or a failure of the connection.
+ * LADE_E_TIMEOUT: connection->timeout_ms is not 0, and no answer came so long; LADE_E_REMOTE: the other side refuses, and the fault has its words; LADE_E_SYSTEM,
+ * LADE_E_MEMORY, LADE_E_PROTOCOL, or a failure of the connection.
  */
 int lade_store_remote_open(const struct lade_connection *connection, const struct lade_run_key *key, const char *path, bool create,
 			   struct lade_store **store_out, struct lade_fault *fault);

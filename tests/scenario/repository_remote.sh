@@ -130,12 +130,42 @@ exits "trees are not served there" "1|2|5|12" lade sync -e "$T/shell" src/tree "
 check "nor come there" absent repo/tree
 echo "--restrict $T/repo --append-only" >.forced
 exits "nor are repositories where trees are" 1 lade backup -r far:/ src/tree
+
+# ---- which takes as much as there is room for ----
+head -c 8000000 /dev/urandom >src/junk
+used=$(du -s --apparent-size -B 1 repo | cut -f 1)
+quota=$((used + 6000000))
+before=$(packs repo)
+echo "--repository --restrict $T/repo --append-only --quota $quota" >.forced
+exits "what is there already does not count again" 0 lade backup -r far:/ src/tree
+check "there is an account" [ "$(stat -c %a:%s state/lade/served/account-*)" = 600:8 ]
+exits "more than the quota" 1 lade backup -r far:/ src/junk
+says "as it says" "quota = $quota"
+check "is not there" [ "$(du -s --apparent-size -B 1 repo | cut -f 1)" -le $((quota + 100000)) ]
+check "nor are halves" [ -z "$(ls repo/tmp)" ]
+echo "--repository --restrict $T/repo --append-only --quota 100g --min-free 8000p" >.forced
+exits "nor does anything come that leaves too little" 1 lade backup -r far:/ src/junk
+says "as it says, too" 'min free = 9007199254740992000'
+echo "--repository --restrict $T/repo --append-only --quota 100g --min-free 1" >.forced
+exits "with room for it" 0 lade backup -r far:/ src/junk
+check "it is there" [ "$(find "repo/snapshots/$writer" -type f | wc -l)" = 5 ]
+check "and there is one account still" [ "$(ls state/lade/served | wc -l)" = 1 ]
+exits "without a place for the account" 1 run env XDG_STATE_HOME=/dev/null/x "$LADE" backup -r far:/ src/tree
+says "nothing is served" 'state directory'
 rm .forced
 unset LADE_KEY_FILE
 export LADE_PASSWORD_FILE=$T/right
 exits "--writer alone is a mistake" 1 lade serve --stdio --repository --writer "$writer"
 exits "so is an id that is none" 1 lade serve --stdio --repository --restrict "$T/repo" --append-only --writer x
 exits "and --write-only" 1 lade serve --stdio --repository --restrict "$T/repo" --write-only
+for limit in quota min-free; do
+	exits "--$limit is of repositories" 1 lade serve --stdio --restrict "$T/repo" "--$limit" 1g
+	exits "in a directory" 1 lade serve --stdio --repository "--$limit" 1g
+	exits "where something comes" 1 lade serve --stdio --repository --restrict "$T/repo" --read-only "--$limit" 1g
+	exits "a size" 1 lade serve --stdio --repository --restrict "$T/repo" "--$limit" much
+	says "it says" "'much' is no size for --$limit"
+	exits "and one that is not nothing" 1 lade serve --stdio --repository --restrict "$T/repo" "--$limit" 0
+done
 
 # ---- plain TCP, and what the server sees of the bytes ----
 token=$T/token
