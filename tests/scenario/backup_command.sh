@@ -376,12 +376,10 @@ exits "without it backups go on" 0 backup src
 # ---- the page cache ----
 if have fincore; then
 	in_memory() { fincore -b -n -o RES "$1" | tr -d ' '; }
-	forget() { sync "$1"; dd of="$1" oflag=nocache conv=notrunc,fdatasync count=0 status=none </dev/null; }
 	file_of_size src/cold 9000000
 	file_of_size src/cool 50000
 	file_of_size src/hot 9000000
-	forget src/cold
-	forget src/cool
+	forget src/cold src/cool
 	if [ "$(in_memory src/cold)" = 0 ]; then
 		cat src/hot >/dev/null
 		exits "a backup of files that are in memory, and not" 0 backup --json src/cold src/cool src/hot

@@ -103,15 +103,15 @@ fi
 # in_memory FILE: bytes of it in the page cache.
 in_memory() { fincore -nbo RES "$1" | tr -d ' '; }
 
-# Cold, by mounting again: it stays so.
+# Nothing of it is in memory: it stays so.
 cold() {
 	local type=$1 way
-	umount "$T/disk" && mount -o loop "$T/disk.image" "$T/disk" || return
 	for way in '' --aio; do
+		forget "$T"/disk/src/*
 		# shellcheck disable=SC2086 # none or one
 		sends "$type, cold${way:+, $way}" "$T/disk/src" $way
 		# The listing has read it.
-		umount "$T/disk" && mount -o loop "$T/disk.image" "$T/disk" || return
+		forget "$T/disk/src/large"
 		rm -rf "$T/dst"
 		# shellcheck disable=SC2086 # none or one
 		lade sync -a --directio=1M $way --token-file "$token" "$T/disk/src/" "$remote$T/dst/"

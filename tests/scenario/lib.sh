@@ -553,6 +553,15 @@ image_disk() {
 	mount -o loop "$dir.image" "$dir" 2>/dev/null && own_mounts+=("$dir")
 }
 
+# forget FILE...: have nothing of them in memory. To mount a disk anew does not do: a process in a mount namespace of its own, of another test, may keep it in use.
+forget() {
+	local file
+	sync "$@"
+	for file; do
+		dd if="$file" iflag=nocache count=0 status=none >/dev/null
+	done
+}
+
 # drop_disk DIR: unmount what image_disk or small_disk mounted, and give back its space.
 drop_disk() {
 	local mount others=()
