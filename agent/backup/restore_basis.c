@@ -38,20 +38,20 @@ void restore_basis_match_fini(struct restore_basis_match *match)
 	restore_basis_match_init(match);
 }
 
-static int add_range(struct restore_basis_match *match, uint64_t to, uint64_t from, uint64_t len)
+static int add_range(struct restore_basis_match *match, struct restore_basis_range range)
 {
 	struct restore_basis_range *last = match->range_count ? &match->ranges[match->range_count - 1] : NULL, *grown;
 
-	match->found_len += len;
-	if (last && last->to + last->len == to && last->from + last->len == from) {
-		last->len += len;
+	match->found_len += range.len;
+	if (last && last->to + last->len == range.to && last->from + last->len == range.from && last->written == range.written) {
+		last->len += range.len;
 		return 0;
 	}
 	grown = lade_grown(match->ranges, match->range_count, &match->range_capacity, sizeof(*match->ranges));
 	if (!grown)
 		return LADE_E_MEMORY;
 	match->ranges = grown;
-	match->ranges[match->range_count++] = (struct restore_basis_range){ to, from, len };
+	match->ranges[match->range_count++] = range;
 	return 0;
 }
 
@@ -66,21 +66,31 @@ static int add_missing(struct restore_basis_match *match, const struct lade_stre
 	return 0;
 }
 
+/* True if the file is to be made, of some of the basis. */
+static bool makes_another(const struct restore_seen *basis, const struct restore_basis_match *match)
+{
+	return basis->into && match->range_count && (match->missing_count || !restore_file_has_length(basis->into, basis->len));
+}
+
 /* All chunks at their own places. */
 static int find_in_place(struct restore_reader *reader, const struct restore_seen *basis, struct lade_recipe_cursor *cursor, struct restore_basis_match *match,
 			 struct lade_fault *fault)
 {
+	struct restore_seen seen = { basis->fd, basis->len, NULL };
 	const struct restore_look *looks;
 
 	while (match->missing_count < match->missing_room) {
-		const int count = restore_look(reader, basis, cursor, match->missing_room - match->missing_count, &looks, fault);
-		int error = 0;
+		int count, error = 0;
 
+		if (!seen.into && makes_another(basis, match) && restore_file_take(basis->into, basis->fd))
+			seen.into = basis->into;
+		count = restore_look(reader, &seen, cursor, match->missing_room - match->missing_count, &looks, fault);
 		match->whole = count == 0;
 		if (count <= 0)
 			return count;
 		for (int i = 0; !error && i < count; i++)
-			error = looks[i].is == 1 ? add_range(match, looks[i].off, looks[i].off, looks[i].item.len) : add_missing(match, &looks[i].item, looks[i].off);
+			error = looks[i].is == 1 ? add_range(match, (struct restore_basis_range){ looks[i].off, looks[i].off, looks[i].item.len, seen.into != NULL }) :
+				add_missing(match, &looks[i].item, looks[i].off);
 		if (error)
 			return lade_fault_set(fault, error, "compare", "");
 	}
@@ -133,7 +143,7 @@ static int found(struct restore_basis_match *match, const struct table *table, c
 		struct restore_basis_missing *missing = &match->missing[at - 1];
 
 		missing->item.len = 0;
-		if (add_range(match, missing->off, from, len))
+		if (add_range(match, (struct restore_basis_range){ missing->off, from, len, false }))
 			return LADE_E_MEMORY;
 	}
 	return 0;

@@ -20,6 +20,7 @@
 /* Bytes that are there. */
 struct restore_basis_range {
 	uint64_t to, from, len; /* from: in the basis */
+	bool written;           /* to what basis->into is */
 };
 
 /* A chunk that is not. */
@@ -48,9 +49,9 @@ void restore_basis_match_fini(struct restore_basis_match *match);
 
 /*
  * Read the basis and look in it for the chunks that come next in cursor: first each at its own place, then, in what is left of the basis, wherever
- * it is cut as the stream was; moved: false leaves the latter out. match is empty. What cannot be read of the basis is not there. Returns 0, LADE_E_CANCELLED,
- * LADE_E_MEMORY, or what the cursor says. If match->whole is false then the cursor stands at the chunk
- * behind the last one that was looked for.
+ * it is cut as the stream was; moved: false leaves the latter out. match is empty. What cannot be read of the basis is not there. basis->into, if it is not NULL, is the file
+ * that the stream is of: as soon as it is clear that the basis is not that file, but has some of it, what is found in its place is written there, unless it shares the basis's
+ * blocks. Returns 0, LADE_E_CANCELLED, LADE_E_MEMORY, or what the cursor says. If match->whole is false then the cursor stands at the chunk behind the last one that was looked for.
  */
 int restore_basis_find(struct restore_reader *reader, const struct restore_seen *basis, bool moved, struct lade_recipe_cursor *cursor, struct restore_basis_match *match,
 		       struct lade_fault *fault);

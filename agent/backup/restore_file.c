@@ -217,27 +217,27 @@ static bool copy_bytes(struct restore_file *file, int basis, const struct restor
 	return false;
 }
 
-/* The same of a piece without holes. shares: its whole blocks, if they are whole at both places, can be shared, but by a move that has nothing else. */
-static bool copy_piece(struct restore_file *file, int basis, const struct restore_basis_range *piece, bool shares)
+/* The same of a piece without holes. Where blocks are shared, its whole ones, if they are whole at both places, can be, but by a move that has nothing else. */
+static bool copy_piece(struct restore_file *file, int basis, const struct restore_basis_range *piece)
 {
 	const uint64_t head = (RESTORE_BLOCK_LEN - piece->to % RESTORE_BLOCK_LEN) % RESTORE_BLOCK_LEN;
-	struct restore_basis_range part = { piece->to, piece->from, head };
+	struct restore_basis_range part = { piece->to, piece->from, head, false };
 
-	if (!shares || piece->to % RESTORE_BLOCK_LEN != piece->from % RESTORE_BLOCK_LEN || piece->len < head + RESTORE_SHARE_LEAST)
+	if (!file->cloned || piece->to % RESTORE_BLOCK_LEN != piece->from % RESTORE_BLOCK_LEN || piece->len < head + RESTORE_SHARE_LEAST)
 		return copy_bytes(file, basis, piece);
 	if (!copy_bytes(file, basis, &part))
 		return false;
-	part = (struct restore_basis_range){ piece->to + head, piece->from + head, (piece->len - head) / RESTORE_BLOCK_LEN * RESTORE_BLOCK_LEN };
+	part = (struct restore_basis_range){ piece->to + head, piece->from + head, (piece->len - head) / RESTORE_BLOCK_LEN * RESTORE_BLOCK_LEN, false };
 	if (!copy_bytes(file, basis, &part))
 		return false;
-	part = (struct restore_basis_range){ part.to + part.len, part.from + part.len, piece->len - head - part.len };
+	part = (struct restore_basis_range){ part.to + part.len, part.from + part.len, piece->len - head - part.len, false };
 	return copy_bytes(file, basis, &part);
 }
 
-/* Copy a range, but for holes. cloned: all of the basis was, and so what is in its place is there. */
-static bool copy_range(struct restore_file *file, int basis, struct restore_basis_range range, bool cloned)
+/* Copy a range, but for holes. If all of the basis was cloned then what is in its place is there. */
+static bool copy_range(struct restore_file *file, int basis, struct restore_basis_range range)
 {
-	const bool is_there = cloned && range.to == range.from;
+	const bool is_there = file->cloned && range.to == range.from;
 
 	while (range.len) {
 		struct restore_basis_range piece = range;
@@ -248,27 +248,41 @@ static bool copy_range(struct restore_file *file, int basis, struct restore_basi
 		if (piece.len > COPY_STEP_LEN)
 			piece.len = COPY_STEP_LEN - piece.to % RESTORE_BLOCK_LEN;
 		piece.len = restore_same_kind(file, range.to, piece.len, &hole);
-		if (hole ? !restore_leave_out(file, piece.to, piece.len) : !is_there && !copy_piece(file, basis, &piece, cloned)) {
+		if (hole ? !restore_leave_out(file, piece.to, piece.len) : !is_there && !copy_piece(file, basis, &piece)) {
 			if (hole)
 				note_errno(file, "write");
 			return false;
 		}
-		range = (struct restore_basis_range){ range.to + piece.len, range.from + piece.len, range.len - piece.len };
+		range = (struct restore_basis_range){ range.to + piece.len, range.from + piece.len, range.len - piece.len, false };
 	}
 	return true;
+}
+
+bool restore_file_has_length(const struct restore_file *file, uint64_t len)
+{
+	return file->recipe->length == len;
+}
+
+bool restore_file_take(struct restore_file *file, int basis)
+{
+	if (!file->taken && be_open(file)) {
+		/* All of it at once, where that costs nothing: what is in its place needs no copy then. */
+		file->cloned = ioctl(file->temporary.fd, FICLONE, basis) == 0;
+		file->dirty = file->dirty || file->cloned;
+		set_length(file);
+		file->taken = true;
+	}
+	return !file->cloned && !file->failed;
 }
 
 /* Have the ranges of the basis that was compared be in the temporary file. False: the file has failed, or not all can be read. */
 static bool copy_ranges(struct restore_file *file, int basis)
 {
 	const struct restore_basis_match *match = &file->match;
-	/* All of it at once, where that costs nothing: what is in its place needs no copy then. */
-	const bool cloned = ioctl(file->temporary.fd, FICLONE, basis) == 0;
 
-	file->dirty = file->dirty || cloned;
-	set_length(file);
+	(void)restore_file_take(file, basis);
 	for (size_t i = 0; !file->failed && i < match->range_count; i++)
-		if (!copy_range(file, basis, match->ranges[i], cloned))
+		if (!match->ranges[i].written && !copy_range(file, basis, match->ranges[i]))
 			return false;
 	return !file->failed;
 }
@@ -294,7 +308,7 @@ static void note_finding(struct restore_file *file, const struct lade_fault *fau
 /* Use what is in a file that is there. True: it has all of the content, as it is. */
 static bool use_basis(struct restore_file *file, int basis, const struct stat *st, struct restore_reader *reader)
 {
-	const struct restore_seen seen = { basis, (uint64_t)st->st_size };
+	const struct restore_seen seen = { basis, (uint64_t)st->st_size, file };
 	const struct lade_stamp before = lade_stamp_of(0, st);
 	struct lade_stamp after;
 	struct lade_fault fault;
@@ -306,7 +320,7 @@ static bool use_basis(struct restore_file *file, int basis, const struct stat *s
 		return false;
 	}
 	same = restore_basis_is_same(&file->match, file->recipe->length) && (uint64_t)st->st_size == file->recipe->length;
-	if (!same && file->match.range_count && (!be_open(file) || !copy_ranges(file, basis)) && !file->failed)
+	if (!same && file->match.range_count && !copy_ranges(file, basis) && !file->failed)
 		start_over(file);
 	if (file->failed)
 		return false;
@@ -331,7 +345,7 @@ static bool use_left(struct restore_file *file, int directory_fd, struct restore
 	file->dirty = true;
 	if (fstat(file->temporary.fd, &st) || ftruncate(file->temporary.fd, (off_t)file->recipe->length))
 		note_errno(file, "go on with");
-	else if (restore_basis_find(reader, &(struct restore_seen){ file->temporary.fd, (uint64_t)st.st_size }, false, file->cursor, &file->match, &fault))
+	else if (restore_basis_find(reader, &(struct restore_seen){ file->temporary.fd, (uint64_t)st.st_size, NULL }, false, file->cursor, &file->match, &fault))
 		note_finding(file, &fault);
 	else
 		atomic_fetch_add(&file->restore->bytes_local, file->match.found_len);
@@ -419,7 +433,7 @@ static void prepare_content(struct restore_file *file, int directory_fd, struct 
 /* Compare what was restored with the snapshot. */
 static int check_chunks(struct restore_file *file, int fd, struct restore_reader *reader, struct lade_fault *fault)
 {
-	const struct restore_seen seen = { fd, file->recipe->length };
+	const struct restore_seen seen = { fd, file->recipe->length, NULL };
 	const struct restore_look *looks;
 	int count;
 

@@ -78,6 +78,7 @@ struct restore_file {
 	pthread_mutex_t lock;                  /* of what follows */
 	struct lade_temporary temporary;       /* fd -1: not yet */
 	bool dirty;                            /* what is not written may be other than zeros */
+	bool taken, cloned;                    /* it is made of what is there; all of which it shares */
 	bool failed;
 	struct lade_fault *fault;              /* why: the first one; owned; NULL: no memory for it */
 	_Atomic uint64_t left;                 /* chunks that were asked for and have not come, and 1 until all were asked for */
@@ -241,6 +242,15 @@ bool restore_file_is_several(const struct restore_file *file);
 
 /* The next chunk that it needs. 1, 0: all were asked for, or a failure, which is the file's. */
 int restore_file_next(struct restore_file *file, struct lade_chunk_want *want_out);
+
+/* True if the file will be as long as that. */
+bool restore_file_has_length(const struct restore_file *file, uint64_t len);
+
+/*
+ * The file is made of what is open as basis, among others: open it, and have it share all of it if that costs nothing. True: it shares nothing, and what is in its place is to be written;
+ * false: it is there, or the file has failed. Once and again; not while somebody writes.
+ */
+bool restore_file_take(struct restore_file *file, int basis);
 
 /* A chunk is there. A failure is the file's. Any thread. */
 void restore_file_write(struct restore_file *file, uint64_t off, struct lade_slice bytes);

@@ -77,7 +77,11 @@ static int is_there(struct restore_reader *reader, const struct restore_seen *fi
 		return errno ? LADE_E_SOURCE : 0;
 	if (lade_chunk_namer_name(reader->namer, LADE_CHUNK_CONTENT, lade_slice(reader->buffer, item->len), id))
 		return LADE_E_MEMORY;
-	return memcmp(id, item->id, LADE_CHUNK_ID_LEN) == 0;
+	if (memcmp(id, item->id, LADE_CHUNK_ID_LEN))
+		return 0;
+	if (file->into)
+		restore_file_write(file->into, off, lade_slice(reader->buffer, item->len));
+	return 1;
 }
 
 /* ---- many ---- */

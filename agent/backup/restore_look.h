@@ -26,6 +26,7 @@ struct restore_look {
 };
 
 struct restore_looks;
+struct restore_file;
 struct lade_restore;
 
 /* What one thread reads with. */
@@ -43,6 +44,7 @@ struct restore_reader {
 struct restore_seen {
 	int fd;
 	uint64_t len;
+	struct restore_file *into; /* chunks that are there are written to it, too, while they are in memory; NULL: they are not */
 };
 
 /* Prepare a reader. cut is borrowed. Returns 0 or LADE_E_MEMORY; the caller frees it with restore_reader_fini(), failure or not. */

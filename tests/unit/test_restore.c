@@ -22,6 +22,7 @@
 #include "protocol/bytes.h"
 #include "tests/unit/restore_toy.h"
 #include "tests/unit/temp_tree.h"
+#include "transport/mover.h"
 
 #define LARGE_LEN 400000u
 #define MIDDLE_LEN 3000u
@@ -182,6 +183,16 @@ static void write_file(const struct scene *scene, const char *path, const void *
 	assert_int_equal(fclose(file), 0);
 }
 
+/* A hole, where there are any. */
+static void punch(const struct scene *scene, const char *path, off_t off, off_t len)
+{
+	const int fd = open(at(scene, path), O_WRONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	(void)!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off, len);
+	close(fd);
+}
+
 static void assert_content(const struct scene *scene, const char *path, const void *bytes, size_t len)
 {
 	FILE *file = fopen(at(scene, path), "r");
@@ -328,6 +339,58 @@ static void test_over_older(void **state)
 	assert_int_equal(run(scene), 0);
 	assert_tree(scene);
 	assert_int_equal(scene->toy.fetched, 1);
+	free(old);
+}
+
+/* Bytes that were read again, to be copied. */
+static uint64_t moved;
+
+int __real_lade_move(struct lade_movers *movers, struct lade_move *move, struct lade_fault *told);
+int __wrap_lade_move(struct lade_movers *movers, struct lade_move *move, struct lade_fault *told);
+int __wrap_lade_move(struct lade_movers *movers, struct lade_move *move, struct lade_fault *told)
+{
+	moved += move->len;
+	return __real_lade_move(movers, move, told);
+}
+
+/* Over a long file, of which several batches of chunks are compared: what is in its place is written while it is at hand, from where it is clear that the file is another one. */
+static void test_over_long(void **state)
+{
+	static const struct {
+		size_t changed;  /* a byte there is another one; at the end: none is */
+		size_t len, most; /* of the old file; what is read twice */
+	} olds[] = { { 100, 8u << 20, 4u << 20 }, { 5u << 20, 8u << 20, 7u << 20 }, { 8u << 20, 6u << 20, 3u << 20 }, { 8u << 20, (8u << 20) + 1000, 4u << 20 }, { 8u << 20, 8u << 20, 0 } };
+	const size_t len = 8u << 20;
+	uint8_t *bytes = malloc(len), *old = malloc(len + 1000);
+	struct restore_toy_directory root;
+	struct scene *scene = *state;
+
+	assert_true(bytes && old);
+	restore_toy_noise(31, bytes, len);
+	/* Chunks of zeros, in which the old one has holes. */
+	memset(bytes + (3u << 20), 0, 1u << 20);
+	restore_toy_begin(&scene->toy, &root);
+	restore_toy_file(&root, "long", bytes, len, NULL);
+	end_root(scene, &root);
+	assert_int_equal(mkdir(at(scene, "target"), 0755), 0);
+	for (size_t i = 0; i < sizeof(olds) / sizeof(olds[0]); i++) {
+		memset(old, 'x', len + 1000);
+		memcpy(old, bytes, len);
+		if (olds[i].changed < len)
+			old[olds[i].changed] ^= 1;
+		write_file(scene, "target/long", old, olds[i].len);
+		if (i % 2)
+			punch(scene, "target/long", 3u << 20, 1u << 20);
+		moved = 0;
+		assert_int_equal(run(scene), 0);
+		assert_int_equal(scene->problems, 0);
+		assert_content(scene, "target/long", bytes, len);
+		assert_clean(scene, "target");
+		assert_int_equal(scene->figures.bytes_fetched + scene->figures.bytes_local, len);
+		assert_true(scene->figures.bytes_fetched < 2 * 32768 + (olds[i].len < len ? len - olds[i].len : 0));
+		assert_true(moved <= olds[i].most);
+	}
+	free(bytes);
 	free(old);
 }
 
@@ -842,6 +905,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_all_types, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_over_older, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_over_long, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_overwrite, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_stopped, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_dry_run, set_up, tear_down),

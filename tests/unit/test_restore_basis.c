@@ -75,7 +75,7 @@ static int tear_down(void **state)
 static uint64_t find(struct scene *scene, size_t len, bool moved)
 {
 	const struct lade_restore_source source = restore_toy_source(&scene->toy);
-	const struct restore_seen seen = { scene->fd, len };
+	const struct restore_seen seen = { scene->fd, len, NULL };
 	const size_t room = scene->match.missing_room;
 	const uint64_t gaps_tried = scene->match.gaps_tried;
 	struct lade_recipe_cursor *cursor;
@@ -278,7 +278,7 @@ struct shared {
 static void find_shared(struct lade_pool_job *job, void *worker)
 {
 	struct shared *shared = (struct shared *)job;
-	const struct restore_seen seen = { shared->scene->fd, LEN };
+	const struct restore_seen seen = { shared->scene->fd, LEN, NULL };
 	struct lade_fault told;
 
 	shared->error = restore_basis_find(worker, &seen, true, shared->cursor, &shared->scene->match, &told);
@@ -328,7 +328,7 @@ static void test_stopped(void **state)
 {
 	struct scene *scene = *state;
 	const struct lade_restore_source source = restore_toy_source(&scene->toy);
-	const struct restore_seen seen = { scene->fd, LEN };
+	const struct restore_seen seen = { scene->fd, LEN, NULL };
 	struct lade_recipe_cursor *cursor;
 	struct lade_restore restore;
 
