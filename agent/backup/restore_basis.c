@@ -18,12 +18,16 @@
  */
 #define SMALL_GAPS_YIELD 16u
 
+/* Lengths of chunks are told apart by their remainders. */
+#define LENGTHS 65536u
+
 /* A hash table of missing chunks by id: places in `missing` and 1; 0 is free. Of those that are the same chunk the last one is in it, and each leads to the one before. */
 struct table {
 	uint32_t *slots;
 	uint32_t *before; /* as in slots, for each of missing */
 	size_t mask;
 	struct lade_place_key secret;
+	bool *lengths;    /* of LENGTHS, those that a missing chunk has: most of what is cut needs no id, which costs as much as to cut it, to be none of them */
 };
 
 void restore_basis_match_init(struct restore_basis_match *match)
@@ -116,9 +120,10 @@ static int table_init(struct table *table, const struct restore_basis_match *mat
 		room *= 2;
 	table->slots = calloc(room, sizeof(*table->slots));
 	table->before = calloc(match->missing_count, sizeof(*table->before));
+	table->lengths = calloc(LENGTHS, sizeof(*table->lengths));
 	table->mask = room - 1;
 	lade_place_key_make(&table->secret);
-	if (!table->slots || !table->before)
+	if (!table->slots || !table->before || !table->lengths)
 		return LADE_E_MEMORY;
 	for (size_t i = 0; i < match->missing_count; i++) {
 		const struct lade_stream_item *item = &match->missing[i].item;
@@ -128,6 +133,7 @@ static int table_init(struct table *table, const struct restore_basis_match *mat
 			slot = (slot + 1) & table->mask;
 		table->before[i] = table->slots[slot];
 		table->slots[slot] = (uint32_t)i + 1;
+		table->lengths[item->len % LENGTHS] = true;
 	}
 	return 0;
 }
@@ -173,7 +179,8 @@ static int cut_gap(struct restore_reader *reader, const struct restore_seen *bas
 		if (!have)
 			break;
 		len = lade_strict_cut_next(reader->cut, reader->buffer + start, have);
-		if (lade_chunk_namer_name(reader->namer, LADE_CHUNK_CONTENT, lade_slice(reader->buffer + start, len), id) || found(match, table, id, from, len))
+		if (table->lengths[len % LENGTHS] &&
+		    (lade_chunk_namer_name(reader->namer, LADE_CHUNK_CONTENT, lade_slice(reader->buffer + start, len), id) || found(match, table, id, from, len)))
 			return LADE_E_MEMORY;
 		start += len;
 		have -= len;
@@ -214,6 +221,7 @@ static int find_moved(struct restore_reader *reader, const struct restore_seen *
 	}
 	free(table.slots);
 	free(table.before);
+	free(table.lengths);
 	drop_found(match);
 	return error;
 }
