@@ -125,6 +125,8 @@ host=lade://127.0.0.1:$port
 mkdir -p "$T/daemon/state"
 printf '%s\n' "listen = 127.0.0.1:$port" "state = $T/daemon/state" "status = $T/daemon/status" "host key = $T/pki/old.key" \
 	"[open]" "path = $T/open" "auth = any" "$(as_we_are)" >"$T/daemon/daemon.conf"
+# What the last one said is not to be taken for this one's.
+: >"$T/.server.err"
 "$LADE" daemon --config "$T/daemon/daemon.conf" >/dev/null 2>"$T/.server.err" </dev/null &
 server_pid=$!
 own_pids+=("$server_pid")

@@ -466,6 +466,7 @@ start_sshd() {
 			LogLevel ERROR
 			ControlMaster no
 		END
+		: >"$T/.sshd.err"
 		"$sshd" -D -e -f "$dir/sshd_config" 2>"$T/.sshd.err" </dev/null &
 		sshd_pid=$!
 		if wait_for sshd_decided && alive "$sshd_pid"; then
