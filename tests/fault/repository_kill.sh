@@ -1,7 +1,7 @@
 # tests/fault/repository_kill.sh: a backup, or a restore, is killed in the middle, at any moment, again and again. What was there before is there, and the next one goes on.
 . "${srcdir:-.}/tests/fault/repository.sh"
 
-rounds=50
+rounds=$((50 / ${LADE_TEST_EVERY:-1}))
 [ -z "$long" ] || rounds=500
 # A repository is used for so many rounds, and then the first one again: all of its snapshots are looked at in each.
 per_repository=6
