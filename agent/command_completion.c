@@ -10,7 +10,7 @@
 
 #include "agent/option_table.h"
 #include "agent/screen.h"
-#include "agent/sync/sync.h"
+#include "protocol/exit_status.h"
 #include "transport/mover.h"
 
 #define COMMANDS "sync list init backup run check snapshots ls restore dump stats key daemon status serve paths help version"

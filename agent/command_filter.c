@@ -17,8 +17,8 @@
 #include "agent/help.h"
 #include "agent/option_table.h"
 #include "agent/screen.h"
-#include "agent/sync/sync.h"
 #include "agent/tree/filter_scope.h"
+#include "protocol/exit_status.h"
 #include "protocol/limits.h"
 
 #define HINT "try 'lade help filter'"

@@ -26,8 +26,8 @@
 #include "agent/repository_key.h"
 #include "agent/screen.h"
 #include "agent/secret.h"
-#include "agent/sync/sync.h"
 #include "agent/user_directory.h"
+#include "protocol/exit_status.h"
 
 #define HINT "try 'lade help key'"
 

@@ -10,7 +10,7 @@
 #include "agent/command_sync.h"
 #include "agent/help.h"
 #include "agent/screen.h"
-#include "agent/sync/sync.h"
+#include "protocol/exit_status.h"
 
 int lade_command_list(int argc, char **argv)
 {

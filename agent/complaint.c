@@ -6,7 +6,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "agent/sync/sync.h"
+#include "protocol/exit_status.h"
+
 
 int lade_complain(struct lade_complaint *complaint, int exit_status, const char *format, ...)
 {

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "agent/credentials.h"
-#include "agent/sync/sync.h"
+#include "protocol/exit_status.h"
 #include "protocol/limits.h"
 
 #define TCP_SCHEME "lade+tcp://"

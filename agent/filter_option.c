@@ -4,7 +4,7 @@
 #include "agent/filter_option.h"
 
 #include "agent/option_table.h"
-#include "agent/sync/sync.h"
+#include "protocol/exit_status.h"
 
 #define HINT "try 'lade help sync'"
 

@@ -10,9 +10,9 @@
 
 #include "agent/fingerprint.h"
 #include "agent/known_hosts.h"
-#include "agent/sync/sync.h"
 #include "agent/terminal.h"
 #include "agent/user_directory.h"
+#include "protocol/exit_status.h"
 
 /* A person who does not answer with yes or no is asked again so often. */
 #define TRIES 3

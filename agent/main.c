@@ -28,7 +28,7 @@
 #include "agent/help.h"
 #include "agent/jobs/command_run.h"
 #include "agent/screen.h"
-#include "agent/sync/sync.h"
+#include "protocol/exit_status.h"
 
 static int usage(const char *before, const char *what, const char *hint)
 {

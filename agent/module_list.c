@@ -10,7 +10,7 @@
 #include "agent/json.h"
 #include "agent/screen.h"
 #include "agent/sync/session.h"
-#include "agent/sync/sync.h"
+#include "protocol/exit_status.h"
 
 /* Names are filled up to this, as rsync's are. */
 #define NAME_COLUMNS 15

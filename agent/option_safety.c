@@ -11,8 +11,8 @@
 #include "agent/options_internal.h"
 #include "agent/quantity.h"
 #include "agent/sync/own_rules.h"
-#include "agent/sync/sync.h"
 #include "protocol/entry.h"
+#include "protocol/exit_status.h"
 #include "protocol/limits.h"
 
 static int apply_delete_when(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)

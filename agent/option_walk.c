@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/sync/sync.h"
+#include "protocol/exit_status.h"
+
 
 /* Where the walk stands. */
 struct position {

@@ -18,8 +18,8 @@
 #include "agent/options_rights.h"
 #include "agent/options_sources.h"
 #include "agent/quantity.h"
-#include "agent/sync/sync.h"
 #include "protocol/entry.h"
+#include "protocol/exit_status.h"
 
 /* Stop walking: --help and --version need nothing else. */
 #define ENOUGH 1

@@ -15,7 +15,7 @@
 #include "agent/options_internal.h"
 #include "agent/quantity.h"
 #include "agent/remote_shell.h"
-#include "agent/sync/sync.h"
+#include "protocol/exit_status.h"
 
 /* Values of a socket option: 0 or 1, which may be left out; a number; or one that its name stands for. */
 enum kind { SWITCH, NUMBER, FIXED };

@@ -9,11 +9,11 @@
 #include "agent/option_table.h"
 #include "agent/options_internal.h"
 #include "agent/quantity.h"
-#include "agent/sync/sync.h"
 #include "agent/tree/metadata.h"
 #include "chunker/codec.h"
 #include "chunker/digest.h"
 #include "protocol/entry.h"
+#include "protocol/exit_status.h"
 
 #define APPENDS (LADE_OPTION_APPEND | LADE_OPTION_APPEND_VERIFY)
 

@@ -9,7 +9,7 @@
 #include "agent/option_table.h"
 #include "agent/options_internal.h"
 #include "agent/quantity.h"
-#include "agent/sync/sync.h"
+#include "protocol/exit_status.h"
 
 /* rsync(1), --bwlimit: whole KiB, and none that would round to nothing. */
 #define RATE_UNIT 1024u

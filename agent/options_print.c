@@ -10,8 +10,8 @@
 #include "agent/option_table.h"
 #include "agent/options_internal.h"
 #include "agent/out_format.h"
-#include "agent/sync/sync.h"
 #include "protocol/entry.h"
+#include "protocol/exit_status.h"
 
 int lade_options_apply_verbosity(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)
 {

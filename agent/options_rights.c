@@ -9,9 +9,9 @@
 
 #include "agent/option_table.h"
 #include "agent/options_internal.h"
-#include "agent/sync/sync.h"
 #include "agent/tree/id_map.h"
 #include "protocol/entry.h"
+#include "protocol/exit_status.h"
 
 /* -M: what is one side's alone. */
 static int apply_remote_option(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)

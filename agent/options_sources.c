@@ -10,8 +10,8 @@
 #include "agent/options_internal.h"
 #include "agent/quantity.h"
 #include "agent/sync/sources.h"
-#include "agent/sync/sync.h"
 #include "protocol/entry.h"
+#include "protocol/exit_status.h"
 
 /* The limit is the first size that is too large. */
 static int apply_max_size(struct lade_options *options, const struct lade_option_use *use, struct lade_complaint *complaint)

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "agent/child_output.h"
-#include "agent/sync/sync.h"
+#include "protocol/exit_status.h"
 
 #define BLANKS " \t\n"
 

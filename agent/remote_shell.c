@@ -9,7 +9,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "agent/sync/sync.h"
+#include "protocol/exit_status.h"
+
 
 /* -4, -l, user, host, command, NULL */
 #define MORE_WORDS 6u

@@ -14,7 +14,7 @@
 #include "agent/quantity.h"
 #include "agent/repository_key.h"
 #include "agent/repository_reach.h"
-#include "agent/sync/sync.h"
+#include "protocol/exit_status.h"
 
 /* KiB a second: of which there is no more than a number of bytes can say. */
 #define RATE_MAX (UINT64_C(1) << 40)

@@ -15,8 +15,8 @@
 #include "agent/escape.h"
 #include "agent/json_events.h"
 #include "agent/list_line.h"
-#include "agent/sync/sync.h"
 #include "protocol/entry.h"
+#include "protocol/exit_status.h"
 
 /* Any path, its target and a format that names them, every byte escaped. */
 #define LINE_MAX_LEN (32u * LADE_PATH_MAX)

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "agent/json_events.h"
-#include "agent/sync/sync.h"
+#include "protocol/exit_status.h"
 
 #define LINES_SCROLLED 20u   /* so many other lines push an error out of sight */
 

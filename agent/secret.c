@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "agent/locked_memory.h"
-#include "agent/sync/sync.h"
 #include "agent/terminal.h"
 #include "agent/tree/whole.h"
+#include "protocol/exit_status.h"
 
 /* The longest one, a carriage return, a newline, and one byte that says that there is more. */
 #define ROOM (LADE_SELECTION_MAX + 3u)

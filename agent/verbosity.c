@@ -8,9 +8,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "agent/sync/sync.h"
 #include "protocol/entry.h"
 #include "protocol/error.h"
+#include "protocol/exit_status.h"
 
 #define LEVELS_MAX 2u
 #define NEVER UINT8_MAX

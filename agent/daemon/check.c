@@ -8,7 +8,7 @@
 
 #include "agent/complaint.h"
 #include "agent/escape.h"
-#include "agent/sync/sync.h"
+#include "protocol/exit_status.h"
 
 /* Longest line of output. */
 #define LINE_MAX_BYTES (1u << 20)

@@ -13,7 +13,7 @@
 #include "agent/help.h"
 #include "agent/option_walk.h"
 #include "agent/screen.h"
-#include "agent/sync/sync.h"
+#include "protocol/exit_status.h"
 
 #define HINT "try 'lade help daemon'"
 

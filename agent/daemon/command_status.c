@@ -20,7 +20,7 @@
 #include "agent/option_walk.h"
 #include "agent/quantity.h"
 #include "agent/screen.h"
-#include "agent/sync/sync.h"
+#include "protocol/exit_status.h"
 
 #define HINT "try 'lade help status'"
 

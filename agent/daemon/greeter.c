@@ -12,7 +12,7 @@
 #include "agent/daemon/monitor_internal.h"
 #include "agent/sync/handshake.h"
 #include "agent/sync/memory_limit.h"
-#include "agent/sync/sync.h"
+#include "protocol/exit_status.h"
 #include "transport/connection.h"
 
 /*

@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "agent/json.h"
-#include "agent/sync/sync.h"
 #include <config.h> /* not agent/daemon/config.h */
+#include "protocol/exit_status.h"
 #include "protocol/hello.h"
 
 static const char *const outcomes[LADE_OUTCOME_COUNT] = {

@@ -21,7 +21,7 @@
 #include "agent/daemon/status_socket.h"
 #include "agent/locked_memory.h"
 #include "agent/sync/descriptor_limit.h"
-#include "agent/sync/sync.h"
+#include "protocol/exit_status.h"
 #include "transport/clock.h"
 
 /* Pause after an accept that failed for want of descriptors or memory. */

@@ -12,7 +12,7 @@
 #include "agent/daemon/answer.h"
 #include "agent/daemon/status.h"
 #include "agent/daemon/status_socket.h"
-#include "agent/sync/sync.h"
+#include "protocol/exit_status.h"
 #include "transport/clock.h"
 #include <config.h> /* not agent/daemon/config.h */
 

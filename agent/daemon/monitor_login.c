@@ -18,7 +18,7 @@
 #include "agent/daemon/greeter.h"
 #include "agent/fingerprint.h"
 #include "agent/locked_memory.h"
-#include "agent/sync/sync.h"
+#include "protocol/exit_status.h"
 
 /* What precedes the hash in what a server of TLS 1.3 signs: RFC 8446, 4.4.3. The NUL behind it is part of it. */
 static const char signed_context[] = "TLS 1.3, server CertificateVerify";

@@ -13,7 +13,7 @@
 #include "agent/daemon/session_line.h"
 #include "agent/daemon/worker.h"
 #include "agent/locked_memory.h"
-#include "agent/sync/sync.h"
+#include "protocol/exit_status.h"
 #include "transport/clock.h"
 
 /* How long a hook may take. */

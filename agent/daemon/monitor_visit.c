@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "agent/locked_memory.h"
-#include "agent/sync/sync.h"
 #include "agent/tree/landlock.h"
+#include "protocol/exit_status.h"
 #include "transport/clock.h"
 
 void lade_config_release(struct shared_config *shared)

@@ -11,7 +11,6 @@
 #include <sys/wait.h>
 
 #include "agent/daemon/monitor_internal.h"
-#include "agent/sync/sync.h"
 #include "protocol/bytes.h"
 #include "transport/clock.h"
 

@@ -16,15 +16,13 @@
 #include "agent/store/store_answer.h"
 #include "agent/store/store_folder.h"
 #include "agent/tree/place.h"
+#include "protocol/exit_status.h"
 #include "transport/clock.h"
 #include "transport/frame.h"
 
 /* How long, and how much, a client is heard out whose session is over. */
 #define HEAR_OUT_MS 5000
 #define HEAR_OUT_MAX (4u << 20)
-
-/* [report] What `lade sync` ends with that has got here. */
-#define EXIT_OTHER_PROTOCOL 2
 
 uint8_t *lade_store_server_buffer(struct store_server *server)
 {
@@ -380,7 +378,7 @@ static void complain(struct store_server *server, const struct lade_fault *why)
 {
 	const char *reason = lade_fault_reason(why);
 	const struct lade_msg_report report = {
-		.severity = 3, .exit = why->code == LADE_E_UNSUPPORTED ? EXIT_OTHER_PROTOCOL : 0, .error = why->sys_errno > 0 && why->sys_errno <= 4095 ? (uint32_t)why->sys_errno : 0,
+		.severity = 3, .exit = why->code == LADE_E_UNSUPPORTED ? LADE_EXIT_VERSION : LADE_EXIT_OK, .error = why->sys_errno > 0 && why->sys_errno <= 4095 ? (uint32_t)why->sys_errno : 0,
 		.operation = lade_slice(why->operation, strlen(why->operation)), .subject = lade_slice(why->subject, strlen(why->subject)),
 		.reason = lade_slice(reason, strlen(reason)),
 	};

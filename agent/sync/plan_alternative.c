@@ -16,7 +16,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/sync/sync.h"
 #include "agent/sync/totals.h"
 #include "protocol/grow.h"
 
