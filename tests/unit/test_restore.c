@@ -343,7 +343,7 @@ static void test_over_older(void **state)
 }
 
 /* Bytes that were read again, to be copied. */
-static uint64_t moved;
+static _Atomic uint64_t moved;
 
 int __real_lade_move(struct lade_movers *movers, struct lade_move *move, struct lade_fault *told);
 int __wrap_lade_move(struct lade_movers *movers, struct lade_move *move, struct lade_fault *told);

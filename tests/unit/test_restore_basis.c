@@ -72,7 +72,7 @@ static int tear_down(void **state)
 }
 
 /* Bytes that were given a name. */
-static uint64_t named;
+static _Atomic uint64_t named;
 
 int __real_lade_chunk_namer_name(struct lade_chunk_namer *namer, enum lade_chunk_kind kind, struct lade_slice chunk, uint8_t id_out[LADE_CHUNK_ID_LEN]);
 int __wrap_lade_chunk_namer_name(struct lade_chunk_namer *namer, enum lade_chunk_kind kind, struct lade_slice chunk, uint8_t id_out[LADE_CHUNK_ID_LEN]);
