@@ -39,7 +39,7 @@ kill_after() {
 
 # kill_in COMMAND...: run it and kill it at some moment, $how; true if it was still there.
 kill_in() {
-	local call number
+	local call number begin
 	call=${calls[RANDOM % ${#calls[@]}]}
 	if [ -n "$tracing" ] && [ $((RANDOM % 2)) = 0 ] && [ -n "${counts[$call]:-}" ]; then
 		number=$((RANDOM % counts[$call] + 1))
@@ -48,7 +48,10 @@ kill_in() {
 	else
 		number=$(((RANDOM * 32768 + RANDOM) % (took + took / 8)))
 		how="after $number us"
+		begin=${EPOCHREALTIME/./}
 		kill_after "$number" "$@"
+		# How long it takes depends on what else goes on: one that was over before it was killed tells how long that is now, and else it may be longer.
+		if [ "$status" = 137 ]; then took=$((took + took / 16)); else took=$((${EPOCHREALTIME/./} - begin)); fi
 	fi
 	[ "$status" = 137 ]
 }

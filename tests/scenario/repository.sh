@@ -160,11 +160,20 @@ check "and has one key" [ "$(ls ours/keys | wc -l)" = 1 ]
 
 # ---- the terminal ----
 if have script; then
-	# asked ARGUMENTS LINE...: what is typed before a question is asked is dropped, so there is a pause before each line.
+	# has_asked NUMBER: that many questions are on the screen.
+	has_asked() { [ "$(grep -aoE '(assword of the repository [^:]*|Once more): ' "$out" | wc -l)" -ge "$1" ]; }
+	# asked ARGUMENTS LINE...: what is typed before a question is asked is dropped, so each line waits for its own.
 	asked() {
-		local arguments=$1 line
+		local arguments=$1 line number=0
 		shift
-		timeout -k 5 "$LIMIT" script -qec "$LADE $arguments" /dev/null >"$out" 2>"$err" < <(for line; do sleep 2; echo "$line"; done; sleep 5)
+		: >"$out"
+		timeout -k 5 "$LIMIT" script -qec "$LADE $arguments" /dev/null >"$out" 2>"$err" < <(
+			for line; do
+				number=$((number + 1))
+				wait_for has_asked "$number"
+				echo "$line"
+			done
+		)
 		status=$?
 	}
 	exits "the terminal is asked twice" 0 asked "init -r typed" 'secret words' 'secret words'

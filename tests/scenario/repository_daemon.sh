@@ -112,9 +112,10 @@ check "and none is told as anything else" [ -z "$(grep "': own receive .* status
 
 # What bounds a session: its rate, both ways, and its memory.
 head -c 3000000 /dev/urandom >src/slow
-started=$EPOCHREALTIME
-"$LADE" backup -r "$daemon/slow/" src/slow >"$T/slow.out" 2>&1 &
+# It has nothing to read until its session was looked at.
+"$LADE" backup -r "$daemon/slow/" --stdin-from-command -- sh -c 'while [ -d "$0" ] && ! [ -e "$0/looked" ]; do sleep 0.05; done; cat "$0/src/slow"' "$T" >"$T/slow.out" 2>&1 &
 client=$!
+own_pids+=("$client")
 # What runs for the daemon with that limit: the worker.
 has_limit() {
 	local pid
@@ -128,6 +129,8 @@ if grep -qaE '__(asan|tsan)_init' "$LADE"; then
 else
 	check "the memory of a session is limited" wait_for has_limit
 fi
+started=$EPOCHREALTIME
+touch looked
 wait "$client"
 check "the backup is made" [ $? = 0 ]
 # seconds_since TIME: whole ones.

@@ -30,16 +30,6 @@ restored() {
 	touch -r "$2" "$3"
 	same "$1" "$2" "$3" noowner
 }
-# soon COMMAND...: it comes true within some seconds.
-soon() {
-	local n
-	for ((n = 0; n < 20 * ${SECONDS_FACTOR:-10}; n++)); do
-		"$@" >/dev/null 2>&1 && return 0
-		sleep 0.05
-	done
-	"$@"
-}
-
 # A hook that notes what it was told; it fails if there is a file called fail-NAME, and waits while there is one called wait-NAME.
 cat >hooks/note <<'END'
 #!/bin/sh
@@ -166,7 +156,7 @@ touch hooks/wait-before
 "$LADE" run --jobs-dir "$T/jobs.d" home >"$T/first.out" 2>&1 &
 first=$!
 own_pids+=("$first")
-soon test -s hooks/log
+wait_for test -s hooks/log
 exits "a job that runs is not begun again" 11 jobs home
 says "and who has it is said" "job home: it is running already, as process $first\$"
 exits "--due leaves it alone" 0 jobs --due
@@ -212,7 +202,7 @@ run "$LADE" init -r "$T/other-repo" --password-file "$T/password"
 "$LADE" run --jobs-dir "$T/jobs.d" late >"$T/late.out" 2>&1 &
 late=$!
 own_pids+=("$late")
-soon grep -q 'the next try, 2 of 21, is in 1 s' "$T/late.out"
+wait_for grep -q 'the next try, 2 of 21, is in 1 s' "$T/late.out"
 check "a repository that is not there is waited for" grep -q 'job late: it failed with status 10; the next try, 2 of 21, is in 1 s' "$T/late.out"
 mv other-repo late-repo
 wait "$late"
@@ -248,7 +238,9 @@ mkdir -p home/.config/lade/jobs.d bin
 ln -s "$LADE" bin/lade
 cp -r src home/docs
 (umask 077; cp password home/password)
-printf '%s\n' "path = $T/home/docs" "repository = $T/home/repo" "password file = $T/home/password" 'at = 02:30' >home/.config/lade/jobs.d/home.conf
+# Its time is half a day away: it does not come while this goes on.
+at=$(env -u TZ date -d '12 hours' +%H:%M)
+printf '%s\n' "path = $T/home/docs" "repository = $T/home/repo" "password file = $T/home/password" "at = $at" >home/.config/lade/jobs.d/home.conf
 as_user=()
 if is_root; then
 	chown -R nobody home
@@ -284,11 +276,7 @@ if [ -z "$cron_pid" ]; then
 elif ! kill -0 "$cron_pid" 2>/dev/null && { wait "$cron_pid"; [ $? = 77 ]; }; then
 	skip "a real cron" "cannot mount a file system here"
 else
-	for ((n = 0; n < 180; n++)); do
-		! grep -q '^cron home 0 64' hooks/cron-log 2>/dev/null || break
-		sleep 0.5
-	done
-	check "a real cron ran the job" grep -q '^cron home 0 64' hooks/cron-log
+	check "a real cron ran the job" wait_for grep -q '^cron home 0 64' hooks/cron-log
 	exits "what it made can be restored" 0 lade restore -r "$T/cron-repo" --password-file "$T/password" "latest:$T/cron-src" -t "$T/cron-back"
 	restored "and is what was there" "$T/cron-src" "$T/cron-back"
 	kill "$cron_pid"

@@ -24,6 +24,9 @@
 #include "agent/store/table.h"
 #include "tests/unit/repository_scene.h"
 
+/* Seconds for what comes sooner, unless it is broken. */
+#define PATIENCE_S 120
+
 static int set_up(void **state)
 {
 	struct scene *scene = calloc(1, sizeof(*scene));
@@ -646,6 +649,7 @@ static void test_beats(void **state)
 	struct lade_repository_session_setup setup = scene_setup(scene, repository, true);
 	struct scene_backup backup = { .repository = repository };
 	uint8_t snapshot[LADE_HASH_LEN];
+	const time_t end = time(NULL) + PATIENCE_S;
 	struct lade_session_list list;
 	bool seen = false;
 
@@ -653,7 +657,7 @@ static void test_beats(void **state)
 	assert_int_equal(lade_repository_session_begin(&setup, &backup.session, NULL), 0);
 	assert_int_equal(scene_back_up(&backup, two[0]), 0);
 	/* Beats come, the old ones go, and what was put can be resumed. */
-	for (unsigned i = 0; i < 2000 && !seen; i++) {
+	while (!seen && time(NULL) < end) {
 		usleep(5000);
 		lade_repository_session_lock(backup.session);
 		assert_int_equal(lade_session_list_get(repository->store, &list, NULL), 0);
@@ -679,6 +683,7 @@ static void test_beat_fails(void **state)
 	struct lade_repository_session_setup setup = scene_setup(scene, repository, true);
 	struct scene_backup backup = { .repository = repository };
 	struct lade_fault fault;
+	const time_t end = time(NULL) + PATIENCE_S;
 	uint8_t snapshot[LADE_HASH_LEN];
 	int error = 0;
 
@@ -687,10 +692,10 @@ static void test_beat_fails(void **state)
 	lade_repository_session_lock(backup.session);
 	faulty_store_break(repository->store, 1, FAULTY_ERROR);
 	lade_repository_session_unlock(backup.session);
-	for (unsigned i = 0; i < 2000 && !faulty_store_broke(repository->store); i++)
+	while (!faulty_store_broke(repository->store) && time(NULL) < end)
 		usleep(5000);
 	/* The thread may still be about to say so. */
-	for (unsigned i = 0; i < 2000 && !error; i++) {
+	while (!error && time(NULL) < end) {
 		usleep(1000);
 		error = lade_repository_session_packed(backup.session, snapshot, NULL, 0, &fault);
 	}
