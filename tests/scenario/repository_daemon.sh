@@ -32,8 +32,8 @@ need_daemon \
 	"[bound]" "path = $T/own/repo" "auth = any" "type = repository" "append only = yes" "$(as_we_are)" \
 	"[few]" "path = $T/own/repo" "auth = any" "type = repository" "append only = yes" "quota = 20m" "$(as_we_are)" \
 	"[little]" "path = $T/own/repo" "auth = any" "type = repository" "append only = yes" "min free = 8000p" "$(as_we_are)" \
-	"[mine]" "path = $T/mine" "auth = any" "type = repository" "read only = no" "quota = 6m" "$(as_we_are)" \
-	"[theirs]" "path = $T/theirs" "auth = any" "type = repository" "read only = no" "quota = 6m" "$(! is_root || echo 'uid = 65534')" \
+	"[mine]" "path = $T/mine" "auth = any" "type = repository" "read only = no" "quota = 8m" "$(as_we_are)" \
+	"[theirs]" "path = $T/theirs" "auth = any" "type = repository" "read only = no" "quota = 8m" "$(! is_root || echo 'uid = 65534')" \
 	"[slow]" "path = $T/open" "auth = any" "type = repository" "read only = no" "bwlimit = 1m" "max memory = 128m" "timeout = 30" "$(as_we_are)" \
 	"[wearing]" "path = $T/wearing" "auth = any" "type = repository" "read only = no" "$(as_we_are)" \
 	"[full]" "path = $T/full" "auth = any" "read only = no" "$(as_we_are)"
@@ -93,7 +93,7 @@ export LADE_PASSWORD_FILE=$T/right
 exits "who owns it is bound as well" 0 lade init -r "$daemon/mine/"
 exits "with a little" 0 lade backup -r "$daemon/mine/" src/tree
 exits "and with too much" 1 lade backup -r "$daemon/mine/" src/huge
-says "as it says" "quota = 6291456"
+says "as it says" "quota = 8388608"
 exits "nothing is wrong with what is there" 0 lade check -r mine --read-data
 # The account of a section that was another user's before.
 exits "another user's" 0 lade init -r "$daemon/theirs/"
@@ -104,7 +104,7 @@ chmod 0 "$account"
 exits "what it was to the user before does not matter" 0 lade backup -r "$daemon/theirs/" src/tree
 check "there is another one" [ "$(stat -c %a "$account")" = 600 ]
 exits "which counts" 1 lade backup -r "$daemon/theirs/" src/huge
-says "as it says" "quota = 6291456"
+says "as it says" "quota = 8388608"
 exits "nor in the others" 0 lade check -r own/repo --read-data
 
 check "sessions that ended well are told so" grep -qE "': own receive .* status=0\$" "$T/.server.err"
