@@ -1170,12 +1170,12 @@ static void test_served_slowly(void **state)
 	struct scene *scene = *state;
 	double started;
 
-	scene->serving.timeout = 1;
-	scene->serving.bwlimit = 600 << 10;
+	scene->serving.timeout = 2;
+	scene->serving.bwlimit = 300 << 10;
 	assert_int_equal(open_store(scene, false, scene->path), 0);
 	started = now();
 	assert_int_equal(put(scene->store, PACK_NAME, 'P', 1 << 20), 0);
-	assert_true(now() - started > 1.3);
+	assert_true(now() - started > 2.6);
 	started = now();
 	assert_holds(scene->store, PACK_NAME, 'P', 1 << 20);
 	assert_true(now() - started > 2.6);
