@@ -29,7 +29,7 @@
 #include "transport/tls_control.h"
 
 /* The daemon's patience with logins, and ours with the daemon. */
-#define LOGIN_TIMEOUT_S 2
+#define LOGIN_TIMEOUT_S 5
 #define PATIENCE_MS 60000
 
 #define HELD_MAX 1000

@@ -161,12 +161,12 @@ static bool answered(struct lade_channel_message *message_out)
 	return got > 0;
 }
 
-/* True if the monitor has ended the process, or is about to. */
+/* True if the monitor has ended the process. A signal that was sent may find a busy machine: it is waited for. */
 static bool is_killed(pid_t pid)
 {
 	siginfo_t info;
 
-	for (int i = 0; i < 1000; i++) {
+	for (int i = 0; i < 30000; i++) {
 		memset(&info, 0, sizeof(info));
 		if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid)
 			return info.si_code == CLD_KILLED;

@@ -23,7 +23,7 @@ cat >"$T/hook" <<-END
 END
 chmod 755 "$T/hook"
 
-need_daemon "login timeout = 5" "stop timeout = 1" "max connections per peer = 20" \
+need_daemon "login timeout = 600" "stop timeout = 1" "max connections per peer = 20" \
 	"[open]" "path = $T/open" "auth = any" "$(as_we_are)" \
 	"[drop]" "path = $T/drop" "auth = any" "write only = yes" "$(as_we_are)" \
 	"[both]" "path = $T/open" "auth = any" "read only = no" "$(as_we_are)" "after = $T/hook" \
@@ -176,10 +176,11 @@ rm "$T/open/shrinks"
 report "A16 no process of the daemon was killed by it" "$(grep -aE 'status=1[0-9][0-9]' "$T/.server.err")"
 
 # ---- A9: places ----
+# At this rate they are there until they are ended.
 head -c 3000000 /dev/urandom >"$T/open/slow"
 slow=()
 for n in 1 2; do
-	start "$LADE" sync -a --bwlimit=100k "$daemon/two/slow" "$T/slow$n/" >/dev/null 2>&1
+	start "$LADE" sync -a --bwlimit=10k "$daemon/two/slow" "$T/slow$n/" >/dev/null 2>&1
 	slow+=("$started")
 done
 wait_for test -d "$T/slow1"
@@ -190,6 +191,9 @@ syncs "A9 another one has its own" -a --address=127.0.0.3 "$daemon/two/file" "$T
 
 # ---- Isolation ----
 pids_of_sessions() { pgrep -P "$server_pid"; }
+# Those two alone: the process of a session is there a little longer than its client.
+two() { [ "$(pids_of_sessions | wc -l)" = 2 ]; }
+wait_for two
 first=$(pids_of_sessions | head -n 1)
 if is_root; then
 	# The seed of the host key: the end of its PKCS#8.
@@ -237,6 +241,7 @@ if is_root; then
 else
 	skip "a worker has it nowhere" "needs root"
 fi
+wait_for two
 exec 7<>"/dev/tcp/127.0.0.1/$port"
 three() { [ "$(pids_of_sessions | wc -l)" -ge 3 ]; }
 wait_for three

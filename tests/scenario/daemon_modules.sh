@@ -79,7 +79,7 @@ if grep -qaE '__(asan|tsan)_init' "$LADE"; then
 	skip "sessions with little memory" "sanitizers map all of it"
 else
 	# One of the same module, under way.
-	"$LADE" sync -a --bwlimit=1m "$daemon/small/" "$T/slow/" >"$T/slow.out" 2>&1 </dev/null &
+	"$LADE" sync -a --bwlimit=100k "$daemon/small/" "$T/slow/" >"$T/slow.out" 2>&1 </dev/null &
 	slow_pid=$!
 	own_pids+=("$slow_pid")
 	wait_for test -d "$T/slow"

@@ -56,7 +56,7 @@ mv "$(dirname "$0")/after.part" "$(dirname "$0")/after.said"
 END
 chmod 755 "$T/before" "$T/after"
 
-settings=("stop timeout = 30" "metrics = 127.0.0.1:0" "login timeout = 10")
+settings=("stop timeout = 300" "metrics = 127.0.0.1:0" "login timeout = 10")
 modules=("[open]" "path = $T/open" "auth = any"
 	"[drop]" "path = $T/drop" "auth = any" "read only = no" "$(as_we_are)"
 	"[hooked]" "path = $T/open" "auth = any" "before = $T/before one two;three" "after = $T/after")
@@ -212,9 +212,10 @@ check "and read anew when it is back" wait_for keys $((before + 2))
 syncs "then all is well" -a "$daemon/open/" "$T/old-key/"
 
 # ---- the end ----
-slow_session 4m
+slow_session 400k
+metrics_have "it is the only one" 'lade_sessions 1'
 kill -TERM "$server_pid"
-logged "SIGTERM: sessions have time" "$T/.server.err" 'stopping: 1 sessions have 30 s'
+logged "SIGTERM: sessions have time" "$T/.server.err" 'stopping: 1 sessions have 300 s'
 exits "nobody new gets in" 10 lade sync -a "$daemon/open/" "$T/never/"
 ends "a session ends in its time" 0 "$slow_pid"
 check "with all of the file" cmp "$T/large" "$T/drop/slow/large"

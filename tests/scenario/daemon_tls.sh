@@ -40,7 +40,7 @@ serve() {
 		wait "$server_pid" 2>/dev/null
 	fi
 	rm -rf "$T/daemon"
-	need_daemon "login timeout = 2" "stop timeout = 1" "ca = $T/pki/ca.pem" "host key = $T/pki/$1.key" "certificate = $T/pki/$1.pem" \
+	need_daemon "login timeout = 10" "stop timeout = 1" "ca = $T/pki/ca.pem" "host key = $T/pki/$1.key" "certificate = $T/pki/$1.pem" \
 		"[open]" "path = $T/open" "auth = any" "$(as_we_are)" \
 		"[named]" "path = $T/open" "auth = certificate:alice@example" "$(as_we_are)" \
 		"[locked]" "path = $T/open" "auth = authorized" "$(as_we_are)"
@@ -81,7 +81,7 @@ echo 'this is no line' >>"$keys"
 pull "A11 a line that makes no sense lets nobody in" 5 locked --ca "$T/pki/ca.pem" --key "$T/pki/user.key"
 
 # TLS that is none of ours.
-s_client() { timeout 20 openssl s_client -connect "127.0.0.1:$port" "$@" </dev/null >"$out" 2>&1; }
+s_client() { timeout "$LIMIT" openssl s_client -connect "127.0.0.1:$port" "$@" </dev/null >"$out" 2>&1; }
 s_client -tls1_2
 check "A11 TLS 1.2 is refused" grep -qE 'alert|no protocols|unsupported' "$out"
 check "A11 no cipher was chosen for it" grep -qE 'Cipher is \(NONE\)|no peer certificate' "$out"
@@ -91,7 +91,7 @@ report "A11 there are no tickets" "$(grep -E 'New Session Ticket|Session-ID: .+[
 check "A11 no early data is offered" grep -q 'Early data was not sent' "$out"
 s_client -tls1_3 -groups P-521
 check "A11 no other group is spoken" grep -q 'alert handshake failure\|handshake failure' "$out"
-printf 'R\nR\nK\nk\nK\nk\nK\nk\nQ\n' | timeout 20 openssl s_client -connect "127.0.0.1:$port" -tls1_3 >"$out" 2>&1
+printf 'R\nR\nK\nk\nK\nk\nK\nk\nQ\n' | timeout "$LIMIT" openssl s_client -connect "127.0.0.1:$port" -tls1_3 >"$out" 2>&1
 check "A9 renegotiation and KeyUpdates of openssl's end a connection" test $? != 124
 pull "A11 others go on" 0 open --ca "$T/pki/ca.pem"
 

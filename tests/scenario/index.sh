@@ -607,8 +607,10 @@ for round in 1 2 3 4; do
 	sleep "0.$((RANDOM % 5))"
 	kill -KILL "$(cat "$T/far.pid")" 2>/dev/null
 	wait "$started"
+	cut_off=$?
 	wait_for ended "$(cat "$T/far.pid")"
-	cmp -s "$file" "$T/.index-before" || findings="the index has changed"
+	# A busy machine may kill what has ended already: then the index is that run's, as it should be.
+	[ "$cut_off" = 0 ] || cmp -s "$file" "$T/.index-before" || findings="the index has changed"
 	sync_index "$T/src/" "$T/dst/"
 	findings+=$([ "$status" = 0 ] && [ ! -s "$err" ] || show_run; missing)
 	cp "$T/src/a" "$T/src/afterwards"

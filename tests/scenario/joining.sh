@@ -30,6 +30,8 @@ slow_pid=$!
 own_pids+=("$slow_pid")
 slow_number() { number=$("$LADE" status --config "$daemon_conf" 2>/dev/null | awk '$4 == "drop" { print $1 }') && [ -n "$number" ]; }
 wait_for slow_number
+# It is not to be over before all have tried: with its client stopped it waits.
+kill -STOP "$slow_pid"
 "$LADE" key new --key="$T/other" >/dev/null
 refused=0 closed=0 odd=0
 for tried in 1 2 "$number" 1000000; do
@@ -45,6 +47,7 @@ check "one that is there hangs up on who does not know its key" test "$closed" =
 check "nobody got in" test "$odd" = 0
 exits "another client is told that there is none" 1 run "$joiner" join "$port" "$T/other" "$number"
 exits "nobody has the session 0" 1 run "$joiner" join "$port" "$config/key" 0
+kill -CONT "$slow_pid"
 wait "$slow_pid"
 check "the session did not mind" test $? = 0
 check "nor its file" cmp "$T/src/large" "$T/drop/slow/large"
