@@ -96,7 +96,7 @@ if small "$disk"; then
 			after_fault "after room for $k $kind" "$T/wrong-$kind"
 		done
 		echo "# $failed backups found no room for more $kind, $fitted did"
-		check "backups failed for lack of $kind" [ "$failed" -gt $(((failed + fitted) / 5)) ]
+		check "backups failed for lack of $kind" [ "$failed" -gt $(((failed + fitted) / 4)) ]
 		check "and succeeded when there were enough" [ "$fitted" -gt 0 ]
 		report_all "room for few $kind: it is said, nothing is lost, and the next backup is right" "$T/wrong-$kind"
 	done
