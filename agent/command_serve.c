@@ -266,7 +266,7 @@ static int serve_restricted(const struct request *request, struct lade_connectio
 		.may_read = request->repository || (!request->write_only && !request->append_only), .may_write = !request->read_only,
 		.append_only = request->append_only,
 	};
-	struct lade_serve_room room = { .account_fd = -1 };
+	struct lade_serve_room room;
 	struct lade_fault fault = { .code = 0 };
 	int status;
 

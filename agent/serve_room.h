@@ -14,7 +14,7 @@ struct lade_serve_limits {
 	uint64_t min_free; /* bytes that stay free on its disk; 0: none */
 };
 
-/* The caller's storage; { .account_fd = -1 } is nothing. */
+/* The caller's storage. */
 struct lade_serve_room {
 	struct lade_store_room *room; /* NULL: nothing bounds what is put */
 	int account_fd;               /* -1: there is no account */
@@ -26,7 +26,7 @@ struct lade_serve_room {
  */
 int lade_serve_room_init(struct lade_serve_room *room, int root_fd, const struct lade_serve_limits *limits, struct lade_fault *fault);
 
-/* Free what it has. What is nothing stays nothing. */
+/* Free what it has, after lade_serve_room_init(), failure or not. */
 void lade_serve_room_fini(struct lade_serve_room *room);
 
 #endif

@@ -73,7 +73,7 @@ static int add_missing(struct restore_basis_match *match, const struct lade_stre
 /* True if the file is to be made, of some of the basis. */
 static bool makes_another(const struct restore_seen *basis, const struct restore_basis_match *match)
 {
-	return basis->into && match->range_count && (match->missing_count || !restore_file_has_length(basis->into, basis->len));
+	return basis->into && match->range_count && (match->missing_count || basis->len != basis->into->recipe->length);
 }
 
 /* All chunks at their own places. */

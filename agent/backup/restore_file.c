@@ -258,11 +258,6 @@ static bool copy_range(struct restore_file *file, int basis, struct restore_basi
 	return true;
 }
 
-bool restore_file_has_length(const struct restore_file *file, uint64_t len)
-{
-	return file->recipe->length == len;
-}
-
 bool restore_file_take(struct restore_file *file, int basis)
 {
 	if (!file->taken && be_open(file)) {

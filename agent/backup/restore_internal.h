@@ -243,9 +243,6 @@ bool restore_file_is_several(const struct restore_file *file);
 /* The next chunk that it needs. 1, 0: all were asked for, or a failure, which is the file's. */
 int restore_file_next(struct restore_file *file, struct lade_chunk_want *want_out);
 
-/* True if the file will be as long as that. */
-bool restore_file_has_length(const struct restore_file *file, uint64_t len);
-
 /*
  * The file is made of what is open as basis, among others: open it, and have it share all of it if that costs nothing. True: it shares nothing, and what is in its place is to be written;
  * false: it is there, or the file has failed. Once and again; not while somebody writes.

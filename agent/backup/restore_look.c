@@ -65,7 +65,7 @@ static bool is_hole(const struct restore_seen *file, uint64_t off, uint32_t len)
 	return data < 0 ? errno == ENXIO : (uint64_t)data >= off + len;
 }
 
-/* Returns what struct restore_look says, or LADE_E_MEMORY. */
+/* One that is there is written to file->into as well, if there is one. Returns what struct restore_look says, or LADE_E_MEMORY. */
 static int is_there(struct restore_reader *reader, const struct restore_seen *file, const struct lade_stream_item *item, uint64_t off)
 {
 	uint8_t id[LADE_CHUNK_ID_LEN];

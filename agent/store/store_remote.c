@@ -424,13 +424,21 @@ bool lade_store_remote_is_worn(struct lade_store *store)
 	return atomic_load(&remote->worn) || atomic_load(&remote->connection.received) >= HEARD_BYTES_MAX || atomic_load(&remote->heard) >= HEARD_COUNT_MAX;
 }
 
+/* When patience ends that begins now. */
+static struct timespec patience_end(void)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += PATIENCE_S;
+	return end;
+}
+
 /* Say the end, but not into a frame of whoever gives signs of life. False: what he writes goes nowhere, and no end can be said. */
 static bool say_end(struct remote *remote)
 {
-	struct timespec until;
+	const struct timespec until = patience_end();
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += PATIENCE_S;
 	if (pthread_mutex_timedlock(&remote->writing, &until))
 		return false;
 	lade_connection_end_writing(&remote->connection);
@@ -444,8 +452,7 @@ static void stop_reading(struct remote *remote)
 	struct timespec until;
 
 	if (!lade_store_remote_is_lost(&remote->store) && say_end(remote)) {
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_sec += PATIENCE_S;
+		until = patience_end();
 		if (pthread_timedjoin_np(remote->reader, NULL, &until) == 0)
 			return;
 	}
